@@ -1,0 +1,134 @@
+//! Every bound that the rpc layer keeps, in one place, all of them on by default.
+//!
+//! This file holds numbers and what they mean. The code that enforces a bound lives beside what it bounds: bytes,
+//! frames, credits and clocks of one connection in [`crate::session`], counts of connections in the endpoint code.
+//!
+//! Invariants:
+//! 1. Nothing that a peer can make grow is without an entry here.
+//! 2. [`Limits::default`] is what a program gets that never thought about limits; it is safe against a hostile peer.
+
+use std::time::Duration;
+
+/// The bounds within which endpoints work. One set is shared by all endpoints of an `Rpc`.
+///
+/// ```
+/// use std::time::Duration;
+/// let mut limits = peers_rpc::limits::Limits::default();
+/// limits.keep_alive = Duration::ZERO; // never hang up an unused endpoint
+/// limits.call_depth = 1_024;
+/// assert_eq!(limits.output_hard(), limits.output_soft + 2 * limits.frame as usize);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Largest frame taken from a peer that has not said hello yet, in bytes after the frame's header. Default 4 KiB.
+    pub frame_before_hello: u32,
+    /// Largest frame taken from a peer that has said hello, in bytes after the frame's header; it is announced to the
+    /// peer. Default 4 MiB.
+    pub frame: u32,
+    /// How deep a decoded value may nest. Default 64.
+    pub value_depth: u32,
+
+    /// Time in which the peer's preamble and hello must have arrived completely. Default 5 s.
+    pub hello: Duration,
+    /// Time in which a frame that has begun must have arrived completely, however it drips. Default 30 s.
+    pub frame_time: Duration,
+    /// Silence of the peer after which it is sent a ping. Default 15 s.
+    pub ping_idle: Duration,
+    /// Silence of the peer after which it is taken for dead. Default 45 s.
+    pub dead: Duration,
+    /// Time without a call pending or sent in either direction after which the side that dialled hangs up; zero means
+    /// never. Default 5 min.
+    pub keep_alive: Duration,
+    /// Time for which replies still owed are waited for once the peer has ended its half of the connection, and for
+    /// which the last output may take to leave once ours has ended. Default 5 s.
+    pub linger: Duration,
+    /// Time for which running replies are waited for when the whole `Rpc` closes. Default 5 s.
+    pub drain: Duration,
+    /// Time for which output may wait in this process without the peer taking a single byte of it. Default 30 s.
+    pub no_progress: Duration,
+    /// How long a call waits for its reply when neither the caller nor the interface says otherwise. Default 30 s.
+    pub default_timeout: Duration,
+
+    /// Requests (calls and events) that a peer may have with us unanswered; announced to the peer. Default 4,096.
+    pub grant: u32,
+    /// Requests that may be sent before the other side's hello has arrived; part of the grant and of protocol version 1,
+    /// so both sides must agree on it. Default 64.
+    pub grant_before_hello: u32,
+    /// Requests that wait in this process for the peer's credit, for each endpoint. Default 65,536.
+    pub waiting: usize,
+    /// Bytes of arguments that those waiting requests may hold, for each endpoint. Default 64 MiB.
+    pub waiting_bytes: usize,
+    /// Hops that a tree of calls may have from its root. Default 64.
+    pub call_depth: u16,
+    /// `:async` calls being served at one time, for the whole process. Default 16,384.
+    pub running: usize,
+
+    /// Bytes of output waiting for the socket beyond which new requests wait too; replies and control frames do not.
+    /// Default 1 MiB.
+    pub output_soft: usize,
+    /// Bytes of input that one connection may have queued before its requests are started. Default 2 MiB.
+    pub inbound_queue: usize,
+    /// Cancels beyond the first of a call, pings, pongs nobody asked for and frames to be ignored, per second, that a
+    /// peer may send for ever. Default 100.
+    pub control_rate: u32,
+    /// How many of those it may send at once. Default 200.
+    pub control_burst: u32,
+
+    /// Connections that a process holds; `None` stands for three quarters of its descriptor limit. Default `None`.
+    pub connections: Option<usize>,
+    /// Accepted connections that have not said hello yet; not for loopback and Unix sockets. Default 128.
+    pub half_open: usize,
+    /// Accepted connections from one source address; not for loopback and Unix sockets. Default 64.
+    pub per_source: usize,
+
+    /// Bytes of one field of outside text in a log line. Default 256.
+    pub log_field: usize,
+    /// Lines per second that one peer can cause in the log; the rest is counted. Default 10.
+    pub log_rate: u32,
+    /// Bytes of text that an error carries to the peer. Default 4 KiB.
+    pub error_text: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame_before_hello: 4 << 10,
+            frame: 4 << 20,
+            value_depth: 64,
+            hello: Duration::from_secs(5),
+            frame_time: Duration::from_secs(30),
+            ping_idle: Duration::from_secs(15),
+            dead: Duration::from_secs(45),
+            keep_alive: Duration::from_secs(300),
+            linger: Duration::from_secs(5),
+            drain: Duration::from_secs(5),
+            no_progress: Duration::from_secs(30),
+            default_timeout: Duration::from_secs(30),
+            grant: 4_096,
+            grant_before_hello: 64,
+            waiting: 65_536,
+            waiting_bytes: 64 << 20,
+            call_depth: 64,
+            running: 16_384,
+            output_soft: 1 << 20,
+            inbound_queue: 2 << 20,
+            control_rate: 100,
+            control_burst: 200,
+            connections: None,
+            half_open: 128,
+            per_source: 64,
+            log_field: 256,
+            log_rate: 10,
+            error_text: 4 << 10,
+        }
+    }
+}
+
+impl Limits {
+    /// Bytes of output beyond which a connection is given up: the soft limit and two frames of the largest size, which
+    /// leaves room for a reply and its neighbour whatever their size.
+    pub fn output_hard(&self) -> usize {
+        self.output_soft.saturating_add(2 * self.frame as usize)
+    }
+}
