@@ -1,1 +1,100 @@
-//! To be written.
+//! Bytes: frames, messages and values, with a limit on everything. No sockets, no loop, no clock: bytes go
+//! in, typed values come out, and the other way round.
+//!
+//! A frame is a header and a body, in network byte order:
+//!
+//! ```text
+//!   0      4     5      6      8                16
+//!   +------+-----+------+------+----------------+------------
+//!   | len  |kind |flags | zero |    call id     | body: len bytes
+//!   +------+-----+------+------+----------------+------------
+//! ```
+//!
+//! A connection carries, in each direction, a [`PREAMBLE`], a [`Hello`] and then frames. What
+//! arrives is cut by a [`Deframer`] and read by [`Message::decode`]:
+//!
+//! ```
+//! use peers_wire::{CallHead, Deframer, Message, limits, method_id, put_call};
+//! # fn main() -> Result<(), peers_wire::Error> {
+//! const GET: u64 = method_id("registry.node.get(string)->string");
+//!
+//! let mut stream = Vec::new();
+//! put_call(&mut stream, limits::FRAME, 1, &CallHead::new(GET), &("arrakis",))?;
+//!
+//! let mut deframer = Deframer::new(limits::FRAME);
+//! let mut input = stream.as_slice();
+//! let frame = deframer.next(&mut input)?.expect("the frame is complete");
+//! let Message::Call { call: 1, head, mut args } = Message::decode(&frame)? else {
+//!     panic!("a call was sent");
+//! };
+//! assert_eq!(head.method, GET);
+//! assert_eq!(args.read::<(String,)>()?.0, "arrakis");
+//! args.finish()
+//! # }
+//! ```
+//!
+//! Values of the types of the interface language are spelled by [`Encode`] and [`Decode`]; a [`Value`]
+//! says itself what it is. `docs/wire-protocol.md` specifies every byte.
+
+#![forbid(unsafe_code)]
+
+mod codec;
+mod error;
+mod frame;
+mod hash;
+pub mod limits;
+mod message;
+mod preamble;
+mod reader;
+mod value;
+mod writer;
+
+pub use codec::{Decode, DecodeOwned, Encode, Encoded};
+pub use error::Error;
+pub use frame::{Deframer, Frame, HEADER, Header, Kind, TRACED, put_frame, put_header};
+pub use hash::method_id;
+pub use message::{
+    Bye, ByeCode, CallHead, Cancel, Credit, Exception, Hello, Message, NodeId, Ping, Pong, Refused,
+    RefusedCode, Trace, put_call, put_call_head, put_event, put_reply,
+};
+pub use preamble::{Opening, PREAMBLE, PreambleReader, Sniffed, VERSION, sniff};
+pub use reader::{Reader, Structure};
+pub use value::{Record, Value};
+pub use writer::{Buffer, Sink, Writer};
+
+/// Writes a value into a new vector.
+///
+/// # Errors
+/// Those of [`Writer::finish`].
+pub fn to_vec<T: Encode + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
+    let mut out = Vec::new();
+    let mut writer = Writer::new(&mut out);
+    value.encode(&mut writer);
+    writer.finish()?;
+    Ok(out)
+}
+
+/// Writes a value into a new [`Buffer`]: without an allocation if it is small.
+///
+/// # Errors
+/// Those of [`Writer::finish`].
+#[inline]
+pub fn to_buffer<T: Encode + ?Sized>(value: &T) -> Result<Buffer, Error> {
+    let mut out = Buffer::new();
+    let mut writer = Writer::new(&mut out);
+    value.encode(&mut writer);
+    writer.finish()?;
+    Ok(out)
+}
+
+/// Reads a value that takes the whole of `bytes`.
+///
+/// # Errors
+/// Whatever is wrong with the bytes; [`Error::TrailingBytes`] if some are left over.
+#[inline]
+pub fn from_slice<'a, T: Decode<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
+    let mut reader = Reader::new(bytes);
+    let value = T::decode(&mut reader)?;
+    reader.finish()?;
+    Ok(value)
+}

@@ -1,0 +1,438 @@
+//! How each Rust type is spelled in bytes: the traits, and their implementations for the types of the interface
+//! language. Frames and budgets never live here.
+//!
+//! Invariants: 1. static types carry no tags: both sides know the type; 2. a value has one spelling, so decoding and
+//! encoding again gives the same bytes (sets and maps: once sorted); 3. whatever is recursive goes through `nested`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use byteorder::{ByteOrder, NetworkEndian};
+
+use crate::{Error, Reader, Writer, limits};
+
+/// A value that can be written.
+///
+/// Structs write their fields inside [`Writer::structure`], enums a [`Writer::variant`] and its fields.
+pub trait Encode {
+    /// Appends the value.
+    fn encode(&self, w: &mut Writer<'_>);
+
+    /// Appends the elements of a list, without their count. Types for which one pass over the
+    /// whole is faster than a step per element override this.
+    #[inline]
+    fn encode_slice(items: &[Self], w: &mut Writer<'_>)
+    where
+        Self: Sized,
+    {
+        for item in items {
+            item.encode(w);
+        }
+    }
+}
+
+/// A value that can be read, perhaps borrowing from the input.
+///
+/// ```
+/// use peers_wire::{Decode, Encode, Error, Reader, Writer};
+///
+/// #[derive(Debug, PartialEq)]
+/// struct Point { x: i32, y: i32, label: Option<String> }
+///
+/// impl Encode for Point {
+///     fn encode(&self, w: &mut Writer<'_>) {
+///         w.structure(|w| {
+///             w.write(&self.x);
+///             w.write(&self.y);
+///             w.write(&self.label);
+///         });
+///     }
+/// }
+///
+/// impl<'a> Decode<'a> for Point {
+///     const MIN_SIZE: usize = 4;
+///
+///     fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+///         let mut fields = r.structure()?;
+///         Ok(Self { x: fields.read()?, y: fields.read()?, label: fields.trailing()? })
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Error> {
+/// let point = Point { x: 1, y: -1, label: None };
+/// let bytes = peers_wire::to_vec(&point)?;
+/// assert_eq!(peers_wire::from_slice::<Point>(&bytes)?, point);
+/// # Ok(()) }
+/// ```
+pub trait Decode<'a>: Sized {
+    /// The fewest bytes a value takes; 4 for structs and enums. Counts of elements are
+    /// checked against it before anything is allocated, so it must never be too large.
+    const MIN_SIZE: usize;
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the bytes. The reader is then of no further use.
+    fn decode(r: &mut Reader<'a>) -> Result<Self, Error>;
+
+    /// Reads `count` elements of a list, whose count was checked by [`Reader::count`]. Types for which one pass over
+    /// the whole is faster than a step per element override this.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    #[inline]
+    fn decode_vec(r: &mut Reader<'a>, count: usize) -> Result<Vec<Self>, Error> {
+        let mut items = Vec::with_capacity(count.min(limits::CAPACITY_HINT));
+        for _ in 0..count {
+            items.push(Self::decode(r)?);
+        }
+        Ok(items)
+    }
+}
+
+/// A value that can be read and borrows nothing. Implemented for all such types.
+pub trait DecodeOwned: for<'a> Decode<'a> {}
+
+impl<T: for<'a> Decode<'a>> DecodeOwned for T {}
+
+/// Bytes that are encoded already: written as they stand, without a length.
+#[derive(Clone, Copy, Debug)]
+pub struct Encoded<'a>(pub &'a [u8]);
+
+impl Encode for Encoded<'_> {
+    #[inline]
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.put(self.0);
+    }
+}
+
+impl<T: Encode + ?Sized> Encode for &T {
+    #[inline]
+    fn encode(&self, w: &mut Writer<'_>) {
+        (**self).encode(w);
+    }
+}
+
+impl Encode for bool {
+    #[inline]
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.u8(u8::from(*self));
+    }
+}
+
+impl<'a> Decode<'a> for bool {
+    const MIN_SIZE: usize = 1;
+
+    #[inline]
+    fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+        match r.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            found => Err(Error::BadBool { found, offset: r.offset() - 1 }),
+        }
+    }
+}
+
+impl Encode for u8 {
+    #[inline]
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.u8(*self);
+    }
+
+    #[inline]
+    fn encode_slice(items: &[Self], w: &mut Writer<'_>) {
+        w.put(items);
+    }
+}
+
+impl<'a> Decode<'a> for u8 {
+    const MIN_SIZE: usize = 1;
+
+    #[inline]
+    fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+        r.u8()
+    }
+
+    #[inline]
+    fn decode_vec(r: &mut Reader<'a>, count: usize) -> Result<Vec<Self>, Error> {
+        Ok(r.take(count)?.to_vec())
+    }
+}
+
+impl Encode for i8 {
+    #[inline]
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.u8(self.cast_unsigned());
+    }
+}
+
+impl<'a> Decode<'a> for i8 {
+    const MIN_SIZE: usize = 1;
+
+    #[inline]
+    fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+        Ok(r.u8()?.cast_signed())
+    }
+
+    #[inline]
+    fn decode_vec(r: &mut Reader<'a>, count: usize) -> Result<Vec<Self>, Error> {
+        Ok(r.take(count)?.iter().map(|byte| byte.cast_signed()).collect())
+    }
+}
+
+/// Numbers of several bytes: lists of them are converted in one pass, written through a small
+/// block on the stack and read straight from the input.
+macro_rules! numbers {
+    ($($type:ty, $size:literal, $read:ident, $write:ident, $read_into:ident, $write_into:ident;)*) => {$(
+        impl Encode for $type {
+            #[inline]
+            fn encode(&self, w: &mut Writer<'_>) {
+                let mut bytes = [0; $size];
+                NetworkEndian::$write(&mut bytes, *self);
+                w.put(&bytes);
+            }
+
+            fn encode_slice(items: &[Self], w: &mut Writer<'_>) {
+                let mut block = [0; BLOCK];
+                for items in items.chunks(BLOCK / $size) {
+                    let bytes = &mut block[..items.len() * $size];
+                    NetworkEndian::$write_into(items, bytes);
+                    w.put(bytes);
+                }
+            }
+        }
+
+        impl<'a> Decode<'a> for $type {
+            const MIN_SIZE: usize = $size;
+
+            #[inline]
+            fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+                Ok(NetworkEndian::$read(r.array::<$size>()?))
+            }
+
+            fn decode_vec(r: &mut Reader<'a>, count: usize) -> Result<Vec<Self>, Error> {
+                let bytes = r.take(count.saturating_mul($size))?;
+                let mut items = vec![Self::default(); count];
+                NetworkEndian::$read_into(bytes, &mut items);
+                Ok(items)
+            }
+        }
+    )*};
+}
+
+/// How many bytes of a list of numbers are converted at a time.
+const BLOCK: usize = 512;
+
+numbers! {
+    u16, 2, read_u16, write_u16, read_u16_into, write_u16_into;
+    u32, 4, read_u32, write_u32, read_u32_into, write_u32_into;
+    u64, 8, read_u64, write_u64, read_u64_into, write_u64_into;
+    i16, 2, read_i16, write_i16, read_i16_into, write_i16_into;
+    i32, 4, read_i32, write_i32, read_i32_into, write_i32_into;
+    i64, 8, read_i64, write_i64, read_i64_into, write_i64_into;
+    f32, 4, read_f32, write_f32, read_f32_into, write_f32_into;
+    f64, 8, read_f64, write_f64, read_f64_into, write_f64_into;
+}
+
+impl Encode for str {
+    #[inline]
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.bytes(self.as_bytes());
+    }
+}
+
+impl Encode for String {
+    #[inline]
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.bytes(self.as_bytes());
+    }
+}
+
+impl<'a> Decode<'a> for &'a str {
+    const MIN_SIZE: usize = 4;
+
+    #[inline]
+    fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+        r.str()
+    }
+}
+
+impl<'a> Decode<'a> for String {
+    const MIN_SIZE: usize = 4;
+
+    #[inline]
+    fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+        r.str().map(Self::from)
+    }
+}
+
+/// Borrows what is elsewhere read as `Vec<u8>`.
+impl<'a> Decode<'a> for &'a [u8] {
+    const MIN_SIZE: usize = 4;
+
+    #[inline]
+    fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+        r.bytes()
+    }
+}
+
+impl<T: Encode> Encode for [T] {
+    #[inline]
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.count(self.len());
+        w.nested(|w| T::encode_slice(self, w));
+    }
+}
+
+impl<T: Encode> Encode for Vec<T> {
+    #[inline]
+    fn encode(&self, w: &mut Writer<'_>) {
+        self.as_slice().encode(w);
+    }
+}
+
+impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
+    const MIN_SIZE: usize = 4;
+
+    #[inline]
+    fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+        let count = r.count(T::MIN_SIZE, size_of::<T>())?;
+        r.nested(|r| T::decode_vec(r, count))
+    }
+}
+
+impl<T: Encode> Encode for BTreeSet<T> {
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.count(self.len());
+        w.nested(|w| self.iter().for_each(|item| item.encode(w)));
+    }
+}
+
+impl<'a, T: Decode<'a> + Ord> Decode<'a> for BTreeSet<T> {
+    const MIN_SIZE: usize = 4;
+
+    fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+        let count = r.count(T::MIN_SIZE, size_of::<T>())?;
+        r.nested(|r| {
+            let mut set = Self::new();
+            for _ in 0..count {
+                let offset = r.offset();
+                if !set.insert(T::decode(r)?) {
+                    return Err(Error::Duplicate { offset });
+                }
+            }
+            Ok(set)
+        })
+    }
+}
+
+impl<K: Encode, V: Encode> Encode for BTreeMap<K, V> {
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.count(self.len());
+        w.nested(|w| {
+            for (key, value) in self {
+                key.encode(w);
+                value.encode(w);
+            }
+        });
+    }
+}
+
+impl<'a, K: Decode<'a> + Ord, V: Decode<'a>> Decode<'a> for BTreeMap<K, V> {
+    const MIN_SIZE: usize = 4;
+
+    fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+        let count = r.count(K::MIN_SIZE + V::MIN_SIZE, size_of::<(K, V)>())?;
+        r.nested(|r| {
+            let mut map = Self::new();
+            for _ in 0..count {
+                let offset = r.offset();
+                let key = K::decode(r)?;
+                if map.insert(key, V::decode(r)?).is_some() {
+                    return Err(Error::Duplicate { offset });
+                }
+            }
+            Ok(map)
+        })
+    }
+}
+
+impl<T: Encode> Encode for Option<T> {
+    #[inline]
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.u8(u8::from(self.is_some()));
+        if let Some(value) = self {
+            value.encode(w);
+        }
+    }
+}
+
+impl<'a, T: Decode<'a>> Decode<'a> for Option<T> {
+    const MIN_SIZE: usize = 1;
+
+    #[inline]
+    fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+        match r.u8()? {
+            0 => Ok(None),
+            1 => T::decode(r).map(Some),
+            found => Err(Error::BadOption { found, offset: r.offset() - 1 }),
+        }
+    }
+}
+
+impl<T: Encode + ?Sized> Encode for Box<T> {
+    #[inline]
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.nested(|w| (**self).encode(w));
+    }
+}
+
+impl<'a, T: Decode<'a>> Decode<'a> for Box<T> {
+    const MIN_SIZE: usize = T::MIN_SIZE;
+
+    #[inline]
+    fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+        r.charge_memory(size_of::<T>())?;
+        r.nested(T::decode).map(Self::new)
+    }
+}
+
+impl Encode for () {
+    #[inline]
+    fn encode(&self, _: &mut Writer<'_>) {}
+}
+
+impl<'a> Decode<'a> for () {
+    const MIN_SIZE: usize = 0;
+
+    #[inline]
+    fn decode(_: &mut Reader<'a>) -> Result<Self, Error> {
+        Ok(())
+    }
+}
+
+macro_rules! tuples {
+    ($(($($name:ident)+))*) => {$(
+        impl<$($name: Encode),+> Encode for ($($name,)+) {
+            #[inline]
+            #[allow(non_snake_case, reason = "the fields are named after their types")]
+            fn encode(&self, w: &mut Writer<'_>) {
+                let ($($name,)+) = self;
+                $($name.encode(w);)+
+            }
+        }
+
+        impl<'a, $($name: Decode<'a>),+> Decode<'a> for ($($name,)+) {
+            const MIN_SIZE: usize = 0 $(+ $name::MIN_SIZE)+;
+
+            #[inline]
+            fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+                Ok(($($name::decode(r)?,)+))
+            }
+        }
+    )*};
+}
+
+tuples! {
+    (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G) (A B C D E F G H)
+    (A B C D E F G H I) (A B C D E F G H I J) (A B C D E F G H I J K) (A B C D E F G H I J K L)
+}

@@ -1,0 +1,361 @@
+//! Frames: the header of sixteen bytes, and cutting a stream of segments into frames. What the bodies mean lives in
+//! `message`; what a session does with frames never lives here.
+//!
+//! Invariants: 1. a header is judged as soon as its sixteen bytes are there; 2. memory grows only with bytes that
+//! arrived; 3. how the stream is cut into segments never shows in the frames; 4. a deframer between frames holds no memory.
+
+use byteorder::{ByteOrder, NetworkEndian};
+
+use crate::writer::append;
+use crate::{Error, Sink, Writer};
+
+/// How many bytes stand before the body of each frame.
+pub const HEADER: usize = 16;
+
+/// Flag of calls and events: the head carries a [`Trace`](crate::Trace).
+pub const TRACED: u8 = 1;
+
+/// What a frame is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The first frame of each side.
+    Hello,
+    /// A request that wants an answer.
+    Call,
+    /// A request that wants none.
+    Event,
+    /// The value that answers a call.
+    Reply,
+    /// The exception that answers a call.
+    Exception,
+    /// A call was not executed, or has no outcome to tell.
+    Refused,
+    /// The caller does not want an answer any more.
+    Cancel,
+    /// The other side may send more requests.
+    Credit,
+    /// Asks for a pong.
+    Ping,
+    /// Answers a ping.
+    Pong,
+    /// The last frame of a side.
+    Bye,
+    /// A frame of a later version that may be skipped without harm; the number is from 128 up.
+    Ignorable(u8),
+}
+
+impl Kind {
+    /// The number on the wire.
+    #[inline]
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Hello => 1,
+            Self::Call => 2,
+            Self::Event => 3,
+            Self::Reply => 4,
+            Self::Exception => 5,
+            Self::Refused => 6,
+            Self::Cancel => 7,
+            Self::Credit => 8,
+            Self::Ping => 9,
+            Self::Pong => 10,
+            Self::Bye => 11,
+            Self::Ignorable(number) => number,
+        }
+    }
+
+    /// The kind with this number.
+    ///
+    /// # Errors
+    /// [`Error::ReservedKind`] for 32 to 47, [`Error::UnknownKind`] for others below 128 that are not assigned.
+    #[inline]
+    pub const fn from_number(number: u8) -> Result<Self, Error> {
+        Ok(match number {
+            1 => Self::Hello,
+            2 => Self::Call,
+            3 => Self::Event,
+            4 => Self::Reply,
+            5 => Self::Exception,
+            6 => Self::Refused,
+            7 => Self::Cancel,
+            8 => Self::Credit,
+            9 => Self::Ping,
+            10 => Self::Pong,
+            11 => Self::Bye,
+            128.. => Self::Ignorable(number),
+            32..=47 => return Err(Error::ReservedKind { found: number }),
+            found => return Err(Error::UnknownKind { found }),
+        })
+    }
+
+    /// Flags that may be set on this kind.
+    const fn flags(self) -> u8 {
+        match self {
+            Self::Call | Self::Event => TRACED,
+            Self::Ignorable(_) => u8::MAX,
+            _ => 0,
+        }
+    }
+
+    /// True iff the frame speaks of no call, so that its id must be zero.
+    const fn is_without_call(self) -> bool {
+        matches!(self, Self::Hello | Self::Event | Self::Credit | Self::Bye)
+    }
+}
+
+/// The sixteen bytes before a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// How many bytes follow.
+    pub length: u32,
+    /// What the frame is for.
+    pub kind: Kind,
+    /// [`TRACED`] or nothing.
+    pub flags: u8,
+    /// The call the frame speaks of; a number of the sender's choice in ping and pong; else 0.
+    pub call: u64,
+}
+
+impl Header {
+    /// The header as it is sent.
+    #[inline]
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; HEADER] {
+        let mut bytes = [0; HEADER];
+        NetworkEndian::write_u32(&mut bytes[0..4], self.length);
+        bytes[4] = self.kind.number();
+        bytes[5] = self.flags;
+        NetworkEndian::write_u64(&mut bytes[8..16], self.call);
+        bytes
+    }
+
+    /// Reads and checks a header. Whether the length is acceptable now is for the [`Deframer`].
+    ///
+    /// # Errors
+    /// [`Error::UnknownKind`], [`Error::ReservedKind`], [`Error::UnknownFlags`],
+    /// [`Error::NotZero`], [`Error::BadLength`].
+    #[inline]
+    pub fn from_bytes(bytes: &[u8; HEADER]) -> Result<Self, Error> {
+        let kind = Kind::from_number(bytes[4])?;
+        let header = Self {
+            length: NetworkEndian::read_u32(&bytes[0..4]),
+            kind,
+            flags: bytes[5],
+            call: NetworkEndian::read_u64(&bytes[8..16]),
+        };
+        if header.flags & !kind.flags() != 0 {
+            return Err(Error::UnknownFlags { kind: bytes[4], found: header.flags });
+        }
+        if bytes[6] | bytes[7] != 0 {
+            return Err(Error::NotZero { field: "reserved half of a frame header" });
+        }
+        if header.call != 0 && kind.is_without_call() {
+            return Err(Error::NotZero { field: "call id of a frame without a call" });
+        }
+        header.check_length()?;
+        Ok(header)
+    }
+
+    #[inline]
+    fn check_length(&self) -> Result<(), Error> {
+        let (expected, exact) = match self.kind {
+            Kind::Call | Kind::Event if self.flags & TRACED != 0 => (32, false),
+            Kind::Call | Kind::Event => (16, false),
+            Kind::Cancel | Kind::Ping | Kind::Pong => (0, true),
+            Kind::Credit => (4, true),
+            Kind::Hello => (30, false),
+            Kind::Exception => (28, false),
+            Kind::Refused | Kind::Bye => (10, false),
+            Kind::Reply | Kind::Ignorable(_) => return Ok(()),
+        };
+        if self.length < expected || (exact && self.length != expected) {
+            let kind = self.kind.number();
+            return Err(Error::BadLength { kind, length: self.length, expected });
+        }
+        Ok(())
+    }
+}
+
+/// One frame, borrowed from the segment it arrived in or from the deframer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// What the frame is for.
+    pub kind: Kind,
+    /// [`TRACED`] or nothing.
+    pub flags: u8,
+    /// The call the frame speaks of; a number of the sender's choice in ping and pong; else 0.
+    pub call: u64,
+    /// What follows the header.
+    pub body: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    #[inline]
+    const fn new(header: Header, body: &'a [u8]) -> Self {
+        Self { kind: header.kind, flags: header.flags, call: header.call, body }
+    }
+}
+
+/// Cuts a stream of bytes into frames.
+///
+/// A frame that lies wholly inside the input is borrowed from it; only an incomplete one at the end is kept.
+///
+/// ```
+/// use peers_wire::{Deframer, Kind, Ping};
+/// # fn main() -> Result<(), peers_wire::Error> {
+/// let mut stream = Vec::new();
+/// Ping { number: 7 }.put(&mut stream);
+/// Ping { number: 8 }.put(&mut stream);
+///
+/// let mut deframer = Deframer::new(4096);
+/// let mut numbers = Vec::new();
+/// for segment in stream.chunks(5) {
+///     let mut input = segment;
+///     while let Some(frame) = deframer.next(&mut input)? {
+///         assert_eq!(frame.kind, Kind::Ping);
+///         numbers.push(frame.call);
+///     }
+/// }
+/// assert_eq!(numbers, [7, 8]);
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Deframer {
+    /// The frame that is not complete yet; complete iff `handed_out`.
+    tail: Vec<u8>,
+    /// True iff `tail` was given to the caller and is to be forgotten.
+    handed_out: bool,
+    limit: u32,
+}
+
+impl Deframer {
+    /// A deframer at the start of a stream that accepts bodies of at most `limit` bytes.
+    #[must_use]
+    pub const fn new(limit: u32) -> Self {
+        Self { tail: Vec::new(), handed_out: false, limit }
+    }
+
+    /// Changes the limit, from the next call of [`next`](Self::next) on.
+    pub const fn set_limit(&mut self, limit: u32) {
+        self.limit = limit;
+    }
+
+    /// How many bytes of an incomplete frame are kept: non-zero iff a frame has begun and the rest is owed.
+    #[must_use]
+    pub const fn pending(&self) -> usize {
+        if self.handed_out { 0 } else { self.tail.len() }
+    }
+
+    /// Takes the next frame from the front of `input`. `None` means that all of `input` was taken and
+    /// more is needed.
+    ///
+    /// # Errors
+    /// [`Error::FrameTooLarge`] and those of [`Header::from_bytes`], as soon as the header is there. The stream
+    /// cannot be read any further; asking again gives the same error.
+    #[inline]
+    pub fn next<'s, 'i: 's>(
+        &'s mut self,
+        input: &mut &'i [u8],
+    ) -> Result<Option<Frame<'s>>, Error> {
+        if self.handed_out {
+            self.handed_out = false;
+            self.tail = Vec::new();
+        }
+        if !self.tail.is_empty() {
+            return self.complete(input);
+        }
+        let Some((header, rest)) = input.split_first_chunk::<HEADER>() else {
+            return self.keep(input, HEADER);
+        };
+        let header = self.judge(header)?;
+        let Some((body, rest)) = rest.split_at_checked(header.length as usize) else {
+            return self.keep(input, HEADER + header.length as usize);
+        };
+        *input = rest;
+        Ok(Some(Frame::new(header, body)))
+    }
+
+    #[inline]
+    fn judge(&self, bytes: &[u8; HEADER]) -> Result<Header, Error> {
+        let header = Header::from_bytes(bytes)?;
+        if header.length > self.limit {
+            return Err(Error::FrameTooLarge { length: header.length, limit: self.limit });
+        }
+        Ok(header)
+    }
+
+    /// Keeps all of `input`, which is less than the `total` bytes wanted.
+    #[cold]
+    fn keep<'s>(&'s mut self, input: &mut &[u8], total: usize) -> Result<Option<Frame<'s>>, Error> {
+        self.fill(input, total);
+        Ok(None)
+    }
+
+    /// Goes on with the frame that has begun.
+    #[cold]
+    fn complete<'s>(&'s mut self, input: &mut &[u8]) -> Result<Option<Frame<'s>>, Error> {
+        self.fill(input, HEADER);
+        let Some(header) = self.tail.first_chunk::<HEADER>() else { return Ok(None) };
+        let header = self.judge(header)?;
+        let total = HEADER + header.length as usize;
+        self.fill(input, total);
+        if self.tail.len() < total {
+            return Ok(None);
+        }
+        self.handed_out = true;
+        Ok(Some(Frame::new(header, &self.tail[HEADER..])))
+    }
+
+    /// Moves bytes from `input` until the tail has `total` of them. Room at most doubles what is there, and never exceeds
+    /// the frame.
+    fn fill(&mut self, input: &mut &[u8], total: usize) {
+        let taken = input.len().min(total.saturating_sub(self.tail.len()));
+        let (head, rest) = input.split_at(taken);
+        let needed = self.tail.len() + taken;
+        if needed > self.tail.capacity() {
+            let room = (self.tail.len() * 2).clamp(needed, total.max(needed));
+            self.tail.reserve_exact(room - self.tail.len());
+        }
+        self.tail.extend_from_slice(head);
+        *input = rest;
+    }
+}
+
+/// Appends a frame whose body, of at most `limit` bytes, is written by `body`; the length is filled in afterwards.
+///
+/// # Errors
+/// Those of [`Writer::finish`]; sizes and limit count the body only. The output is then as it was before.
+#[inline]
+pub fn put_frame<S: Sink>(
+    out: &mut S,
+    limit: u32,
+    kind: Kind,
+    flags: u8,
+    call: u64,
+    body: impl FnOnce(&mut Writer<'_>),
+) -> Result<(), Error> {
+    let mut writer = Writer::with_limit(out, (limit as usize).saturating_add(HEADER));
+    let at = writer.position();
+    writer.put(&Header { length: 0, kind, flags, call }.to_bytes());
+    body(&mut writer);
+    writer.patch_length(at, HEADER);
+    writer.finish().map_err(without_header)
+}
+
+/// Appends only the header of a frame: the `length` bytes of its body are appended or sent by the caller.
+#[inline]
+pub fn put_header<S: Sink>(out: &mut S, header: Header) {
+    append(out, &header.to_bytes());
+}
+
+/// Sizes in errors speak of the body, as limits do.
+#[cold]
+fn without_header(error: Error) -> Error {
+    match error {
+        Error::OutputTooLarge { size, limit } => {
+            Error::OutputTooLarge { size: size - HEADER, limit: limit - HEADER }
+        }
+        other => other,
+    }
+}

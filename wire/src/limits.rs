@@ -1,0 +1,42 @@
+//! The numbers that bound what bytes may cost. Protocol constants and decoding defaults live here;
+//! limits of a running session (queues, deadlines, connections) are the business of whoever owns
+//! sockets and never appear in this crate.
+
+/// How deep lists, sets, maps and recursive references may nest, in a typed value or in a
+/// [`Value`](crate::Value), when reading and when writing.
+pub const DEPTH: u32 = 64;
+
+/// How many nodes one input may hold: elements that take no bytes, and every
+/// [`Value`](crate::Value).
+pub const NODES: u32 = 65_536;
+
+/// How many bytes of memory the collections, boxes and strings decoded from one input may take
+/// before their spare capacity. Stops small elements from unfolding into large ones.
+pub const MEMORY: usize = 64 << 20;
+
+/// The most elements room is made for on the strength of a count alone.
+pub const CAPACITY_HINT: usize = 1_024;
+
+/// The largest frame body, in bytes, a side accepts before it has read the peer's hello.
+pub const FRAME_BEFORE_HELLO: u32 = 4 << 10;
+
+/// The largest frame body, in bytes, a side accepts afterwards unless told otherwise.
+pub const FRAME: u32 = 4 << 20;
+
+/// How many requests a side may send before it has read the peer's hello.
+pub const GRANT_BEFORE_HELLO: u32 = 64;
+
+/// How many unanswered requests a hello grants unless told otherwise.
+pub const GRANT: u32 = 4_096;
+
+/// The smallest frame limit, in bytes of the body, that a hello may announce.
+pub const LEAST_FRAME: u32 = FRAME_BEFORE_HELLO;
+
+/// The longest text, in bytes, of an exception. Longer ones are cut when sent and when received.
+pub const TEXT: usize = 4_096;
+
+/// The longest text, in bytes, of a refusal or a goodbye; cut like [`TEXT`], so that they fit every frame limit.
+pub const REASON: usize = 1_024;
+
+/// The longest name of a place (origin, file), in bytes, in an exception; cut like [`TEXT`].
+pub const PLACE: usize = 256;

@@ -1,0 +1,293 @@
+//! Writing: appending to a growing output, with lengths patched afterwards. How single types are
+//! spelled lives in `codec`.
+//!
+//! Invariants: 1. writing never fails where it happens: the first failure is kept and told by `finish`; 2. after a failure
+//! nothing is appended, and `finish` cuts the output back to where it was; 3. the output never exceeds the limit.
+
+use byteorder::{ByteOrder, NetworkEndian};
+use smallvec::SmallVec;
+
+use crate::{Encode, Error, limits};
+
+/// What the arguments of a call are encoded into: 128 bytes without an allocation.
+pub type Buffer = SmallVec<[u8; 128]>;
+
+/// Something a [`Writer`] can append to: `Vec<u8>` or [`Buffer`].
+pub trait Sink: sealed::Sealed {}
+
+impl Sink for Vec<u8> {}
+impl Sink for Buffer {}
+
+mod sealed {
+    use super::Buffer;
+
+    #[derive(Debug)]
+    pub enum Target<'w> {
+        Vec(&'w mut Vec<u8>),
+        Buffer(&'w mut Buffer),
+    }
+
+    pub trait Sealed {
+        fn target(&mut self) -> Target<'_>;
+    }
+
+    impl Sealed for Vec<u8> {
+        #[inline]
+        fn target(&mut self) -> Target<'_> {
+            Target::Vec(self)
+        }
+    }
+
+    impl Sealed for Buffer {
+        #[inline]
+        fn target(&mut self) -> Target<'_> {
+            Target::Buffer(self)
+        }
+    }
+}
+
+use sealed::Target;
+
+/// Appends bytes as they are, without a limit.
+#[inline]
+pub(crate) fn append<S: Sink>(out: &mut S, bytes: &[u8]) {
+    out.target().append(bytes);
+}
+
+impl Target<'_> {
+    #[inline]
+    fn len(&self) -> usize {
+        match self {
+            Self::Vec(out) => out.len(),
+            Self::Buffer(out) => out.len(),
+        }
+    }
+
+    #[inline]
+    fn append(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Vec(out) => out.extend_from_slice(bytes),
+            Self::Buffer(out) => out.extend_from_slice(bytes),
+        }
+    }
+
+    fn truncate(&mut self, len: usize) {
+        match self {
+            Self::Vec(out) => out.truncate(len),
+            Self::Buffer(out) => out.truncate(len),
+        }
+    }
+
+    #[inline]
+    fn patch(&mut self, at: usize, bytes: [u8; 4]) {
+        let out: &mut [u8] = match self {
+            Self::Vec(out) => out,
+            Self::Buffer(out) => out,
+        };
+        out[at..at + 4].copy_from_slice(&bytes);
+    }
+}
+
+/// Appends values to an output.
+///
+/// ```
+/// use peers_wire::Writer;
+/// # fn main() -> Result<(), peers_wire::Error> {
+/// let mut out = Vec::new();
+/// let mut writer = Writer::new(&mut out);
+/// writer.u16(7);
+/// writer.write("hi");
+/// writer.finish()?;
+/// assert_eq!(out, [0, 7, 0, 0, 0, 2, b'h', b'i']);
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "whether everything was written is told by `finish`"]
+pub struct Writer<'w> {
+    out: Target<'w>,
+    /// Where this writer's output starts.
+    start: usize,
+    /// The most bytes the output may have; 0 iff `failed` is set.
+    end: usize,
+    depth: u32,
+    /// Set iff something could not be written.
+    failed: Option<Failure>,
+}
+
+/// Why writing stopped, and what is needed to tell.
+#[derive(Debug)]
+enum Failure {
+    /// The bytes that would be there, and the limit.
+    TooLarge {
+        size: usize,
+        limit: usize,
+    },
+    Other(Error),
+}
+
+macro_rules! fixed {
+    ($($type:ident, $size:literal, $write:expr, $words:literal;)*) => {$(
+        #[doc = concat!("Appends a number of ", $words, " bytes.")]
+        #[inline]
+        pub fn $type(&mut self, value: $type) {
+            let mut bytes = [0; $size];
+            $write(&mut bytes, value);
+            self.put(&bytes);
+        }
+    )*};
+}
+
+impl<'w> Writer<'w> {
+    /// A writer behind what `out` holds, with no limit but what a u32 length can say.
+    #[inline]
+    pub fn new<S: Sink>(out: &'w mut S) -> Self {
+        Self::with_limit(out, u32::MAX as usize)
+    }
+
+    /// A writer behind what `out` holds that may append `limit` bytes.
+    #[inline]
+    pub fn with_limit<S: Sink>(out: &'w mut S, limit: usize) -> Self {
+        let out = out.target();
+        let start = out.len();
+        Self { out, start, end: start.saturating_add(limit), depth: limits::DEPTH, failed: None }
+    }
+
+    /// How many bytes were appended.
+    #[inline]
+    #[must_use]
+    pub fn written(&self) -> usize {
+        self.out.len() - self.start
+    }
+
+    /// Ends writing.
+    ///
+    /// # Errors
+    /// The first thing that could not be written: [`Error::OutputTooLarge`], with the size of the whole,
+    /// [`Error::TooManyElements`] or [`Error::TooDeep`]. The output is then as it was before.
+    #[inline]
+    pub fn finish(mut self) -> Result<(), Error> {
+        match self.failed.take() {
+            None => Ok(()),
+            Some(failure) => Err(self.undo(failure)),
+        }
+    }
+
+    /// Appends a value of any type that can be encoded.
+    #[inline]
+    pub fn write<T: Encode + ?Sized>(&mut self, value: &T) {
+        value.encode(self);
+    }
+
+    /// Appends bytes as they are, without a length.
+    #[inline]
+    pub fn put(&mut self, bytes: &[u8]) {
+        if bytes.len() > self.end.saturating_sub(self.out.len()) {
+            return self.overflow(bytes.len());
+        }
+        self.out.append(bytes);
+    }
+
+    /// Appends a byte.
+    #[inline]
+    pub fn u8(&mut self, value: u8) {
+        self.put(&[value]);
+    }
+
+    fixed! {
+        u16, 2, NetworkEndian::write_u16, "two";
+        u32, 4, NetworkEndian::write_u32, "four";
+        u64, 8, NetworkEndian::write_u64, "eight";
+        u128, 16, NetworkEndian::write_u128, "sixteen";
+    }
+
+    /// Appends a u32 length and the bytes.
+    #[inline]
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.count(bytes.len());
+        self.put(bytes);
+    }
+
+    /// Appends the count of elements that follow.
+    #[inline]
+    pub fn count(&mut self, count: usize) {
+        match u32::try_from(count) {
+            Ok(count) => self.u32(count),
+            Err(_) => self.fail(Error::TooManyElements { count }),
+        }
+    }
+
+    /// Appends a structure: what `fields` appends, behind its length.
+    #[inline]
+    pub fn structure(&mut self, fields: impl FnOnce(&mut Self)) {
+        let at = self.out.len();
+        self.u32(0);
+        fields(self);
+        self.patch_length(at, 4);
+    }
+
+    /// Appends the position of an enum's variant; its fields follow.
+    #[inline]
+    pub fn variant(&mut self, position: u32) {
+        self.u32(position);
+    }
+
+    /// Runs `write` one level deeper. Whatever can contain itself must write its contents through this.
+    #[inline]
+    pub fn nested(&mut self, write: impl FnOnce(&mut Self)) {
+        let Some(depth) = self.depth.checked_sub(1) else {
+            return self.fail(Error::TooDeep { limit: limits::DEPTH });
+        };
+        self.depth = depth;
+        write(self);
+        self.depth += 1;
+    }
+
+    /// Where the next byte goes in the output.
+    #[inline]
+    pub(crate) fn position(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Writes the length of what stands behind a header of `header` bytes at `at` into its first four.
+    #[inline]
+    pub(crate) fn patch_length(&mut self, at: usize, header: usize) {
+        if self.failed.is_some() {
+            return;
+        }
+        match u32::try_from(self.out.len() - at - header) {
+            Ok(length) => self.out.patch(at, length.to_be_bytes()),
+            Err(_) => self.overflow(0),
+        }
+    }
+
+    /// Something did not fit: from here on, bytes are only counted.
+    #[cold]
+    fn overflow(&mut self, more: usize) {
+        match &mut self.failed {
+            None => {
+                let size = self.written().saturating_add(more);
+                self.failed = Some(Failure::TooLarge { size, limit: self.end - self.start });
+                self.end = 0;
+            }
+            Some(Failure::TooLarge { size, .. }) => *size = size.saturating_add(more),
+            Some(Failure::Other(_)) => {}
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, error: Error) {
+        if self.failed.is_none() {
+            self.failed = Some(Failure::Other(error));
+            self.end = 0;
+        }
+    }
+
+    #[cold]
+    fn undo(&mut self, failure: Failure) -> Error {
+        self.out.truncate(self.start);
+        match failure {
+            Failure::TooLarge { size, limit } => Error::OutputTooLarge { size, limit },
+            Failure::Other(error) => error,
+        }
+    }
+}
