@@ -1,0 +1,256 @@
+//! Continuations: what happens next, exactly once.
+//!
+//! Nothing here runs a handler: resuming queues, always. Invariants:
+//! 1. One box from birth to run: the box that waits is the box that is queued.
+//! 2. A continuation ends exactly once, by a value, an error, or being dropped; the types see to *at most* once, `Drop`
+//!    to *at least* once.
+//! 3. It is in the registry iff it has not ended.
+
+use crate::cause::Cause;
+use crate::engine::Core;
+use crate::handle::Handle;
+use crate::lost::Lost;
+use crate::registry::Ticket;
+use crate::task::{Task, unbox};
+use std::cell::Cell;
+use std::fmt;
+use std::panic::Location;
+use std::rc::Rc;
+use std::thread;
+
+/// What waits inside a continuation.
+pub(crate) trait Arm<T, E> {
+    /// Ends it with an outcome.
+    fn resume(self: Box<Self>, result: Result<T, E>);
+    /// Ends it because nobody did.
+    fn lose(self: Box<Self>);
+    fn core(&self) -> &Rc<Core>;
+    fn cause(&self) -> Cause;
+    fn born(&self) -> &'static Location<'static>;
+}
+
+/// What happens next, once: a boxed handler that waits for a `T` or an `E`.
+///
+/// Made by [`Cx::on`](crate::Cx::on) and its short forms inside a node, by [`Cont::new`] or [`Cont::pair`] outside.
+/// [`ok`](Self::ok), [`err`](Self::err) and [`resume`](Self::resume) use it up and only *queue* the handler: whoever
+/// calls them goes on first. A continuation that is dropped instead fails with a [`Lost`], so whoever waits is told.
+///
+/// ```
+/// use peers_kernel::{Cont, Kernel, Lost};
+///
+/// let mut kernel = Kernel::simulated(1);
+/// let show = Cont::new(&kernel.handle(), |answer: Result<u32, Lost>| assert_eq!(answer, Ok(42)));
+/// show.ok(42);
+/// kernel.run()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// It cannot be resumed twice:
+///
+/// ```compile_fail,E0382
+/// # use peers_kernel::{Cont, Kernel, Lost};
+/// # let kernel = Kernel::simulated(1);
+/// let reply = Cont::new(&kernel.handle(), |_: Result<u32, Lost>| ());
+/// reply.ok(1);
+/// reply.err(Lost::Dropped); // used up by `ok`
+/// ```
+///
+/// One reply does not do for a whole loop; use a [`Collect`](crate::Collect), whose branches do:
+///
+/// ```compile_fail,E0382
+/// # use peers_kernel::{Cont, Kernel, Lost};
+/// # let kernel = Kernel::simulated(1);
+/// let reply = Cont::new(&kernel.handle(), |_: Result<u32, Lost>| ());
+/// for answer in [1, 2] {
+///     reply.ok(answer); // used up in the previous round
+/// }
+/// ```
+///
+/// And it stays on the loop's thread; other threads use a [`Remote`](crate::Remote):
+///
+/// ```compile_fail,E0277
+/// # use peers_kernel::{Cont, Kernel, Lost};
+/// # let kernel = Kernel::simulated(1);
+/// let reply = Cont::new(&kernel.handle(), |_: Result<u32, Lost>| ());
+/// std::thread::spawn(move || reply.ok(1));
+/// ```
+#[must_use = "dropping a continuation fails whoever waits for it"]
+pub struct Cont<T, E> {
+    arm: Option<Box<dyn Arm<T, E>>>,
+}
+
+/// A handler and, later, its argument.
+struct Armed<F, T, E> {
+    core: Rc<Core>,
+    cause: Cause,
+    born: &'static Location<'static>,
+    ticket: Ticket,
+    result: Option<Result<T, E>>,
+    f: F,
+}
+
+impl<F, T, E> Arm<T, E> for Armed<F, T, E>
+where
+    F: FnOnce(&Rc<Core>, Result<T, E>) + 'static,
+    T: 'static,
+    E: From<Lost> + 'static,
+{
+    #[inline]
+    fn resume(mut self: Box<Self>, result: Result<T, E>) {
+        self.result = Some(result);
+        let core = self.core.clone();
+        core.registry.leave(self.ticket);
+        core.push(self.cause, self)
+    }
+
+    fn lose(self: Box<Self>) {
+        let why = why_lost(&self.core);
+        log::debug!("a continuation was lost ({why}); it was made at {}", self.born);
+        self.resume(Err(why.into()))
+    }
+
+    fn core(&self) -> &Rc<Core> {
+        &self.core
+    }
+
+    fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    fn born(&self) -> &'static Location<'static> {
+        self.born
+    }
+}
+
+impl<F, T, E> Task for Armed<F, T, E>
+where
+    F: FnOnce(&Rc<Core>, Result<T, E>),
+{
+    fn run(self: Box<Self>, core: &Rc<Core>) {
+        let Self { f, result, born, .. } = unbox(self);
+        core.running(born);
+        if let Some(result) = result {
+            f(core, result)
+        }
+    }
+}
+
+/// What a continuation reports that is dropped right now.
+pub(crate) fn why_lost(core: &Core) -> Lost {
+    if thread::panicking() { Lost::Panicked } else { core.loss.get() }
+}
+
+impl<T: 'static, E: From<Lost> + 'static> Cont<T, E> {
+    /// A continuation of one handler that gets either outcome, outside of any node.
+    #[track_caller]
+    pub fn new(handle: &Handle, f: impl FnOnce(Result<T, E>) + 'static) -> Self {
+        Self::made_at(Location::caller(), &handle.core, move |_, result| f(result))
+    }
+
+    /// A continuation and an error handler, two functions joined so that exactly one of them runs, once.
+    ///
+    /// ```
+    /// use peers_kernel::{Cont, Kernel, Lost};
+    ///
+    /// let mut kernel = Kernel::simulated(1);
+    /// let found = Cont::pair(&kernel.handle(), |n: u32| assert_eq!(n, 7), |lost: Lost| panic!("{lost}"));
+    /// found.ok(7);
+    /// kernel.run()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn pair(
+        handle: &Handle,
+        continuation: impl FnOnce(T) + 'static,
+        error_handler: impl FnOnce(E) + 'static,
+    ) -> Self {
+        Self::made_at(Location::caller(), &handle.core, move |_, result| match result {
+            Ok(value) => continuation(value),
+            Err(error) => error_handler(error),
+        })
+    }
+
+    /// The two functions again: the first one called ends the continuation, the other then does nothing. Dropping both
+    /// is dropping it.
+    pub fn split(self) -> (impl FnOnce(T) + use<T, E>, impl FnOnce(E) + use<T, E>) {
+        let ok = Rc::new(Cell::new(Some(self)));
+        let err = ok.clone();
+        let continuation = move |value| {
+            if let Some(k) = ok.take() {
+                k.ok(value)
+            }
+        };
+        let error_handler = move |error: E| {
+            if let Some(k) = err.take() {
+                k.err(error)
+            }
+        };
+        (continuation, error_handler)
+    }
+
+    /// A continuation whose handler is called with the core.
+    pub(crate) fn made_at<F>(born: &'static Location<'static>, core: &Rc<Core>, f: F) -> Self
+    where
+        F: FnOnce(&Rc<Core>, Result<T, E>) + 'static,
+    {
+        let ticket = core.registry.enter(born, core.now());
+        let (core, cause) = (core.clone(), core.cause.get());
+        Self::of(Box::new(Armed { core, cause, born, ticket, result: None, f }))
+    }
+}
+
+impl<T, E> Cont<T, E> {
+    pub(crate) fn of(arm: Box<dyn Arm<T, E>>) -> Self {
+        Self { arm: Some(arm) }
+    }
+
+    /// Queues the handler with a value.
+    #[inline]
+    pub fn ok(self, value: T) {
+        self.resume(Ok(value))
+    }
+
+    /// Queues the handler with an error.
+    #[inline]
+    pub fn err(self, error: impl Into<E>) {
+        self.resume(Err(error.into()))
+    }
+
+    /// Queues the handler with an outcome.
+    #[inline]
+    pub fn resume(mut self, result: Result<T, E>) {
+        if let Some(arm) = self.arm.take() {
+            arm.resume(result)
+        }
+    }
+
+    /// On whose behalf the handler will run: the cause of the task that made this.
+    pub fn cause(&self) -> Cause {
+        self.arm.as_ref().map_or(Cause::NONE, |arm| arm.cause())
+    }
+
+    /// The loop the handler will run on. `None` never shows outside: every continuation in sight still waits.
+    pub(crate) fn core(&self) -> Option<&Rc<Core>> {
+        self.arm.as_ref().map(|arm| arm.core())
+    }
+}
+
+/// Fails it: nobody resumed it.
+impl<T, E> Drop for Cont<T, E> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(arm) = self.arm.take() {
+            arm.lose()
+        }
+    }
+}
+
+impl<T, E> fmt::Debug for Cont<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let born = self.arm.as_ref().map(|arm| arm.born());
+        f.debug_struct("Cont")
+            .field("born", &born.map(ToString::to_string))
+            .field("cause", &self.cause())
+            .finish()
+    }
+}

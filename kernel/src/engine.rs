@@ -1,0 +1,394 @@
+//! The core: what one kernel's parts share, and the only door to each of them.
+//!
+//! No user code runs here but in [`Core::catch`]; the turn is in [`crate::kernel`]. Invariants:
+//! 1. No part is borrowed while user code runs or a user's value is dropped; the read buffer alone is lent to it.
+//! 2. After [`Core::close`] nothing is kept: what is handed in is dropped, one at a time, on a flat stack.
+//! 3. `loss` is what a continuation dropped right now reports; `cause` is whose work runs right now.
+
+use crate::cause::Cause;
+use crate::host::{Acceptor, Host, Key, Readiness, Resolved, Socket, Waker};
+use crate::lost::Lost;
+use crate::meter::Meter;
+use crate::offload::Works;
+use crate::registry::Registry;
+use crate::remote::Inbox;
+use crate::rng::ForkedRng;
+use crate::task::{Entry, Job, Queue, Task};
+use crate::time::Instant;
+use crate::timer::{TimerId, Timers};
+use crate::watch::{Watch, Watches};
+use std::any::Any;
+use std::cell::{Cell, RefCell, RefMut};
+use std::io;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::rc::Rc;
+
+/// Bytes of the buffer that all streams of a loop read into.
+pub(crate) const READ_BUFFER: usize = 64 * 1024;
+
+/// What [`Kernel`](crate::Kernel) owns and every handle points to.
+pub(crate) struct Core {
+    queue: RefCell<Queue>,
+    /// Whose work runs right now.
+    pub(crate) cause: Cell<Cause>,
+    /// What a continuation reports that is dropped right now.
+    pub(crate) loss: Cell<Lost>,
+    /// Iff a node's handler is on the stack.
+    pub(crate) inside: Cell<bool>,
+    /// Iff the kernel lives.
+    open: Cell<bool>,
+    /// Iff the loop of [`Core::bury`] is on the stack.
+    burying: Cell<bool>,
+    pub(crate) stopping: Cell<bool>,
+    now: Cell<Instant>,
+    pub(crate) meter: Meter,
+    host: RefCell<Rc<dyn Host>>,
+    timers: RefCell<Timers>,
+    watches: RefCell<Watches>,
+    flushes: RefCell<Vec<Rc<dyn Watch>>>,
+    read_buffer: RefCell<Vec<u8>>,
+    /// Continuations that nobody resumed yet.
+    pub(crate) registry: Registry,
+    pub(crate) works: Works,
+    pub(crate) inbox: Inbox,
+    pub(crate) rng: RefCell<ForkedRng>,
+}
+
+impl Core {
+    pub(crate) fn new(host: Rc<dyn Host>) -> io::Result<Rc<Self>> {
+        let rng = ForkedRng::from_seed(host.entropy()?);
+        Ok(Rc::new(Self {
+            queue: RefCell::default(),
+            cause: Cell::default(),
+            loss: Cell::new(Lost::Dropped),
+            inside: Cell::new(false),
+            open: Cell::new(true),
+            burying: Cell::new(false),
+            stopping: Cell::new(false),
+            now: Cell::new(host.now()),
+            meter: Meter::new(),
+            timers: RefCell::default(),
+            watches: RefCell::default(),
+            flushes: RefCell::default(),
+            read_buffer: RefCell::default(),
+            registry: Registry::default(),
+            works: Works::default(),
+            inbox: Inbox::new(host.waker()),
+            rng: RefCell::new(rng),
+            host: RefCell::new(host),
+        }))
+    }
+
+    /// The clock of this turn.
+    #[inline]
+    pub(crate) fn now(&self) -> Instant {
+        self.now.get()
+    }
+
+    /// Reads the host's clock. Once a turn, and only by the turn.
+    pub(crate) fn read_clock(&self) {
+        let now = self.host.borrow().now();
+        self.now.set(now);
+    }
+
+    /// The outside. After the end of the kernel, one where everything fails.
+    pub(crate) fn host(&self) -> Rc<dyn Host> {
+        self.host.borrow().clone()
+    }
+
+    /// Whether the kernel lives.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.get()
+    }
+
+    // ---- the ready queue
+
+    /// Queues a task.
+    #[inline]
+    pub(crate) fn push(&self, cause: Cause, task: Box<dyn Task>) {
+        self.queue.borrow_mut().push_back(Entry { cause, job: Job::Task(task) });
+        if !self.open.get() {
+            self.bury()
+        }
+    }
+
+    /// Takes the next entry, if the turn's budget allows to run one.
+    #[inline]
+    pub(crate) fn next_entry(&self) -> Option<Entry> {
+        if !self.meter.tick(&**self.host.borrow()) {
+            return None;
+        }
+        self.queue.borrow_mut().pop_front()
+    }
+
+    /// Charges one unit to the turn; see [`Handle::spend`](crate::Handle::spend).
+    pub(crate) fn spend(&self) -> bool {
+        self.meter.spend(&**self.host.borrow())
+    }
+
+    /// The turn's tasks are over.
+    pub(crate) fn finish_tasks(&self) {
+        self.meter.finish(&**self.host.borrow())
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.queue.borrow().is_empty() || !self.flushes.borrow().is_empty()
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.borrow().len()
+    }
+
+    // ---- timers
+
+    /// Arms a timer under the running task's cause.
+    pub(crate) fn at(&self, at: Instant, task: Box<dyn Task>) -> TimerId {
+        if !self.open.get() {
+            self.push(Cause::NONE, task);
+            return TimerId::NEVER;
+        }
+        self.timers.borrow_mut().insert(at, self.cause.get(), task)
+    }
+
+    /// Disarms a timer; true if it would have fired.
+    pub(crate) fn cancel(&self, id: TimerId) -> bool {
+        let task = self.timers.borrow_mut().cancel(id);
+        task.is_some()
+    }
+
+    pub(crate) fn next_timer(&self) -> Option<Instant> {
+        self.timers.borrow_mut().next()
+    }
+
+    pub(crate) fn timers(&self) -> usize {
+        self.timers.borrow().len()
+    }
+
+    /// Queues the timers that are due, `limit` at most: the others wait for the next turn.
+    pub(crate) fn expire(&self, limit: u32) {
+        let (mut timers, mut queue) = (self.timers.borrow_mut(), self.queue.borrow_mut());
+        for _ in 0..limit {
+            let Some(entry) = timers.pop_due(self.now.get()) else { return };
+            queue.push_back(entry);
+        }
+    }
+
+    // ---- sources
+
+    /// A fresh key, for a host that must know it before the source exists. Ends by [`Core::unregister`].
+    pub(crate) fn reserve(&self) -> Key {
+        self.watches.borrow_mut().reserve()
+    }
+
+    /// Lets `watch` be called for `key`. The kernel holds it until [`Core::unregister`].
+    pub(crate) fn fill(&self, key: Key, watch: Rc<dyn Watch>) {
+        let earlier = self.watches.borrow_mut().fill(key, watch);
+        drop(earlier);
+    }
+
+    /// [`Core::reserve`] and [`Core::fill`] in one.
+    pub(crate) fn register(&self, watch: Rc<dyn Watch>) -> Key {
+        let key = self.reserve();
+        self.fill(key, watch);
+        key
+    }
+
+    /// Forgets the source of that key, and drops it unless someone else holds it.
+    pub(crate) fn unregister(&self, key: Key) {
+        let watch = self.watches.borrow_mut().remove(key);
+        drop(watch);
+    }
+
+    /// Queues a source, as if the host had reported `readiness`.
+    pub(crate) fn note(&self, key: Key, readiness: Readiness) {
+        if self.watches.borrow_mut().note(key, readiness) {
+            self.queue.borrow_mut().push_back(Entry { cause: Cause::NONE, job: Job::Ready(key) });
+        }
+    }
+
+    /// What the loop calls for a queued source.
+    pub(crate) fn take_noted(&self, key: Key) -> Option<(Rc<dyn Watch>, Readiness)> {
+        self.watches.borrow_mut().take(key)
+    }
+
+    pub(crate) fn sources(&self) -> Vec<Rc<dyn Watch>> {
+        self.watches.borrow().all()
+    }
+
+    /// Calls [`Watch::flush`] once at the end of this turn, for each call made here.
+    pub(crate) fn want_flush(&self, watch: Rc<dyn Watch>) {
+        self.flushes.borrow_mut().push(watch);
+    }
+
+    pub(crate) fn take_flushes(&self) -> Vec<Rc<dyn Watch>> {
+        self.flushes.take()
+    }
+
+    /// Gives the list of flushes its memory back.
+    pub(crate) fn recycle_flushes(&self, mut spent: Vec<Rc<dyn Watch>>) {
+        spent.clear();
+        let mut flushes = self.flushes.borrow_mut();
+        if flushes.is_empty() {
+            *flushes = spent;
+        }
+    }
+
+    /// The buffer all streams read into, [`READ_BUFFER`] bytes. Lent to the handler that gets the bytes: whoever holds
+    /// it may run user code, because only the loop reads, one source at a time.
+    pub(crate) fn read_buffer(&self) -> RefMut<'_, Vec<u8>> {
+        let mut buffer = self.read_buffer.borrow_mut();
+        if buffer.is_empty() {
+            buffer.resize(READ_BUFFER, 0);
+        }
+        buffer
+    }
+
+    /// Whether anything is left that could ever make a task.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.is_ready()
+            || self.timers.borrow().len() > 0
+            || !self.watches.borrow().is_empty()
+            || !self.works.is_empty()
+            || self.inbox.is_alive()
+    }
+
+    // ---- panics and losses
+
+    /// Notes where the code that runs from here on was made: for panics and slow handlers.
+    #[inline]
+    pub(crate) fn running(&self, born: &'static Location<'static>) {
+        self.meter.running(born)
+    }
+
+    /// Runs user code made at `born`; a panic is logged, and is `None`.
+    pub(crate) fn catch<R>(
+        &self,
+        born: &'static Location<'static>,
+        f: impl FnOnce() -> R,
+    ) -> Option<R> {
+        self.running(born);
+        let outer = (self.cause.get(), self.loss.get(), self.inside.get());
+        match catch_unwind(AssertUnwindSafe(f)) {
+            Ok(value) => Some(value),
+            Err(payload) => {
+                self.cause.set(outer.0);
+                self.loss.set(outer.1);
+                self.inside.set(outer.2);
+                report_panic(self.meter.place(), payload);
+                None
+            }
+        }
+    }
+
+    /// A task panicked: says so, and makes the core fit for the next one.
+    pub(crate) fn task_panicked(&self, payload: Box<dyn Any + Send>) {
+        self.inside.set(false);
+        self.loss.set(Lost::Dropped);
+        report_panic(self.meter.place(), payload)
+    }
+
+    /// Drops `value`; continuations it owns report `why`.
+    pub(crate) fn lose<V>(&self, why: Lost, value: V) {
+        let outer = self.loss.replace(why);
+        drop(value);
+        self.loss.set(outer);
+    }
+
+    // ---- the end
+
+    /// Ends everything: what waits is dropped, and from here on whatever is handed in is dropped too.
+    pub(crate) fn close(&self) {
+        self.open.set(false);
+        self.inbox.close();
+        self.works.close();
+        loop {
+            let timers = self.timers.borrow_mut().clear();
+            let watches = self.watches.borrow_mut().clear();
+            let flushes = self.flushes.take();
+            let works = self.works.clear();
+            if timers.is_empty() && watches.is_empty() && flushes.is_empty() && works.is_empty() {
+                break;
+            }
+            for task in timers {
+                self.push(Cause::NONE, task);
+            }
+            drop_quietly((watches, flushes, works));
+        }
+        self.bury();
+        let last = self.now.get();
+        drop(self.host.replace(Rc::new(Gone(last))));
+    }
+
+    /// Drops what is queued. A dropped task may drop continuations, which queue their failure: hence a loop and not a
+    /// recursion, which a long chain would turn into a stack overflow.
+    #[cold]
+    fn bury(&self) {
+        if self.burying.replace(true) {
+            return;
+        }
+        loop {
+            let entry = self.queue.borrow_mut().pop_front();
+            let Some(entry) = entry else { break };
+            drop_quietly(entry);
+        }
+        self.burying.set(false);
+    }
+}
+
+/// Drops a user's value; a panic in its `Drop` is logged.
+fn drop_quietly<V>(value: V) {
+    if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+        log::error!("panicked while the kernel ended");
+    }
+}
+
+/// Logs what `panic!` was given, and where the handler was made.
+pub(crate) fn report_panic(born: &Location<'_>, payload: Box<dyn Any + Send>) {
+    let text = match payload.downcast_ref::<&str>() {
+        Some(text) => text,
+        None => payload.downcast_ref::<String>().map_or("no message", String::as_str),
+    };
+    log::error!("panicked: {text} (in the handler made at {born})");
+    // A payload is a user's value: even its drop may panic.
+    if catch_unwind(AssertUnwindSafe(|| drop(payload))).is_err() {
+        log::error!("the payload of that panic panicked too");
+    }
+}
+
+/// The host of a kernel that has ended.
+#[derive(Debug)]
+struct Gone(Instant);
+
+fn gone<T>() -> io::Result<T> {
+    Err(io::Error::new(io::ErrorKind::NotConnected, "the kernel has ended"))
+}
+
+impl Host for Gone {
+    fn now(&self) -> Instant {
+        self.0
+    }
+
+    fn entropy(&self) -> io::Result<[u8; 32]> {
+        gone()
+    }
+
+    fn wait(&self, _: Option<Instant>, _: &mut Vec<(Key, Readiness)>) -> io::Result<()> {
+        gone()
+    }
+
+    fn waker(&self) -> Option<Waker> {
+        None
+    }
+
+    fn connect(&self, _: Key, _: &Resolved) -> io::Result<Box<dyn Socket>> {
+        gone()
+    }
+
+    fn listen(&self, _: Key, _: &Resolved) -> io::Result<Box<dyn Acceptor>> {
+        gone()
+    }
+
+    fn real(&self) -> Option<&crate::real::RealHost> {
+        None
+    }
+}

@@ -1,0 +1,130 @@
+//! The loop as code on it sees it: what every handler may ask for.
+//!
+//! Streams, listeners, signals and descriptors add their own methods in their own files. Invariants:
+//! 1. A handle owns nothing: when its kernel has ended every method is harmless.
+//! 2. Nothing here runs a handler.
+
+use crate::cause::Cause;
+use crate::cont::Cont;
+use crate::engine::Core;
+use crate::lost::{Lost, Overloaded};
+use crate::offload::Stop;
+use crate::rng::{ForkedRng, Rng};
+use crate::task::Plain;
+use crate::time::Instant;
+use crate::timer::TimerId;
+use std::fmt;
+use std::panic::Location;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The loop, from inside: cheap to clone, bound to the loop's thread, keeps nothing alive.
+///
+/// After the end of its kernel everything is harmless: tasks are dropped, timers never fire, the clock stands still.
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) core: Rc<Core>,
+}
+
+impl Handle {
+    /// The time, as read once in this turn.
+    #[inline]
+    pub fn now(&self) -> Instant {
+        self.core.now()
+    }
+
+    /// Queues a task.
+    #[track_caller]
+    pub fn schedule(&self, task: impl FnOnce() + 'static) {
+        self.core.push(self.core.cause.get(), Plain::boxed(Location::caller(), move |_| task()))
+    }
+
+    /// Queues a task when `delay` has passed.
+    #[track_caller]
+    pub fn after(&self, delay: Duration, task: impl FnOnce() + 'static) -> TimerId {
+        self.core.at(self.now() + delay, Plain::boxed(Location::caller(), move |_| task()))
+    }
+
+    /// Queues a task at a point in time; at once if that is past. A ticker that arms itself again at the previous
+    /// instant plus its period does not drift.
+    #[track_caller]
+    pub fn at(&self, at: Instant, task: impl FnOnce() + 'static) -> TimerId {
+        self.core.at(at, Plain::boxed(Location::caller(), move |_| task()))
+    }
+
+    /// Disarms a timer; true if it would still have fired. Continuations its task owned are lost.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "most callers do not care whether it was still armed"
+    )]
+    pub fn cancel(&self, timer: TimerId) -> bool {
+        self.core.cancel(timer)
+    }
+
+    /// Runs `work` on another thread; its outcome comes back as `k`. There is one worker per core, started when needed,
+    /// and 1,024 pieces of work may wait for them. Work whose [`Stop`] is set before it starts is not started.
+    ///
+    /// `k` gets [`Overloaded`] if too much waits already, [`Lost::Panicked`] if `work` panics, and [`Lost::Dropped`] if
+    /// it was never started. On a simulated kernel `work` runs on the loop after a delay drawn from the seed.
+    #[track_caller]
+    pub fn offload<T, E>(
+        &self,
+        work: impl FnOnce(&Stop) -> Result<T, E> + Send + 'static,
+        k: Cont<T, E>,
+    ) where
+        T: Send + 'static,
+        E: From<Lost> + From<Overloaded> + Send + 'static,
+    {
+        crate::offload::offload(&self.core, Location::caller(), None, work, k)
+    }
+
+    /// Sets the [`Stop`] of all offloaded work that carries `cause`.
+    pub fn stop_work(&self, cause: Cause) {
+        self.core.works.stop_caused_by(cause)
+    }
+
+    /// On whose behalf the running task runs.
+    pub fn cause(&self) -> Cause {
+        self.core.cause.get()
+    }
+
+    /// Runs `f` under another cause: what it makes carries that one.
+    pub fn with_cause<R>(&self, cause: Cause, f: impl FnOnce() -> R) -> R {
+        struct Restore<'a>(&'a Core, Cause);
+        impl Drop for Restore<'_> {
+            fn drop(&mut self) {
+                self.0.cause.set(self.1)
+            }
+        }
+        let _restore = Restore(&self.core, self.core.cause.replace(cause));
+        f()
+    }
+
+    /// Charges one unit of work, done inside the running task, to the turn's budget. False: the budget is spent, so
+    /// schedule the rest and return.
+    pub fn spend(&self) -> bool {
+        self.core.spend()
+    }
+
+    /// The kernel's generator.
+    pub fn rng(&self) -> Rng {
+        Rng(self.clone())
+    }
+
+    /// A generator of its own, for work on other threads.
+    pub fn fork_rng(&self) -> ForkedRng {
+        self.core.rng.borrow_mut().fork()
+    }
+
+    /// Ends [`Kernel::run`](crate::Kernel::run): it returns after it has run what is ready and written what is buffered,
+    /// without waiting for anything.
+    pub fn stop(&self) {
+        self.core.stopping.set(true)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("now", &self.now()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+//! The host seam: everything the kernel asks of the outside, as one trait with two implementations.
+//!
+//! The real host wraps `polling` and the operating system; the simulated one is a heap of events in a
+//! [`World`](crate::sim::World). No other file reads a clock, draws entropy, opens a socket or waits.
+//!
+//! Invariants:
+//! 1. A [`Socket`] or [`Acceptor`] is registered when it is made and deregistered, then closed, when it is dropped.
+//! 2. Readiness is level-triggered as seen from here: what was not read is reported again by the next wait.
+//! 3. An event whose key is no longer registered may still arrive; whoever receives it compares generations.
+
+use crate::time::Instant;
+use std::fmt::Debug;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Names a registered source: a slot and the generation that lived in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
+
+/// What a source is ready for. Errors and hang-ups show as both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Readiness {
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+}
+
+/// An address with nothing left to look up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Resolved {
+    Inet(SocketAddr),
+    Unix(PathBuf),
+    Sim(String),
+}
+
+/// Wakes a waiting host from any thread; calls before the next wait coalesce.
+pub(crate) type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// The outside, as one kernel sees it.
+pub(crate) trait Host: Debug {
+    /// The monotonic clock, now. The kernel caches it once a turn.
+    fn now(&self) -> Instant;
+
+    /// A seed for the kernel's generator: from the operating system, or from the world's seed.
+    fn entropy(&self) -> io::Result<[u8; 32]>;
+
+    /// Waits until something is ready, the waker is called, or `until` has come (`None`: for ever; at or before `now`: not at all).
+    fn wait(&self, until: Option<Instant>, ready: &mut Vec<(Key, Readiness)>) -> io::Result<()>;
+
+    /// How other threads wake this host; `None` where there are no other threads (simulation).
+    fn waker(&self) -> Option<Waker>;
+
+    /// Starts to connect; writable when it is decided, and then [`Socket::connected`] tells how.
+    fn connect(&self, key: Key, to: &Resolved) -> io::Result<Box<dyn Socket>>;
+
+    /// Listens; readable when there is someone to accept.
+    fn listen(&self, key: Key, at: &Resolved) -> io::Result<Box<dyn Acceptor>>;
+
+    /// The real host, for what only it can do (descriptors, signals, names).
+    fn real(&self) -> Option<&crate::real::RealHost>;
+}
+
+/// One end of a byte stream, non-blocking. Interest at birth: writable for a dialled one, readable for an accepted one.
+pub(crate) trait Socket: Debug {
+    /// The outcome of connecting, asked once it is writable. `WouldBlock` while undecided.
+    fn connected(&self) -> io::Result<()>;
+    /// Reads what is there; 0 is the end of the stream.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Writes as much as fits.
+    fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
+    /// No more writing; the peer reads to the end and sees it.
+    fn shutdown(&self) -> io::Result<()>;
+    /// Which readiness to report from now on.
+    fn interest(&self, wanted: Readiness) -> io::Result<()>;
+    /// Our end's address.
+    fn local(&self) -> io::Result<Resolved>;
+    /// The other end's address.
+    fn peer(&self) -> io::Result<Resolved>;
+}
+
+/// A listening socket.
+pub(crate) trait Acceptor: Debug {
+    /// Takes the next connection and registers it under the key that `key` hands out.
+    fn accept(&self, key: &mut dyn FnMut() -> Key) -> io::Result<Box<dyn Socket>>;
+    /// Pauses or resumes reports of waiting connections.
+    fn interest(&self, readable: bool) -> io::Result<()>;
+    /// Where it listens, with port 0 replaced by the real one.
+    fn local(&self) -> io::Result<Resolved>;
+}

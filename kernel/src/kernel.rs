@@ -1,0 +1,239 @@
+//! The kernel: owner of everything, and the turn. This is the only place that runs tasks.
+//!
+//! ```text
+//! turn:  run ready tasks  ->  flush streams  ->  poll  ->  read clock  ->  queue what is ready, due or posted
+//! ```
+//!
+//! Invariants:
+//! 1. One task at a time, on the stack of [`Kernel::turn`] and nothing else.
+//! 2. Nothing below is borrowed while a task runs.
+//! 3. A turn ends: its tasks are bounded by the budget, everything else by what was there when it began.
+
+use crate::cause::Cause;
+use crate::engine::Core;
+use crate::handle::Handle;
+use crate::host::{Host, Key, Readiness};
+use crate::meter::Budget;
+use crate::node::Node;
+use crate::real::RealHost;
+use crate::remote::{Posted, Remote};
+use crate::task::{Entry, Job};
+use crate::time::Instant;
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+/// How long a turn may wait when nothing is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Not at all.
+    No,
+    /// Until something happens, however long that takes; not at all if nothing is alive.
+    Idle,
+    /// Until something happens or that instant has come.
+    Until(Instant),
+}
+
+/// Turns that [`Kernel::run`] makes after it was told to stop, at most.
+const LAST_TURNS: u32 = 64;
+
+/// The loop. Whoever owns it turns it; everything else sees a [`Handle`], a [`Cx`](crate::Cx) or a [`Remote`].
+///
+/// Dropping it drops every task, timer, stream and continuation it still has: handlers do not run any more.
+pub struct Kernel {
+    core: Rc<Core>,
+    ready: Vec<(Key, Readiness)>,
+}
+
+impl Kernel {
+    /// A kernel on the operating system.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptors left for a poller, or no randomness.
+    pub fn new() -> io::Result<Self> {
+        Self::with_host(Rc::new(RealHost::new()?))
+    }
+
+    pub(crate) fn with_host(host: Rc<dyn Host>) -> io::Result<Self> {
+        Ok(Self { core: Core::new(host)?, ready: Vec::new() })
+    }
+
+    /// The loop, for code on it.
+    pub fn handle(&self) -> Handle {
+        Handle { core: self.core.clone() }
+    }
+
+    /// The loop, for other threads. As long as one lives, [`Kernel::run`] does not end by itself.
+    pub fn remote(&self) -> Remote {
+        self.core.inbox.remote()
+    }
+
+    /// A node that owns `state`.
+    pub fn node<S: 'static>(&self, state: S) -> Node<S> {
+        Node::new(self.handle(), state)
+    }
+
+    /// How much a turn may do before it looks at sockets, timers and other threads.
+    pub fn set_budget(&self, budget: Budget) {
+        self.core.meter.set_budget(budget)
+    }
+
+    /// One turn: runs what is ready, flushes, polls, and queues what happened for the next turn. True if something is
+    /// still alive: ready tasks, timers, streams, listeners, sources, signals, offloaded work, remotes.
+    ///
+    /// # Errors
+    ///
+    /// If polling fails, which means that the poller is broken.
+    pub fn turn(&mut self, wait: Wait) -> io::Result<bool> {
+        self.core.read_clock();
+        self.cycle(wait)
+    }
+
+    /// Turns until nothing is alive, or until [`Handle::stop`] was called, and then a little longer: what is ready is
+    /// run and what is buffered is written, in at most 64 turns that wait for nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kernel::turn`].
+    pub fn run(&mut self) -> io::Result<()> {
+        self.run_until(Instant::FAR)
+    }
+
+    /// [`Kernel::run`], but not beyond `deadline`. On a simulated kernel the clock stands at `deadline` then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kernel::turn`].
+    pub fn run_until(&mut self, deadline: Instant) -> io::Result<()> {
+        let wait = if deadline == Instant::FAR { Wait::Idle } else { Wait::Until(deadline) };
+        self.core.read_clock();
+        while self.core.now() < deadline {
+            let alive = self.cycle(wait)?;
+            if self.core.stopping.get() {
+                return self.drain();
+            }
+            if !alive {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last turns before the end. Afterwards the kernel can be run again.
+    pub(crate) fn drain(&mut self) -> io::Result<()> {
+        for _ in 0..LAST_TURNS {
+            if !self.core.is_ready() && self.core.inbox.is_empty() {
+                break;
+            }
+            self.cycle(Wait::No)?;
+        }
+        self.core.stopping.set(false);
+        Ok(())
+    }
+
+    /// When this kernel next has something to do by itself; `None`: only the outside can wake it.
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        if self.core.is_ready() { Some(self.core.now()) } else { self.core.next_timer() }
+    }
+
+    /// A turn whose clock was just read.
+    fn cycle(&mut self, wait: Wait) -> io::Result<bool> {
+        let core = &self.core;
+        core.meter.begin(core.now());
+        run_ready(core);
+        flush(core);
+        // A simulated clock moves only by waiting, so there even a wait for nothing has a meaning.
+        let simulated = !core.inbox.is_threaded();
+        if core.is_alive() || (simulated && matches!(wait, Wait::Until(_))) {
+            self.poll(wait)?;
+            self.collect();
+        }
+        Ok(self.core.is_alive())
+    }
+
+    fn poll(&mut self, wait: Wait) -> io::Result<()> {
+        self.ready.clear();
+        let until = self.until(wait);
+        self.core.host().wait(until, &mut self.ready)?;
+        self.core.read_clock();
+        Ok(())
+    }
+
+    /// How long the host may wait.
+    fn until(&self, wait: Wait) -> Option<Instant> {
+        let core = &self.core;
+        let now = core.now();
+        if wait == Wait::No || core.is_ready() || core.stopping.get() || !core.inbox.is_empty() {
+            return Some(now);
+        }
+        match (wait, core.next_timer()) {
+            (Wait::Until(end), Some(due)) => Some(due.min(end)),
+            (Wait::Until(end), None) => Some(end),
+            (_, due) => due,
+        }
+    }
+
+    /// Queues what happened outside: first sources, then timers, then other threads.
+    fn collect(&mut self) {
+        let core = &self.core;
+        for (key, readiness) in self.ready.drain(..) {
+            core.note(key, readiness);
+        }
+        let limit = core.meter.budget().tasks.max(1);
+        core.expire(limit);
+        for _ in 0..limit {
+            match core.inbox.take() {
+                Some(Posted::Task(task)) => core.push(Cause::NONE, task),
+                Some(Posted::Done(id)) => core.works.finish(core, id),
+                None => break,
+            }
+        }
+    }
+}
+
+/// Runs ready tasks until none is left or the budget is spent. A panic ends one task, not the loop.
+fn run_ready(core: &Rc<Core>) {
+    while let Err(payload) = catch_unwind(AssertUnwindSafe(|| drain_queue(core))) {
+        core.task_panicked(payload)
+    }
+    core.cause.set(Cause::NONE);
+    core.finish_tasks();
+}
+
+/// The drain loop.
+fn drain_queue(core: &Rc<Core>) {
+    while let Some(Entry { cause, job }) = core.next_entry() {
+        core.cause.set(cause);
+        match job {
+            Job::Task(task) => task.run(core),
+            Job::Ready(key) => {
+                if let Some((watch, readiness)) = core.take_noted(key) {
+                    watch.ready(core, readiness)
+                }
+            }
+        }
+    }
+}
+
+/// Lets every stream write what it buffered in this turn.
+fn flush(core: &Rc<Core>) {
+    let mut flushes = core.take_flushes();
+    for watch in flushes.drain(..) {
+        watch.flush(core)
+    }
+    core.recycle_flushes(flushes)
+}
+
+impl Drop for Kernel {
+    fn drop(&mut self) {
+        self.core.close()
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kernel").field("now", &self.core.now()).finish_non_exhaustive()
+    }
+}

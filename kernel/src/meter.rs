@@ -1,0 +1,185 @@
+//! How much a turn may do, and who was at it when it took too long.
+//!
+//! Reading the clock costs more than a small task, so the first tasks of a turn are timed one by one and the rest in
+//! batches; a ring remembers the birth places of a batch. Invariants:
+//! 1. A turn never starts a task after its budget is spent.
+//! 2. Between two readings of the clock lie at most [`BATCH`] tasks.
+//! 3. On a simulated clock, which stands still while tasks run, only the number of tasks counts.
+
+use crate::host::Host;
+use crate::time::Instant;
+use std::cell::Cell;
+use std::fmt::Write;
+use std::panic::Location;
+use std::time::Duration;
+
+/// What one turn may spend on tasks before it looks at sockets, timers and other threads again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Tasks run, and units charged by [`Handle::spend`](crate::Handle::spend). At least one task is always run.
+    pub tasks: u32,
+    /// Time taken. A task is never interrupted: this decides whether another one is started.
+    pub time: Duration,
+}
+
+impl Default for Budget {
+    /// 1,024 tasks or 1 ms.
+    fn default() -> Self {
+        Self { tasks: 1024, time: Duration::from_millis(1) }
+    }
+}
+
+/// Tasks between two readings of the clock.
+const BATCH: u32 = 32;
+/// Tasks at the beginning of a turn that are timed one by one.
+const EXACT: u32 = 8;
+/// Tasks that are timed one by one after a batch that was slow.
+const EXACT_AFTER_SLOW: u32 = 1024;
+/// A handler that runs longer than this is named in the log.
+const SLOW: Duration = Duration::from_millis(50);
+
+/// Counts and times the tasks of a turn.
+pub(crate) struct Meter {
+    budget: Cell<Budget>,
+    began: Cell<Instant>,
+    /// Units charged in this turn.
+    used: Cell<u32>,
+    /// The clock is read when this many units are used.
+    next_check: Cell<u32>,
+    /// When a task last ended that was timed.
+    checked: Cell<Instant>,
+    /// Tasks yet to be timed one by one because a batch was slow.
+    suspicious: Cell<u32>,
+    /// Birth places of the latest tasks; `started` counts them, `cleared` those already timed.
+    places: [Cell<&'static Location<'static>>; BATCH as usize],
+    started: Cell<u32>,
+    cleared: Cell<u32>,
+}
+
+impl Meter {
+    pub(crate) fn new() -> Self {
+        Self {
+            budget: Cell::new(Budget::default()),
+            began: Cell::default(),
+            used: Cell::new(0),
+            next_check: Cell::new(1),
+            checked: Cell::default(),
+            suspicious: Cell::new(0),
+            places: [const { Cell::new(Location::caller()) }; BATCH as usize],
+            started: Cell::new(0),
+            cleared: Cell::new(0),
+        }
+    }
+
+    pub(crate) fn set_budget(&self, budget: Budget) {
+        self.budget.set(budget)
+    }
+
+    pub(crate) fn budget(&self) -> Budget {
+        self.budget.get()
+    }
+
+    /// A turn begins.
+    pub(crate) fn begin(&self, now: Instant) {
+        self.began.set(now);
+        self.checked.set(now);
+        self.cleared.set(self.started.get());
+        self.used.set(0);
+        self.next_check.set(1);
+    }
+
+    /// Charges one task; false if the turn may not start it.
+    #[inline]
+    pub(crate) fn tick(&self, host: &dyn Host) -> bool {
+        let used = self.used.get();
+        if used < self.next_check.get() {
+            self.used.set(used + 1);
+            return true;
+        }
+        self.check(host)
+    }
+
+    /// Charges one unit of work inside a task; false if the turn's budget is spent.
+    pub(crate) fn spend(&self, host: &dyn Host) -> bool {
+        let used = self.used.get();
+        if used < self.next_check.get() {
+            self.used.set(used + 1);
+            return true;
+        }
+        self.charge(host.now(), BATCH)
+    }
+
+    /// Notes whose handler starts now.
+    #[inline]
+    pub(crate) fn running(&self, born: &'static Location<'static>) {
+        let started = self.started.get().wrapping_add(1);
+        self.started.set(started);
+        self.places[(started % BATCH) as usize].set(born);
+    }
+
+    /// Whose handler started last.
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.places[(self.started.get() % BATCH) as usize].get()
+    }
+
+    /// The turn's tasks are over: times what was not timed yet.
+    pub(crate) fn finish(&self, host: &dyn Host) {
+        if self.started.get() != self.cleared.get() {
+            self.time(host.now())
+        }
+    }
+
+    #[cold]
+    fn check(&self, host: &dyn Host) -> bool {
+        let now = host.now();
+        self.time(now);
+        let watched = self.suspicious.get();
+        self.suspicious.set(watched.saturating_sub(1));
+        let exact = watched > 0 || self.used.get() < EXACT;
+        self.charge(now, if exact { 1 } else { BATCH })
+    }
+
+    /// Charges one unit if the budget allows, and looks again after `units`.
+    fn charge(&self, now: Instant, units: u32) -> bool {
+        let (used, budget) = (self.used.get(), self.budget.get());
+        let limit = budget.tasks.max(1);
+        if used >= limit || now.since(self.began.get()) >= budget.time {
+            return false;
+        }
+        self.next_check.set(used.saturating_add(units).min(limit));
+        self.used.set(used + 1);
+        true
+    }
+
+    /// Times the handlers since the last reading of the clock, and complains if that was long.
+    fn time(&self, now: Instant) {
+        let took = now.since(self.checked.replace(now));
+        let cleared = self.cleared.replace(self.started.get());
+        if took >= SLOW {
+            self.complain(took, cleared)
+        }
+    }
+
+    #[cold]
+    fn complain(&self, took: Duration, cleared: u32) {
+        let count = self.started.get().wrapping_sub(cleared).min(BATCH);
+        let mut places: Vec<_> = (0..count)
+            .map(|back| self.places[(self.started.get().wrapping_sub(back) % BATCH) as usize].get())
+            .collect();
+        places.dedup();
+        let Some((last, others)) = places.split_first() else { return };
+        if others.is_empty() {
+            log::warn!("slow handler: {took:?} in the one made at {last}");
+            return;
+        }
+        let mut names = last.to_string();
+        for place in others {
+            // Writing to a string cannot fail.
+            let _infallible = write!(names, ", {place}");
+        }
+        self.suspicious.set(EXACT_AFTER_SLOW);
+        log::warn!(
+            "slow handler: {took:?} in one of {count} tasks, made at {names}; the next ones are timed one by one"
+        );
+    }
+}

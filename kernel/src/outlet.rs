@@ -1,0 +1,161 @@
+//! The writing end of a connection, as handlers and their owners hold it.
+//!
+//! A weak handle: all state is in the pipe. Nothing here writes to a socket; the end of the turn does.
+
+use crate::output::Output;
+use crate::pipe::Pipe;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::panic::Location;
+use std::rc::{Rc, Weak};
+
+/// Writes to a connection. Clone it freely: it is weak, and using it after the connection has ended is harmless.
+///
+/// What is written is buffered and sent at the end of the turn, with one system call for all writes of that turn.
+/// Writing to a connection that is closed, finished or broken succeeds and goes nowhere, as bytes sent to a peer that has
+/// just died would; [`Outlet::is_open`] tells beforehand, and the stream's handler hears of every end it did not
+/// cause itself.
+///
+/// Outlets say who may still answer: when the peer has ended its half and the last outlet is dropped, what is
+/// buffered is sent and the connection is closed.
+pub struct Outlet {
+    pipe: Weak<Pipe>,
+}
+
+impl Outlet {
+    pub(crate) fn new(pipe: Weak<Pipe>) -> Self {
+        Self { pipe }
+    }
+
+    /// Sends a copy of `bytes`.
+    ///
+    /// # Errors
+    /// [`Full`] if they do not fit into what may be buffered; then none of them is sent. Wait with
+    /// [`on_drained`](Self::on_drained), or give the peer up.
+    pub fn write(&self, bytes: &[u8]) -> Result<(), Full> {
+        match self.pipe.upgrade() {
+            Some(pipe) => pipe.write(bytes.len(), |output: &mut Output| output.push(bytes)),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends `chunk` without copying it (unless it is so small that copying is cheaper).
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_chunk(&self, chunk: Vec<u8>) -> Result<(), Full> {
+        match self.pipe.upgrade() {
+            Some(pipe) => pipe.write(chunk.len(), |output: &mut Output| output.push_chunk(chunk)),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends our half: what is buffered is sent, then the peer sees the end of the stream. It may go on sending.
+    pub fn finish(&self) {
+        self.with(|pipe| pipe.finish())
+    }
+
+    /// Closes the connection: what is buffered is sent and what still arrives is thrown away. The handler hears
+    /// nothing more and is dropped. If the peer does not close as well within 5 seconds, the connection is cut.
+    pub fn close(&self) {
+        self.with(|pipe| pipe.close())
+    }
+
+    /// Cuts the connection at once. What is buffered is lost; the handler hears nothing more and is dropped.
+    pub fn abort(&self) {
+        self.with(|pipe| pipe.abort())
+    }
+
+    /// Bytes written here and not yet taken by the system.
+    pub fn buffered(&self) -> usize {
+        self.pipe.upgrade().map_or(0, |pipe| pipe.buffered())
+    }
+
+    /// Bytes that the system has taken since the connection was opened; 0 once it is gone.
+    pub fn written(&self) -> u64 {
+        self.pipe.upgrade().map_or(0, |pipe| pipe.written())
+    }
+
+    /// Whether what is written here still has a chance to arrive.
+    pub fn is_open(&self) -> bool {
+        self.pipe.upgrade().is_some_and(|pipe| pipe.is_open())
+    }
+
+    /// Lets at most `bytes` be buffered from now on; 1 MiB unless set. What is buffered already stays.
+    pub fn set_limit(&self, bytes: usize) {
+        self.with(|pipe| pipe.set_limit(bytes))
+    }
+
+    /// Reads no more, so that the peer's writes block in the end. Neither bytes nor their end are delivered.
+    pub fn pause(&self) {
+        self.with(|pipe| pipe.pause())
+    }
+
+    /// Reads again after [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.with(|pipe| pipe.resume())
+    }
+
+    /// Queues `task` once, when everything buffered has been taken by the system: at once if nothing is. It is dropped if the
+    /// connection ends before.
+    #[track_caller]
+    pub fn on_drained(&self, task: impl FnOnce() + 'static) {
+        let born = Location::caller();
+        self.with(|pipe| pipe.on_drained(born, task))
+    }
+
+    fn with(&self, f: impl FnOnce(&Rc<Pipe>)) {
+        if let Some(pipe) = self.pipe.upgrade() {
+            f(&pipe)
+        }
+    }
+}
+
+impl Clone for Outlet {
+    fn clone(&self) -> Self {
+        Self { pipe: self.pipe.clone() }
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        self.with(|pipe| pipe.outlet_dropped())
+    }
+}
+
+impl fmt::Debug for Outlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outlet")
+            .field("open", &self.is_open())
+            .field("buffered", &self.buffered())
+            .finish()
+    }
+}
+
+/// The peer does not read as fast as it is written to: these bytes were not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full {
+    /// Bytes that are waiting already.
+    pub buffered: usize,
+    /// Bytes that may wait.
+    pub limit: usize,
+}
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the peer does not keep up: {} of at most {} bytes wait already",
+            self.buffered, self.limit
+        )
+    }
+}
+
+impl Error for Full {}
+
+impl From<Full> for io::Error {
+    fn from(full: Full) -> Self {
+        Self::new(io::ErrorKind::WouldBlock, full)
+    }
+}

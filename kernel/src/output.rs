@@ -1,0 +1,182 @@
+//! Bytes on their way out of one connection: small writes copied together, large ones kept as they came.
+//!
+//! Pure data: no socket, no loop. What the limit is, and when to write, is for the stream to say.
+//!
+//! Invariants:
+//! 1. The tail comes after all chunks, and nothing of it has been sent.
+//! 2. Chunks are there iff there is at least one, and none of them is wholly sent.
+//! 3. An empty output holds no memory, and is small itself: there is one in every connection.
+
+use smallvec::SmallVec;
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+/// Below this many bytes a chunk is copied: an entry of its own would cost more, in the queue and in the system call.
+const COPY_BELOW: usize = 2048;
+/// Parts handed to one vectored write.
+const PARTS: usize = 16;
+
+/// The output buffer of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    chunks: Option<Box<Chunks>>,
+    tail: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+struct Chunks {
+    queue: VecDeque<Vec<u8>>,
+    /// Bytes of the first chunk that are already sent.
+    sent: usize,
+    /// Bytes of all chunks that are not.
+    len: usize,
+}
+
+/// The beginning of an output, as one vectored write takes it.
+pub(crate) type Parts<'a> = SmallVec<[IoSlice<'a>; PARTS]>;
+
+impl Output {
+    /// Bytes waiting.
+    pub(crate) fn len(&self) -> usize {
+        self.tail.len() + self.chunks.as_ref().map_or(0, |chunks| chunks.len)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tail.is_empty() && self.chunks.is_none()
+    }
+
+    /// Appends a copy.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes);
+    }
+
+    /// Appends without copying, unless copying is cheaper.
+    pub(crate) fn push_chunk(&mut self, chunk: Vec<u8>) {
+        if chunk.len() < COPY_BELOW {
+            return self.push(&chunk);
+        }
+        self.seal();
+        self.append(chunk);
+    }
+
+    /// As much of the beginning as one write should be offered.
+    pub(crate) fn parts(&self) -> Parts<'_> {
+        let mut parts = Parts::new();
+        if let Some(chunks) = &self.chunks {
+            let mut skip = chunks.sent;
+            parts.extend(chunks.queue.iter().take(PARTS).map(|chunk| {
+                let rest = chunk.get(skip..).unwrap_or_default();
+                skip = 0;
+                IoSlice::new(rest)
+            }));
+        }
+        if !self.tail.is_empty() && parts.len() < PARTS {
+            parts.push(IoSlice::new(&self.tail));
+        }
+        parts
+    }
+
+    /// Forgets the first `count` bytes, which the socket has taken.
+    pub(crate) fn advance(&mut self, count: usize) {
+        debug_assert!(count <= self.len(), "a socket takes no more than it was offered");
+        if count >= self.len() {
+            return self.clear();
+        }
+        // What is left of the tail becomes a chunk, so that the tail never has a sent part to carry along.
+        self.seal();
+        if let Some(chunks) = &mut self.chunks {
+            chunks.advance(count)
+        }
+    }
+
+    /// Drops everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn seal(&mut self) {
+        if !self.tail.is_empty() {
+            let tail = std::mem::take(&mut self.tail);
+            self.append(tail);
+        }
+    }
+
+    fn append(&mut self, chunk: Vec<u8>) {
+        let chunks = self.chunks.get_or_insert_default();
+        chunks.len += chunk.len();
+        chunks.queue.push_back(chunk);
+    }
+}
+
+impl Chunks {
+    fn advance(&mut self, count: usize) {
+        self.len -= count;
+        self.sent += count;
+        while let Some(first) = self.queue.front()
+            && first.len() <= self.sent
+        {
+            self.sent -= first.len();
+            self.queue.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(output: &Output, count: usize) -> Vec<u8> {
+        let all: Vec<u8> = output.parts().iter().flat_map(|part| part.to_vec()).collect();
+        all[..count].to_vec()
+    }
+
+    #[test]
+    fn an_empty_output_holds_no_memory() {
+        let mut output = Output::default();
+        output.push(&[1; 100]);
+        output.push_chunk(vec![2; COPY_BELOW]);
+        output.advance(100 + COPY_BELOW);
+        assert!(output.is_empty());
+        assert_eq!((output.tail.capacity(), output.chunks.is_none()), (0, true));
+        assert!(size_of::<Output>() <= 32);
+    }
+
+    #[test]
+    fn a_large_chunk_is_moved_and_a_small_one_copied() {
+        let mut output = Output::default();
+        let large = vec![1; COPY_BELOW];
+        let place = large.as_ptr();
+        output.push_chunk(large);
+        output.push_chunk(vec![2; COPY_BELOW - 1]);
+        output.push(&[3]);
+        let parts = output.parts();
+        assert_eq!(parts[0].as_ptr(), place);
+        assert_eq!(parts.len(), 2);
+    }
+
+    proptest::proptest! {
+        /// Whatever is written in whatever pieces comes out in order, and the length is right at each step.
+        #[test]
+        fn bytes_come_out_as_they_went_in(
+            steps in proptest::collection::vec((0..4_usize, 0..5000_usize), 1..60)
+        ) {
+            let mut output = Output::default();
+            let mut model: VecDeque<u8> = VecDeque::new();
+            let mut next = 0_u8;
+            for (kind, size) in steps {
+                if kind < 2 {
+                    let bytes: Vec<u8> = (0..size).map(|_| { next = next.wrapping_add(1); next }).collect();
+                    model.extend(&bytes);
+                    if kind == 0 { output.push(&bytes) } else { output.push_chunk(bytes) }
+                } else {
+                    let offered: usize = output.parts().iter().map(|part| part.len()).sum();
+                    let count = size.min(offered);
+                    let expected: Vec<u8> = model.drain(..count).collect();
+                    proptest::prop_assert_eq!(first(&output, count), expected);
+                    output.advance(count);
+                }
+                proptest::prop_assert_eq!(output.len(), model.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,505 @@
+//! One connection inside the kernel: the state machine between a host's socket and the two ends that users see.
+//!
+//! [`Stream`](crate::Stream) and [`Outlet`] are thin handles on a [`Pipe`]; who dials and who accepts is decided
+//! elsewhere.
+//!
+//! Invariants:
+//! 1. The socket is there iff the pipe is registered with the core. Closing takes both, once.
+//! 2. The handler hears `End` or `Failed` last and once, and is dropped right after. It hears nothing after `close`.
+//! 3. Nothing is borrowed while the handler runs or is dropped.
+//! 4. One read per readable event and one write per turn. Written bytes wait for the end of the turn.
+//! 5. An idle pipe holds no buffer, and is small.
+
+use crate::address::Address;
+use crate::cause::Cause;
+use crate::engine::Core;
+use crate::host::{Key, Readiness, Resolved, Socket};
+use crate::outlet::{Full, Outlet};
+use crate::output::Output;
+use crate::stream::Input;
+use crate::task::{Plain, Task};
+use crate::timer::TimerId;
+use crate::watch::Watch;
+use std::cell::{Cell, RefCell};
+use std::io::{self, ErrorKind};
+use std::panic::Location;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+/// How long a closed connection waits for its output to leave and for the peer to close as well.
+pub(crate) const LINGER: Duration = Duration::from_secs(5);
+/// Bytes that may wait for a socket unless [`Outlet::set_limit`] says otherwise.
+pub(crate) const OUTPUT_LIMIT: usize = 1 << 20;
+
+const READABLE: Readiness = Readiness { readable: true, writable: false };
+
+/// Hears what arrives; false if its owner is gone and nobody listens any more.
+pub(crate) type Handler = dyn FnMut(&Outlet, Input<'_>) -> bool;
+
+/// A handler and where it was made.
+pub(crate) struct Listening<H: ?Sized> {
+    pub(crate) born: &'static Location<'static>,
+    pub(crate) handler: H,
+}
+
+/// What becomes of bytes that arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inward {
+    /// Nobody has started the stream yet; they stay in the system's buffer.
+    Unstarted,
+    /// They go to the handler.
+    Open,
+    /// They stay in the system's buffer.
+    Paused,
+    /// There will be none.
+    Ended,
+    /// Closed on our side: they are thrown away.
+    Discarded,
+}
+
+/// What becomes of bytes that are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outward {
+    /// They are sent.
+    Open,
+    /// Those buffered are sent, then the peer is told that there will be none. No more are taken.
+    Finishing,
+    /// The peer has been told.
+    Finished,
+    /// The socket takes none any more; `Rare::broken` says why.
+    Broken,
+}
+
+pub(crate) struct Pipe {
+    core: Weak<Core>,
+    key: Key,
+    socket: RefCell<Option<Box<dyn Socket>>>,
+    /// Absent before the start, after the last input, and while it runs.
+    listening: Cell<Option<Box<Listening<Handler>>>>,
+    output: RefCell<Output>,
+    limit: Cell<usize>,
+    written: Cell<u64>,
+    inward: Cell<Inward>,
+    outward: Cell<Outward>,
+    /// Iff the socket took less than it was offered, and has not said that it takes more.
+    blocked: Cell<bool>,
+    /// Iff the core has been asked to flush us at the end of this turn.
+    flush_due: Cell<bool>,
+    rare: RefCell<Option<Box<Rare>>>,
+}
+
+/// What few connections need at a time.
+#[derive(Default)]
+struct Rare {
+    broken: Option<io::Error>,
+    drained: Vec<(Cause, Box<dyn Task>)>,
+    linger: Option<TimerId>,
+}
+
+impl Pipe {
+    /// Takes a connected socket over, registered under `key`, and serves that key from now on.
+    pub(crate) fn open(core: &Rc<Core>, key: Key, socket: Box<dyn Socket>) -> Rc<Self> {
+        let this = Rc::new(Self {
+            core: Rc::downgrade(core),
+            key,
+            socket: RefCell::new(Some(socket)),
+            listening: Cell::new(None),
+            output: RefCell::default(),
+            limit: Cell::new(OUTPUT_LIMIT),
+            written: Cell::new(0),
+            inward: Cell::new(Inward::Unstarted),
+            outward: Cell::new(Outward::Open),
+            blocked: Cell::new(false),
+            flush_due: Cell::new(false),
+            rare: RefCell::default(),
+        });
+        core.fill(key, this.clone());
+        this
+    }
+
+    pub(crate) fn outlet(self: &Rc<Self>) -> Outlet {
+        Outlet::new(Rc::downgrade(self))
+    }
+
+    /// From now on `listening` hears what arrives.
+    pub(crate) fn start(self: &Rc<Self>, listening: Box<Listening<Handler>>) {
+        let Some(core) = self.core.upgrade() else { return };
+        if self.inward.get() == Inward::Unstarted {
+            self.inward.set(Inward::Open);
+            self.listening.set(Some(listening));
+            self.renew_interest(&core);
+            if self.outward.get() == Outward::Broken {
+                core.note(self.key, READABLE)
+            }
+        }
+    }
+
+    /// The stream has been dropped. If nobody has started it, nobody ever will.
+    pub(crate) fn abandon(self: &Rc<Self>) {
+        if self.inward.get() == Inward::Unstarted {
+            self.close()
+        }
+    }
+
+    pub(crate) fn local(&self) -> io::Result<Address> {
+        self.ask(|socket| socket.local())
+    }
+
+    pub(crate) fn peer(&self) -> io::Result<Address> {
+        self.ask(|socket| socket.peer())
+    }
+
+    fn ask(&self, f: impl FnOnce(&dyn Socket) -> io::Result<Resolved>) -> io::Result<Address> {
+        match &*self.socket.borrow() {
+            Some(socket) => f(&**socket).map(Address::from_resolved),
+            None => Err(ErrorKind::NotConnected.into()),
+        }
+    }
+
+    // ---- what outlets ask for
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.outward.get() == Outward::Open && self.socket.borrow().is_some()
+    }
+
+    pub(crate) fn buffered(&self) -> usize {
+        self.output.borrow().len()
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.written.get()
+    }
+
+    pub(crate) fn set_limit(&self, limit: usize) {
+        self.limit.set(limit)
+    }
+
+    /// Puts `len` bytes into the output by `put`, if they fit. What is written to a closed connection is gone.
+    pub(crate) fn write(
+        self: &Rc<Self>,
+        len: usize,
+        put: impl FnOnce(&mut Output),
+    ) -> Result<(), Full> {
+        if !self.is_open() {
+            return Ok(());
+        }
+        let mut output = self.output.borrow_mut();
+        let (buffered, limit) = (output.len(), self.limit.get());
+        if buffered.saturating_add(len) > limit {
+            return Err(Full { buffered, limit });
+        }
+        put(&mut output);
+        drop(output);
+        self.request_flush();
+        Ok(())
+    }
+
+    pub(crate) fn finish(self: &Rc<Self>) {
+        if self.is_open() {
+            self.outward.set(Outward::Finishing);
+            self.request_flush();
+        }
+    }
+
+    pub(crate) fn pause(&self) {
+        self.switch(Inward::Open, Inward::Paused)
+    }
+
+    pub(crate) fn resume(&self) {
+        self.switch(Inward::Paused, Inward::Open)
+    }
+
+    fn switch(&self, from: Inward, to: Inward) {
+        if self.inward.get() == from
+            && let Some(core) = self.core.upgrade()
+        {
+            self.inward.set(to);
+            self.renew_interest(&core);
+        }
+    }
+
+    /// Queues `task` once the output is empty.
+    pub(crate) fn on_drained(
+        &self,
+        born: &'static Location<'static>,
+        task: impl FnOnce() + 'static,
+    ) {
+        let Some(core) = self.core.upgrade() else { return };
+        let (cause, task) = (core.cause.get(), Plain::boxed(born, task));
+        if self.output.borrow().is_empty() {
+            return core.push(cause, task);
+        }
+        self.rare.borrow_mut().get_or_insert_default().drained.push((cause, task));
+    }
+
+    /// Sends what is buffered, tells the peer, and ends when the peer has closed too; after [`LINGER`] in any case.
+    pub(crate) fn close(self: &Rc<Self>) {
+        let Some(core) = self.core.upgrade() else { return };
+        let closing = self.rare.borrow().as_ref().is_some_and(|rare| rare.linger.is_some());
+        if closing || self.socket.borrow().is_none() {
+            return;
+        }
+        if self.outward.get() == Outward::Broken {
+            return self.abort();
+        }
+        if self.inward.get() != Inward::Ended {
+            self.inward.set(Inward::Discarded);
+        }
+        self.arm_linger(&core);
+        self.finish();
+        self.renew_interest(&core);
+        drop(self.listening.take());
+    }
+
+    /// Ends at once; what is buffered is lost.
+    pub(crate) fn abort(&self) {
+        let Some(core) = self.core.upgrade() else { return };
+        self.shut(&core);
+        drop(self.listening.take());
+    }
+
+    /// An outlet goes. Without one, nobody can answer any more once the handler has heard the end.
+    pub(crate) fn outlet_dropped(self: &Rc<Self>) {
+        // The one that goes is still counted.
+        if self.inward.get() == Inward::Ended && Rc::weak_count(self) == 1 {
+            self.close()
+        }
+    }
+
+    // ---- inward
+
+    fn read(self: &Rc<Self>, core: &Rc<Core>) {
+        let mut buffer = core.read_buffer();
+        let result = match &*self.socket.borrow() {
+            Some(socket) => socket.read(&mut buffer),
+            None => return,
+        };
+        match result {
+            Ok(0) => {
+                drop(buffer);
+                self.end(core)
+            }
+            Ok(count) => {
+                self.deliver(core, Input::Bytes(&buffer[..count]));
+                if self.outward.get() == Outward::Broken {
+                    core.note(self.key, READABLE)
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                drop(buffer);
+                if let Some(error) = self.take_broken() {
+                    self.fail(core, error)
+                }
+            }
+            Err(error) => {
+                drop(buffer);
+                let error = self.take_broken().unwrap_or(error);
+                self.fail(core, error)
+            }
+        }
+    }
+
+    /// The peer will send no more.
+    fn end(self: &Rc<Self>, core: &Rc<Core>) {
+        if let Some(error) = self.take_broken() {
+            return self.fail(core, error);
+        }
+        let discarded = self.inward.replace(Inward::Ended) == Inward::Discarded;
+        if self.settled() {
+            self.shut(core);
+        } else {
+            self.renew_interest(core);
+        }
+        if !discarded {
+            self.deliver(core, Input::End);
+        }
+    }
+
+    fn fail(self: &Rc<Self>, core: &Rc<Core>, error: io::Error) {
+        self.shut(core);
+        self.deliver(core, Input::Failed(error));
+    }
+
+    fn deliver(self: &Rc<Self>, core: &Rc<Core>, input: Input<'_>) {
+        let Some(mut listening) = self.listening.take() else { return };
+        let outlet = self.outlet();
+        let Listening { born, handler } = &mut *listening;
+        // After a panic the connection lives on: the bytes are lost to the handler, not to the peer.
+        let wanted = core.catch(born, || handler(&outlet, input)).unwrap_or(true);
+        match self.inward.get() {
+            Inward::Open | Inward::Paused if wanted => self.listening.set(Some(listening)),
+            Inward::Open | Inward::Paused => self.close(),
+            _ => {}
+        }
+    }
+
+    // ---- outward
+
+    fn request_flush(self: &Rc<Self>) {
+        if !self.blocked.get()
+            && !self.flush_due.replace(true)
+            && let Some(core) = self.core.upgrade()
+        {
+            core.want_flush(self.clone());
+        }
+    }
+
+    /// Writes once, and takes the steps that wait for an empty output.
+    fn send(self: &Rc<Self>, core: &Rc<Core>) {
+        match self.write_once() {
+            Ok(()) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error) => return self.break_off(core, error),
+        }
+        let drained = self.output.borrow().is_empty();
+        self.blocked.set(!drained);
+        if drained {
+            self.all_sent(core)
+        }
+        self.renew_interest(core)
+    }
+
+    fn write_once(&self) -> io::Result<()> {
+        let mut output = self.output.borrow_mut();
+        if let Some(socket) = &*self.socket.borrow()
+            && !output.is_empty()
+        {
+            let count = socket.write(&output.parts())?;
+            output.advance(count);
+            self.written.set(self.written.get() + count as u64);
+        }
+        Ok(())
+    }
+
+    fn all_sent(self: &Rc<Self>, core: &Rc<Core>) {
+        for (cause, task) in self.take_drained() {
+            core.push(cause, task)
+        }
+        if self.outward.get() == Outward::Finishing {
+            let told = match &*self.socket.borrow() {
+                Some(socket) => socket.shutdown(),
+                None => return,
+            };
+            match told {
+                Ok(()) => self.outward.set(Outward::Finished),
+                Err(error) => return self.break_off(core, error),
+            }
+        }
+        if self.settled() {
+            self.shut(core)
+        }
+    }
+
+    /// The socket takes no more. What the peer sent before is still delivered, then the failure: by the queue, since a
+    /// flush runs no user code.
+    fn break_off(&self, core: &Rc<Core>, error: io::Error) {
+        if self.outward.replace(Outward::Broken) == Outward::Broken {
+            return;
+        }
+        self.blocked.set(false);
+        self.output.borrow_mut().clear();
+        drop(self.take_drained());
+        if matches!(self.inward.get(), Inward::Ended | Inward::Discarded) {
+            return self.shut(core);
+        }
+        self.rare.borrow_mut().get_or_insert_default().broken = Some(error);
+        core.note(self.key, READABLE)
+    }
+
+    // ---- the end
+
+    /// Whether both directions are over.
+    fn settled(&self) -> bool {
+        self.inward.get() == Inward::Ended && self.outward.get() == Outward::Finished
+    }
+
+    /// Closes the socket and forgets everything but the handler.
+    fn shut(&self, core: &Rc<Core>) {
+        let socket = self.socket.take();
+        if socket.is_none() {
+            return;
+        }
+        drop(socket);
+        self.inward.set(Inward::Ended);
+        self.outward.set(Outward::Finished);
+        self.output.borrow_mut().clear();
+        let rare = self.rare.take();
+        if let Some(timer) = rare.as_ref().and_then(|rare| rare.linger) {
+            core.cancel(timer);
+        }
+        core.unregister(self.key);
+        drop(rare);
+    }
+
+    fn arm_linger(self: &Rc<Self>, core: &Rc<Core>) {
+        let pipe = Rc::downgrade(self);
+        let give_up = move || {
+            if let Some(pipe) = pipe.upgrade() {
+                pipe.abort()
+            }
+        };
+        let timer = core.at(core.now() + LINGER, Plain::boxed(Location::caller(), give_up));
+        self.rare.borrow_mut().get_or_insert_default().linger = Some(timer);
+    }
+
+    fn take_broken(&self) -> Option<io::Error> {
+        self.rare.borrow_mut().as_mut().and_then(|rare| rare.broken.take())
+    }
+
+    fn take_drained(&self) -> Vec<(Cause, Box<dyn Task>)> {
+        self.rare.borrow_mut().as_mut().map(|rare| std::mem::take(&mut rare.drained)).unwrap_or_default()
+    }
+
+    /// Tells the host what to report.
+    fn renew_interest(&self, core: &Rc<Core>) {
+        let wanted = Readiness {
+            readable: matches!(self.inward.get(), Inward::Open | Inward::Discarded),
+            writable: self.blocked.get(),
+        };
+        let result = match &*self.socket.borrow() {
+            Some(socket) => socket.interest(wanted),
+            None => return,
+        };
+        if let Err(error) = result {
+            self.break_off(core, error)
+        }
+    }
+}
+
+impl Watch for Pipe {
+    fn ready(self: Rc<Self>, core: &Rc<Core>, readiness: Readiness) {
+        if readiness.writable && self.blocked.get() {
+            self.send(core)
+        }
+        if !readiness.readable {
+            return;
+        }
+        match self.inward.get() {
+            Inward::Open | Inward::Discarded => self.read(core),
+            // Nobody wants to read, so what broke on the way out is all there is to tell.
+            Inward::Paused => match self.take_broken() {
+                Some(error) => self.fail(core, error),
+                None => self.renew_interest(core),
+            },
+            // Nobody is there to tell yet.
+            Inward::Unstarted => self.renew_interest(core),
+            Inward::Ended => {}
+        }
+    }
+
+    fn flush(self: Rc<Self>, core: &Rc<Core>) {
+        self.flush_due.set(false);
+        if !self.blocked.get() {
+            self.send(core)
+        }
+    }
+
+    fn describe(&self) -> String {
+        let peer = match self.peer() {
+            Ok(peer) => peer.to_string(),
+            Err(error) => error.to_string(),
+        };
+        format!("stream to {peer}, {} bytes buffered", self.buffered())
+    }
+}

@@ -1,0 +1,274 @@
+//! The real host: the monotonic clock, the system's entropy, and non-blocking TCP and Unix sockets over the poller.
+//!
+//! One socket operation per method, and no policy: retries, limits and buffers live with streams and listeners.
+//!
+//! Invariants:
+//! 1. Every descriptor is non-blocking and closed on exec before anybody sees it.
+//! 2. TCP sockets do not delay small writes (`TCP_NODELAY`).
+//! 3. Instants of all real kernels of a process count from the same origin.
+
+use crate::host::{Acceptor, Host, Key, Readiness, Resolved, Socket, Waker};
+use crate::poller::{Registered, Waiting};
+use crate::time::Instant;
+use socket2::{Domain, SockAddr, Socket as RawSocket, Type};
+use std::io::{self, ErrorKind, IoSlice, Read};
+use std::net::Shutdown;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+
+/// Connections that the system may hold for us before they are accepted.
+const BACKLOG: i32 = 4096;
+
+const READ: Readiness = Readiness { readable: true, writable: false };
+const WRITE: Readiness = Readiness { readable: false, writable: true };
+
+/// The operating system, as one kernel sees it.
+#[derive(Debug)]
+pub(crate) struct RealHost {
+    waiting: Rc<Waiting>,
+}
+
+impl RealHost {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { waiting: Rc::new(Waiting::new()?) })
+    }
+
+    /// For sources and signals, which register descriptors of their own.
+    pub(crate) fn waiting(&self) -> &Rc<Waiting> {
+        &self.waiting
+    }
+}
+
+/// The only place that reads the clock.
+#[allow(clippy::disallowed_methods)]
+pub(crate) fn clock() -> Instant {
+    static ORIGIN: OnceLock<std::time::Instant> = OnceLock::new();
+    let now = std::time::Instant::now();
+    let passed = now.saturating_duration_since(*ORIGIN.get_or_init(|| now));
+    Instant::from_nanos(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX))
+}
+
+impl Host for RealHost {
+    fn now(&self) -> Instant {
+        clock()
+    }
+
+    fn entropy(&self) -> io::Result<[u8; 32]> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(io::Error::other)?;
+        Ok(seed)
+    }
+
+    fn wait(&self, until: Option<Instant>, ready: &mut Vec<(Key, Readiness)>) -> io::Result<()> {
+        let timeout = until.map(|until| until.since(clock()));
+        self.waiting.wait(timeout, ready)
+    }
+
+    fn waker(&self) -> Option<Waker> {
+        let poller = self.waiting.poller().clone();
+        Some(Arc::new(move || {
+            if let Err(error) = poller.notify() {
+                log::error!("cannot wake the loop: {error}");
+            }
+        }))
+    }
+
+    fn connect(&self, key: Key, to: &Resolved) -> io::Result<Box<dyn Socket>> {
+        let (socket, address) = open(to)?;
+        // Connect first, then register: an unconnected socket reports a hang-up at once.
+        match socket.connect(&address) {
+            Ok(()) => {}
+            Err(error) if under_way(&error) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Box::new(RealSocket(Registered::new(&self.waiting, socket, key, WRITE)?)))
+    }
+
+    fn listen(&self, key: Key, at: &Resolved) -> io::Result<Box<dyn Acceptor>> {
+        let (socket, address) = open(at)?;
+        let file = match at {
+            Resolved::Unix(path) => Some(bind_file(&socket, &address, path)?),
+            _ => {
+                socket.set_reuse_address(true)?;
+                socket.bind(&address)?;
+                None
+            }
+        };
+        socket.listen(BACKLOG)?;
+        let socket = Registered::new(&self.waiting, socket, key, READ)?;
+        Ok(Box::new(RealAcceptor { socket, waiting: self.waiting.clone(), _file: file }))
+    }
+
+    fn real(&self) -> Option<&RealHost> {
+        Some(self)
+    }
+}
+
+/// A new non-blocking socket of the right family, and the address in the system's form.
+fn open(address: &Resolved) -> io::Result<(RawSocket, SockAddr)> {
+    let (domain, address) = match address {
+        Resolved::Inet(socket) => (Domain::for_address(*socket), SockAddr::from(*socket)),
+        Resolved::Unix(path) => (Domain::UNIX, SockAddr::unix(path)?),
+        Resolved::Sim(name) => {
+            return Err(io::Error::new(
+                ErrorKind::Unsupported,
+                format!("sim:{name} exists only in a simulated world: use inet: or unix: here"),
+            ));
+        }
+    };
+    let socket = RawSocket::new(domain, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    if domain != Domain::UNIX {
+        socket.set_tcp_nodelay(true)?;
+    }
+    Ok((socket, address))
+}
+
+fn under_way(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
+}
+
+/// Binds a Unix socket, replacing the file of a listener that is no more.
+fn bind_file(socket: &RawSocket, address: &SockAddr, path: &Path) -> io::Result<SocketFile> {
+    match socket.bind(address) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse && is_abandoned(address, path) => {
+            log::info!("removing the socket file {} that nobody answers on", path.display());
+            std::fs::remove_file(path)?;
+            socket.bind(address)?;
+        }
+        other => other?,
+    }
+    let made = std::fs::symlink_metadata(path)?;
+    Ok(SocketFile { path: path.to_owned(), device: made.dev(), inode: made.ino() })
+}
+
+/// Whether `path` is a socket on which nobody listens. In doubt it is not.
+fn is_abandoned(address: &SockAddr, path: &Path) -> bool {
+    let is_socket =
+        std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    let refused = || {
+        let probe = RawSocket::new(Domain::UNIX, Type::STREAM, None)?;
+        probe.set_nonblocking(true)?;
+        probe.connect(address)
+    };
+    is_socket && refused().is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
+/// The file of a listening Unix socket; removed on drop iff it is still the one that was made.
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let ours = std::fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| found.dev() == self.device && found.ino() == self.inode);
+        if ours && let Err(error) = std::fs::remove_file(&self.path) {
+            log::warn!("cannot remove the socket file {}: {error}", self.path.display());
+        }
+    }
+}
+
+#[derive(Debug)]
+struct RealSocket(Registered<RawSocket>);
+
+impl Socket for RealSocket {
+    fn connected(&self) -> io::Result<()> {
+        let socket = self.0.io();
+        self.0.rearm();
+        if let Some(error) = socket.take_error()? {
+            return Err(error);
+        }
+        let peer = match socket.peer_addr() {
+            Err(error) if error.kind() == ErrorKind::NotConnected => {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            other => other?,
+        };
+        // Dialling a free port of one's own machine can meet oneself when the system picks that very port for our end.
+        if peer.is_ipv4() || peer.is_ipv6() {
+            let local = socket.local_addr()?;
+            if local == peer {
+                return Err(ErrorKind::ConnectionRefused.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut io = self.0.io();
+        let result = io.read(buffer);
+        self.0.rearm();
+        result
+    }
+
+    fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let result = match parts {
+            [part] => self.0.io().send(part),
+            parts => self.0.io().send_vectored(parts),
+        };
+        self.0.rearm();
+        result
+    }
+
+    fn shutdown(&self) -> io::Result<()> {
+        self.0.io().shutdown(Shutdown::Write)
+    }
+
+    fn interest(&self, wanted: Readiness) -> io::Result<()> {
+        self.0.set_interest(wanted)
+    }
+
+    fn local(&self) -> io::Result<Resolved> {
+        resolved(&self.0.io().local_addr()?)
+    }
+
+    fn peer(&self) -> io::Result<Resolved> {
+        resolved(&self.0.io().peer_addr()?)
+    }
+}
+
+#[derive(Debug)]
+struct RealAcceptor {
+    // Closed before its file goes, so that whoever finds the file finds a listener.
+    socket: Registered<RawSocket>,
+    waiting: Rc<Waiting>,
+    _file: Option<SocketFile>,
+}
+
+impl Acceptor for RealAcceptor {
+    fn accept(&self, key: &mut dyn FnMut() -> Key) -> io::Result<Box<dyn Socket>> {
+        let accepted = self.socket.io().accept();
+        self.socket.rearm();
+        let (socket, peer) = accepted?;
+        socket.set_nonblocking(true)?;
+        if !peer.is_unix() {
+            socket.set_tcp_nodelay(true)?;
+        }
+        Ok(Box::new(RealSocket(Registered::new(&self.waiting, socket, key(), READ)?)))
+    }
+
+    fn interest(&self, readable: bool) -> io::Result<()> {
+        self.socket.set_interest(Readiness { readable, writable: false })
+    }
+
+    fn local(&self) -> io::Result<Resolved> {
+        resolved(&self.socket.io().local_addr()?)
+    }
+}
+
+fn resolved(address: &SockAddr) -> io::Result<Resolved> {
+    if address.is_unix() {
+        // The dialling end has no name.
+        return Ok(Resolved::Unix(address.as_pathname().unwrap_or(Path::new("")).to_owned()));
+    }
+    match address.as_socket() {
+        Some(socket) => Ok(Resolved::Inet(socket)),
+        None => Err(io::Error::new(ErrorKind::Unsupported, "an address of an unknown family")),
+    }
+}

@@ -1,0 +1,180 @@
+//! The loop as other threads see it: a queue to post tasks into, and a way to wake the loop.
+//!
+//! Invariants:
+//! 1. The loop looks into the inbox after every wait, so a wake-up that coalesces with another loses nothing.
+//! 2. While a [`Remote`] lives the loop stays alive; the last one to go wakes it, so that it notices.
+
+use crate::handle::Handle;
+use crate::host::Waker;
+use crate::lost::PostError;
+use crate::offload::WorkId;
+use crate::task::Task;
+use crate::time::Instant;
+use crate::{engine::Core, task::unbox};
+use crossbeam_channel::{Receiver, Sender};
+use std::cell::RefCell;
+use std::fmt;
+use std::panic::Location;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, ThreadId};
+
+/// Tasks that may wait in an inbox; more are refused.
+pub const INBOX: usize = 65_536;
+
+/// What comes in from other threads.
+pub(crate) enum Posted {
+    Task(Box<dyn Task + Send>),
+    /// A worker is done with this piece of work.
+    Done(WorkId),
+}
+
+/// A loop as other threads see it. Cheap to clone; keeps its loop alive.
+pub struct Remote {
+    shared: Arc<Shared>,
+}
+
+/// What remotes and workers share with the loop.
+pub(crate) struct Shared {
+    sender: Sender<Posted>,
+    waker: Option<Waker>,
+    loop_thread: ThreadId,
+    /// How many remotes live.
+    remotes: AtomicUsize,
+}
+
+/// The loop's end.
+pub(crate) struct Inbox {
+    receiver: RefCell<Option<Receiver<Posted>>>,
+    shared: Arc<Shared>,
+}
+
+/// A task from another thread.
+struct Letter<F> {
+    f: F,
+    born: &'static Location<'static>,
+}
+
+impl<F: FnOnce(&Handle)> Task for Letter<F> {
+    fn run(self: Box<Self>, core: &Rc<Core>) {
+        let Self { f, born } = unbox(self);
+        core.running(born);
+        f(&Handle { core: core.clone() })
+    }
+}
+
+impl Remote {
+    /// Runs `task` on the loop, with its handle. Tasks posted by one thread run in the order posted.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError::LoopGone`] after the loop's end, [`PostError::Full`] while [`INBOX`] tasks wait,
+    /// [`PostError::Unsupported`] in a simulation. The task is dropped.
+    #[track_caller]
+    pub fn post(&self, task: impl FnOnce(&Handle) + Send + 'static) -> Result<(), PostError> {
+        let shared = &self.shared;
+        if shared.waker.is_none() {
+            return Err(PostError::Unsupported);
+        }
+        if shared.sender.len() >= INBOX {
+            return Err(PostError::Full);
+        }
+        shared.send(Posted::Task(Box::new(Letter { f: task, born: Location::caller() })))
+    }
+
+    /// Whether this is the thread the loop runs on: there, waiting for the loop would be waiting for ever.
+    pub fn is_loop_thread(&self) -> bool {
+        thread::current().id() == self.shared.loop_thread
+    }
+
+    /// The clock, read now: on the same scale as [`Handle::now`]. Zero in a simulation, whose clock has no now.
+    pub fn now(&self) -> Instant {
+        if self.shared.waker.is_some() { crate::real::clock() } else { Instant::default() }
+    }
+}
+
+impl Clone for Remote {
+    fn clone(&self) -> Self {
+        Self::new(&self.shared)
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        if self.shared.remotes.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.shared.wake()
+        }
+    }
+}
+
+impl Remote {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.remotes.fetch_add(1, Ordering::AcqRel);
+        Self { shared: shared.clone() }
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote")
+            .field("loop_thread", &self.shared.loop_thread)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Puts something into the inbox, whatever waits there already.
+    pub(crate) fn send(&self, posted: Posted) -> Result<(), PostError> {
+        self.sender.send(posted).map_err(|_| PostError::LoopGone)?;
+        self.wake();
+        Ok(())
+    }
+
+    fn wake(&self) {
+        if let Some(wake) = &self.waker {
+            wake()
+        }
+    }
+}
+
+impl Inbox {
+    pub(crate) fn new(waker: Option<Waker>) -> Self {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        let loop_thread = thread::current().id();
+        let shared = Arc::new(Shared { sender, waker, loop_thread, remotes: AtomicUsize::new(0) });
+        Self { receiver: RefCell::new(Some(receiver)), shared }
+    }
+
+    pub(crate) fn remote(&self) -> Remote {
+        Remote::new(&self.shared)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Whether there are other threads at all.
+    pub(crate) fn is_threaded(&self) -> bool {
+        self.shared.waker.is_some()
+    }
+
+    pub(crate) fn take(&self) -> Option<Posted> {
+        self.receiver.borrow().as_ref()?.try_recv().ok()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.receiver.borrow().as_ref().is_none_or(Receiver::is_empty)
+    }
+
+    /// Whether something waits here, or could still be posted.
+    pub(crate) fn is_alive(&self) -> bool {
+        (self.is_threaded() && self.shared.remotes.load(Ordering::Acquire) > 0) || !self.is_empty()
+    }
+
+    /// Nothing can be posted from here on; what waits is dropped.
+    pub(crate) fn close(&self) {
+        let receiver = self.receiver.take();
+        drop(receiver);
+    }
+}

@@ -1,0 +1,119 @@
+//! Byte streams as users see them: a connection that nobody listens to yet, and what is heard once somebody does.
+//!
+//! All state is in the pipe. Dialling is in `dial`, accepting in `listener`.
+
+use crate::address::Address;
+use crate::lost::Lost;
+use crate::node::Cx;
+use crate::outlet::Outlet;
+use crate::pipe::{Listening, Pipe};
+use std::fmt;
+use std::io;
+use std::panic::Location;
+use std::rc::Rc;
+
+/// What a stream's handler hears. `End` and `Failed` come last, and only one of them, once; then the handler is dropped.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Bytes that arrived: at least one, at most 64 KiB, cut wherever the network cut them.
+    Bytes(&'a [u8]),
+    /// The peer sends no more. It may still read: write the rest through an outlet, then let go of all outlets, or
+    /// [`finish`](Outlet::finish) or [`close`](Outlet::close).
+    End,
+    /// The connection broke; it is closed already.
+    Failed(io::Error),
+}
+
+/// A connection over TCP, a Unix socket or a simulated network, that nobody listens to yet. Closes on drop.
+///
+/// [`start`](Self::start) hands it over to the kernel. From then on it lives until one of these: it is closed through an
+/// [`Outlet`]; it fails; both halves have ended; the peer has ended its half and no outlet is left; the kernel ends.
+///
+/// ```
+/// use peers_kernel::{Handle, Input, Stream};
+///
+/// fn echo(stream: Stream) {
+///     stream.start(|outlet, input| {
+///         if let Input::Bytes(bytes) = input
+///             && outlet.write(bytes).is_err()
+///         {
+///             outlet.close() // it sends and does not read
+///         }
+///     });
+/// }
+/// ```
+#[must_use = "a stream that is dropped is closed"]
+pub struct Stream {
+    pipe: Rc<Pipe>,
+}
+
+impl Stream {
+    pub(crate) fn new(pipe: Rc<Pipe>) -> Self {
+        Self { pipe }
+    }
+
+    /// Calls `handler` for everything that arrives, each time as a task of its own. If it panics, that is logged and the
+    /// connection lives on.
+    #[track_caller]
+    pub fn start(self, mut handler: impl FnMut(&Outlet, Input<'_>) + 'static) -> Outlet {
+        self.listen(Location::caller(), move |outlet: &Outlet, input: Input<'_>| {
+            handler(outlet, input);
+            true
+        })
+    }
+
+    /// As [`start`](Self::start), inside the node of `cx`. When the node is gone, the connection is closed as soon
+    /// as something arrives.
+    #[track_caller]
+    pub fn start_in<S: 'static>(
+        self,
+        cx: &Cx<S>,
+        mut handler: impl FnMut(&mut S, &Cx<S>, &Outlet, Input<'_>) + 'static,
+    ) -> Outlet {
+        let cx = cx.clone();
+        self.listen(Location::caller(), move |outlet: &Outlet, input: Input<'_>| {
+            cx.enter(|state, cx| handler(state, cx, outlet, input)) != Err(Lost::OwnerGone)
+        })
+    }
+
+    fn listen<H>(self, born: &'static Location<'static>, handler: H) -> Outlet
+    where
+        H: FnMut(&Outlet, Input<'_>) -> bool + 'static,
+    {
+        self.pipe.start(Box::new(Listening { born, handler }));
+        self.pipe.outlet()
+    }
+
+    /// The writing end, for use before or beside the handler.
+    pub fn outlet(&self) -> Outlet {
+        self.pipe.outlet()
+    }
+
+    /// The address of our end.
+    ///
+    /// # Errors
+    /// If the connection is gone already.
+    pub fn local(&self) -> io::Result<Address> {
+        self.pipe.local()
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    /// If the connection is gone already.
+    pub fn peer(&self) -> io::Result<Address> {
+        self.pipe.peer()
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.pipe.abandon()
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("peer", &self.peer().ok()).finish_non_exhaustive()
+    }
+}
