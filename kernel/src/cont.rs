@@ -27,6 +27,10 @@ pub(crate) trait Arm<T, E> {
     fn core(&self) -> &Rc<Core>;
     fn cause(&self) -> Cause;
     fn born(&self) -> &'static Location<'static>;
+    /// Whether resuming only queues; else it stores, and so may resume another one.
+    fn queues(&self) -> bool {
+        true
+    }
 }
 
 /// What happens next, once: a boxed handler that waits for a `T` or an `E`.
@@ -226,12 +230,30 @@ impl<T, E> Cont<T, E> {
 
     /// On whose behalf the handler will run: the cause of the task that made this.
     pub fn cause(&self) -> Cause {
-        self.arm.as_ref().map_or(Cause::NONE, |arm| arm.cause())
+        self.waiting().cause()
     }
 
-    /// The loop the handler will run on. `None` never shows outside: every continuation in sight still waits.
-    pub(crate) fn core(&self) -> Option<&Rc<Core>> {
-        self.arm.as_ref().map(|arm| arm.core())
+    /// The loop the handler will run on.
+    pub fn handle(&self) -> Handle {
+        Handle { core: self.core().clone() }
+    }
+
+    pub(crate) fn core(&self) -> &Rc<Core> {
+        self.waiting().core()
+    }
+
+    pub(crate) fn born(&self) -> &'static Location<'static> {
+        self.waiting().born()
+    }
+
+    pub(crate) fn queues(&self) -> bool {
+        self.waiting().queues()
+    }
+
+    fn waiting(&self) -> &dyn Arm<T, E> {
+        self.arm
+            .as_deref()
+            .expect("only resuming and dropping take it, and both use the continuation up")
     }
 }
 

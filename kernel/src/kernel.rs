@@ -187,6 +187,7 @@ impl Kernel {
             match core.inbox.take() {
                 Some(Posted::Task(task)) => core.push(Cause::NONE, task),
                 Some(Posted::Done(id)) => core.works.finish(core, id),
+                Some(Posted::Stop) => core.stopping.set(true),
                 None => break,
             }
         }

@@ -163,7 +163,9 @@ impl<S: 'static> Cx<S> {
     {
         let cell = self.cell.clone();
         Cont::made_at(Location::caller(), &self.handle.core, move |core, result| match result {
-            Ok(value) => drop(visit(core, &cell, move |state, cx| f(state, cx, value, reply))),
+            Ok(value) => {
+                visit(core, &cell, move |state, cx| f(state, cx, value, reply));
+            }
             Err(error) => reply.err(error),
         })
     }
@@ -182,7 +184,9 @@ impl<S: 'static> Cx<S> {
         let cell = self.cell.clone();
         Cont::made_at(Location::caller(), &self.handle.core, move |core, result| match result {
             Ok(value) => reply.ok(value),
-            Err(error) => drop(visit(core, &cell, move |state, cx| f(state, cx, error, reply))),
+            Err(error) => {
+                visit(core, &cell, move |state, cx| f(state, cx, error, reply));
+            }
         })
     }
 
@@ -212,7 +216,9 @@ impl<S: 'static> Cx<S> {
         F: FnOnce(&mut S, &Self) + 'static,
     {
         let cx = self.clone();
-        move || drop(visit(&cx.handle.core, &cx.cell, f))
+        move || {
+            visit(&cx.handle.core, &cx.cell, f);
+        }
     }
 
     /// [`Handle::offload`], with [`Stop`] also set when the node is gone.
@@ -270,7 +276,9 @@ impl<S: 'static> Cx<S> {
         f: impl FnOnce(&mut S, &Self) + 'static,
     ) -> Box<dyn crate::task::Task> {
         let cell = self.cell.clone();
-        Plain::boxed(born, move |core| drop(visit(core, &cell, f)))
+        Plain::boxed(born, move |core| {
+            visit(core, &cell, f);
+        })
     }
 
     /// The same for all contexts of one node, and no other's while one of them lives.

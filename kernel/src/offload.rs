@@ -99,9 +99,9 @@ pub(crate) fn offload<T, E>(
     if !core.is_open() {
         drop(k)
     } else if core.inbox.is_threaded() {
-        order.to_worker(core, work, k)
+        order.hand_to_worker(core, work, k)
     } else {
-        order.simulated(core, work, k)
+        order.simulate(core, work, k)
     }
 }
 
@@ -113,7 +113,7 @@ struct Order {
 }
 
 impl Order {
-    fn to_worker<T, E>(
+    fn hand_to_worker<T, E>(
         self,
         core: &Core,
         work: impl FnOnce(&Stop) -> Result<T, E> + Send + 'static,
@@ -142,12 +142,11 @@ impl Order {
                     report_panic(born, payload)
                 }
             }
-            // An error says that the kernel has ended: then nobody waits.
-            drop(home.send(Posted::Done(id)));
+            home.send(Posted::Done(id));
         }));
     }
 
-    fn simulated<T, E>(
+    fn simulate<T, E>(
         self,
         core: &Core,
         work: impl FnOnce(&Stop) -> Result<T, E> + 'static,

@@ -98,7 +98,8 @@ struct Rare {
 
 impl Pipe {
     /// Takes a connected socket over, registered under `key`, and serves that key from now on.
-    pub(crate) fn open(core: &Rc<Core>, key: Key, socket: Box<dyn Socket>) -> Rc<Self> {
+    pub(crate) fn open(core: &Rc<Core>, key: Key, socket: Box<dyn Socket>) -> io::Result<Rc<Self>> {
+        socket.interest(READABLE)?;
         let this = Rc::new(Self {
             core: Rc::downgrade(core),
             key,
@@ -114,7 +115,7 @@ impl Pipe {
             rare: RefCell::default(),
         });
         core.fill(key, this.clone());
-        this
+        Ok(this)
     }
 
     pub(crate) fn outlet(self: &Rc<Self>) -> Outlet {
@@ -225,7 +226,7 @@ impl Pipe {
         task: impl FnOnce() + 'static,
     ) {
         let Some(core) = self.core.upgrade() else { return };
-        let (cause, task) = (core.cause.get(), Plain::boxed(born, task));
+        let (cause, task) = (core.cause.get(), Plain::boxed(born, move |_: &Rc<Core>| task()));
         if self.output.borrow().is_empty() {
             return core.push(cause, task);
         }
@@ -349,7 +350,8 @@ impl Pipe {
     fn send(self: &Rc<Self>, core: &Rc<Core>) {
         match self.write_once() {
             Ok(()) => {}
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(error) => return self.break_off(core, error),
         }
         let drained = self.output.borrow().is_empty();
@@ -434,7 +436,7 @@ impl Pipe {
 
     fn arm_linger(self: &Rc<Self>, core: &Rc<Core>) {
         let pipe = Rc::downgrade(self);
-        let give_up = move || {
+        let give_up = move |_: &Rc<Core>| {
             if let Some(pipe) = pipe.upgrade() {
                 pipe.abort()
             }
@@ -448,7 +450,11 @@ impl Pipe {
     }
 
     fn take_drained(&self) -> Vec<(Cause, Box<dyn Task>)> {
-        self.rare.borrow_mut().as_mut().map(|rare| std::mem::take(&mut rare.drained)).unwrap_or_default()
+        self.rare
+            .borrow_mut()
+            .as_mut()
+            .map(|rare| std::mem::take(&mut rare.drained))
+            .unwrap_or_default()
     }
 
     /// Tells the host what to report.

@@ -36,8 +36,4 @@ impl Registry {
     pub(crate) fn all(&self) -> Vec<Waiting> {
         self.0.borrow().iter().map(|(_, waiting)| *waiting).collect()
     }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.borrow().len()
-    }
 }

@@ -28,6 +28,8 @@ pub(crate) enum Posted {
     Task(Box<dyn Task + Send>),
     /// A worker is done with this piece of work.
     Done(WorkId),
+    /// The owner of the loop's thread wants it to end.
+    Stop,
 }
 
 /// A loop as other threads see it. Cheap to clone; keeps its loop alive.
@@ -80,7 +82,8 @@ impl Remote {
         if shared.sender.len() >= INBOX {
             return Err(PostError::Full);
         }
-        shared.send(Posted::Task(Box::new(Letter { f: task, born: Location::caller() })))
+        let letter = Letter { f: task, born: Location::caller() };
+        if shared.send(Posted::Task(Box::new(letter))) { Ok(()) } else { Err(PostError::LoopGone) }
     }
 
     /// Whether this is the thread the loop runs on: there, waiting for the loop would be waiting for ever.
@@ -109,6 +112,11 @@ impl Drop for Remote {
 }
 
 impl Remote {
+    /// Asks the loop to stop, however full its inbox is.
+    pub(crate) fn end(&self) {
+        self.shared.send(Posted::Stop);
+    }
+
     fn new(shared: &Arc<Shared>) -> Self {
         shared.remotes.fetch_add(1, Ordering::AcqRel);
         Self { shared: shared.clone() }
@@ -124,11 +132,13 @@ impl fmt::Debug for Remote {
 }
 
 impl Shared {
-    /// Puts something into the inbox, whatever waits there already.
-    pub(crate) fn send(&self, posted: Posted) -> Result<(), PostError> {
-        self.sender.send(posted).map_err(|_| PostError::LoopGone)?;
-        self.wake();
-        Ok(())
+    /// Puts something into the inbox, whatever waits there already; false if the loop has ended.
+    pub(crate) fn send(&self, posted: Posted) -> bool {
+        let sent = self.sender.send(posted).is_ok();
+        if sent {
+            self.wake()
+        }
+        sent
     }
 
     fn wake(&self) {

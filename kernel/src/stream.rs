@@ -3,7 +3,6 @@
 //! All state is in the pipe. Dialling is in `dial`, accepting in `listener`.
 
 use crate::address::Address;
-use crate::lost::Lost;
 use crate::node::Cx;
 use crate::outlet::Outlet;
 use crate::pipe::{Listening, Pipe};
@@ -72,7 +71,7 @@ impl Stream {
     ) -> Outlet {
         let cx = cx.clone();
         self.listen(Location::caller(), move |outlet: &Outlet, input: Input<'_>| {
-            cx.enter(|state, cx| handler(state, cx, outlet, input)) != Err(Lost::OwnerGone)
+            cx.visit(|state, cx| handler(state, cx, outlet, input)).is_some()
         })
     }
 

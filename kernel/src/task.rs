@@ -61,6 +61,7 @@ impl<F: FnOnce(&Rc<Core>)> Task for Plain<F> {
 
 /// Moves a value out of its box and frees the box first, so that what the value does next can use the same memory.
 #[inline]
+#[expect(clippy::boxed_local, reason = "unboxing is what it is for")]
 pub(crate) fn unbox<T>(boxed: Box<T>) -> T {
     *boxed
 }

@@ -1,0 +1,27 @@
+//! A stopwatch: the best of a few rounds, per operation. No statistics; compare figures of one run with each other.
+#![allow(dead_code, reason = "each bench uses its part")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures time from outside the kernel")]
+
+use std::time::{Duration, Instant};
+
+/// Rounds of each measurement; the best one counts, because whatever else the machine does only adds.
+const ROUNDS: usize = 7;
+
+/// Reads the system's clock.
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// Runs `round` a few times; it says how long `operations` of something took. Prints nanoseconds for one.
+pub fn report(name: &str, target: &str, operations: u64, mut round: impl FnMut() -> Duration) {
+    let best = (0..ROUNDS).map(|_| round()).min().unwrap_or_default();
+    println!("{name:<44} {:>8.1} ns   target {target}", best.as_nanos() as f64 / operations as f64);
+}
+
+/// How long `f` takes.
+pub fn timed(f: impl FnOnce()) -> Duration {
+    let start = now();
+    f();
+    start.elapsed()
+}
