@@ -35,7 +35,9 @@ pub fn socket_addr(address: &Address) -> SocketAddr {
 pub fn run_until(kernel: &mut Kernel, what: &str, done: impl Fn() -> bool) {
     let end = kernel.handle().now() + DEADLINE;
     while !done() {
-        kernel.turn(peers_kernel::Wait::Until(end)).unwrap();
+        // A turn waits after it has run its tasks, so what they did shows only when the wait is over: keep it short.
+        let soon = kernel.handle().now() + Duration::from_millis(2);
+        kernel.turn(peers_kernel::Wait::Until(soon)).unwrap();
         assert!(kernel.handle().now() < end, "never came: {what}");
     }
 }
@@ -92,25 +94,18 @@ pub fn echo_server(handle: &Handle, at: &Address) -> Listener {
 }
 
 /// Dials, and puts what came of it into the slot.
-pub fn dial(handle: &Handle, to: &Address) -> Rc<Cell<Option<io::Result<Stream>>>> {
-    let slot = Rc::new(Cell::new(None));
+pub fn dial(handle: &Handle, to: &Address) -> Rc<RefCell<Option<io::Result<Stream>>>> {
+    let slot = Rc::new(RefCell::new(None));
     let filled = slot.clone();
-    handle.connect(to, Cont::new(handle, move |outcome| filled.set(Some(outcome))));
+    handle.connect(to, Cont::new(handle, move |outcome| *filled.borrow_mut() = Some(outcome)));
     slot
 }
 
 /// Dials and waits for the outcome.
 pub fn dialled(kernel: &mut Kernel, to: &Address) -> io::Result<Stream> {
     let slot = dial(&kernel.handle(), to);
-    let outcome = Cell::new(None);
-    run_until(kernel, "the outcome of dialling", || {
-        outcome.set(slot.take());
-        let done = outcome.take();
-        let there = done.is_some();
-        outcome.set(done);
-        there
-    });
-    outcome.take().unwrap()
+    run_until(kernel, "the outcome of dialling", || slot.borrow().is_some());
+    slot.take().unwrap()
 }
 
 /// Listens, dials, and returns both ends, started with handlers that note what they hear.
