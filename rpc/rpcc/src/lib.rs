@@ -1,1 +1,30 @@
-//! To be written.
+//! The interface compiler of Peers: from `.rpc` files to readable Rust.
+//!
+//! A `build.rs` of one line turns an interface file into a module:
+//!
+//! ```no_run
+//! peers_rpcc::compile("registry.rpc");
+//! ```
+//!
+//! and `peers_rpc::include_rpc!("registry");` in the library takes it in. [`Compiler`] does the same without a build script.
+//! The language is described in `docs/interface-language.md`.
+//!
+//! Text passes through four stages, each in a module of its own: `syntax` makes trees, `load` finds what they import,
+//! `check` makes a model or reports what is wrong, `emit` writes Rust. No stage panics, recurses deeply or
+//! takes more than linear space on any input.
+#![forbid(unsafe_code)]
+
+mod build;
+mod check;
+mod compiler;
+mod diagnostics;
+mod emit;
+mod load;
+mod model;
+mod names;
+mod source;
+mod syntax;
+
+pub use build::compile;
+pub use compiler::{Compiler, Output};
+pub use diagnostics::{Diagnostic, Diagnostics};

@@ -1,1 +1,2 @@
+//! `rpcc`: the interface compiler on the command line.
 fn main() {}

@@ -1,0 +1,83 @@
+//! The compiler as a library.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::diagnostics::Diagnostics;
+use crate::load::{Loader, load};
+use crate::model::Model;
+use crate::source::Sources;
+use crate::{check, emit};
+
+/// Compiles interface files, from a disk or from memory.
+///
+/// ```
+/// use peers_rpcc::Compiler;
+///
+/// let compiler = Compiler::with_loader(|_path| Ok("interface echo { say(text: string) -> string }".into()));
+/// let output = compiler.compile("echo.rpc")?;
+/// assert!(output.rust.contains("pub trait LocalEcho"));
+/// # Ok::<(), peers_rpcc::Diagnostics>(())
+/// ```
+pub struct Compiler<'l> {
+    loader: Box<Loader<'l>>,
+}
+
+/// What a [`Compiler`] makes of an interface file.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The Rust, to be included in a module.
+    pub rust: String,
+    /// The file and everything it imports: what the Rust depends on.
+    pub files: Vec<PathBuf>,
+}
+
+impl Compiler<'static> {
+    /// A compiler that reads files from the disk.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_loader(|path| std::fs::read_to_string(path))
+    }
+}
+
+impl Default for Compiler<'static> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'l> Compiler<'l> {
+    /// A compiler that gets the text of a path from `loader`. Paths of imports are joined to the folder of the importing
+    /// file and have no `.` and `..` but in front.
+    pub fn with_loader(loader: impl Fn(&Path) -> io::Result<String> + 'l) -> Self {
+        Self { loader: Box::new(loader) }
+    }
+
+    /// Compiles a file and what it imports.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files, as far as one error does not hide another.
+    pub fn compile(&self, path: impl AsRef<Path>) -> Result<Output, Diagnostics> {
+        let (model, sources) = self.model(path.as_ref())?;
+        let files = sources.0.into_iter().map(|source| source.path).collect();
+        Ok(Output { rust: emit::emit(&model), files })
+    }
+
+    pub(crate) fn model(&self, path: &Path) -> Result<(Model, Sources), Diagnostics> {
+        let (mut sources, mut reports) = (Sources::default(), Vec::new());
+        let loaded = load(path, &*self.loader, &mut sources, &mut reports);
+        let model =
+            if reports.is_empty() { check::check(&loaded, &sources, &mut reports) } else { None };
+        match model {
+            Some(model) => Ok((model, sources)),
+            None => Err(Diagnostics::new(sources, reports)),
+        }
+    }
+}
+
+impl fmt::Debug for Compiler<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compiler").finish_non_exhaustive()
+    }
+}

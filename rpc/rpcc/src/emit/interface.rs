@@ -1,0 +1,188 @@
+//! An interface: its proxy, the trait to implement, the function that serves it, its description.
+
+use super::lines::Lines;
+use super::{constant, docs, methods, proxy, rust, scope};
+use crate::model::{Convention, InterfaceId, Method, MethodId, Model};
+use crate::names;
+use crate::source::FileId;
+
+/// Variables of the functions of the trait and of the function that serves it.
+const TAKEN: [&str; 4] = ["state", "cx", "bd", "reply"];
+
+/// Writes everything that belongs to an interface.
+pub(super) fn emit(model: &Model, id: InterfaceId, out: &mut Lines) {
+    proxy::emit(model, id, out);
+    local(model, id, out);
+    serve(model, id, out);
+    description(model, id, out);
+    methods::emit(model, id, out);
+}
+
+/// The trait that an implementation implements.
+fn local(model: &Model, id: InterfaceId, out: &mut Lines) {
+    let (names, interface) = (scope::interface(model, id), model.interface(id));
+    let name = model.interface_name(id);
+    out.blank();
+    docs::emit(&interface.docs, &format!("An implementation of `{name}`."), out);
+    if !docs::escaped(&interface.docs).is_empty() {
+        docs::paragraph(
+            &format!("Implement this to serve `{name}`, and [`bind`](Self::bind) it."),
+            out,
+        );
+    }
+    let methods = interface.flat.iter().map(|(method, _)| model.method(*method));
+    let lints = lints(methods, 3);
+    out.line(format!("#[allow(dead_code{lints})]"));
+    out.open(format!("pub trait {}: Sized + 'static {{", names.local));
+    for (method, convention) in &interface.flat {
+        let method_docs = &model.method(*method).docs;
+        docs::emit(method_docs, &format!("Serves `{}`.", model.method_name(*method)), out);
+        trait_method(model, interface.file, *method, *convention, out);
+        out.blank();
+    }
+    bind(&names, &name, out);
+    out.close("}");
+}
+
+/// The lints of clippy that methods of such names, arguments and types would set off.
+pub(super) fn lints<'m>(methods: impl Iterator<Item = &'m Method>, more: usize) -> String {
+    let (mut long, mut complex, mut convention) = (false, false, false);
+    for method in methods {
+        let types = method.arguments.iter().map(|argument| &argument.ty).chain(&method.result);
+        complex |= types.into_iter().any(rust::is_complex);
+        long |= method.arguments.len() + more + 1 > 7;
+        convention |= ["to_", "into_", "from_"].iter().any(|start| method.rust.starts_with(start));
+    }
+    let lints = [
+        (long, ", clippy::too_many_arguments"),
+        (complex, ", clippy::type_complexity"),
+        (convention, ", clippy::wrong_self_convention"),
+    ];
+    lints.iter().filter(|(set, _)| *set).map(|(_, lint)| *lint).collect()
+}
+
+fn trait_method(
+    model: &Model,
+    file: FileId,
+    id: MethodId,
+    convention: Convention,
+    out: &mut Lines,
+) {
+    let method = model.method(id);
+    let result = rust::result(model, file, method.result.as_ref());
+    let mut parameters: Vec<String> =
+        ["&mut self", "cx: &peers_rpc::Cx<Self>", "bd: &peers_rpc::Binding"].map(Into::into).into();
+    for argument in &method.arguments {
+        let name = rust::variable(argument, &TAKEN);
+        parameters.push(format!("{name}: {}", rust::owned(model, file, &argument.ty)));
+    }
+    let after = match convention {
+        Convention::Plain => format!(") -> Result<{result}, peers_rpc::Error>;"),
+        Convention::Event => ");".into(),
+        Convention::Async => {
+            parameters.push(format!("reply: peers_rpc::Reply<{result}>"));
+            ");".into()
+        }
+    };
+    out.list(&format!("fn {}(", names::escape(&method.rust)), &parameters, &after);
+}
+
+fn bind(names: &scope::InterfaceNames, name: &str, out: &mut Lines) {
+    out.line(format!("/// Serves `{name}` on `endpoint`, until that ends."));
+    out.line("///");
+    out.line("/// # Errors");
+    out.line("/// If one of its methods is served there already.");
+    let parameters =
+        ["cx: &peers_rpc::Cx<Self>", "endpoint: &peers_rpc::Endpoint"].map(String::from);
+    out.list("fn bind(", &parameters, ") -> Result<(), peers_rpc::AlreadyBound> {");
+    out.nest();
+    out.line(format!("endpoint.bind(cx, &{}, {}::<Self>)", names.description, names.serve));
+    out.close("}");
+}
+
+/// The function that decodes a request and calls the implementation.
+fn serve(model: &Model, id: InterfaceId, out: &mut Lines) {
+    let (names, interface) = (scope::interface(model, id), model.interface(id));
+    out.blank();
+    if interface.flat.len() > 50 {
+        out.line("#[allow(clippy::too_many_lines)]");
+    }
+    let parameters = [
+        "state: &mut S",
+        "cx: &peers_rpc::Cx<S>",
+        "bd: &peers_rpc::Binding",
+        "call: peers_rpc::stub::Incoming<'_>",
+    ];
+    let before = format!("fn {}<S: {}>(", names.serve, names.local);
+    out.list(&before, &parameters.map(String::from), ") -> peers_rpc::stub::Served {");
+    out.nest();
+    out.open("match call.method() {");
+    for (method, convention) in &interface.flat {
+        arm(model, interface.file, *method, *convention, out);
+    }
+    out.line("_ => call.unknown(),");
+    out.close("}");
+    out.close("}");
+}
+
+fn arm(model: &Model, file: FileId, id: MethodId, convention: Convention, out: &mut Lines) {
+    let method = model.method(id);
+    let ids = scope::interface(model, id.interface).ids;
+    let pattern = format!("{ids}::{}", constant(method));
+    let pattern = scope::interface_path(model, file, id.interface, &pattern);
+    let variables: Vec<_> =
+        method.arguments.iter().map(|argument| rust::variable(argument, &TAKEN)).collect();
+    let mut parameters = rust::tuple(&variables);
+    let mut passed: Vec<String> = vec!["cx".into(), "bd".into()];
+    passed.extend(variables);
+    let kind = match convention {
+        Convention::Plain => "plain",
+        Convention::Event => "event",
+        Convention::Async => "later",
+    };
+    if convention == Convention::Async {
+        parameters.push_str(", reply");
+        passed.push("reply".into());
+    }
+    let before = format!("{pattern} => call.{kind}(|{parameters}|");
+    let name = names::escape(&method.rust);
+    let body = format!("state.{name}({})", passed.join(", "));
+    let line = format!("{before} {body}),");
+    if out.fits(&line) {
+        return out.line(line);
+    }
+    out.open(format!("{pattern} => {{"));
+    let before = format!("call.{kind}(|{parameters}|");
+    let line = format!("{before} {body})");
+    if out.fits(&line) {
+        out.line(line);
+    } else {
+        out.open(format!("{before} {{"));
+        out.list(&format!("state.{name}("), &passed, ")");
+        out.close("})");
+    }
+    out.close("}");
+}
+
+/// The static that describes the interface, methods in ascending order of id.
+fn description(model: &Model, id: InterfaceId, out: &mut Lines) {
+    let (names, interface) = (scope::interface(model, id), model.interface(id));
+    let name = model.interface_name(id);
+    out.blank();
+    out.line(format!("/// What `{name}` consists of, for tools."));
+    out.line("#[allow(dead_code)]");
+    let before =
+        format!("pub static {}: peers_rpc::Interface = peers_rpc::Interface {{", names.description);
+    out.open(before);
+    out.line(format!("name: \"{name}\","));
+    let mut methods = interface.flat.clone();
+    methods.sort_by_key(|(method, _)| model.wire_id(*method));
+    let path = |(method, convention): &(MethodId, Convention)| {
+        let describer = methods::describer(model, id, *method, *convention);
+        let module = scope::interface(model, describer).methods;
+        let name = format!("{module}::{}", constant(model.method(*method)));
+        format!("&{}", scope::interface_path(model, interface.file, describer, &name))
+    };
+    out.list("methods: &[", &methods.iter().map(path).collect::<Vec<_>>(), "],");
+    out.close("};");
+}

@@ -1,0 +1,118 @@
+//! The proxy of an interface: a method for each of its own, and a way to its base's proxy.
+
+use super::lines::Lines;
+use super::{constant, docs, interface, rust, scope};
+use crate::model::{Convention, InterfaceId, Method, MethodId, Model};
+use crate::names;
+use crate::source::FileId;
+
+/// Writes the proxy.
+pub(super) fn emit(model: &Model, id: InterfaceId, out: &mut Lines) {
+    let names = scope::interface(model, id);
+    let interface = model.interface(id);
+    let proxy = &names.proxy;
+    let base = interface.base.map(|base| {
+        let name = scope::interface(model, base).proxy;
+        scope::interface_path(model, interface.file, base, &name)
+    });
+    out.blank();
+    let name = model.interface_name(id);
+    out.line(format!("/// Calls `{name}` on whoever is at the other end."));
+    out.line("#[derive(Clone, Debug)]");
+    out.line("#[allow(dead_code)]");
+    out.open(format!("pub struct {proxy}<C: peers_rpc::Caller = peers_rpc::Endpoint> {{"));
+    out.line(base.as_ref().map_or_else(|| "caller: C,".into(), |base| format!("base: {base}<C>,")));
+    out.close("}");
+    inherent(model, id, base.as_deref(), out);
+    out.blank();
+    out.open(format!("impl<C: peers_rpc::Caller> peers_rpc::Proxy<C> for {proxy}<C> {{"));
+    constructor("fn", base.as_deref(), out);
+    out.close("}");
+    if let Some(base) = base {
+        out.blank();
+        out.open(format!("impl<C: peers_rpc::Caller> std::ops::Deref for {proxy}<C> {{"));
+        out.line(format!("type Target = {base}<C>;"));
+        out.blank();
+        out.open("fn deref(&self) -> &Self::Target {");
+        out.line("&self.base");
+        out.close("}");
+        out.close("}");
+    }
+}
+
+fn constructor(function: &str, base: Option<&str>, out: &mut Lines) {
+    out.open(format!("{function} new(caller: C) -> Self {{"));
+    match base {
+        None => out.line("Self { caller }"),
+        Some(base) => out.line(format!("Self {{ base: {base}::new(caller) }}")),
+    }
+    out.close("}");
+}
+
+fn inherent(model: &Model, id: InterfaceId, base: Option<&str>, out: &mut Lines) {
+    let (names, interface) = (scope::interface(model, id), model.interface(id));
+    out.blank();
+    let lints = interface::lints(interface.methods.iter(), 0);
+    out.line(format!("#[allow(dead_code{lints})]"));
+    out.open(format!("impl<C: peers_rpc::Caller> {}<C> {{", names.proxy));
+    out.line("/// A proxy that calls through `caller`.");
+    constructor("pub fn", base, out);
+    if base.is_none() {
+        out.blank();
+        out.line("/// What it calls through.");
+        out.open("pub fn caller(&self) -> &C {");
+        out.line("&self.caller");
+        out.close("}");
+    }
+    for index in 0..interface.methods.len() {
+        out.blank();
+        method(model, MethodId { interface: id, index }, base.is_some(), out);
+    }
+    out.close("}");
+}
+
+fn method(model: &Model, id: MethodId, derived: bool, out: &mut Lines) {
+    let method = model.method(id);
+    let file = model.interface(id.interface).file;
+    documentation(model, id, out);
+    if let Some(text) = &method.deprecated {
+        out.line(format!("#[deprecated(note = {text:?})]"));
+    }
+    let mut parameters = vec!["&self".to_string()];
+    for argument in &method.arguments {
+        let ty = rust::parameter(model, file, &argument.ty);
+        parameters.push(format!("{}: {ty}", names::escape(&argument.rust)));
+    }
+    let after = format!(") -> {} {{", returned(model, file, method));
+    out.list(&format!("pub fn {}(", names::escape(&method.rust)), &parameters, &after);
+    out.nest();
+    let caller = if derived { "self.base.caller()" } else { "self.caller" };
+    let kind = if method.convention == Convention::Event { "event" } else { "call" };
+    let encoded: Vec<_> = method.arguments.iter().map(rust::encoded).collect();
+    let description = scope::interface(model, id.interface).methods;
+    let description = format!("&{description}::{}", constant(method));
+    let line = format!("{caller}.{kind}({description}, {})", rust::tuple(&encoded));
+    if out.fits(&line) {
+        out.line(line);
+    } else {
+        out.list("let arguments = (", &encoded, ");");
+        out.line(format!("{caller}.{kind}({description}, arguments)"));
+    }
+    out.close("}");
+}
+
+fn returned(model: &Model, file: FileId, method: &Method) -> String {
+    if method.convention == Convention::Event {
+        return "Result<(), peers_rpc::Error>".into();
+    }
+    format!("C::Call<{}>", rust::result(model, file, method.result.as_ref()))
+}
+
+fn documentation(model: &Model, id: MethodId, out: &mut Lines) {
+    let method = model.method(id);
+    docs::emit(&method.docs, &format!("Calls `{}`.", model.method_name(id)), out);
+    if !method.throws.is_empty() {
+        let throws = method.throws.iter().map(|class| format!("`{}`", model.type_name(*class)));
+        docs::paragraph(&format!("Raises {}.", throws.collect::<Vec<_>>().join(", ")), out);
+    }
+}

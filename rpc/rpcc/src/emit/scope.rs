@@ -1,0 +1,115 @@
+//! Which Rust names a file declares, and which of them the output passes on from imported files.
+
+use std::collections::BTreeMap;
+
+use crate::model::{InterfaceId, ItemId, Model, TypeId};
+use crate::names;
+use crate::source::FileId;
+
+/// The Rust names that belong to an interface.
+pub(super) struct InterfaceNames {
+    pub(super) proxy: String,
+    pub(super) local: String,
+    /// The static that describes it.
+    pub(super) description: String,
+    pub(super) serve: String,
+    pub(super) ids: String,
+    pub(super) methods: String,
+}
+
+/// The names of an interface.
+pub(super) fn interface(model: &Model, id: InterfaceId) -> InterfaceNames {
+    let name = &model.interface(id).name.text;
+    let (camel, snake) = (names::camel(name), names::snake(name));
+    InterfaceNames {
+        proxy: format!("{camel}Proxy"),
+        local: format!("Local{camel}"),
+        description: names::screaming(name),
+        serve: format!("serve_{snake}"),
+        ids: format!("{snake}_ids"),
+        methods: format!("{snake}_methods"),
+    }
+}
+
+/// All names that an item declares in its module.
+pub(crate) fn declared(model: &Model, item: ItemId) -> Vec<String> {
+    let mut declared = public(model, item);
+    if let ItemId::Interface(id) = item {
+        let names = interface(model, id);
+        declared.extend([names.serve, names.ids, names.methods]);
+    }
+    declared
+}
+
+/// The public ones among them.
+fn public(model: &Model, item: ItemId) -> Vec<String> {
+    match item {
+        ItemId::Type(id) => vec![model.ty(id).rust.clone()],
+        ItemId::Interface(id) => {
+            let names = interface(model, id);
+            vec![names.local, names.description, names.proxy]
+        }
+    }
+}
+
+/// The files that become modules: all but the first.
+pub(crate) fn modules(model: &Model) -> Vec<FileId> {
+    (1..model.files.len()).map(FileId).collect()
+}
+
+/// The module of a file.
+pub(crate) fn module(model: &Model, file: FileId) -> String {
+    names::escape(&names::snake(&model.file(file).stem))
+}
+
+/// What the output passes on from a file: names there and names here, in rustfmt's order. A name that stands for more
+/// than one thing gets the module's name in front.
+pub(crate) fn passed_on(model: &Model, file: FileId) -> Vec<(String, String)> {
+    let mut count: BTreeMap<String, usize> = BTreeMap::new();
+    for name in
+        model.files.iter().flat_map(|file| &file.items).flat_map(|item| public(model, *item))
+    {
+        *count.entry(name).or_default() += 1;
+    }
+    let names = model.file(file).items.iter().flat_map(|item| public(model, *item));
+    let stem = &model.file(file).stem;
+    let mut passed: Vec<_> = names
+        .map(|name| {
+            let unique = count.get(&name) == Some(&1);
+            let shown = if unique { name.clone() } else { prefixed(stem, &name) };
+            (name, shown)
+        })
+        .collect();
+    passed.sort();
+    passed
+}
+
+/// `RegistryNodeProxy`, `REGISTRY_NODE`.
+fn prefixed(stem: &str, name: &str) -> String {
+    if name.chars().any(|c| c.is_ascii_lowercase()) {
+        names::camel(stem) + name
+    } else {
+        format!("{}_{name}", names::screaming(stem))
+    }
+}
+
+/// How something that `file` declares is reached from the module of `from`.
+fn path(model: &Model, from: FileId, file: FileId, name: &str) -> String {
+    if from == file {
+        name.into()
+    } else if from == FileId(0) {
+        format!("{}::{name}", module(model, file))
+    } else {
+        format!("super::{}::{name}", module(model, file))
+    }
+}
+
+/// How a type is reached from the module of `from`.
+pub(super) fn type_path(model: &Model, from: FileId, id: TypeId) -> String {
+    path(model, from, model.ty(id).file, &model.ty(id).rust)
+}
+
+/// How a name that belongs to an interface is reached from the module of `from`.
+pub(super) fn interface_path(model: &Model, from: FileId, id: InterfaceId, name: &str) -> String {
+    path(model, from, model.interface(id).file, name)
+}

@@ -1,0 +1,278 @@
+//! Structs, enums and exceptions, and how they travel.
+
+use super::lines::Lines;
+use super::{docs, rust};
+use crate::model::{Field, Kind, Model, Ty, TypeDef, TypeId, Variant};
+use crate::names;
+use crate::syntax::ast::Scalar;
+
+/// Writes a type and its implementations.
+pub(super) fn emit(model: &Model, id: TypeId, out: &mut Lines) {
+    let ty = model.ty(id);
+    out.blank();
+    match &ty.kind {
+        Kind::Exception(fields) => {
+            let shown = format!("`{}{}`.", ty.name.text, model.show_fields(fields));
+            structure(model, ty, fields, &shown, out);
+            constructor(model, ty, fields, out);
+            exception(model, id, fields, out);
+        }
+        Kind::Struct(fields) => {
+            let shown = format!("`{}`.", model.type_name(id));
+            structure(model, ty, fields, &shown, out);
+            travel(ty, |out| encode_fields(fields, out), |out| decode_fields(fields, out), out);
+        }
+        Kind::Enum(variants) => enumeration(model, id, variants, out),
+    }
+}
+
+fn derives(ty: &TypeDef) -> String {
+    let mut derives = String::from("Clone, Debug, PartialEq");
+    if ty.total {
+        derives.push_str(", Eq, Hash, PartialOrd, Ord");
+    }
+    if ty.default {
+        derives.push_str(", Default");
+    }
+    format!("#[derive({derives})]")
+}
+
+/// The line that documents a field or variant which has no docs of its own.
+fn shown(model: &Model, field: &Field) -> String {
+    format!("`{}: {}`.", field.name.text, model.show(&field.ty))
+}
+
+fn structure(model: &Model, ty: &TypeDef, fields: &[Field], shown_as: &str, out: &mut Lines) {
+    docs::emit(&ty.docs, shown_as, out);
+    out.line(derives(ty));
+    allow(ty, out);
+    if fields.is_empty() {
+        return out.line(format!("pub struct {};", ty.rust));
+    }
+    out.open(format!("pub struct {} {{", ty.rust));
+    for field in fields {
+        docs::emit(&field.docs, &shown(model, field), out);
+        let rust = rust::owned(model, ty.file, &field.ty);
+        out.line(format!("pub {}: {rust},", names::escape(&field.rust)));
+    }
+    out.close("}");
+}
+
+/// Not every program uses all that its interfaces declare.
+fn allow(ty: &TypeDef, out: &mut Lines) {
+    let complex = ty.fields().any(|field| rust::is_complex(&field.ty));
+    out.line(if complex {
+        "#[allow(dead_code, clippy::type_complexity)]"
+    } else {
+        "#[allow(dead_code)]"
+    });
+}
+
+fn constructor(model: &Model, ty: &TypeDef, fields: &[Field], out: &mut Lines) {
+    out.blank();
+    out.line("#[allow(dead_code)]");
+    out.open(format!("impl {} {{", ty.rust));
+    out.line("/// The exception with these arguments.");
+    let name = |field: &Field| names::escape(&field.rust);
+    let parameter =
+        |field: &Field| format!("{}: {}", name(field), rust::converted(model, ty.file, &field.ty));
+    if fields.len() > 7 {
+        out.line("#[allow(clippy::too_many_arguments)]");
+    }
+    let parameters: Vec<_> = fields.iter().map(parameter).collect();
+    if fields.is_empty() {
+        out.open("pub fn new() -> Self {");
+        out.line("Self");
+    } else {
+        out.list("pub fn new(", &parameters, ") -> Self {");
+        out.nest();
+        let values = fields.iter().map(|field| match field.ty {
+            Ty::Scalar(Scalar::String | Scalar::Bytes) => format!("{0}: {0}.into()", name(field)),
+            _ => name(field),
+        });
+        out.braces("Self", &values.collect::<Vec<_>>());
+    }
+    out.close("}");
+    out.close("}");
+}
+
+fn exception(model: &Model, id: TypeId, fields: &[Field], out: &mut Lines) {
+    let ty = model.ty(id);
+    out.blank();
+    out.open(format!("impl peers_rpc::Exception for {} {{", ty.rust));
+    out.line(format!("const CLASS: &'static str = \"{}\";", model.type_name(id)));
+    out.close("}");
+    out.blank();
+    out.line(format!("impl std::error::Error for {} {{}}", ty.rust));
+    out.blank();
+    out.open(format!("impl std::fmt::Display for {} {{", ty.rust));
+    let f = if fields.is_empty() { "_" } else { "f" };
+    out.open(format!("fn fmt(&self, {f}: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{"));
+    display(fields, out);
+    out.close("}");
+    out.close("}");
+    travel(ty, |out| encode_fields(fields, out), |out| decode_fields(fields, out), out);
+}
+
+fn display(fields: &[Field], out: &mut Lines) {
+    let name = |field: &Field| format!("self.{}", names::escape(&field.rust));
+    match fields {
+        [] => out.line("Ok(())"),
+        [Field { ty: Ty::Scalar(Scalar::String), .. }] => {
+            out.line(format!("f.write_str(&{})", name(&fields[0])));
+        }
+        _ => {
+            let format = fields.iter().map(|field| match field.ty {
+                Ty::Scalar(Scalar::Bytes) => "{:?}",
+                Ty::Scalar(_) => "{}",
+                _ => "{:?}",
+            });
+            let format = format!("\"{}\"", format.collect::<Vec<_>>().join(", "));
+            let mut parts = vec!["f".into(), format];
+            parts.extend(fields.iter().map(name));
+            out.format_macro("write!", &parts);
+        }
+    }
+}
+
+fn enumeration(model: &Model, id: TypeId, variants: &[Variant], out: &mut Lines) {
+    let ty = model.ty(id);
+    docs::emit(&ty.docs, &format!("`{}`.", model.type_name(id)), out);
+    out.line(derives(ty));
+    allow(ty, out);
+    out.line("#[allow(clippy::enum_variant_names, clippy::large_enum_variant)]");
+    out.open(format!("pub enum {} {{", ty.rust));
+    for variant in variants {
+        docs::emit(&variant.docs, &format!("`{}`.", variant.name.text), out);
+        if variant.fields.is_empty() {
+            out.line(format!("{},", variant.rust));
+            continue;
+        }
+        out.open(format!("{} {{", variant.rust));
+        for field in &variant.fields {
+            docs::emit(&field.docs, &shown(model, field), out);
+            let rust = rust::owned(model, ty.file, &field.ty);
+            out.line(format!("{}: {rust},", names::escape(&field.rust)));
+        }
+        out.close("},");
+    }
+    out.close("}");
+    let encode = |out: &mut Lines| encode_variants(variants, out);
+    travel(ty, encode, |out| decode_variants(model, id, variants, out), out);
+}
+
+/// Writes `Encode` and `Decode`, with bodies that write to `w` and read from `r`.
+fn travel(
+    ty: &TypeDef,
+    encode: impl FnOnce(&mut Lines),
+    decode: impl FnOnce(&mut Lines),
+    out: &mut Lines,
+) {
+    out.blank();
+    out.open(format!("impl peers_rpc::wire::Encode for {} {{", ty.rust));
+    out.open("fn encode(&self, w: &mut peers_rpc::wire::Writer<'_>) {");
+    if ty.recursive {
+        out.open("w.nested(|w| {");
+        encode(out);
+        out.close("});");
+    } else {
+        encode(out);
+    }
+    out.close("}");
+    out.close("}");
+    out.blank();
+    out.open(format!("impl<'a> peers_rpc::wire::Decode<'a> for {} {{", ty.rust));
+    out.line("const MIN_SIZE: usize = 4;");
+    out.blank();
+    let reader = "r: &mut peers_rpc::wire::Reader<'a>".to_string();
+    out.list("fn decode(", &[reader], ") -> Result<Self, peers_rpc::wire::Error> {");
+    out.nest();
+    if ty.recursive {
+        out.open("r.nested(|r| {");
+        decode(out);
+        out.close("})");
+    } else {
+        decode(out);
+    }
+    out.close("}");
+    out.close("}");
+}
+
+fn encode_fields(fields: &[Field], out: &mut Lines) {
+    if fields.is_empty() {
+        return out.line("w.structure(|_| {});");
+    }
+    out.open("w.structure(|w| {");
+    for field in fields {
+        out.line(format!("w.write(&self.{});", names::escape(&field.rust)));
+    }
+    out.close("});");
+}
+
+fn decode_fields(fields: &[Field], out: &mut Lines) {
+    if fields.is_empty() {
+        out.line("r.structure()?;");
+        return out.line("Ok(Self)");
+    }
+    out.line("let mut r = r.structure()?;");
+    let trailing = |field: &&Field| matches!(field.ty, Ty::Option { .. });
+    let required = fields.len() - fields.iter().rev().take_while(trailing).count();
+    let read = |(at, field): (usize, &Field)| {
+        let read = if at < required { "read" } else { "trailing" };
+        format!("{}: r.{read}()?", names::escape(&field.rust))
+    };
+    let reads: Vec<_> = fields.iter().enumerate().map(read).collect();
+    out.call_braces("Ok(", "Self", &reads, ")");
+}
+
+fn encode_variants(variants: &[Variant], out: &mut Lines) {
+    out.open("match self {");
+    for (at, variant) in variants.iter().enumerate() {
+        let name = |field: &Field| names::escape(&field.rust);
+        let binding = |field: &Field| binding(field);
+        if variant.fields.is_empty() {
+            out.line(format!("Self::{} => w.variant({at}),", variant.rust));
+            continue;
+        }
+        let fields = variant.fields.iter().map(|field| {
+            if binding(field) == name(field) {
+                name(field)
+            } else {
+                format!("{}: {}", name(field), binding(field))
+            }
+        });
+        out.arm(&format!("Self::{}", variant.rust), &fields.collect::<Vec<_>>());
+        out.line(format!("w.variant({at});"));
+        for field in &variant.fields {
+            out.line(format!("w.write({});", binding(field)));
+        }
+        out.close("}");
+    }
+    out.close("}");
+}
+
+/// The variable that holds a field of a variant.
+fn binding(field: &Field) -> String {
+    rust::variable(field, &["w"])
+}
+
+fn decode_variants(model: &Model, id: TypeId, variants: &[Variant], out: &mut Lines) {
+    out.open("match r.variant()? {");
+    for (at, variant) in variants.iter().enumerate() {
+        let read = |field: &Field| format!("{}: r.read()?", names::escape(&field.rust));
+        let reads: Vec<_> = variant.fields.iter().map(read).collect();
+        if reads.is_empty() {
+            out.line(format!("{at} => Ok(Self::{}),", variant.rust));
+        } else {
+            out.call_braces(
+                &format!("{at} => Ok("),
+                &format!("Self::{}", variant.rust),
+                &reads,
+                "),",
+            );
+        }
+    }
+    let name = model.type_name(id);
+    out.line(format!("found => Err(r.unknown_variant(\"{name}\", found)),"));
+    out.close("}");
+}

@@ -1,0 +1,249 @@
+//! Reading a file and everything it imports. Paths are joined and compared as text: nothing but the loader given
+//! by the user touches a file system.
+//!
+//! Invariants: 1. each path is read once; 2. `order` holds every file behind the files it imports.
+
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use crate::diagnostics::Report;
+use crate::names;
+use crate::source::{FileId, MAX_FILE, Sources, Span};
+use crate::syntax::{ast, parse};
+
+/// The most files of one run.
+const MAX_FILES: usize = 256;
+
+/// Module names that would hide what generated code refers to.
+const RESERVED_STEMS: [&str; 4] = ["std", "core", "alloc", "peers_rpc"];
+
+/// What reads a file: from a disk, from memory.
+pub(crate) type Loader<'l> = dyn Fn(&Path) -> io::Result<String> + 'l;
+
+/// A parsed file.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    pub(crate) tree: ast::File,
+    /// The file's name without its ending: the first part of every wire name it declares.
+    pub(crate) stem: String,
+    /// The files it imports, in order, and where it says so.
+    pub(crate) imports: Vec<(FileId, Span)>,
+}
+
+/// All files of one run, indexed by [`FileId`].
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    pub(crate) files: Vec<Parsed>,
+    pub(crate) order: Vec<FileId>,
+}
+
+/// Reads and parses `path` and, breadth first, what it imports.
+pub(crate) fn load(
+    path: &Path,
+    loader: &Loader<'_>,
+    sources: &mut Sources,
+    reports: &mut Vec<Report>,
+) -> Loaded {
+    let mut files = Files { loader, sources, reports, loaded: Loaded::default() };
+    let root = normal(path);
+    match files.read(&root) {
+        Ok(text) => files.parse(root, text),
+        Err(why) => {
+            let file = files.sources.add(root, String::new());
+            let title = format!("cannot read `{}`: {why}", path.display());
+            files.reports.push(Report::new(Span { file, start: 0, end: 0 }, title, ""));
+            return files.loaded;
+        }
+    }
+    let mut next = 0;
+    while next < files.loaded.files.len() {
+        files.imports_of(FileId(next));
+        next += 1;
+    }
+    files.check_stems();
+    files.sort();
+    files.loaded
+}
+
+struct Files<'l> {
+    loader: &'l Loader<'l>,
+    sources: &'l mut Sources,
+    reports: &'l mut Vec<Report>,
+    loaded: Loaded,
+}
+
+impl Files<'_> {
+    fn read(&self, path: &Path) -> Result<String, String> {
+        match (self.loader)(path) {
+            Ok(text) if text.len() > MAX_FILE => Err(format!("it has more than {MAX_FILE} bytes")),
+            Ok(text) => Ok(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err("there is no such file".into())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn parse(&mut self, path: PathBuf, text: String) {
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let file = FileId(self.sources.0.len());
+        let tree = parse(file, &text, self.reports);
+        self.sources.add(path, text);
+        let stem = stem.unwrap_or_default();
+        self.loaded.files.push(Parsed { tree, stem, imports: Vec::new() });
+    }
+
+    /// Reads what a file imports, unless it was read before.
+    fn imports_of(&mut self, file: FileId) {
+        let imports = self.loaded.files[file.0].tree.imports.clone();
+        for import in imports {
+            if let Some(found) = self.import(file, &import) {
+                let imports = &mut self.loaded.files[file.0].imports;
+                match imports.iter().find(|(other, _)| *other == found) {
+                    Some((_, first)) => {
+                        let title = format!("`{}` is imported twice", import.path);
+                        let report = Report::new(import.span, title, "again here");
+                        self.reports.push(report.and(*first, "first here"));
+                    }
+                    None => imports.push((found, import.span)),
+                }
+            }
+        }
+    }
+
+    fn import(&mut self, from: FileId, import: &ast::Import) -> Option<FileId> {
+        if let Some(help) = unusable(&import.path) {
+            let title = format!("`{}` cannot be imported", import.path);
+            self.reports.push(Report::new(import.span, title, "").help(help));
+            return None;
+        }
+        let folder = self.sources.get(from).path.parent().unwrap_or(Path::new(""));
+        let path = normal(&folder.join(&import.path));
+        if let Some(known) = self.sources.0.iter().position(|source| source.path == path) {
+            return Some(FileId(known));
+        }
+        let read = if self.loaded.files.len() < MAX_FILES {
+            self.read(&path)
+        } else {
+            Err(format!("more than {MAX_FILES} files are imported"))
+        };
+        match read {
+            Ok(text) => {
+                self.parse(path, text);
+                Some(FileId(self.loaded.files.len() - 1))
+            }
+            Err(why) => {
+                let title = format!("cannot import `{}`: {why}", import.path);
+                let label = format!("looked for {}", path.display());
+                self.reports.push(Report::new(import.span, title, label));
+                None
+            }
+        }
+    }
+
+    /// Stems are the first part of wire names and the names of generated modules.
+    fn check_stems(&mut self) {
+        for at in 0..self.loaded.files.len() {
+            let stem = &self.loaded.files[at].stem;
+            let span = self.imported_at(FileId(at));
+            let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let named =
+                stem.starts_with(|c: char| c.is_ascii_alphabetic()) && stem.chars().all(letters);
+            let module = names::snake(stem);
+            let unusable =
+                names::is_impossible(&module) || RESERVED_STEMS.contains(&module.as_str());
+            if !named || unusable {
+                let title = format!("`{stem}` cannot be the name of an interface file");
+                let help = "the name becomes part of every wire name and a Rust module: \
+                            a letter, then letters, digits and `_`, and no name that Rust needs";
+                self.reports.push(Report::new(span, title, "").help(help));
+                continue;
+            }
+            let same = |other: &Parsed| names::snake(&other.stem) == module;
+            if let Some(first) = self.loaded.files[..at].iter().position(same) {
+                let paths = [first, at].map(|at| self.sources.0[at].path.display().to_string());
+                let title = format!("two files are named `{stem}`: {} and {}", paths[0], paths[1]);
+                let help = "wire names begin with the name of the file: rename one of them";
+                self.reports.push(Report::new(span, title, "the second").help(help));
+            }
+        }
+    }
+
+    /// Where a file is first imported, or the start of the file that the user named.
+    fn imported_at(&self, file: FileId) -> Span {
+        let imports = self.loaded.files.iter().flat_map(|parsed| &parsed.imports);
+        let mut spans = imports.filter(|(imported, _)| *imported == file).map(|(_, span)| *span);
+        let start = Span { file: FileId(0), start: 0, end: 0 };
+        if file == FileId(0) { start } else { spans.next().unwrap_or(start) }
+    }
+
+    /// Orders files behind what they import; whatever cannot be ordered imports itself.
+    fn sort(&mut self) {
+        let files = &self.loaded.files;
+        let mut done = vec![false; files.len()];
+        loop {
+            let ready =
+                |at: &usize| !done[*at] && files[*at].imports.iter().all(|(file, _)| done[file.0]);
+            let Some(next) = (0..files.len()).find(ready) else { break };
+            done[next] = true;
+            self.loaded.order.push(FileId(next));
+        }
+        if let Some(cycle) = self.cycle(&done) {
+            let files = &self.loaded.files;
+            let path = cycle.iter().map(|(file, _)| format!("`{}`", files[file.0].stem));
+            let path = path.collect::<Vec<_>>().join(" imports ");
+            let first = format!("`{}`", files[cycle[0].0.0].stem);
+            let title = format!("files import each other: {path} imports {first}");
+            let mut report = Report::new(cycle[0].1, title, "this import");
+            for (_, span) in &cycle[1..] {
+                report = report.and(*span, "leads back by this one");
+            }
+            self.reports.push(report.help("move what both need to a third file"));
+        }
+    }
+
+    /// A cycle among the files that are not done: each with its import of the next.
+    fn cycle(&self, done: &[bool]) -> Option<Vec<(FileId, Span)>> {
+        let mut at = FileId(done.iter().position(|done| !done)?);
+        let mut path: Vec<(FileId, Span)> = Vec::new();
+        loop {
+            if let Some(start) = path.iter().position(|(file, _)| *file == at) {
+                return Some(path.split_off(start));
+            }
+            let imports = &self.loaded.files[at.0].imports;
+            let (next, span) = imports.iter().find(|(file, _)| !done[file.0])?;
+            path.push((at, *span));
+            at = *next;
+        }
+    }
+}
+
+/// What is wrong with the path of an import, if anything.
+fn unusable(path: &str) -> Option<&'static str> {
+    if path.contains('\\') {
+        return Some("write `/` between folders");
+    }
+    if path.starts_with('/') || path.contains(':') {
+        return Some("paths are relative to the importing file");
+    }
+    (!path.ends_with(".rpc")).then_some("interface files end in `.rpc`")
+}
+
+/// The path without `.` and, where a folder stands before them, without `..`.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if ends_in_folder(&normal) => {
+                normal.pop();
+            }
+            _ => normal.push(part),
+        }
+    }
+    normal
+}
+
+fn ends_in_folder(path: &Path) -> bool {
+    matches!(path.components().next_back(), Some(Component::Normal(_)))
+}

@@ -1,0 +1,265 @@
+//! What a set of interface files means, resolved and checked: the checker makes it, emitter and comparison read it.
+//!
+//! Invariant: every id in a model is of that model, every name in it can be written in Rust, and no two names of one
+//! Rust scope are the same.
+
+use std::time::Duration;
+
+use crate::source::FileId;
+use crate::syntax::ast::{Name, Scalar};
+
+/// A struct, enum or exception of a [`Model`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TypeId(pub(crate) usize);
+
+/// An interface of a [`Model`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct InterfaceId(pub(crate) usize);
+
+/// A method, by the interface that declares it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MethodId {
+    pub(crate) interface: InterfaceId,
+    pub(crate) index: usize,
+}
+
+/// A declaration, in a file's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ItemId {
+    Type(TypeId),
+    Interface(InterfaceId),
+}
+
+/// A type, resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Ty {
+    Scalar(Scalar),
+    List(Box<Ty>),
+    Set(Box<Ty>),
+    Map(Box<Ty>, Box<Ty>),
+    /// `boxed` iff the option leads back to the type it stands in.
+    Option {
+        of: Box<Ty>,
+        boxed: bool,
+    },
+    Tuple(Vec<Ty>),
+    Named(TypeId),
+}
+
+/// A field or an argument.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) docs: Vec<String>,
+    pub(crate) name: Name,
+    /// In snake case, not escaped.
+    pub(crate) rust: String,
+    pub(crate) ty: Ty,
+}
+
+/// A variant of an enum.
+#[derive(Clone, Debug)]
+pub(crate) struct Variant {
+    pub(crate) docs: Vec<String>,
+    pub(crate) name: Name,
+    pub(crate) rust: String,
+    pub(crate) fields: Vec<Field>,
+}
+
+/// What a type consists of.
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    Exception(Vec<Field>),
+    Struct(Vec<Field>),
+    Enum(Vec<Variant>),
+}
+
+/// A struct, enum or exception.
+#[derive(Clone, Debug)]
+pub(crate) struct TypeDef {
+    pub(crate) file: FileId,
+    pub(crate) docs: Vec<String>,
+    pub(crate) name: Name,
+    pub(crate) rust: String,
+    pub(crate) kind: Kind,
+    /// Its values can be compared exactly: no floats, no self-describing values in it.
+    pub(crate) total: bool,
+    /// It has a default.
+    pub(crate) default: bool,
+    /// It can contain values of itself.
+    pub(crate) recursive: bool,
+}
+
+impl TypeDef {
+    /// All fields, those of all variants included.
+    pub(crate) fn fields(&self) -> Box<dyn Iterator<Item = &Field> + '_> {
+        match &self.kind {
+            Kind::Exception(fields) | Kind::Struct(fields) => Box::new(fields.iter()),
+            Kind::Enum(variants) => Box::new(variants.iter().flat_map(|variant| &variant.fields)),
+        }
+    }
+
+    /// As `fields`, to change them.
+    pub(crate) fn fields_mut(&mut self) -> Box<dyn Iterator<Item = &mut Field> + '_> {
+        match &mut self.kind {
+            Kind::Exception(fields) | Kind::Struct(fields) => Box::new(fields.iter_mut()),
+            Kind::Enum(variants) => {
+                Box::new(variants.iter_mut().flat_map(|variant| &mut variant.fields))
+            }
+        }
+    }
+}
+
+/// How a method is implemented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Convention {
+    Plain,
+    Async,
+    Event,
+}
+
+/// A method where it is declared.
+#[derive(Clone, Debug)]
+pub(crate) struct Method {
+    pub(crate) docs: Vec<String>,
+    pub(crate) name: Name,
+    /// In snake case, not escaped.
+    pub(crate) rust: String,
+    pub(crate) arguments: Vec<Field>,
+    pub(crate) result: Option<Ty>,
+    pub(crate) convention: Convention,
+    /// Set iff `:timeout` is; zero is for ever.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) throws: Vec<TypeId>,
+    pub(crate) deprecated: Option<String>,
+}
+
+/// An interface.
+#[derive(Clone, Debug)]
+pub(crate) struct Interface {
+    pub(crate) file: FileId,
+    pub(crate) docs: Vec<String>,
+    pub(crate) name: Name,
+    pub(crate) base: Option<InterfaceId>,
+    /// Those it declares itself.
+    pub(crate) methods: Vec<Method>,
+    /// All methods with their final conventions: inherited ones first.
+    pub(crate) flat: Vec<(MethodId, Convention)>,
+}
+
+/// A file.
+#[derive(Clone, Debug)]
+pub(crate) struct File {
+    /// With its ending, without its folder.
+    pub(crate) file_name: String,
+    pub(crate) stem: String,
+    pub(crate) items: Vec<ItemId>,
+}
+
+/// A set of files; the one the user named is the first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) files: Vec<File>,
+    pub(crate) types: Vec<TypeDef>,
+    pub(crate) interfaces: Vec<Interface>,
+}
+
+impl Model {
+    pub(crate) fn file(&self, id: FileId) -> &File {
+        &self.files[id.0]
+    }
+
+    pub(crate) fn ty(&self, id: TypeId) -> &TypeDef {
+        &self.types[id.0]
+    }
+
+    pub(crate) fn interface(&self, id: InterfaceId) -> &Interface {
+        &self.interfaces[id.0]
+    }
+
+    pub(crate) fn method(&self, id: MethodId) -> &Method {
+        &self.interface(id.interface).methods[id.index]
+    }
+
+    /// `stem.name` of a type: the wire class of an exception.
+    pub(crate) fn type_name(&self, id: TypeId) -> String {
+        let ty = self.ty(id);
+        format!("{}.{}", self.file(ty.file).stem, ty.name.text)
+    }
+
+    /// `stem.interface`.
+    pub(crate) fn interface_name(&self, id: InterfaceId) -> String {
+        let interface = self.interface(id);
+        format!("{}.{}", self.file(interface.file).stem, interface.name.text)
+    }
+
+    /// `stem.interface.method`.
+    pub(crate) fn method_name(&self, id: MethodId) -> String {
+        format!("{}.{}", self.interface_name(id.interface), self.method(id).name.text)
+    }
+
+    /// How a type is spelled on the wire: no spaces, structs and enums by their bare names.
+    pub(crate) fn canonical(&self, ty: &Ty) -> String {
+        match ty {
+            Ty::Scalar(scalar) => scalar.name().into(),
+            Ty::List(of) => format!("list<{}>", self.canonical(of)),
+            Ty::Set(of) => format!("set<{}>", self.canonical(of)),
+            Ty::Map(key, value) => {
+                format!("map<{},{}>", self.canonical(key), self.canonical(value))
+            }
+            Ty::Option { of, .. } => format!("option<{}>", self.canonical(of)),
+            Ty::Tuple(parts) => {
+                let parts: Vec<_> = parts.iter().map(|part| self.canonical(part)).collect();
+                format!("({})", parts.join(","))
+            }
+            Ty::Named(id) => self.ty(*id).name.text.clone(),
+        }
+    }
+
+    /// `(argument types)`, canonically.
+    pub(crate) fn canonical_arguments(&self, method: &Method) -> String {
+        let types = method.arguments.iter().map(|argument| self.canonical(&argument.ty));
+        format!("({})", types.collect::<Vec<_>>().join(","))
+    }
+
+    /// The result, canonically; `()` if there is none.
+    pub(crate) fn canonical_result(&self, method: &Method) -> String {
+        method.result.as_ref().map_or_else(|| "()".into(), |ty| self.canonical(ty))
+    }
+
+    /// `stem.interface.method(argument types)->result`: what the id of a method is the hash of.
+    pub(crate) fn canonical_method(&self, id: MethodId) -> String {
+        let method = self.method(id);
+        let arguments = self.canonical_arguments(method);
+        format!("{}{arguments}->{}", self.method_name(id), self.canonical_result(method))
+    }
+
+    /// The id of a method on the wire.
+    pub(crate) fn wire_id(&self, id: MethodId) -> u64 {
+        fnv1a(self.canonical_method(id).as_bytes())
+    }
+
+    /// `(name: type, ...)`, for people.
+    pub(crate) fn show_fields(&self, fields: &[Field]) -> String {
+        let show = |field: &Field| format!("{}: {}", field.name.text, self.show(&field.ty));
+        format!("({})", fields.iter().map(show).collect::<Vec<_>>().join(", "))
+    }
+
+    /// A type for people: as on the wire, with spaces behind commas.
+    pub(crate) fn show(&self, ty: &Ty) -> String {
+        self.canonical(ty).replace(',', ", ")
+    }
+
+    /// `name(argument: type, ...) -> type`, for people.
+    pub(crate) fn signature(&self, method: &Method) -> String {
+        let arguments = self.show_fields(&method.arguments);
+        let result = method.result.as_ref().map(|ty| format!(" -> {}", self.show(ty)));
+        format!("{}{arguments}{}", method.name.text, result.unwrap_or_default())
+    }
+}
+
+/// FNV-1a with 64 bits.
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}

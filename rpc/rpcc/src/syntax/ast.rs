@@ -1,0 +1,215 @@
+//! The tree that the parser builds: what was written, where. Nothing here is resolved.
+
+use std::time::Duration;
+
+use crate::source::Span;
+
+/// A name and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Name {
+    pub(crate) text: String,
+    pub(crate) span: Span,
+}
+
+/// `name`, or `stem.name` for something imported.
+#[derive(Clone, Debug)]
+pub(crate) struct Path {
+    pub(crate) stem: Option<Name>,
+    pub(crate) name: Name,
+}
+
+impl Path {
+    pub(crate) fn span(&self) -> Span {
+        self.stem.as_ref().map_or(self.name.span, |stem| stem.span.to(self.name.span))
+    }
+}
+
+/// A type as written.
+#[derive(Clone, Debug)]
+pub(crate) struct Type {
+    pub(crate) kind: TypeKind,
+    pub(crate) span: Span,
+}
+
+/// What kind of type was written.
+#[derive(Clone, Debug)]
+pub(crate) enum TypeKind {
+    Scalar(Scalar),
+    List(Box<Type>),
+    Set(Box<Type>),
+    Map(Box<Type>, Box<Type>),
+    Option(Box<Type>),
+    Tuple(Vec<Type>),
+    Named(Path),
+}
+
+/// A built-in type without parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scalar {
+    Bool,
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    F32,
+    F64,
+    String,
+    Bytes,
+    Value,
+}
+
+impl Scalar {
+    /// All of them, with their names and their Rust types, in order of declaration.
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 14] = [
+        (Self::Bool, "bool", "bool"),
+        (Self::I8, "i8", "i8"),
+        (Self::I16, "i16", "i16"),
+        (Self::I32, "i32", "i32"),
+        (Self::I64, "i64", "i64"),
+        (Self::U8, "u8", "u8"),
+        (Self::U16, "u16", "u16"),
+        (Self::U32, "u32", "u32"),
+        (Self::U64, "u64", "u64"),
+        (Self::F32, "f32", "f32"),
+        (Self::F64, "f64", "f64"),
+        (Self::String, "string", "String"),
+        (Self::Bytes, "bytes", "Vec<u8>"),
+        (Self::Value, "value", "peers_rpc::wire::Value"),
+    ];
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|entry| entry.1 == name).map(|entry| entry.0)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
+    pub(crate) fn rust(self) -> &'static str {
+        Self::ALL[self as usize].2
+    }
+
+    /// True of types whose values can be compared exactly.
+    pub(crate) fn is_total(self) -> bool {
+        !matches!(self, Self::F32 | Self::F64 | Self::Value)
+    }
+}
+
+/// The built-in types with parameters.
+pub(crate) const CONTAINERS: [&str; 4] = ["list", "set", "map", "option"];
+
+/// `name: type`: a field or an argument.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) docs: Vec<String>,
+    pub(crate) name: Name,
+    pub(crate) ty: Type,
+}
+
+/// A variant of an enum.
+#[derive(Clone, Debug)]
+pub(crate) struct Variant {
+    pub(crate) docs: Vec<String>,
+    pub(crate) name: Name,
+    pub(crate) fields: Vec<Field>,
+}
+
+/// A method of an interface.
+#[derive(Clone, Debug)]
+pub(crate) struct Method {
+    pub(crate) docs: Vec<String>,
+    pub(crate) name: Name,
+    pub(crate) arguments: Vec<Field>,
+    pub(crate) result: Option<Type>,
+    pub(crate) directives: Vec<Directive>,
+}
+
+/// `override name …`: another convention for an inherited method.
+#[derive(Clone, Debug)]
+pub(crate) struct Override {
+    pub(crate) name: Name,
+    /// Set iff a list of argument types chooses among overloads.
+    pub(crate) arguments: Option<Vec<Type>>,
+    pub(crate) result: Option<Type>,
+    pub(crate) directives: Vec<Directive>,
+}
+
+/// A directive and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Directive {
+    pub(crate) kind: DirectiveKind,
+    pub(crate) span: Span,
+}
+
+/// What a directive says.
+#[derive(Clone, Debug)]
+pub(crate) enum DirectiveKind {
+    Event,
+    Async,
+    /// Zero is for ever.
+    Timeout(Duration),
+    Throws(Vec<Path>),
+    Name(Name),
+    Deprecated(String),
+}
+
+impl DirectiveKind {
+    /// The word behind the colon.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Async => "async",
+            Self::Timeout(_) => "timeout",
+            Self::Throws(_) => "throws",
+            Self::Name(_) => "name",
+            Self::Deprecated(_) => "deprecated",
+        }
+    }
+}
+
+/// A declaration of a file.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) docs: Vec<String>,
+    pub(crate) name: Name,
+    pub(crate) kind: ItemKind,
+}
+
+/// What is declared.
+#[derive(Clone, Debug)]
+pub(crate) enum ItemKind {
+    Exception(Vec<Field>),
+    Struct(Vec<Field>),
+    Enum(Vec<Variant>),
+    Interface { base: Option<Path>, methods: Vec<Method>, overrides: Vec<Override> },
+}
+
+impl ItemKind {
+    /// With its article, as messages name it.
+    pub(crate) fn describe(&self) -> &'static str {
+        match self {
+            Self::Exception(_) => "an exception",
+            Self::Struct(_) => "a struct",
+            Self::Enum(_) => "an enum",
+            Self::Interface { .. } => "an interface",
+        }
+    }
+}
+
+/// `import "path"`.
+#[derive(Clone, Debug)]
+pub(crate) struct Import {
+    pub(crate) path: String,
+    pub(crate) span: Span,
+}
+
+/// A file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct File {
+    pub(crate) imports: Vec<Import>,
+    pub(crate) items: Vec<Item>,
+}

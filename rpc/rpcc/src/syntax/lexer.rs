@@ -1,0 +1,237 @@
+//! From text to tokens. Comments vanish here, doc comments become tokens.
+//!
+//! Invariants: 1. the last token is [`Token::End`]; 2. every character that may not stand in the generated Rust is
+//! reported here, so that later stages can copy text.
+
+use crate::diagnostics::Report;
+use crate::source::{FileId, Span};
+
+/// A word of the language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Token {
+    /// A name or keyword: a letter, then letters, digits and `_`.
+    Word(String),
+    /// A number with its unit, as written: `10s`, `1.5m`, `0`.
+    Number(String),
+    /// A string, with its escapes replaced.
+    Text(String),
+    /// The text of one `///` line.
+    Doc(String),
+    /// One of `{ } ( ) < > , ; : . -> =`.
+    Mark(&'static str),
+    /// The end of the file.
+    End,
+}
+
+impl Token {
+    /// How an error message names it.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Word(word) => format!("`{word}`"),
+            Self::Number(number) => format!("`{number}`"),
+            Self::Text(_) => "a string".into(),
+            Self::Doc(_) => "a doc comment".into(),
+            Self::Mark(mark) => format!("`{mark}`"),
+            Self::End => "the end of the file".into(),
+        }
+    }
+}
+
+/// A token, where it stands, and whether it is the first of its line.
+#[derive(Clone, Debug)]
+pub(crate) struct Lexeme {
+    pub(crate) token: Token,
+    pub(crate) span: Span,
+    pub(crate) starts_line: bool,
+}
+
+const MARKS: [&str; 12] = ["->", "{", "}", "(", ")", "<", ">", ",", ";", ":", ".", "="];
+
+/// Cuts a text into tokens. What is not a token is reported and skipped.
+pub(crate) fn lex(file: FileId, text: &str, reports: &mut Vec<Report>) -> Vec<Lexeme> {
+    let mut lexer = Lexer { file, text, at: 0, starts_line: true, lexemes: Vec::new(), reports };
+    if text.starts_with('\u{feff}') {
+        lexer.at = '\u{feff}'.len_utf8();
+    }
+    while lexer.step() {}
+    let end = lexer.span(text.len());
+    lexer.lexemes.push(Lexeme { token: Token::End, span: end, starts_line: true });
+    lexer.lexemes
+}
+
+struct Lexer<'t> {
+    file: FileId,
+    text: &'t str,
+    at: usize,
+    starts_line: bool,
+    lexemes: Vec<Lexeme>,
+    reports: &'t mut Vec<Report>,
+}
+
+impl Lexer<'_> {
+    /// Takes one token, comment or run of white space; false at the end.
+    fn step(&mut self) -> bool {
+        let rest = &self.text[self.at..];
+        let Some(first) = rest.chars().next() else { return false };
+        if first == '\n' {
+            self.starts_line = true;
+            self.at += 1;
+        } else if first == ' ' || first == '\t' || rest.starts_with("\r\n") {
+            self.at += 1;
+        } else if rest.starts_with("//") {
+            self.line_comment();
+        } else if rest.starts_with("/*") {
+            self.block_comment();
+        } else if first.is_ascii_alphabetic() {
+            let length = run(rest, |c| c.is_ascii_alphanumeric() || c == '_');
+            self.push(Token::Word(rest[..length].into()), length);
+        } else if first.is_ascii_digit() {
+            let length = number_length(rest);
+            self.push(Token::Number(rest[..length].into()), length);
+        } else if first == '"' {
+            self.text_token();
+        } else if let Some(mark) = MARKS.iter().find(|mark| rest.starts_with(**mark)) {
+            self.push(Token::Mark(mark), mark.len());
+        } else {
+            self.stray(first);
+        }
+        true
+    }
+
+    fn span(&self, start: usize) -> Span {
+        Span { file: self.file, start, end: start }
+    }
+
+    fn push(&mut self, token: Token, length: usize) {
+        let span = Span { end: self.at + length, ..self.span(self.at) };
+        self.lexemes.push(Lexeme { token, span, starts_line: self.starts_line });
+        self.starts_line = false;
+        self.at += length;
+    }
+
+    fn report(&mut self, length: usize, title: impl Into<String>, label: &str) -> &mut Report {
+        let span = Span { end: self.at + length, ..self.span(self.at) };
+        self.reports.push(Report::new(span, title, label));
+        let last = self.reports.len() - 1;
+        &mut self.reports[last]
+    }
+
+    /// Takes a `//` comment; `///`, but not `////`, is a doc comment.
+    fn line_comment(&mut self) {
+        let rest = &self.text[self.at..];
+        let length = run(rest, |c| c != '\n');
+        let line = rest[..length].trim_end();
+        self.check_characters(length);
+        match line.strip_prefix("///") {
+            Some(doc) if !doc.starts_with('/') => {
+                let doc = doc.strip_prefix(' ').unwrap_or(doc);
+                self.push(Token::Doc(doc.into()), line.len());
+                self.at += length - line.len();
+            }
+            _ => self.at += length,
+        }
+    }
+
+    fn block_comment(&mut self) {
+        let rest = &self.text[self.at..];
+        match rest[2..].find("*/") {
+            Some(length) => {
+                self.starts_line |= rest[..length + 2].contains('\n');
+                self.at += length + 4;
+            }
+            None => {
+                self.report(2, "this comment is never closed", "opened here");
+                self.at = self.text.len();
+            }
+        }
+    }
+
+    fn text_token(&mut self) {
+        let rest = &self.text[self.at..];
+        let mut value = String::new();
+        let mut characters = rest.char_indices().skip(1);
+        while let Some((at, c)) = characters.next() {
+            match c {
+                '"' => {
+                    self.check_characters(at);
+                    return self.push(Token::Text(value), at + 1);
+                }
+                '\n' => break,
+                '\\' => match characters.next() {
+                    Some((_, escaped @ ('"' | '\\'))) => value.push(escaped),
+                    Some((next, other)) if other != '\n' => {
+                        let start = self.at;
+                        self.at += at;
+                        self.report(next - at + other.len_utf8(), "unknown escape in a string", "")
+                            .set_help("`\\\"` and `\\\\` are the only escapes");
+                        self.at = start;
+                    }
+                    _ => break,
+                },
+                _ => value.push(c),
+            }
+        }
+        let length = run(rest, |c| c != '\n');
+        self.report(1, "this string is never closed", "opened here")
+            .set_help("a string ends with `\"` on the line where it began");
+        self.push(Token::Text(value), rest[..length].trim_end().len());
+    }
+
+    /// Reports what must not reach generated code: control characters and those that reorder text on the screen.
+    fn check_characters(&mut self, length: usize) {
+        let start = self.at;
+        let bad: Vec<_> = self.text[start..start + length]
+            .char_indices()
+            .filter(|(at, c)| is_forbidden(*c) && !(*c == '\r' && *at + 1 == length))
+            .collect();
+        for (at, c) in bad {
+            self.at = start + at;
+            self.forbidden(c);
+        }
+        self.at = start;
+    }
+
+    fn forbidden(&mut self, c: char) {
+        let title = format!("invisible character U+{:04X}", u32::from(c));
+        self.report(c.len_utf8(), title, "it cannot be seen here")
+            .set_help("remove it: control characters and marks of text direction are not allowed");
+    }
+
+    fn stray(&mut self, first: char) {
+        let length = first.len_utf8();
+        if is_forbidden(first) {
+            self.forbidden(first);
+        } else if first == '_' {
+            self.report(length, "a name starts with a letter", "not with `_`");
+            self.at += run(&self.text[self.at..], |c| c.is_ascii_alphanumeric() || c == '_');
+            return;
+        } else {
+            let title = format!("unexpected character `{first}`");
+            let report = self.report(length, title, "");
+            if first.is_alphabetic() {
+                report.set_help("names consist of the letters a to z, digits and `_`");
+            }
+        }
+        self.at += length;
+    }
+}
+
+/// How many bytes of leading characters satisfy `wanted`.
+fn run(text: &str, wanted: impl Fn(char) -> bool) -> usize {
+    text.find(|c| !wanted(c)).unwrap_or(text.len())
+}
+
+/// Digits, then perhaps a fraction, then perhaps a unit.
+fn number_length(text: &str) -> usize {
+    let mut length = run(text, |c| c.is_ascii_digit());
+    if let Some(fraction) = text[length..].strip_prefix('.') {
+        let digits = run(fraction, |c| c.is_ascii_digit());
+        length += if digits > 0 { 1 + digits } else { 0 };
+    }
+    length + run(&text[length..], |c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn is_forbidden(c: char) -> bool {
+    (c.is_control() && c != '\t')
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
