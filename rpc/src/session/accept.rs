@@ -1,0 +1,211 @@
+//! What the peer says: one frame at a time.
+
+use super::calls::{Answered, Phase as Stage};
+use super::event::{Event, Outcome, Request};
+use super::{CloseReason, Output, Phase, Session, Violation};
+use peers_kernel::Instant;
+use peers_wire::{
+    Bye, CallHead, Credit, Exception, Frame, Hello, Kind, Pong, Refused, RefusedCode,
+};
+
+impl<K> Session<K> {
+    /// Acts on a frame. `None` if it concerned the session only.
+    ///
+    /// # Errors
+    /// Why the connection must end. The peer was told in `out`, where that helps.
+    #[inline]
+    pub fn accept<'f>(
+        &mut self,
+        now: Instant,
+        frame: Frame<'f>,
+        out: &mut impl Output,
+    ) -> Result<Option<Event<'f, K>>, CloseReason> {
+        self.look(now);
+        self.clock.heard(now);
+        match self.act(now, frame, out) {
+            Ok(event) => Ok(event),
+            Err(reason) => Err(self.fail(reason, out)),
+        }
+    }
+
+    #[inline]
+    fn act<'f>(
+        &mut self,
+        now: Instant,
+        frame: Frame<'f>,
+        out: &mut impl Output,
+    ) -> Result<Option<Event<'f, K>>, CloseReason> {
+        if self.phase != Phase::Open {
+            return self.act_unless_open(now, frame, out);
+        }
+        let since = self.clock.frame_complete();
+        match frame.kind {
+            Kind::Call | Kind::Event => self.requested(now, since, &frame, out),
+            Kind::Reply => self.answered(now, frame.call, Outcome::Value(frame.body), out),
+            Kind::Exception => {
+                let exception = Exception::decode(frame.body)?;
+                self.answered(now, frame.call, Outcome::Exception(exception), out)
+            }
+            Kind::Refused => {
+                let Refused { code, text } = Refused::decode(frame.body)?;
+                self.answered(now, frame.call, Outcome::Refused(code, text), out)
+            }
+            Kind::Credit => {
+                self.outgoing.returned(Credit::decode(frame.body)?.amount)?;
+                self.pump(now, out);
+                Ok(None)
+            }
+            _ => self.controlled(now, frame, out),
+        }
+    }
+
+    /// Frames that cost the peer nothing.
+    fn controlled<'f>(
+        &mut self,
+        now: Instant,
+        frame: Frame<'f>,
+        out: &mut impl Output,
+    ) -> Result<Option<Event<'f, K>>, CloseReason> {
+        match frame.kind {
+            Kind::Cancel => {
+                if !self.incoming.take_free_cancel() {
+                    self.budget.charge(now, &self.limits)?;
+                }
+                return Ok(Some(Event::Cancelled { call: frame.call }));
+            }
+            Kind::Ping => {
+                self.budget.charge(now, &self.limits)?;
+                self.put_pong(frame.call, out);
+            }
+            Kind::Pong if self.ponged < self.pings && frame.call == u64::from(self.pings) => {
+                self.ponged = self.pings;
+            }
+            Kind::Bye => {
+                let Bye { code, text } = Bye::decode(frame.body)?;
+                return Err(CloseReason::PeerBye { code, text: text.to_owned() });
+            }
+            Kind::Hello => return Err(Violation::SecondHello.into()),
+            _ => self.budget.charge(now, &self.limits)?,
+        }
+        Ok(None)
+    }
+
+    /// Answers a ping, unless an earlier answer has not left yet: that one will do.
+    fn put_pong(&mut self, number: u64, out: &mut impl Output) {
+        if self.pong_at.is_some_and(|at| at >= self.meter.written) {
+            return;
+        }
+        self.pong_at = Some(self.meter.queued);
+        self.meter.put(out, |bytes| Pong { number }.put(bytes));
+    }
+
+    #[cold]
+    fn act_unless_open<'f>(
+        &mut self,
+        now: Instant,
+        frame: Frame<'f>,
+        out: &mut impl Output,
+    ) -> Result<Option<Event<'f, K>>, CloseReason> {
+        match (self.phase, frame.kind) {
+            (Phase::Opening, Kind::Hello) => {
+                let hello = Hello::decode(frame.body)?;
+                self.open(now, hello, out);
+                Ok(Some(Event::Opened(hello)))
+            }
+            (Phase::Opening, Kind::Bye) => self.controlled(now, frame, out),
+            (Phase::Opening, kind) => Err(Violation::NoHello(kind).into()),
+            _ => Ok(None),
+        }
+    }
+
+    fn open(&mut self, now: Instant, hello: Hello, out: &mut impl Output) {
+        self.phase = Phase::Open;
+        self.clock.until = super::clock::NEVER;
+        self.hello = Some(hello);
+        self.outgoing.open(hello.grant);
+        if let Some(queue) = &mut self.queue {
+            let (ids, events) = queue.remove_oversized(hello.max_frame as usize, &self.calls);
+            for id in ids {
+                self.calls.set_phase(id, Stage::Stranded);
+            }
+            self.count_unsent_events(events);
+        }
+        self.pump(now, out);
+    }
+
+    #[inline]
+    fn requested<'f>(
+        &mut self,
+        now: Instant,
+        since: Instant,
+        frame: &Frame<'f>,
+        out: &mut impl Output,
+    ) -> Result<Option<Event<'f, K>>, CloseReason> {
+        let (head, _) = CallHead::decode(frame)?;
+        let call = (frame.kind == Kind::Call).then_some(frame.call);
+        self.incoming.admit(call.is_some())?;
+        self.clock.used_at(now);
+        let deadline = head.remaining().map(|remaining| since + remaining);
+        let refusal = if self.closing {
+            RefusedCode::Closing
+        } else if deadline.is_some_and(|deadline| deadline <= now) {
+            RefusedCode::Expired
+        } else if head.depth > self.limits.call_depth {
+            RefusedCode::TooDeep
+        } else {
+            let CallHead { method, depth, trace, .. } = head;
+            let args = &frame.body[head.size()..];
+            let request = Request { call, method, deadline, depth, trace, args };
+            return Ok(Some(Event::Request(request)));
+        };
+        self.turn_away(call, refusal, out);
+        Ok(None)
+    }
+
+    #[cold]
+    fn turn_away(&mut self, call: Option<u64>, code: RefusedCode, out: &mut impl Output) {
+        self.counters.unstarted = self.counters.unstarted.saturating_add(1);
+        match call {
+            Some(call) => self.refuse(call, out, code, ""),
+            None => self.event_started(out),
+        }
+    }
+
+    #[inline]
+    fn answered<'f>(
+        &mut self,
+        now: Instant,
+        call: u64,
+        outcome: Outcome<'f>,
+        out: &mut impl Output,
+    ) -> Result<Option<Event<'f, K>>, CloseReason> {
+        let event = match self.calls.answer(call) {
+            Answered::Live(id, pending) => Some(Event::Answer { id, pending, outcome }),
+            Answered::Late => {
+                self.counters.late_replies = self.counters.late_replies.saturating_add(1);
+                None
+            }
+            Answered::Duplicate => {
+                let count = &mut self.counters.duplicate_replies;
+                *count = count.saturating_add(1);
+                return Ok(None);
+            }
+            Answered::Forged => return Err(Violation::ForgedReply { call }.into()),
+        };
+        self.outgoing.answered();
+        self.clock.used_at(now);
+        self.pump(now, out);
+        Ok(event)
+    }
+
+    /// Tells how many bytes of an unfinished frame are held, to be called at the end of each batch of input: a frame
+    /// that has begun must be complete within [`Limits::frame_time`](crate::limits::Limits::frame_time).
+    #[inline]
+    pub fn note_partial(&mut self, now: Instant, pending: usize) {
+        self.look(now);
+        if self.phase == Phase::Open {
+            self.clock.heard(now);
+            self.clock.note_partial(now, pending);
+        }
+    }
+}

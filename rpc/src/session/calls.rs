@@ -1,0 +1,320 @@
+//! The calls made on one session: from the moment they are made until the peer has answered.
+//!
+//! An id is a counter (40 bits, from 1) above a slot of the table (24 bits), so an answer finds its call without a
+//! search, and an answer to a call that has ended cannot be mistaken for one to another call.
+//!
+//! Invariants:
+//! 1. An id is given out once.
+//! 2. `live` counts the entries with something pending, `timed` those of them with a deadline.
+//! 3. A call that was sent keeps its slot until the peer answers, also when nobody waits for it any more: the slot
+//!    stands for the peer's credit. So there are never more of these than the peer granted.
+//! 4. Each live call with a deadline has an entry in `deadlines`; at most as many again belong to calls that have ended.
+//! 5. A table that is empty can be released; ids go on.
+
+use super::event::CallId;
+use peers_kernel::Instant;
+use slab::Slab;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+const SLOT_BITS: u32 = 24;
+const SLOTS: usize = 1 << SLOT_BITS;
+const COUNTER_END: u64 = 1 << (u64::BITS - SLOT_BITS);
+
+/// Entries of ended calls that are not worth a sweep.
+const SLACK: usize = 32;
+
+/// Where a call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It waits in the queue, this many bytes of it.
+    Queued(usize),
+    /// It left the queue without being sent, and is about to be failed.
+    Stranded,
+    /// The peer has it.
+    Sent,
+}
+
+#[derive(Debug)]
+struct Entry<K> {
+    id: CallId,
+    phase: Phase,
+    timed: bool,
+    /// None iff nobody waits any more; then it was sent.
+    pending: Option<K>,
+}
+
+#[derive(Debug)]
+struct Table<K> {
+    entries: Slab<Entry<K>>,
+    deadlines: BinaryHeap<Reverse<(Instant, CallId)>>,
+}
+
+/// The calls of one session.
+#[derive(Debug)]
+pub(super) struct Calls<K> {
+    table: Option<Box<Table<K>>>,
+    /// The counter of the next call.
+    next: u64,
+    /// Slots that were ever used.
+    slots: usize,
+    live: u32,
+    timed: u32,
+}
+
+/// What an answer answers.
+pub(super) enum Answered<K> {
+    /// A call that somebody waits for.
+    Live(CallId, K),
+    /// A call that nobody waits for any more.
+    Late,
+    /// A call that was answered before.
+    Duplicate,
+    /// No call that was ever sent.
+    Forged,
+}
+
+impl<K> Default for Table<K> {
+    fn default() -> Self {
+        Self { entries: Slab::new(), deadlines: BinaryHeap::new() }
+    }
+}
+
+impl<K> Table<K> {
+    fn get_mut(&mut self, id: CallId) -> Option<&mut Entry<K>> {
+        self.entries.get_mut(slot(id)).filter(|entry| entry.id == id)
+    }
+}
+
+const fn slot(id: CallId) -> usize {
+    (id.0 as usize) & (SLOTS - 1)
+}
+
+impl<K> Calls<K> {
+    pub(super) const fn new() -> Self {
+        Self { table: None, next: 1, slots: 0, live: 0, timed: 0 }
+    }
+
+    /// Calls that somebody waits for.
+    pub(super) const fn live(&self) -> usize {
+        self.live as usize
+    }
+
+    /// Whether all ids were given out.
+    pub(super) const fn exhausted(&self) -> bool {
+        self.next >= COUNTER_END
+    }
+
+    /// Makes a call. Gives `pending` back if there is neither an id nor a slot for it.
+    #[inline]
+    pub(super) fn open(
+        &mut self,
+        pending: K,
+        deadline: Option<Instant>,
+        phase: Phase,
+    ) -> Result<CallId, K> {
+        let table = self.table.get_or_insert_default();
+        let slot = table.entries.vacant_key();
+        if slot >= SLOTS || self.next >= COUNTER_END {
+            return Err(pending);
+        }
+        let id = CallId(self.next << SLOT_BITS | slot as u64);
+        self.next += 1;
+        self.slots = self.slots.max(slot + 1);
+        self.live += 1;
+        let entry = Entry { id, phase, timed: deadline.is_some(), pending: Some(pending) };
+        table.entries.insert(entry);
+        if let Some(deadline) = deadline {
+            self.timed += 1;
+            table.deadlines.push(Reverse((deadline, id)));
+        }
+        Ok(id)
+    }
+
+    /// Takes the peer's word that the call with this number has ended.
+    #[inline]
+    pub(super) fn answer(&mut self, number: u64) -> Answered<K> {
+        let id = CallId(number);
+        let counter = number >> SLOT_BITS;
+        if counter == 0 || counter >= self.next || slot(id) >= self.slots {
+            return Answered::Forged;
+        }
+        let Some(table) = &mut self.table else { return Answered::Duplicate };
+        match table.get_mut(id) {
+            None => return Answered::Duplicate,
+            Some(entry) if entry.phase != Phase::Sent => return Answered::Forged,
+            Some(_) => {}
+        }
+        let entry = table.entries.remove(slot(id));
+        match entry.pending {
+            None => Answered::Late,
+            Some(pending) => {
+                self.forget(entry.timed);
+                Answered::Live(id, pending)
+            }
+        }
+    }
+
+    /// Ends a call from this side. `None` if it has ended; else what was pending, and where it stood.
+    pub(super) fn end(&mut self, id: CallId) -> Option<(K, Phase)> {
+        let table = self.table.as_mut()?;
+        let entry = table.get_mut(id)?;
+        let pending = entry.pending.take()?;
+        let (phase, timed) = (entry.phase, entry.timed);
+        if phase != Phase::Sent {
+            table.entries.remove(slot(id));
+        }
+        self.forget(timed);
+        Some((pending, phase))
+    }
+
+    /// Accounts for a live call that has ended.
+    #[inline]
+    fn forget(&mut self, timed: bool) {
+        self.live -= 1;
+        if !timed {
+            return;
+        }
+        self.timed -= 1;
+        let Some(table) = &mut self.table else { return };
+        if table.deadlines.len() > 2 * self.timed as usize + SLACK || self.timed == 0 {
+            table.sweep(self.timed);
+        }
+    }
+
+    /// Whether somebody waits for it.
+    pub(super) fn is_live(&self, id: CallId) -> bool {
+        let entry = self.table.as_ref().and_then(|table| table.entries.get(slot(id)));
+        entry.is_some_and(|entry| entry.id == id && entry.pending.is_some())
+    }
+
+    /// Whether it waits in the queue.
+    pub(super) fn is_queued(&self, id: CallId) -> bool {
+        let entry = self.table.as_ref().and_then(|table| table.entries.get(slot(id)));
+        entry.is_some_and(|entry| entry.id == id && matches!(entry.phase, Phase::Queued(_)))
+    }
+
+    /// Notes where a call stands now that it has left the queue.
+    pub(super) fn set_phase(&mut self, id: CallId, phase: Phase) {
+        if let Some(entry) = self.table.as_mut().and_then(|table| table.get_mut(id)) {
+            entry.phase = phase;
+        }
+    }
+
+    /// No live call's deadline comes before this; `None` if none has one.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let Reverse((deadline, _)) = self.table.as_ref()?.deadlines.peek()?;
+        Some(*deadline)
+    }
+
+    /// A live call whose deadline has come, earliest first.
+    pub(super) fn overdue(&mut self, now: Instant) -> Option<CallId> {
+        let table = self.table.as_mut()?;
+        loop {
+            let Reverse((deadline, id)) = *table.deadlines.peek()?;
+            if deadline > now {
+                return None;
+            }
+            table.deadlines.pop();
+            if table.get_mut(id).is_some_and(|entry| entry.pending.is_some()) {
+                return Some(id);
+            }
+        }
+    }
+
+    /// Gives up everything, in the order in which the calls were made.
+    pub(super) fn drain(&mut self) -> Vec<(CallId, K)> {
+        let table = self.table.take().unwrap_or_default();
+        (self.live, self.timed) = (0, 0);
+        let live = |(_, entry): (usize, Entry<K>)| Some((entry.id, entry.pending?));
+        let mut calls: Vec<_> = table.entries.into_iter().filter_map(live).collect();
+        calls.sort_unstable_by_key(|(id, _)| *id);
+        calls
+    }
+
+    /// Gives the table's memory back if it is empty.
+    pub(super) fn release(&mut self) {
+        if self.table.as_ref().is_some_and(|table| table.entries.is_empty()) {
+            self.table = None;
+        }
+    }
+}
+
+impl<K> Table<K> {
+    /// Forgets the deadlines of calls that have ended.
+    fn sweep(&mut self, timed: u32) {
+        if timed == 0 {
+            self.deadlines.clear();
+            return;
+        }
+        let entries = &self.entries;
+        self.deadlines.retain(|Reverse((_, id))| {
+            entries.get(slot(*id)).is_some_and(|entry| entry.id == *id && entry.pending.is_some())
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(nanos: u64) -> Option<Instant> {
+        Some(Instant::from_nanos(nanos))
+    }
+
+    #[test]
+    fn the_last_id_is_given_out_and_then_none() {
+        let mut calls = Calls::new();
+        calls.next = COUNTER_END - 1;
+        let last = calls.open("last", None, Phase::Sent).expect("one id is left");
+        assert_eq!(last.0 >> SLOT_BITS, COUNTER_END - 1);
+        assert!(calls.exhausted());
+        assert_eq!(calls.open("one too many", None, Phase::Sent), Err("one too many"));
+        assert!(matches!(calls.answer(last.0), Answered::Live(id, "last") if id == last));
+    }
+
+    #[test]
+    fn ended_calls_do_not_pile_up_in_the_deadlines() {
+        let mut calls = Calls::new();
+        let kept: Vec<_> =
+            (0..100).map(|_| calls.open((), at(1_000_000), Phase::Sent).expect("room")).collect();
+        for n in 0..10_000 {
+            let id = calls.open((), at(2_000_000 + n), Phase::Sent).expect("room");
+            assert!(matches!(calls.answer(id.0), Answered::Live(..)));
+            let deadlines = calls.table.as_ref().expect("in use").deadlines.len();
+            assert!(deadlines <= 2 * 101 + SLACK + 1, "{deadlines}");
+        }
+        for id in kept {
+            assert_eq!(calls.overdue(Instant::from_nanos(1_000_000)), Some(id));
+            assert!(calls.end(id).is_some());
+        }
+        assert_eq!(calls.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_slot_is_not_used_again_before_the_peer_has_answered() {
+        let mut calls = Calls::new();
+        let first = calls.open(1, None, Phase::Sent).expect("room");
+        assert_eq!(calls.end(first), Some((1, Phase::Sent)));
+        let second = calls.open(2, None, Phase::Sent).expect("room");
+        assert_ne!(slot(first), slot(second));
+        assert!(matches!(calls.answer(first.0), Answered::Late));
+        assert!(matches!(calls.answer(first.0), Answered::Duplicate));
+        let third = calls.open(3, None, Phase::Sent).expect("room");
+        assert_eq!(slot(first), slot(third));
+        assert!(matches!(calls.answer(first.0), Answered::Duplicate));
+    }
+
+    #[test]
+    fn a_released_table_still_knows_forged_from_duplicate() {
+        let mut calls = Calls::new();
+        let id = calls.open((), None, Phase::Sent).expect("room");
+        assert!(matches!(calls.answer(id.0), Answered::Live(..)));
+        calls.release();
+        assert!(calls.table.is_none());
+        assert!(matches!(calls.answer(id.0), Answered::Duplicate));
+        assert!(matches!(calls.answer(id.0 + 1), Answered::Forged));
+        assert!(matches!(calls.answer(id.0 + (1 << SLOT_BITS)), Answered::Forged));
+        assert!(matches!(calls.answer(0), Answered::Forged));
+    }
+}

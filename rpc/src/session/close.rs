@@ -1,0 +1,218 @@
+//! Why a connection ended, for whoever waited on it, and what the peer is told about it.
+//!
+//! Everything that can end a connection is here, also what only endpoints and listeners find out, so that one word
+//! serves calls, `on_close` and the log.
+
+use crate::text::Escaped;
+use peers_wire::{ByeCode, Kind, Opening};
+use std::fmt;
+use std::io;
+
+/// Why a connection ended. The printed form says what to do about it where something can be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// Closed by this side.
+    Local,
+    /// The `Rpc` that owned the endpoint has ended.
+    RpcGone,
+    /// The peer said goodbye.
+    PeerBye {
+        /// Its reason.
+        code: ByeCode,
+        /// Its words, unescaped.
+        text: String,
+    },
+    /// The peer ended the connection without a word: its process may have died.
+    EndOfStream,
+    /// The operating system reported an error on the connection.
+    Io(io::ErrorKind, String),
+    /// The address could not be reached.
+    ConnectFailed {
+        /// The address, as it was given.
+        address: String,
+        /// What kind of error it was.
+        kind: io::ErrorKind,
+        /// The words of the operating system or resolver.
+        text: String,
+    },
+    /// No complete hello within [`Limits::hello`](crate::limits::Limits::hello).
+    HelloTimeout,
+    /// A frame began and was not complete within [`Limits::frame_time`](crate::limits::Limits::frame_time).
+    FrameTimeout,
+    /// Nothing came for [`Limits::dead`](crate::limits::Limits::dead), not even the answer to a ping.
+    Dead,
+    /// No call for [`Limits::keep_alive`](crate::limits::Limits::keep_alive); this side dialled, so it hung up.
+    Unused,
+    /// Output piled up because the peer does not read it.
+    SlowPeer,
+    /// The connection was ending and took longer than [`Limits::linger`](crate::limits::Limits::linger).
+    Lingered,
+    /// The other side speaks something else.
+    Foreign(Opening),
+    /// The other side speaks another version of the protocol.
+    Version {
+        /// The version spoken here.
+        ours: u16,
+        /// The version in the peer's opening.
+        theirs: u16,
+    },
+    /// The other side broke the protocol.
+    Protocol(Violation),
+    /// All call ids of the connection were used: dial again.
+    Exhausted,
+    /// A limit on connections was reached: see `connections`, `half_open` and `per_source` of
+    /// [`Limits`](crate::limits::Limits).
+    Crowded,
+}
+
+/// How a peer broke the protocol. Only a broken or hostile peer does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Violation {
+    /// Bytes that are no message.
+    Bytes(peers_wire::Error),
+    /// Its first frame was no hello.
+    NoHello(Kind),
+    /// A second hello.
+    SecondHello,
+    /// An answer to a call that was never sent.
+    ForgedReply {
+        /// The call's id.
+        call: u64,
+    },
+    /// More requests than were granted.
+    OverGrant {
+        /// The grant.
+        grant: u32,
+    },
+    /// It returned more credit than it held, or none.
+    BadCredit {
+        /// What it returned.
+        amount: u32,
+        /// What it held.
+        held: u32,
+    },
+    /// More frames that cost it nothing than [`Limits::control_rate`](crate::limits::Limits::control_rate) allows.
+    Calm,
+}
+
+impl CloseReason {
+    /// What the peer is told: the code of the goodbye. `None` where a goodbye would not be understood or cannot arrive.
+    pub(super) fn bye_code(&self) -> Option<ByeCode> {
+        Some(match self {
+            Self::Local | Self::RpcGone | Self::Lingered | Self::Exhausted => ByeCode::Closed,
+            Self::Unused => ByeCode::Idle,
+            Self::HelloTimeout | Self::FrameTimeout | Self::Dead => ByeCode::TimedOut,
+            Self::SlowPeer => ByeCode::SlowPeer,
+            Self::Crowded => ByeCode::Overloaded,
+            Self::Protocol(Violation::Bytes(peers_wire::Error::FrameTooLarge { .. })) => {
+                ByeCode::FrameTooLarge
+            }
+            Self::Protocol(Violation::Calm) => ByeCode::Calm,
+            Self::Protocol(_) => ByeCode::Protocol,
+            Self::PeerBye { .. }
+            | Self::EndOfStream
+            | Self::Io(..)
+            | Self::ConnectFailed { .. }
+            | Self::Foreign(_)
+            | Self::Version { .. } => return None,
+        })
+    }
+}
+
+impl CloseReason {
+    /// What the peer is told besides the code: how it broke the protocol, else nothing it does not know.
+    pub(super) fn bye_text(&self) -> String {
+        match self {
+            Self::Protocol(violation) => violation.to_string(),
+            _ => String::new(),
+        }
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.write_str("closed by this side"),
+            Self::RpcGone => f.write_str("this side's Rpc has ended"),
+            Self::PeerBye { code, text } if text.is_empty() => {
+                write!(f, "the peer said goodbye: {code}")
+            }
+            Self::PeerBye { code, text } => {
+                write!(f, "the peer said goodbye: {code}: {}", Escaped(text))
+            }
+            Self::EndOfStream => f.write_str("the peer ended the connection; has it died?"),
+            Self::Io(_, text) => write!(f, "connection broken: {}", Escaped(text)),
+            Self::ConnectFailed { address, text, .. } => write!(
+                f,
+                "cannot connect to {}: {}; does it listen there?",
+                Escaped(address),
+                Escaped(text)
+            ),
+            Self::Foreign(opening) => write!(f, "not a peer: {opening}; check the address"),
+            Self::Version { ours, theirs } => write!(
+                f,
+                "the peer speaks protocol version {theirs}, this side {ours}; upgrade the older one"
+            ),
+            Self::Protocol(violation) => write!(f, "the peer broke the protocol: {violation}"),
+            Self::Exhausted => f.write_str("all call ids of the connection are used; dial again"),
+            Self::Crowded => f.write_str("too many connections; try again later"),
+            _ => self.fmt_clock(f),
+        }
+    }
+}
+
+impl CloseReason {
+    fn fmt_clock(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HelloTimeout => "no hello in time; is it a peer, and is it overloaded?",
+            Self::FrameTimeout => "a message began and did not end in time",
+            Self::Dead => "the peer has been silent for too long; it or the way to it is down",
+            Self::Unused => "unused for long; dial again when needed",
+            Self::SlowPeer => "the peer does not read what it is sent",
+            _ => "the connection took too long to end",
+        })
+    }
+}
+
+impl std::error::Error for CloseReason {}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(error) => error.fmt(f),
+            Self::NoHello(kind) => write!(f, "its first frame was a {kind:?}, no hello"),
+            Self::SecondHello => f.write_str("a second hello"),
+            Self::ForgedReply { call } => {
+                write!(f, "an answer to call {call:#x}, which was never sent")
+            }
+            Self::OverGrant { grant } => write!(f, "more than the {grant} requests granted"),
+            Self::BadCredit { amount, held } => {
+                write!(f, "a credit of {amount}, having held {held}")
+            }
+            Self::Calm => f.write_str("too many pings, cancels or frames without a meaning"),
+        }
+    }
+}
+
+impl std::error::Error for Violation {}
+
+/// Sorts what a decoder found: foreign and older peers are no criminals.
+impl From<peers_wire::Error> for CloseReason {
+    fn from(error: peers_wire::Error) -> Self {
+        match error {
+            peers_wire::Error::Foreign(opening) => Self::Foreign(opening),
+            peers_wire::Error::UnsupportedVersion { found } => {
+                Self::Version { ours: peers_wire::VERSION, theirs: found }
+            }
+            error => Self::Protocol(Violation::Bytes(error)),
+        }
+    }
+}
+
+impl From<Violation> for CloseReason {
+    fn from(violation: Violation) -> Self {
+        Self::Protocol(violation)
+    }
+}

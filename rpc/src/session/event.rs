@@ -1,0 +1,187 @@
+//! What goes into a session and what comes out of it, as types. No behaviour.
+
+use peers_kernel::Instant;
+use peers_wire::{CallHead, Exception, Hello, RefusedCode, Trace};
+use std::fmt;
+
+/// Which side of the connection a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It dialled: it hangs up when the connection is unused.
+    Dialled,
+    /// It accepted.
+    Accepted,
+}
+
+/// A call made on a session. Never used again for another call of the same session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub(super) u64);
+
+impl CallId {
+    /// The number that the peer sees.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// What a request says besides its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The method asked for.
+    pub method: u64,
+    /// When the caller stops waiting; `None` is never. Crosses the wire as the time that remains.
+    pub deadline: Option<Instant>,
+    /// How many calls stand above this one in its tree.
+    pub depth: u16,
+    /// Where it stands in its tree of calls, iff that is traced.
+    pub trace: Option<Trace>,
+}
+
+impl Head {
+    /// The head of a call without a deadline that belongs to no other.
+    pub const fn new(method: u64) -> Self {
+        Self { method, deadline: None, depth: 0, trace: None }
+    }
+
+    /// Bytes of a frame's body with this head and so many bytes of arguments.
+    pub(super) const fn size(&self, args: usize) -> usize {
+        args.saturating_add(if self.trace.is_some() { 32 } else { 16 })
+    }
+
+    /// The head as it crosses the wire at `now`.
+    pub(super) fn to_wire(self, now: Instant) -> CallHead {
+        let remaining = |deadline: Instant| CallHead::millis(deadline.since(now));
+        CallHead {
+            method: self.method,
+            remaining_ms: self.deadline.map_or(0, remaining),
+            depth: self.depth,
+            trace: self.trace,
+        }
+    }
+
+    /// Whether nobody waits any more at `now`.
+    pub(super) fn is_expired(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+}
+
+/// Something that a frame of the peer means to the endpoint.
+#[derive(Debug)]
+pub enum Event<'a, K> {
+    /// The peer's hello has arrived; always the first event. [`Inbound::open`](super::Inbound::open) is due.
+    Opened(Hello),
+    /// The peer calls, or sends an event. Each call is to be answered exactly once, each event to be reported by
+    /// [`Session::event_started`](super::Session::event_started).
+    Request(Request<'a>),
+    /// One of our calls has ended.
+    Answer {
+        /// The call.
+        id: CallId,
+        /// What was kept for it.
+        pending: K,
+        /// How it ended.
+        outcome: Outcome<'a>,
+    },
+    /// The peer no longer wants an answer to one of its calls; possibly one that was answered already, or that never
+    /// was. A call that runs is still owed an answer, [`RefusedCode::Cancelled`] for example, when the work has stopped:
+    /// it is what gives the peer its credit back.
+    Cancelled {
+        /// The peer's id of the call.
+        call: u64,
+    },
+}
+
+/// A request of the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// The peer's id of the call, to be used in the answer; `None` for an event.
+    pub call: Option<u64>,
+    /// The method asked for.
+    pub method: u64,
+    /// When the caller stops waiting, in this side's time; `None` is never. It has not passed yet.
+    pub deadline: Option<Instant>,
+    /// How many calls stand above this one in its tree.
+    pub depth: u16,
+    /// Where it stands in its tree of calls, iff that is traced.
+    pub trace: Option<Trace>,
+    /// The encoded arguments.
+    pub args: &'a [u8],
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome<'a> {
+    /// With this encoded value.
+    Value(&'a [u8]),
+    /// With a declared exception.
+    Exception(Exception<'a>),
+    /// The peer did not execute it, or has nothing to tell about how it ended. The text is the peer's, unescaped.
+    Refused(RefusedCode, &'a str),
+}
+
+/// A request that will not be sent, or no longer be waited for, with what was kept for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejected<K> {
+    /// Why.
+    pub why: Why,
+    /// Given back.
+    pub pending: K,
+}
+
+/// Why a request will not be sent, or no longer be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// As many requests wait for the peer's credit as may. It was not executed.
+    Overloaded,
+    /// Its frame would be larger than the peer accepts. It was not executed.
+    TooLarge {
+        /// Bytes that its frame would have had.
+        size: u64,
+        /// The peer's limit.
+        limit: u64,
+    },
+    /// Its deadline has passed. If it was sent, it may have been executed.
+    Expired,
+    /// The session is ending. It was not executed.
+    Closing,
+    /// The session has used all its call ids. It was not executed.
+    Exhausted,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overloaded => f.write_str("too many requests wait for the peer"),
+            Self::TooLarge { size, limit } => {
+                write!(f, "a request of {size} bytes, but the peer accepts {limit}")
+            }
+            Self::Expired => f.write_str("its deadline has passed"),
+            Self::Closing => f.write_str("the connection is ending"),
+            Self::Exhausted => f.write_str("the connection has no call ids left"),
+        }
+    }
+}
+
+/// What is left to do when the peer has ended its half of the connection.
+#[derive(Debug)]
+pub struct Ending<K> {
+    /// Our calls, in the order in which they were made: none of them will be answered.
+    pub calls: Vec<(CallId, K)>,
+    /// True iff nothing is owed to the peer, so that the connection can end now.
+    pub done: bool,
+}
+
+/// What has happened on a session that nobody was told about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Answers to calls that had ended before, by time-out or cancel.
+    pub late_replies: u32,
+    /// Answers to calls that had been answered before.
+    pub duplicate_replies: u32,
+    /// Requests of the peer that were not started because their time had passed or they were nested too deeply.
+    pub unstarted: u32,
+    /// Our events that were not sent because their time passed while they waited, or the peer accepts smaller frames.
+    pub unsent_events: u32,
+}

@@ -1,0 +1,135 @@
+//! What time does to a session: deadlines of calls, pings, and the reasons to end a connection that only a clock knows.
+
+use super::clock::{NEVER, NOW};
+use super::event::{CallId, Rejected, Role, Why};
+use super::{CloseReason, Output, Phase, Session};
+use peers_kernel::Instant;
+use peers_wire::Ping;
+
+impl<K> Session<K> {
+    /// When [`expire`](Self::expire) is to be called next; `None` if only input or the caller can change anything. It may
+    /// be past, and it may be too early, but never too late. To be asked after each use of the session.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let calls = self.calls.next_deadline().unwrap_or(NEVER);
+        let oversized = if self.has_oversized() { NOW } else { NEVER };
+        let next = calls.min(oversized).min(self.next_end());
+        (next != NEVER).then_some(next)
+    }
+
+    fn has_oversized(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| !queue.oversized.is_empty())
+    }
+
+    /// When the connection itself is to be looked at.
+    fn next_end(&self) -> Instant {
+        let until = self.clock.until.min(self.clock.blocked_until(&self.limits));
+        match self.phase {
+            Phase::Ended => NEVER,
+            Phase::Opening => until,
+            Phase::HalfClosed if self.incoming.owed() == 0 => NOW,
+            Phase::HalfClosed => until,
+            Phase::Open => until
+                .min(self.clock.frame_due(&self.limits))
+                .min(self.clock.ping_at(&self.limits))
+                .min(self.clock.dead_at(&self.limits))
+                .min(self.unused_at()),
+        }
+    }
+
+    /// When the connection has been unused for too long; never while a call is pending in either direction.
+    fn unused_at(&self) -> Instant {
+        if self.role == Role::Accepted || self.is_in_use() {
+            return NEVER;
+        }
+        if self.calls.exhausted() { NOW } else { self.clock.unused_at(self.keep_alive) }
+    }
+
+    fn is_in_use(&self) -> bool {
+        self.pending() > 0 || self.waiting() > 0 || self.unanswered() > 0
+    }
+
+    /// Notes that the session is being looked at.
+    #[inline]
+    pub(super) fn look(&mut self, now: Instant) {
+        let overdue = if self.clock.paused(now) { self.next_deadline() } else { None };
+        self.clock.look(now, overdue);
+    }
+
+    /// Does what is due. To be called again until it returns `None`: each call of ours that has run out of time, or
+    /// turned out to be too large for the peer, is given back once, with the reason.
+    ///
+    /// # Errors
+    /// Why the connection must end. The peer was told in `out`, where that helps.
+    pub fn expire(
+        &mut self,
+        now: Instant,
+        out: &mut impl Output,
+    ) -> Result<Option<(CallId, Rejected<K>)>, CloseReason> {
+        self.look(now);
+        if self.phase == Phase::Ended {
+            return Ok(None);
+        }
+        self.clock.settle(now);
+        if let Some(call) = self.expire_call(now, out) {
+            return Ok(Some(call));
+        }
+        if let Some(reason) = self.end_due(now) {
+            return Err(self.fail(reason, out));
+        }
+        if self.phase == Phase::Open && self.clock.ping_at(&self.limits) <= now {
+            self.ping(now, out);
+        }
+        Ok(None)
+    }
+
+    fn expire_call(
+        &mut self,
+        now: Instant,
+        out: &mut impl Output,
+    ) -> Option<(CallId, Rejected<K>)> {
+        while let Some((id, size)) = self.queue.as_mut().and_then(|q| q.oversized.pop_front()) {
+            if let Some((pending, _)) = self.calls.end(id) {
+                let (size, limit) = (size as u64, self.frame_limit().into());
+                return Some((id, Rejected { why: Why::TooLarge { size, limit }, pending }));
+            }
+        }
+        let id = self.calls.overdue(now)?;
+        let pending = self.cancel(id, out)?;
+        Some((id, Rejected { why: Why::Expired, pending }))
+    }
+
+    fn end_due(&self, now: Instant) -> Option<CloseReason> {
+        let limits = &self.limits;
+        if self.clock.blocked_until(limits) <= now {
+            return Some(CloseReason::SlowPeer);
+        }
+        match self.phase {
+            Phase::Opening if self.clock.until <= now => Some(CloseReason::HelloTimeout),
+            Phase::HalfClosed if self.incoming.owed() == 0 => Some(CloseReason::EndOfStream),
+            Phase::HalfClosed if self.clock.until <= now => Some(CloseReason::Lingered),
+            Phase::Open if self.clock.frame_due(limits) <= now => Some(CloseReason::FrameTimeout),
+            Phase::Open if self.clock.dead_at(limits) <= now => Some(CloseReason::Dead),
+            Phase::Open if self.unused_at() <= now => Some(self.unused_reason()),
+            _ => None,
+        }
+    }
+
+    fn unused_reason(&self) -> CloseReason {
+        if self.calls.exhausted() { CloseReason::Exhausted } else { CloseReason::Unused }
+    }
+
+    /// Asks a silent peer whether it is there. A good time to give back memory.
+    fn ping(&mut self, now: Instant, out: &mut impl Output) {
+        self.pings = self.pings.wrapping_add(1);
+        let number = self.pings.into();
+        self.meter.put(out, |bytes| Ping { number }.put(bytes));
+        self.clock.pinged(now);
+        self.release();
+    }
+
+    fn release(&mut self) {
+        self.calls.release();
+        self.incoming.release();
+        self.queue.take_if(|queue| queue.is_empty() && queue.oversized.is_empty());
+    }
+}

@@ -1,0 +1,170 @@
+//! Credit, in both directions: how many requests may be on their way.
+//!
+//! A request holds one credit from being sent until its answer has left the other process (a call) or the other side
+//! has said so (an event). Answers, cancels and credits need none, so they can always be sent, and two sides that are
+//! both at their limit cannot wait for each other for ever.
+//!
+//! Invariants:
+//! 1. What we hold of the peer's credit is at most what it granted, or what may be sent before its hello.
+//! 2. What the peer holds of ours is never counted higher than the peer itself counts it: a call is taken off when its
+//!    answer begins to leave, before the peer can know. So only a peer that breaks the rule is accused.
+
+use super::Violation;
+use std::collections::VecDeque;
+
+/// Answers within this many bytes of output share an entry of `leaving`.
+const STRIDE: u64 = 16 << 10;
+
+/// At most this many started events wait for the credit frame that returns them.
+const BATCH: u32 = 64;
+
+/// The peer's credit, which our requests hold.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    granted: u32,
+    calls: u32,
+    events: u32,
+}
+
+impl Outgoing {
+    /// What may be sent before the peer's hello.
+    pub(super) const fn new(granted: u32) -> Self {
+        Self { granted, calls: 0, events: 0 }
+    }
+
+    /// Takes the grant of the peer's hello, which counts from the start of the connection.
+    pub(super) const fn open(&mut self, granted: u32) {
+        self.granted = granted;
+    }
+
+    #[inline]
+    pub(super) const fn is_available(&self) -> bool {
+        self.held() < self.granted
+    }
+
+    /// Requests that hold credit.
+    pub(super) const fn held(&self) -> u32 {
+        self.calls + self.events
+    }
+
+    #[inline]
+    pub(super) const fn take(&mut self, is_call: bool) {
+        if is_call {
+            self.calls += 1;
+        } else {
+            self.events += 1;
+        }
+    }
+
+    /// The answer to a call has come.
+    #[inline]
+    pub(super) const fn answered(&mut self) {
+        self.calls -= 1;
+    }
+
+    /// The peer returns the credit of started events.
+    pub(super) fn returned(&mut self, amount: u32) -> Result<(), Violation> {
+        if amount == 0 || amount > self.events {
+            return Err(Violation::BadCredit { amount, held: self.events });
+        }
+        self.events -= amount;
+        Ok(())
+    }
+}
+
+/// Our credit, which the peer's requests hold.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    granted: u32,
+    held: u32,
+    /// Calls without an answer.
+    owed: u32,
+    /// Started events whose credit was not returned yet.
+    started: u32,
+    /// Cancels that are free: one for each call, no more saved up than calls can be unanswered.
+    free_cancels: u32,
+    /// Answers that have not begun to leave: how many begin within [`STRIDE`] bytes of this position.
+    leaving: VecDeque<(u64, u32)>,
+}
+
+impl Incoming {
+    pub(super) const fn new(granted: u32) -> Self {
+        Self { granted, held: 0, owed: 0, started: 0, free_cancels: 0, leaving: VecDeque::new() }
+    }
+
+    /// Calls of the peer without an answer.
+    pub(super) const fn owed(&self) -> u32 {
+        self.owed
+    }
+
+    /// Requests of the peer that hold credit.
+    pub(super) const fn held(&self) -> u32 {
+        self.held
+    }
+
+    /// Lets a request in.
+    #[inline]
+    pub(super) fn admit(&mut self, is_call: bool) -> Result<(), Violation> {
+        if self.held >= self.granted {
+            return Err(Violation::OverGrant { grant: self.granted });
+        }
+        self.held += 1;
+        if is_call {
+            self.owed += 1;
+            self.free_cancels = (self.free_cancels + 1).min(self.granted);
+        }
+        Ok(())
+    }
+
+    /// An answer was put into the output at `position`.
+    #[inline]
+    pub(super) fn answered(&mut self, position: u64) {
+        self.owed = self.owed.saturating_sub(1);
+        match self.leaving.back_mut() {
+            Some((start, count)) if position - *start < STRIDE => *count += 1,
+            _ => self.leaving.push_back((position, 1)),
+        }
+    }
+
+    /// The socket has taken this much.
+    #[inline]
+    pub(super) fn written(&mut self, written: u64) {
+        while let Some(&(start, count)) = self.leaving.front() {
+            if start >= written {
+                break;
+            }
+            self.held = self.held.saturating_sub(count);
+            self.leaving.pop_front();
+        }
+    }
+
+    /// An event was started; how many credits are to be returned now, if it is time.
+    #[inline]
+    pub(super) fn event_started(&mut self) -> Option<u32> {
+        self.started += 1;
+        let batch = (self.granted / 2).clamp(1, BATCH);
+        (self.started >= batch).then(|| self.take_started()).flatten()
+    }
+
+    /// The credits of started events that have gathered, if any.
+    #[inline]
+    pub(super) fn take_started(&mut self) -> Option<u32> {
+        let amount = std::mem::take(&mut self.started);
+        self.held = self.held.saturating_sub(amount);
+        (amount > 0).then_some(amount)
+    }
+
+    /// Whether one more cancel is free.
+    pub(super) const fn take_free_cancel(&mut self) -> bool {
+        let free = self.free_cancels > 0;
+        self.free_cancels = self.free_cancels.saturating_sub(1);
+        free
+    }
+
+    /// Gives memory back that nothing needs.
+    pub(super) fn release(&mut self) {
+        if self.leaving.is_empty() {
+            self.leaving = VecDeque::new();
+        }
+    }
+}

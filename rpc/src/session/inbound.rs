@@ -1,0 +1,52 @@
+//! The first step of input: a stream of segments becomes the peer's opening and then frames.
+//!
+//! It stands beside the [`Session`](super::Session) instead of inside it, because frames borrow from it: while a
+//! request is being served out of the bytes it arrived in, its handler may use the session.
+
+use super::CloseReason;
+use crate::limits::Limits;
+use peers_wire::{Deframer, Frame, PreambleReader};
+
+/// Cuts the input of one connection into frames. Keeps nothing but an unfinished frame.
+#[derive(Debug)]
+pub struct Inbound {
+    /// Some iff the peer's opening is not complete yet.
+    opening: Option<Box<PreambleReader>>,
+    deframer: Deframer,
+}
+
+impl Inbound {
+    /// The input of a connection that is just being made.
+    pub fn new(limits: &Limits) -> Self {
+        Self { opening: Some(Box::default()), deframer: Deframer::new(limits.frame_before_hello) }
+    }
+
+    /// Admits frames of the size that our hello has announced. To be called at [`Event::Opened`](super::Event::Opened).
+    pub fn open(&mut self, limits: &Limits) {
+        self.deframer.set_limit(limits.frame);
+    }
+
+    /// Takes the next frame from the front of `input`; `None` if all of it was taken and more is needed.
+    ///
+    /// # Errors
+    /// Why the connection must end: the bytes are no frames of this protocol. The reason is to be told to the peer by
+    /// [`Session::bye_for`](super::Session::bye_for).
+    #[inline]
+    pub fn next<'s, 'i: 's>(
+        &'s mut self,
+        input: &mut &'i [u8],
+    ) -> Result<Option<Frame<'s>>, CloseReason> {
+        if let Some(opening) = &mut self.opening {
+            if !opening.read(input)? {
+                return Ok(None);
+            }
+            self.opening = None;
+        }
+        Ok(self.deframer.next(input)?)
+    }
+
+    /// Bytes held of a frame that has begun and is not complete.
+    pub fn pending(&self) -> usize {
+        self.deframer.pending()
+    }
+}

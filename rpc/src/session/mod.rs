@@ -1,0 +1,279 @@
+//! One connection's protocol as a state machine: frames and time go in; bytes and events come out.
+//!
+//! No socket, no loop, no clock, no callback: an endpoint moves the bytes, keeps one timer for
+//! [`Session::next_deadline`], and acts on the events. So everything the protocol promises is tested without a network.
+//!
+//! ```text
+//!   socket -> Inbound::next -> Frame -> Session::accept -> Event        the peer's requests, answers to ours
+//!                                          |
+//!   socket <- Output <---------------------+---- call, event, cancel, reply, raise, refuse
+//!
+//!   timer  -> Session::expire -> calls whose deadline has come; or the reason why the connection ends
+//! ```
+//!
+//! Where things are:
+//! * `inbound` cuts input into frames, `accept` acts on them, `send` makes requests and answers, `expire` acts on time;
+//! * `calls` is the table of our calls, `queue` holds those that wait, `grant` counts credits in both directions;
+//! * `clock` and `budget` know since when what is waited for, and what a peer has spent;
+//! * `event` and `close` are the words spoken with the endpoint.
+//!
+//! Invariants:
+//! 1. Each call that was taken ends exactly once: by [`Event::Answer`], [`Session::cancel`], [`Session::expire`],
+//!    [`Session::end_of_input`] or [`Session::drain`].
+//! 2. Requests leave in the order in which they were made.
+//! 3. Answers, cancels, credits and pongs never wait for credit.
+//! 4. After a [`CloseReason`] was returned, or a goodbye said, nothing more is put into the output.
+//! 5. Between calls, an idle session holds no memory but itself.
+
+mod accept;
+mod budget;
+mod calls;
+mod clock;
+mod close;
+mod event;
+mod expire;
+mod grant;
+mod inbound;
+mod output;
+mod queue;
+mod send;
+
+pub use close::{CloseReason, Violation};
+pub use event::{CallId, Counters, Ending, Event, Head, Outcome, Rejected, Request, Role, Why};
+pub use inbound::Inbound;
+pub use output::Output;
+
+use crate::limits::Limits;
+use budget::Budget;
+use calls::Calls;
+use clock::Clock;
+use grant::{Incoming, Outgoing};
+use output::Meter;
+use peers_kernel::Instant;
+use peers_wire::{Bye, Hello, NodeId, PREAMBLE, limits as protocol};
+use queue::Queue;
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What the connection is waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The peer's hello.
+    Opening,
+    /// Nothing: it works.
+    Open,
+    /// Our last answers: the peer has ended its half.
+    HalfClosed,
+    /// To be let go of.
+    Ended,
+}
+
+/// One side of one connection. `K` is what the caller keeps for each of its calls until it ends.
+///
+/// A conversation between two sessions, without any network:
+///
+/// ```
+/// use peers_kernel::Instant;
+/// use peers_rpc::limits::Limits;
+/// use peers_rpc::session::{Event, Head, Inbound, Outcome, Role, Session};
+/// use peers_wire::{NodeId, to_buffer};
+/// use std::rc::Rc;
+///
+/// let (now, limits) = (Instant::default(), Rc::new(Limits::default()));
+/// let (mut asks, mut answers) = (Vec::new(), Vec::new());
+/// let id = NodeId::from_bits;
+/// let mut client = Session::new(Role::Dialled, id(1), limits.clone(), now, &mut asks);
+/// let mut server = Session::<()>::new(Role::Accepted, id(2), limits.clone(), now, &mut answers);
+/// let args = to_buffer("arrakis")?;
+/// client.call(now, Head::new(7), args, "what is pending", &mut asks).expect("there is room");
+///
+/// let (mut inbound, mut input) = (Inbound::new(&limits), &asks[..]);
+/// while let Some(frame) = inbound.next(&mut input)? {
+///     if let Some(Event::Request(request)) = server.accept(now, frame, &mut answers)? {
+///         let call = request.call.expect("it is no event");
+///         server.reply(call, &mut answers, |writer| writer.write("dune"))?;
+///     }
+/// }
+/// let (mut inbound, mut input) = (Inbound::new(&limits), &answers[..]);
+/// let mut value = Vec::new();
+/// while let Some(frame) = inbound.next(&mut input)? {
+///     if let Some(Event::Answer { pending, outcome, .. }) = client.accept(now, frame, &mut asks)? {
+///         assert_eq!(pending, "what is pending");
+///         let Outcome::Value(bytes) = outcome else { panic!("it was answered") };
+///         value = bytes.to_vec();
+///     }
+/// }
+/// assert_eq!(peers_wire::from_slice::<String>(&value)?, "dune");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Session<K> {
+    limits: Rc<Limits>,
+    role: Role,
+    phase: Phase,
+    /// True iff new requests of the peer are turned away.
+    closing: bool,
+    /// The peer's hello, once it has come.
+    hello: Option<Hello>,
+    calls: Calls<K>,
+    /// Some iff requests have waited since the session was last idle.
+    queue: Option<Box<Queue>>,
+    outgoing: Outgoing,
+    incoming: Incoming,
+    meter: Meter,
+    clock: Clock,
+    keep_alive: Duration,
+    budget: Budget,
+    /// Pings sent, and the number of the last that was answered.
+    pings: u32,
+    ponged: u32,
+    /// Where our last pong starts in the output.
+    pong_at: Option<u64>,
+    counters: Counters,
+}
+
+impl<K> Session<K> {
+    /// A session on a connection that is just being made; puts our opening and hello into `out`.
+    ///
+    /// `node` is who this process is. The peer's hello is due within [`Limits::hello`] from `now`.
+    pub fn new(
+        role: Role,
+        node: NodeId,
+        limits: Rc<Limits>,
+        now: Instant,
+        out: &mut impl Output,
+    ) -> Self {
+        let granted = limits.grant.max(protocol::GRANT_BEFORE_HELLO);
+        let mut session = Self {
+            role,
+            phase: Phase::Opening,
+            closing: false,
+            hello: None,
+            calls: Calls::new(),
+            queue: None,
+            outgoing: Outgoing::new(limits.grant_before_hello.min(protocol::GRANT_BEFORE_HELLO)),
+            incoming: Incoming::new(granted),
+            meter: Meter::default(),
+            clock: Clock::new(now, &limits),
+            keep_alive: limits.keep_alive,
+            budget: Budget::default(),
+            pings: 0,
+            ponged: 0,
+            pong_at: None,
+            counters: Counters::default(),
+            limits,
+        };
+        let max_frame = session.limits.frame.max(protocol::LEAST_FRAME);
+        let hello = Hello { max_frame, grant: session.limits.grant, ..Hello::new(node) };
+        session.meter.put(out, |bytes| {
+            bytes.extend_from_slice(&PREAMBLE);
+            hello.put(bytes);
+        });
+        session
+    }
+
+    /// The peer's hello, once it has come.
+    pub fn peer(&self) -> Option<&Hello> {
+        self.hello.as_ref()
+    }
+
+    /// Our calls that somebody waits for, those that wait to be sent included.
+    pub fn pending(&self) -> usize {
+        self.calls.live()
+    }
+
+    /// Whether somebody waits for this call.
+    pub fn is_pending(&self, id: CallId) -> bool {
+        self.calls.is_live(id)
+    }
+
+    /// Our requests, calls and events, that wait to be sent.
+    pub fn waiting(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.len())
+    }
+
+    /// The peer's calls that were not answered yet.
+    pub fn unanswered(&self) -> usize {
+        self.incoming.owed() as usize
+    }
+
+    /// Our requests that hold credit of the peer.
+    pub fn credit_held(&self) -> usize {
+        self.outgoing.held() as usize
+    }
+
+    /// Requests of the peer that hold our credit: those that it has not been told the end of.
+    pub fn credit_lent(&self) -> usize {
+        self.incoming.held() as usize
+    }
+
+    /// Bytes put into the output that the socket has not taken, as far as [`flushed`](Self::flushed) told.
+    pub fn unflushed(&self) -> u64 {
+        self.meter.waiting()
+    }
+
+    /// What has happened that nobody was told about.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Changes how long the connection may be unused before this side hangs up; zero is for ever. Of no effect on the
+    /// side that accepted.
+    pub fn set_keep_alive(&mut self, keep_alive: Duration) {
+        self.keep_alive = keep_alive;
+    }
+
+    /// From now on turns the peer's requests away: calls are answered [`Closing`](peers_wire::RefusedCode::Closing),
+    /// events dropped. What runs goes on, and may make calls.
+    pub fn refuse_requests(&mut self) {
+        self.closing = true;
+    }
+
+    /// Tells the peer why the connection ends, unless it was told or would not understand. Nothing is put into any
+    /// output afterwards.
+    pub fn bye_for(&mut self, reason: &CloseReason, out: &mut impl Output) {
+        if self.phase == Phase::Ended {
+            return;
+        }
+        self.phase = Phase::Ended;
+        let Some(code) = reason.bye_code() else { return };
+        let text = reason.bye_text();
+        self.meter.put(out, |bytes| Bye { code, text: &text }.put(bytes));
+    }
+
+    /// Ends the session with a last word to the peer.
+    #[cold]
+    fn fail(&mut self, reason: CloseReason, out: &mut impl Output) -> CloseReason {
+        self.bye_for(&reason, out);
+        reason
+    }
+
+    /// The peer has ended its half of the connection. What is owed to it can still be sent, within [`Limits::linger`];
+    /// [`expire`](Self::expire) tells when that is done. Our own calls will not be answered and are given back.
+    pub fn end_of_input(&mut self, now: Instant) -> Ending<K> {
+        self.queue = None;
+        let done = self.phase != Phase::Open || self.incoming.owed() == 0;
+        self.phase = if done { Phase::Ended } else { Phase::HalfClosed };
+        self.clock.until = now + self.limits.linger;
+        Ending { calls: self.calls.drain(), done }
+    }
+
+    /// Gives up all calls, in the order in which they were made. Nothing is sent afterwards.
+    pub fn drain(mut self) -> impl Iterator<Item = (CallId, K)> {
+        self.calls.drain().into_iter()
+    }
+}
+
+impl<K> fmt::Debug for Session<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("role", &self.role)
+            .field("phase", &self.phase)
+            .field("pending", &self.pending())
+            .field("waiting", &self.waiting())
+            .field("unanswered", &self.unanswered())
+            .field("unflushed", &self.unflushed())
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}

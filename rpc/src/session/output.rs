@@ -1,0 +1,64 @@
+//! Where a session puts its bytes. The socket, and when it is written, are the endpoint's.
+
+/// What a session writes into: bytes that are to leave in this order.
+///
+/// ```
+/// use peers_rpc::session::Output;
+/// let mut out: Vec<u8> = b"head".to_vec();
+/// out.chunk(b" and body".to_vec());
+/// assert_eq!(out, b"head and body");
+/// ```
+pub trait Output {
+    /// The end of the output, to be appended to. A session never touches what it finds there.
+    fn bytes(&mut self) -> &mut Vec<u8>;
+
+    /// Appends a block that is in memory of its own already, so that a vectored write can take it without a copy.
+    fn chunk(&mut self, bytes: Vec<u8>);
+}
+
+impl Output for Vec<u8> {
+    fn bytes(&mut self) -> &mut Vec<u8> {
+        self
+    }
+
+    fn chunk(&mut self, bytes: Vec<u8>) {
+        self.extend_from_slice(&bytes);
+    }
+}
+
+/// How far the output has come. Positions count bytes from the start of the connection.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    /// Bytes put into the output.
+    pub(super) queued: u64,
+    /// Bytes of those that the socket has taken.
+    pub(super) written: u64,
+}
+
+impl Meter {
+    /// Runs `write` on the end of `out` and counts what it appended.
+    #[inline]
+    pub(super) fn put<R>(
+        &mut self,
+        out: &mut impl Output,
+        write: impl FnOnce(&mut Vec<u8>) -> R,
+    ) -> R {
+        let bytes = out.bytes();
+        let before = bytes.len();
+        let result = write(bytes);
+        self.queued += (bytes.len() - before) as u64;
+        result
+    }
+
+    /// Hands `bytes` to `out` as they are.
+    pub(super) fn chunk(&mut self, out: &mut impl Output, bytes: Vec<u8>) {
+        self.queued += bytes.len() as u64;
+        out.chunk(bytes);
+    }
+
+    /// Bytes that wait for the socket.
+    #[inline]
+    pub(super) fn waiting(&self) -> u64 {
+        self.queued - self.written
+    }
+}

@@ -1,0 +1,132 @@
+//! Requests that wait: for the peer's credit, for its hello, or for the output to drain. First in, first out.
+//!
+//! A call that ends while it waits stays here as a husk until its turn or the next sweep; whoever takes entries out
+//! asks the table of calls whether they are still wanted.
+//!
+//! Invariants:
+//! 1. `live` and `live_bytes` count the entries that are wanted, `entries` and `bytes` all.
+//! 2. Husks are never more than the wanted entries (or [`SLACK`]), nor hold more bytes (or [`SLACK_BYTES`]).
+
+use super::calls::Calls;
+use super::event::{CallId, Head};
+use crate::limits::Limits;
+use peers_wire::Buffer;
+use std::collections::VecDeque;
+
+const SLACK: usize = 64;
+const SLACK_BYTES: usize = 1 << 20;
+
+/// A request on its way out.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// `None` for an event.
+    pub(super) id: Option<CallId>,
+    pub(super) head: Head,
+    pub(super) args: Buffer,
+}
+
+impl Waiting {
+    /// Bytes of the frame after its header.
+    pub(super) fn size(&self) -> usize {
+        self.head.size(self.args.len())
+    }
+}
+
+/// The requests that wait on one session.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    entries: VecDeque<Waiting>,
+    bytes: usize,
+    live: usize,
+    live_bytes: usize,
+    /// Calls that the peer's hello has made impossible, with the size of their frames; to be failed.
+    pub(super) oversized: VecDeque<(CallId, usize)>,
+}
+
+impl Queue {
+    /// Whether a request with `bytes` of arguments may wait as well.
+    pub(super) fn has_room(&self, bytes: usize, limits: &Limits) -> bool {
+        self.live < limits.waiting && bytes <= limits.waiting_bytes.saturating_sub(self.live_bytes)
+    }
+
+    /// Whether anything wanted waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.live
+    }
+
+    pub(super) fn push(&mut self, request: Waiting) {
+        self.bytes += request.args.len();
+        self.live_bytes += request.args.len();
+        self.live += 1;
+        self.entries.push_back(request);
+    }
+
+    /// The first request that is still wanted.
+    pub(super) fn front<K>(&mut self, calls: &Calls<K>) -> Option<&Waiting> {
+        while self.entries.front().is_some_and(|front| !is_wanted(front, calls)) {
+            if let Some(husk) = self.entries.pop_front() {
+                self.bytes -= husk.args.len();
+            }
+        }
+        self.entries.front()
+    }
+
+    /// Takes what [`front`](Self::front) has shown.
+    pub(super) fn pop(&mut self) -> Option<Waiting> {
+        let request = self.entries.pop_front()?;
+        self.bytes -= request.args.len();
+        self.live_bytes -= request.args.len();
+        self.live -= 1;
+        Some(request)
+    }
+
+    /// Notes that a call with `bytes` of arguments, which waited here, has ended. To be told after the table of calls.
+    pub(super) fn forget<K>(&mut self, bytes: usize, calls: &Calls<K>) {
+        self.live -= 1;
+        self.live_bytes -= bytes;
+        let husks = self.entries.len() - self.live;
+        let husk_bytes = self.bytes - self.live_bytes;
+        if husks > self.live.max(SLACK) || husk_bytes > self.live_bytes.max(SLACK_BYTES) {
+            self.entries.retain(|request| is_wanted(request, calls));
+            self.bytes = self.live_bytes;
+        }
+    }
+
+    /// Takes out what is larger than `limit`: calls go to `oversized`, events are dropped. Returns all ids taken, and
+    /// the number of events.
+    pub(super) fn remove_oversized<K>(
+        &mut self,
+        limit: usize,
+        calls: &Calls<K>,
+    ) -> (Vec<CallId>, u32) {
+        let (mut ids, mut events) = (Vec::new(), 0);
+        self.entries.retain(|request| {
+            if !is_wanted(request, calls) {
+                return false;
+            }
+            if request.size() <= limit {
+                return true;
+            }
+            self.live -= 1;
+            self.live_bytes -= request.args.len();
+            match request.id {
+                Some(id) => {
+                    self.oversized.push_back((id, request.size()));
+                    ids.push(id);
+                }
+                None => events += 1,
+            }
+            false
+        });
+        self.bytes = self.live_bytes;
+        (ids, events)
+    }
+}
+
+fn is_wanted<K>(request: &Waiting, calls: &Calls<K>) -> bool {
+    request.id.is_none_or(|id| calls.is_queued(id))
+}

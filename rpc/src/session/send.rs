@@ -1,0 +1,277 @@
+//! What this side says: requests, with the credit they need, and answers, which need none.
+
+use super::calls::Phase as Stage;
+use super::event::{CallId, Head, Rejected, Why};
+use super::queue::Waiting;
+use super::{Output, Phase, Session};
+use peers_kernel::Instant;
+use peers_wire::{
+    Buffer, Cancel, Credit, Encoded, Error, Exception, Kind, Refused, RefusedCode, Writer,
+    limits as protocol, put_call, put_call_head, put_event, put_frame,
+};
+
+/// Arguments of at least this many bytes are moved into the output instead of being copied.
+const CHUNK: usize = 1_024;
+
+impl<K> Session<K> {
+    /// Makes a call. It is sent now, or waits in its place for the peer's credit or hello, or for the output to drain.
+    ///
+    /// # Errors
+    /// `pending` comes back with the reason; nothing was sent.
+    #[inline]
+    pub fn call(
+        &mut self,
+        now: Instant,
+        head: Head,
+        args: Buffer,
+        pending: K,
+        out: &mut impl Output,
+    ) -> Result<CallId, Rejected<K>> {
+        let direct = match self.admit(now, &head, args.len()) {
+            Ok(direct) => direct,
+            Err(why) => return Err(Rejected { why, pending }),
+        };
+        let stage = if direct { Stage::Sent } else { Stage::Queued(args.len()) };
+        let id = match self.calls.open(pending, head.deadline, stage) {
+            Ok(id) => id,
+            Err(pending) => {
+                let why = if self.calls.exhausted() { Why::Exhausted } else { Why::Overloaded };
+                return Err(Rejected { why, pending });
+            }
+        };
+        self.clock.used_at(now);
+        self.launch(now, direct, Waiting { id: Some(id), head, args }, out);
+        Ok(id)
+    }
+
+    /// Sends an event, now or when it may; else like [`call`](Self::call).
+    ///
+    /// # Errors
+    /// The reason; nothing was sent.
+    #[inline]
+    pub fn event(
+        &mut self,
+        now: Instant,
+        head: Head,
+        args: Buffer,
+        out: &mut impl Output,
+    ) -> Result<(), Rejected<()>> {
+        let direct = match self.admit(now, &head, args.len()) {
+            Ok(direct) => direct,
+            Err(why) => return Err(Rejected { why, pending: () }),
+        };
+        self.clock.used_at(now);
+        self.launch(now, direct, Waiting { id: None, head, args }, out);
+        Ok(())
+    }
+
+    /// Whether a request may be made, and if so, whether it may be sent at once.
+    #[inline]
+    fn admit(&self, now: Instant, head: &Head, args: usize) -> Result<bool, Why> {
+        if !matches!(self.phase, Phase::Opening | Phase::Open) {
+            return Err(Why::Closing);
+        }
+        if head.is_expired(now) {
+            return Err(Why::Expired);
+        }
+        let (size, limit) = (head.size(args), self.frame_limit());
+        if size > limit as usize {
+            return Err(Why::TooLarge { size: size as u64, limit: limit.into() });
+        }
+        match &self.queue {
+            Some(queue) if !queue.is_empty() => {}
+            _ if self.may_send(size) => return Ok(true),
+            _ => {}
+        }
+        let room = |queue: &super::Queue| queue.has_room(args, &self.limits);
+        if self.queue.as_deref().map_or(self.limits.waiting > 0, room) {
+            Ok(false)
+        } else {
+            Err(Why::Overloaded)
+        }
+    }
+
+    /// The largest body that the peer takes; not known before its hello.
+    #[inline]
+    pub(super) fn frame_limit(&self) -> u32 {
+        self.hello.as_ref().map_or(u32::MAX, |hello| hello.max_frame)
+    }
+
+    /// Whether a request with a body of `size` bytes may leave now, if it is its turn.
+    #[inline]
+    fn may_send(&self, size: usize) -> bool {
+        let fits = self.hello.is_some() || size <= protocol::LEAST_FRAME as usize;
+        fits && self.outgoing.is_available()
+            && self.meter.waiting() <= self.limits.output_soft as u64
+    }
+
+    #[inline]
+    fn launch(&mut self, now: Instant, direct: bool, request: Waiting, out: &mut impl Output) {
+        if direct {
+            self.put_request(now, request, out);
+        } else {
+            self.queue.get_or_insert_default().push(request);
+        }
+    }
+
+    #[inline]
+    fn put_request(&mut self, now: Instant, request: Waiting, out: &mut impl Output) {
+        let Waiting { id, head, args } = request;
+        self.outgoing.take(id.is_some());
+        let (head, limit) = (head.to_wire(now), self.frame_limit());
+        let moved = args.spilled() && args.len() >= CHUNK;
+        let put = self.meter.put(out, |bytes| match id {
+            _ if moved => put_call_head(bytes, limit, id.map(CallId::number), &head, args.len()),
+            Some(id) => put_call(bytes, limit, id.number(), &head, &Encoded(&args)),
+            None => put_event(bytes, limit, &head, &Encoded(&args)),
+        });
+        debug_assert_eq!(put, Ok(()), "the size of a request is checked when it is made");
+        if moved {
+            self.meter.chunk(out, args.into_vec());
+        }
+    }
+
+    /// Sends what waits, as far as credit and output allow.
+    pub(super) fn pump(&mut self, now: Instant, out: &mut impl Output) {
+        while let Some(queue) = &mut self.queue {
+            let Some(front) = queue.front(&self.calls) else { return };
+            let (size, expired) = (front.size(), front.head.is_expired(now));
+            if !expired && !self.may_send(size) {
+                return;
+            }
+            let Some(request) = self.queue.as_mut().and_then(|queue| queue.pop()) else { return };
+            match request.id {
+                Some(id) if expired => self.calls.set_phase(id, Stage::Stranded),
+                None if expired => self.count_unsent_events(1),
+                id => {
+                    if let Some(id) = id {
+                        self.calls.set_phase(id, Stage::Sent);
+                    }
+                    self.put_request(now, request, out);
+                }
+            }
+        }
+    }
+
+    pub(super) fn count_unsent_events(&mut self, events: u32) {
+        let count = &mut self.counters.unsent_events;
+        *count = count.saturating_add(events);
+    }
+
+    /// Ends a call of ours early and gives back what was kept for it; `None` if it has ended already. If it was sent,
+    /// the peer is told.
+    pub fn cancel(&mut self, id: CallId, out: &mut impl Output) -> Option<K> {
+        let (pending, stage) = self.calls.end(id)?;
+        self.clock.used();
+        match stage {
+            Stage::Sent if self.phase != Phase::Ended => {
+                self.meter.put(out, |bytes| Cancel { call: id.number() }.put(bytes));
+            }
+            Stage::Queued(args) => {
+                if let Some(queue) = &mut self.queue {
+                    queue.forget(args, &self.calls);
+                }
+            }
+            Stage::Sent | Stage::Stranded => {}
+        }
+        Some(pending)
+    }
+
+    /// Answers a call of the peer with the value that `encode` writes.
+    ///
+    /// # Errors
+    /// The value does not fit the peer's frames, or cannot be encoded. The call was answered
+    /// [`Failed`](RefusedCode::Failed) instead.
+    #[inline]
+    pub fn reply(
+        &mut self,
+        call: u64,
+        out: &mut impl Output,
+        encode: impl FnOnce(&mut Writer<'_>),
+    ) -> Result<(), Error> {
+        let limit = self.frame_limit();
+        self.answer(call, out, |bytes| put_frame(bytes, limit, Kind::Reply, 0, call, encode))
+    }
+
+    /// Answers a call of the peer with a declared exception.
+    ///
+    /// # Errors
+    /// As [`reply`](Self::reply).
+    pub fn raise(
+        &mut self,
+        call: u64,
+        out: &mut impl Output,
+        exception: &Exception<'_>,
+    ) -> Result<(), Error> {
+        let limit = self.frame_limit();
+        self.answer(call, out, |bytes| exception.put(bytes, limit, call))
+    }
+
+    /// Answers a call of the peer that has neither value nor exception. A long `text` is cut.
+    pub fn refuse(&mut self, call: u64, out: &mut impl Output, code: RefusedCode, text: &str) {
+        let refused = Refused { code, text };
+        let answered = self.answer(call, out, |bytes| {
+            refused.put(bytes, call);
+            Ok(())
+        });
+        debug_assert_eq!(answered, Ok(()), "a refusal always fits");
+    }
+
+    #[inline]
+    fn answer(
+        &mut self,
+        call: u64,
+        out: &mut impl Output,
+        put: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if self.phase == Phase::Ended {
+            return Ok(());
+        }
+        let position = self.meter.queued;
+        let result = self.meter.put(out, put);
+        if let Err(error) = &result {
+            let text = format!("the answer cannot be sent: {error}");
+            let refused = Refused { code: RefusedCode::Failed, text: &text };
+            self.meter.put(out, |bytes| refused.put(bytes, call));
+        }
+        self.incoming.answered(position);
+        self.clock.used();
+        result
+    }
+
+    /// Reports that an event of the peer was started, or dropped: the peer gets its credit back, with others.
+    #[inline]
+    pub fn event_started(&mut self, out: &mut impl Output) {
+        if let Some(amount) = self.incoming.event_started() {
+            self.put_credit(amount, out);
+        }
+    }
+
+    /// Returns the credit of all events that were started. To be called at the end of each batch of input.
+    #[inline]
+    pub fn flush_credits(&mut self, out: &mut impl Output) {
+        if let Some(amount) = self.incoming.take_started() {
+            self.put_credit(amount, out);
+        }
+    }
+
+    fn put_credit(&mut self, amount: u32, out: &mut impl Output) {
+        if self.phase != Phase::Ended {
+            self.meter.put(out, |bytes| Credit { amount }.put(bytes));
+        }
+    }
+
+    /// Tells how many bytes the socket has taken since the connection was made. Requests that waited for the output to
+    /// drain are put into `out`, which is then to be written as well.
+    ///
+    /// To be called after writing, in particular when output that was blocked has drained.
+    pub fn flushed(&mut self, now: Instant, written: u64, out: &mut impl Output) {
+        let written = written.min(self.meter.queued);
+        let moved = written > self.meter.written;
+        self.meter.written = self.meter.written.max(written);
+        self.incoming.written(written);
+        self.clock.settle(now);
+        self.clock.flushed(now, moved, self.meter.waiting() > 0);
+        self.pump(now, out);
+    }
+}
