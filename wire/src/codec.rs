@@ -278,8 +278,7 @@ impl<'a> Decode<'a> for &'a [u8] {
 impl<T: Encode> Encode for [T] {
     #[inline]
     fn encode(&self, w: &mut Writer<'_>) {
-        w.count(self.len());
-        w.nested(|w| T::encode_slice(self, w));
+        w.elements(self.len(), |w| T::encode_slice(self, w));
     }
 }
 
@@ -302,8 +301,7 @@ impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
 
 impl<T: Encode> Encode for BTreeSet<T> {
     fn encode(&self, w: &mut Writer<'_>) {
-        w.count(self.len());
-        w.nested(|w| self.iter().for_each(|item| item.encode(w)));
+        w.elements(self.len(), |w| self.iter().for_each(|item| item.encode(w)));
     }
 }
 
@@ -327,8 +325,7 @@ impl<'a, T: Decode<'a> + Ord> Decode<'a> for BTreeSet<T> {
 
 impl<K: Encode, V: Encode> Encode for BTreeMap<K, V> {
     fn encode(&self, w: &mut Writer<'_>) {
-        w.count(self.len());
-        w.nested(|w| {
+        w.elements(self.len(), |w| {
             for (key, value) in self {
                 key.encode(w);
                 value.encode(w);

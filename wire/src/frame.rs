@@ -349,6 +349,17 @@ pub fn put_header<S: Sink>(out: &mut S, header: Header) {
     append(out, &header.to_bytes());
 }
 
+/// Appends a frame whose body has a bounded size.
+pub(crate) fn put_bounded<S: Sink>(
+    out: &mut S,
+    kind: Kind,
+    call: u64,
+    body: impl FnOnce(&mut Writer<'_>),
+) {
+    put_frame(out, u32::MAX, kind, 0, call, body)
+        .expect("a body of bounded size and depth fits a frame");
+}
+
 /// Sizes in errors speak of the body, as limits do.
 #[cold]
 fn without_header(error: Error) -> Error {

@@ -38,25 +38,28 @@
 
 #![forbid(unsafe_code)]
 
+mod call;
 mod codec;
 mod error;
 mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 mod hash;
 pub mod limits;
 mod message;
+mod outcome;
 mod preamble;
 mod reader;
 mod value;
 mod writer;
 
+pub use call::{CallHead, Trace, put_call, put_call_head, put_event, put_reply};
 pub use codec::{Decode, DecodeOwned, Encode, Encoded};
 pub use error::Error;
 pub use frame::{Deframer, Frame, HEADER, Header, Kind, TRACED, put_frame, put_header};
 pub use hash::method_id;
-pub use message::{
-    Bye, ByeCode, CallHead, Cancel, Credit, Exception, Hello, Message, NodeId, Ping, Pong, Refused,
-    RefusedCode, Trace, put_call, put_call_head, put_event, put_reply,
-};
+pub use message::{Cancel, Credit, Hello, Message, NodeId, Ping, Pong};
+pub use outcome::{Bye, ByeCode, Exception, Refused, RefusedCode};
 pub use preamble::{Opening, PREAMBLE, PreambleReader, Sniffed, VERSION, sniff};
 pub use reader::{Reader, Structure};
 pub use value::{Record, Value};

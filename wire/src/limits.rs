@@ -10,8 +10,8 @@ pub const DEPTH: u32 = 64;
 /// [`Value`](crate::Value).
 pub const NODES: u32 = 65_536;
 
-/// How many bytes of memory the collections, boxes and strings decoded from one input may take
-/// before their spare capacity. Stops small elements from unfolding into large ones.
+/// How many bytes of memory the elements of collections and boxes decoded from one input may take. Stops small
+/// elements from unfolding into large ones; strings are bounded by their own bytes.
 pub const MEMORY: usize = 64 << 20;
 
 /// The most elements room is made for on the strength of a count alone.

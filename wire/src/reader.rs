@@ -317,3 +317,14 @@ impl Drop for Structure<'_, '_> {
         self.reader.end = self.end;
     }
 }
+
+/// Reads a body that is one structure; fields of later versions are skipped.
+pub(crate) fn read_structure<'a, T>(
+    body: &'a [u8],
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut r = Reader::new(body);
+    let value = read(&mut *r.structure()?)?;
+    r.finish()?;
+    Ok(value)
+}

@@ -1,12 +1,20 @@
 //! A value that says itself what it is, for tools and for interfaces that cannot know their types. How static types
-//! are spelled lives in `codec`.
+//! are spelled lives in `codec`; conversions live at the end of this file and decide nothing.
 //!
 //! Invariants: 1. each value costs a node of the budget, each list, map and record a level of depth; 2. what was read is written again
 //! byte for byte.
 
+use std::fmt;
+
 use crate::{Decode, Encode, Error, Reader, Writer};
 
 /// A self-describing value.
+///
+/// ```
+/// use peers_wire::Value;
+/// let value = Value::List(vec![Value::from("dune"), Value::from(1965), Value::Null]);
+/// assert_eq!(value.to_string(), r#"["dune", 1965, null]"#);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
@@ -99,5 +107,218 @@ impl<'a> Decode<'a> for Value {
             }
             found => return Err(Error::UnknownTag { found, offset: r.offset() - 1 }),
         })
+    }
+}
+
+/// Reads like a literal: strings and bytes are quoted, and whatever a terminal might act on is escaped.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Int(value) => write!(f, "{value}"),
+            Self::Uint(value) => write!(f, "{value}"),
+            Self::Float(value) => write!(f, "{value:?}"),
+            Self::String(value) => write!(f, "{value:?}"),
+            Self::Bytes(value) => write!(f, "b\"{}\"", value.escape_ascii()),
+            Self::List(items) => {
+                f.write_str("[")?;
+                separated(f, items, |f, item| write!(f, "{item}"))?;
+                f.write_str("]")
+            }
+            Self::Map(pairs) => {
+                f.write_str("{")?;
+                separated(f, pairs, |f, (key, value)| write!(f, "{key}: {value}"))?;
+                f.write_str("}")
+            }
+            Self::Record(record) => write!(f, "{record}"),
+        }
+    }
+}
+
+/// `name(field: value, ...)`; a name that is no identifier is quoted.
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_name(f, &self.name)?;
+        f.write_str("(")?;
+        separated(f, &self.fields, |f, (name, value)| {
+            write_name(f, name)?;
+            write!(f, ": {value}")
+        })?;
+        f.write_str(")")
+    }
+}
+
+fn separated<T>(
+    f: &mut fmt::Formatter<'_>,
+    items: &[T],
+    mut write: impl FnMut(&mut fmt::Formatter<'_>, &T) -> fmt::Result,
+) -> fmt::Result {
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            f.write_str(", ")?;
+        }
+        write(f, item)?;
+    }
+    Ok(())
+}
+
+fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':');
+    if !name.is_empty() && name.bytes().all(plain) {
+        f.write_str(name)
+    } else {
+        write!(f, "{name:?}")
+    }
+}
+
+/// What a value is, if it is that.
+impl Value {
+    /// True iff this is null.
+    #[must_use]
+    pub const fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// The truth value.
+    #[must_use]
+    pub const fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The number, with or without a sign, if it fits.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(*value),
+            Self::Uint(value) => i64::try_from(*value).ok(),
+            _ => None,
+        }
+    }
+
+    /// The number, with or without a sign, if it fits.
+    #[must_use]
+    pub fn as_u64(&self) -> Option<u64> {
+        match self {
+            Self::Int(value) => u64::try_from(*value).ok(),
+            Self::Uint(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The floating-point number.
+    #[must_use]
+    pub const fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Float(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The run of bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bytes(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The elements of a list.
+    #[must_use]
+    pub fn as_list(&self) -> Option<&[Self]> {
+        match self {
+            Self::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The pairs of a map.
+    #[must_use]
+    pub fn as_map(&self) -> Option<&[(Self, Self)]> {
+        match self {
+            Self::Map(pairs) => Some(pairs),
+            _ => None,
+        }
+    }
+
+    /// The record.
+    #[must_use]
+    pub fn as_record(&self) -> Option<&Record> {
+        match self {
+            Self::Record(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// The first field of a record, or value of a map, with this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Map(pairs) => {
+                pairs.iter().find(|(key, _)| key.as_str() == Some(name)).map(|(_, value)| value)
+            }
+            Self::Record(record) => {
+                record.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value)
+            }
+            _ => None,
+        }
+    }
+}
+
+macro_rules! from {
+    ($($type:ty => |$value:ident| $made:expr;)*) => {$(
+        impl From<$type> for Value {
+            fn from($value: $type) -> Self {
+                $made
+            }
+        }
+    )*};
+}
+
+from! {
+    () => |_unit| Self::Null;
+    bool => |value| Self::Bool(value);
+    i8 => |value| Self::Int(value.into());
+    i16 => |value| Self::Int(value.into());
+    i32 => |value| Self::Int(value.into());
+    i64 => |value| Self::Int(value);
+    u8 => |value| Self::Uint(value.into());
+    u16 => |value| Self::Uint(value.into());
+    u32 => |value| Self::Uint(value.into());
+    u64 => |value| Self::Uint(value);
+    f32 => |value| Self::Float(value.into());
+    f64 => |value| Self::Float(value);
+    &str => |value| Self::String(value.to_owned());
+    String => |value| Self::String(value);
+    &[u8] => |value| Self::Bytes(value.to_owned());
+    Vec<u8> => |value| Self::Bytes(value);
+    Vec<Value> => |items| Self::List(items);
+    Vec<(Value, Value)> => |pairs| Self::Map(pairs);
+    Record => |record| Self::Record(Box::new(record));
+}
+
+/// `None` becomes null.
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl FromIterator<Self> for Value {
+    fn from_iter<I: IntoIterator<Item = Self>>(items: I) -> Self {
+        Self::List(items.into_iter().collect())
     }
 }

@@ -203,17 +203,21 @@ impl<'w> Writer<'w> {
     /// Appends a u32 length and the bytes.
     #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
-        self.count(bytes.len());
+        let Ok(length) = u32::try_from(bytes.len()) else {
+            return self.fail(Error::TooManyElements { count: bytes.len() });
+        };
+        self.u32(length);
         self.put(bytes);
     }
 
-    /// Appends the count of elements that follow.
+    /// Appends the count of elements, and the elements one level deeper.
     #[inline]
-    pub fn count(&mut self, count: usize) {
-        match u32::try_from(count) {
-            Ok(count) => self.u32(count),
-            Err(_) => self.fail(Error::TooManyElements { count }),
-        }
+    pub fn elements(&mut self, count: usize, elements: impl FnOnce(&mut Self)) {
+        let Ok(said) = u32::try_from(count) else {
+            return self.fail(Error::TooManyElements { count });
+        };
+        self.u32(said);
+        self.nested(elements);
     }
 
     /// Appends a structure: what `fields` appends, behind its length.

@@ -1,0 +1,187 @@
+//! Requests and replies: the head of a call or event, and putting calls, events and replies. How a call ends
+//! without a value lives in `outcome`.
+//!
+//! Invariants: 1. head and arguments are written in one pass, or not at all; 2. a deadline that is not
+//! none never becomes 0 on the way.
+
+use std::time::Duration;
+
+use byteorder::{ByteOrder, NetworkEndian};
+
+use crate::frame::{Frame, Header, Kind, TRACED, put_frame, put_header};
+use crate::writer::append;
+use crate::{Encode, Error, Reader, Sink};
+
+/// Where a call stands in the tree of calls it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// The call the whole tree grew from.
+    pub root: u64,
+    /// The call that made this one.
+    pub parent: u64,
+}
+
+/// What stands before the arguments of a call or event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallHead {
+    /// The number of the method, from [`method_id`](crate::method_id).
+    pub method: u64,
+    /// Milliseconds the caller will still wait, rounded up; 0: no limit.
+    pub remaining_ms: u32,
+    /// How many calls stand above this one.
+    pub depth: u16,
+    /// Where the call belongs, if the sender traces.
+    pub trace: Option<Trace>,
+}
+
+impl CallHead {
+    /// The head of a call by nobody's order and without a deadline.
+    #[must_use]
+    pub const fn new(method: u64) -> Self {
+        Self { method, remaining_ms: 0, depth: 0, trace: None }
+    }
+
+    /// What `remaining` is on the wire: milliseconds rounded up, at least 1, at most what fits (49 days).
+    ///
+    /// ```
+    /// # use peers_wire::CallHead;
+    /// # use std::time::Duration;
+    /// assert_eq!(CallHead::millis(Duration::from_micros(1)), 1);
+    /// assert_eq!(CallHead::millis(Duration::from_secs(30)), 30_000);
+    /// ```
+    #[must_use]
+    pub fn millis(remaining: Duration) -> u32 {
+        let millis = remaining.as_nanos().div_ceil(1_000_000);
+        u32::try_from(millis).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// How long the caller will still wait; none: no limit.
+    #[must_use]
+    pub const fn remaining(&self) -> Option<Duration> {
+        match self.remaining_ms {
+            0 => None,
+            millis => Some(Duration::from_millis(millis as u64)),
+        }
+    }
+
+    /// The flags of a frame with this head.
+    #[inline]
+    #[must_use]
+    pub const fn flags(&self) -> u8 {
+        if self.trace.is_some() { TRACED } else { 0 }
+    }
+
+    /// How many bytes the head takes: 16, or 32 with a trace.
+    #[inline]
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        if self.trace.is_some() { 32 } else { 16 }
+    }
+
+    /// The head's bytes, of which the first [`size`](Self::size) count.
+    #[inline]
+    fn to_bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        NetworkEndian::write_u64(&mut bytes[0..8], self.method);
+        NetworkEndian::write_u32(&mut bytes[8..12], self.remaining_ms);
+        NetworkEndian::write_u16(&mut bytes[12..14], self.depth);
+        if let Some(Trace { root, parent }) = self.trace {
+            NetworkEndian::write_u64(&mut bytes[16..24], root);
+            NetworkEndian::write_u64(&mut bytes[24..32], parent);
+        }
+        bytes
+    }
+
+    /// Reads the head of a call or event; the reader given back stands before the arguments.
+    ///
+    /// # Errors
+    /// [`Error::Truncated`], [`Error::NotZero`].
+    #[inline]
+    pub fn decode<'a>(frame: &Frame<'a>) -> Result<(Self, Reader<'a>), Error> {
+        let mut r = Reader::new(frame.body);
+        let method = r.u64()?;
+        let remaining_ms = r.u32()?;
+        let depth = r.u16()?;
+        if r.u16()? != 0 {
+            return Err(Error::NotZero { field: "reserved half of a call head" });
+        }
+        let trace = match frame.flags & TRACED {
+            0 => None,
+            _ => Some(Trace { root: r.u64()?, parent: r.u64()? }),
+        };
+        Ok((Self { method, remaining_ms, depth, trace }, r))
+    }
+}
+
+/// Appends a call and its arguments in one pass. Arguments that are encoded already are given as
+/// [`Encoded`](crate::Encoded).
+///
+/// # Errors
+/// Those of [`Writer::finish`](crate::Writer::finish); nothing is appended then. `limit` bounds the body, in bytes.
+#[inline]
+pub fn put_call<S: Sink, A: Encode + ?Sized>(
+    out: &mut S,
+    limit: u32,
+    call: u64,
+    head: &CallHead,
+    args: &A,
+) -> Result<(), Error> {
+    put_frame(out, limit, Kind::Call, head.flags(), call, |w| {
+        w.put(&head.to_bytes()[..head.size()]);
+        args.encode(w);
+    })
+}
+
+/// Appends an event and its arguments; else like [`put_call`].
+///
+/// # Errors
+/// As [`put_call`].
+#[inline]
+pub fn put_event<S: Sink, A: Encode + ?Sized>(
+    out: &mut S,
+    limit: u32,
+    head: &CallHead,
+    args: &A,
+) -> Result<(), Error> {
+    put_frame(out, limit, Kind::Event, head.flags(), 0, |w| {
+        w.put(&head.to_bytes()[..head.size()]);
+        args.encode(w);
+    })
+}
+
+/// Appends a call (`Some`) or an event (`None`) up to its arguments, `args` bytes that the caller sends right behind from a
+/// chunk of their own.
+///
+/// # Errors
+/// [`Error::OutputTooLarge`] if head and arguments exceed `limit`; nothing is appended then.
+pub fn put_call_head<S: Sink>(
+    out: &mut S,
+    limit: u32,
+    call: Option<u64>,
+    head: &CallHead,
+    args: usize,
+) -> Result<(), Error> {
+    let size = head.size().saturating_add(args);
+    let length = match u32::try_from(size) {
+        Ok(length) if length <= limit => length,
+        _ => return Err(Error::OutputTooLarge { size, limit: limit as usize }),
+    };
+    let kind = if call.is_some() { Kind::Call } else { Kind::Event };
+    put_header(out, Header { length, kind, flags: head.flags(), call: call.unwrap_or(0) });
+    append(out, &head.to_bytes()[..head.size()]);
+    Ok(())
+}
+
+/// Appends the reply to a call.
+///
+/// # Errors
+/// Those of [`Writer::finish`](crate::Writer::finish); nothing is appended then. `limit` bounds the body, in bytes.
+#[inline]
+pub fn put_reply<S: Sink, T: Encode + ?Sized>(
+    out: &mut S,
+    limit: u32,
+    call: u64,
+    value: &T,
+) -> Result<(), Error> {
+    put_frame(out, limit, Kind::Reply, 0, call, |w| value.encode(w))
+}

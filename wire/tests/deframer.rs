@@ -1,0 +1,186 @@
+//! How a stream is cut into segments never shows: not in frames, not in errors, not in memory.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{Numbers, vector, vectors};
+use peers_wire::{
+    CallHead, Deframer, Error, HEADER, Kind, PREAMBLE, Ping, PreambleReader, Sniffed, limits,
+    put_call, put_reply, sniff,
+};
+
+type Read = (Vec<(Kind, u8, u64, Vec<u8>)>, Option<Error>);
+
+/// Reads a stream that comes in segments.
+fn read<'a>(segments: impl IntoIterator<Item = &'a [u8]>) -> Read {
+    let mut deframer = Deframer::new(limits::FRAME);
+    let mut frames = Vec::new();
+    for mut segment in segments {
+        loop {
+            match deframer.next(&mut segment) {
+                Ok(Some(frame)) => {
+                    frames.push((frame.kind, frame.flags, frame.call, frame.body.to_vec()));
+                }
+                Ok(None) => break,
+                Err(error) => return (frames, Some(error)),
+            }
+        }
+        assert!(segment.is_empty(), "all was taken");
+    }
+    (frames, None)
+}
+
+/// All good frames in a row.
+fn stream() -> Vec<u8> {
+    vectors()
+        .into_iter()
+        .filter(|vector| vector.kind.starts_with("frame") && vector.error.is_none())
+        .flat_map(|vector| vector.bytes)
+        .collect()
+}
+
+#[test]
+fn a_stream_is_the_same_however_it_is_cut() {
+    let stream = stream();
+    let whole = read([stream.as_slice()]);
+    assert_eq!((whole.0.len(), &whole.1), (15, &None));
+    for size in 1..=stream.len() {
+        assert_eq!(read(stream.chunks(size)), whole, "segments of {size} bytes");
+    }
+    for at in 0..=stream.len() {
+        let (head, tail) = stream.split_at(at);
+        assert_eq!(read([head, tail]), whole, "split at {at}");
+    }
+    let mut numbers = Numbers(0x5eed);
+    for round in 0..200 {
+        let mut rest = stream.as_slice();
+        let mut segments = Vec::new();
+        while !rest.is_empty() {
+            let (segment, after) = rest.split_at(numbers.below(40).min(rest.len()));
+            segments.push(segment);
+            rest = after;
+        }
+        assert_eq!(read(segments), whole, "round {round}");
+    }
+}
+
+#[test]
+fn a_bad_frame_is_found_at_its_header_however_it_is_cut() {
+    for vector in vectors().iter().filter(|vector| vector.kind == "frame") {
+        let stream = [stream(), vector.bytes.clone()].concat();
+        let whole = read([stream.as_slice()]);
+        for size in [1, 2, 7, HEADER, HEADER + 1] {
+            assert_eq!(read(stream.chunks(size)), whole, "{}", vector.name);
+        }
+    }
+    let too_large = vector("bad-too-large").bytes;
+    assert_eq!(too_large.len(), HEADER);
+    let (frames, error) = read(too_large.chunks(1));
+    assert!(frames.is_empty() && matches!(error, Some(Error::FrameTooLarge { .. })));
+}
+
+#[test]
+fn an_error_stays() {
+    let bad = vector("bad-kind").bytes;
+    let mut deframer = Deframer::new(limits::FRAME);
+    let (mut head, mut tail) = bad.split_at(5);
+    assert_eq!(deframer.next(&mut head), Ok(None));
+    let expected = Err(Error::UnknownKind { found: 12 });
+    assert_eq!(deframer.next(&mut tail), expected);
+    assert_eq!(deframer.next(&mut [].as_slice()), expected);
+    assert_eq!(deframer.next(&mut stream().as_slice()), expected);
+}
+
+#[test]
+fn whole_frames_are_borrowed_and_pending_counts_what_is_kept() {
+    let mut stream = Vec::new();
+    put_reply(&mut stream, limits::FRAME, 1, "dune").unwrap();
+    let total = stream.len();
+    Ping { number: 2 }.put(&mut stream);
+
+    let mut deframer = Deframer::new(limits::FRAME);
+    let mut input = stream.as_slice();
+    let frame = deframer.next(&mut input).unwrap().unwrap();
+    assert!(std::ptr::eq(frame.body, &stream[HEADER..total]), "not a copy");
+    assert_eq!(deframer.pending(), 0);
+
+    let mut part = &input[..3];
+    assert_eq!(deframer.next(&mut part), Ok(None));
+    assert_eq!(deframer.pending(), 3);
+    let mut rest = &input[3..];
+    assert_eq!(deframer.next(&mut rest).unwrap().unwrap().call, 2);
+    assert_eq!(deframer.pending(), 0);
+}
+
+#[test]
+fn the_limit_can_change_between_frames() {
+    let mut stream = Vec::new();
+    put_reply(&mut stream, u32::MAX, 1, &[7u8; 5000][..]).unwrap();
+    let mut deframer = Deframer::new(limits::FRAME_BEFORE_HELLO);
+    let refused = deframer.next(&mut stream.as_slice());
+    let (length, limit) = (5004, limits::FRAME_BEFORE_HELLO);
+    assert_eq!(refused, Err(Error::FrameTooLarge { length, limit }));
+    deframer.set_limit(5004);
+    assert!(deframer.next(&mut stream.as_slice()).unwrap().is_some());
+    deframer.set_limit(5003);
+    assert!(deframer.next(&mut stream.as_slice()).is_err());
+}
+
+#[test]
+fn a_large_frame_in_small_segments_is_one_frame() {
+    let bytes: Vec<u8> = (0..1_000_000u32).map(|number| number.to_be_bytes()[3]).collect();
+    let mut stream = Vec::new();
+    put_call(&mut stream, limits::FRAME, 9, &CallHead::new(1), &(bytes.as_slice(),)).unwrap();
+    stream.extend_from_within(..);
+    let (frames, error) = read(stream.chunks(1460));
+    assert_eq!((frames.len(), error), (2, None));
+    assert!(frames[1].3.ends_with(&bytes));
+}
+
+#[test]
+fn the_preamble_is_read_however_it_is_cut() {
+    let stream = [&PREAMBLE[..], b"rest"].concat();
+    for at in 0..=stream.len() {
+        let (mut head, mut tail) = stream.split_at(at);
+        let mut reader = PreambleReader::new();
+        let done = reader.read(&mut head).unwrap();
+        assert_eq!(done, at >= PREAMBLE.len());
+        assert_eq!(reader.is_partial(), at > 0 && !done);
+        assert_eq!(reader.read(&mut tail), Ok(true));
+        assert_eq!([head, tail].concat(), b"rest");
+    }
+    let mut byte = &b"S"[..];
+    let error = PreambleReader::new().read(&mut byte).unwrap_err();
+    assert!(matches!(error, Error::Foreign(_)), "known at the first byte");
+}
+
+#[test]
+fn foreign_openings_are_named_in_words() {
+    let openings: [(&[u8], &str); 12] = [
+        (b"POST /rpc HTTP/1.1\r\n", "an HTTP request"),
+        (b"HTTP/1.0 400 Bad", "an HTTP response"),
+        (b"PRI * HTTP/2.0\r\n\r\n", "an HTTP/2 or gRPC client"),
+        (b"\x16\x03\x03\x00\xf4\x01\x00", "a TLS hello"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "an SSH banner"),
+        (b"*1\r\n$4\r\nPING\r\n", "Redis"),
+        (b"PING\r\n", "Redis"),
+        (b"220 mail.example ESMTP", "SMTP or FTP"),
+        (b"EHLO example.org\r\n", "SMTP or FTP"),
+        (b"\x1b[31m\r\nspoofed", "garbage"),
+        (b"\x89PNG\r\n\x1a\n", "garbage"),
+        (b"\x00", "garbage"),
+    ];
+    for (opening, words) in openings {
+        let mut input = opening;
+        let error = PreambleReader::new().read(&mut input).unwrap_err();
+        let text = error.to_string();
+        let expected = format!("not this protocol: looks like {words}: ");
+        assert!(text.starts_with(&expected), "{text}");
+        assert!(text.len() < 120 && text.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
+        let Error::Foreign(opening) = error else { panic!("{error:?}") };
+        assert_eq!(sniff(opening.bytes()), opening.looks_like());
+    }
+    assert_eq!(sniff(&PREAMBLE), Sniffed::Peers);
+    assert_eq!(sniff(&[]), Sniffed::Unknown);
+}

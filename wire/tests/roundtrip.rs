@@ -1,0 +1,286 @@
+//! Whatever is written can be read, and is what it was: all types, all messages, in both kinds of output.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::time::Duration;
+
+use common::{Link, Point, Shape, Tree};
+use peers_wire::{
+    Bye, ByeCode, CallHead, Decode, Deframer, Encode, Exception, Frame, Hello, Message, NodeId,
+    Record, Refused, RefusedCode, Trace, Value, from_slice, limits, put_call, put_event, put_reply,
+    to_buffer, to_vec,
+};
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+/// The same cases in each run.
+fn check<S: Strategy>(strategy: S, test: impl Fn(S::Value)) {
+    let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    runner
+        .run(&strategy, |value| {
+            test(value);
+            Ok(())
+        })
+        .unwrap();
+}
+
+fn survives<T: for<'a> Decode<'a> + Encode + Debug + PartialEq>(value: &T) {
+    let bytes = to_vec(value).unwrap();
+    assert!(bytes.len() >= T::MIN_SIZE, "{value:?} is smaller than its type claims");
+    assert_eq!(to_buffer(value).unwrap().as_slice(), bytes);
+    assert_eq!(&from_slice::<T>(&bytes).unwrap(), value);
+}
+
+fn text() -> impl Strategy<Value = String> {
+    vec(any::<char>(), 0..20).prop_map(String::from_iter)
+}
+
+#[test]
+fn numbers() {
+    check(any::<(bool, i8, i16, i32, i64)>(), |value| survives(&value));
+    check(any::<(u8, u16, u32, u64)>(), |value| survives(&value));
+    check(any::<(u32, u64)>(), |(single, double)| {
+        let bytes = to_vec(&(f32::from_bits(single), f64::from_bits(double))).unwrap();
+        let (a, b): (f32, f64) = from_slice(&bytes).unwrap();
+        assert_eq!((a.to_bits(), b.to_bits()), (single, double), "bit for bit, NaNs too");
+    });
+    for edge in [i64::MIN, -1, 0, 1, i64::MAX] {
+        survives(&edge);
+        survives(&edge.cast_unsigned());
+    }
+}
+
+/// More elements than one block of the writer, and more than the capacity hint.
+#[test]
+fn lists_of_numbers() {
+    check((vec(any::<u8>(), 0..3000), vec(any::<i8>(), 0..50)), |value| survives(&value));
+    check((vec(any::<u16>(), 0..600), vec(any::<i16>(), 0..600)), |value| survives(&value));
+    check((vec(any::<u32>(), 0..600), vec(any::<i32>(), 0..600)), |value| survives(&value));
+    check((vec(any::<u64>(), 0..2000), vec(any::<i64>(), 0..600)), |value| survives(&value));
+    check((vec(-1e9f32..1e9, 0..600), vec(-1e99f64..1e99, 0..600)), |value| survives(&value));
+    check(vec(any::<bool>(), 0..3000), |value| survives(&value));
+}
+
+/// A list of numbers is the count and each number, whatever the fast path does.
+#[test]
+fn bulk_lists_are_spelled_like_their_elements() {
+    check(vec(any::<i64>(), 0..600), |items| {
+        let mut expected = to_vec(&u32::try_from(items.len()).unwrap()).unwrap();
+        for item in &items {
+            expected.extend(to_vec(item).unwrap());
+        }
+        assert_eq!(to_vec(&items).unwrap(), expected);
+    });
+}
+
+#[test]
+fn texts_and_containers() {
+    check((text(), option::of(text()), vec(text(), 0..5)), |value| survives(&value));
+    check(btree_set(text(), 0..10), |value: BTreeSet<String>| survives(&value));
+    check(btree_map(any::<u16>(), vec(text(), 0..3), 0..10), |value: BTreeMap<_, _>| {
+        survives(&value);
+    });
+    check(option::of(option::of(any::<u32>())), |value| survives(&value));
+    check(any::<u32>().prop_map(Box::new), |value| survives(&value));
+    survives(&vec![(); 1000]);
+    survives(&());
+}
+
+#[test]
+fn borrowed_texts_and_bytes_are_the_input() {
+    let bytes = to_vec(&("dune", [1u8, 2].as_slice())).unwrap();
+    let (text, run): (&str, &[u8]) = from_slice(&bytes).unwrap();
+    assert_eq!((text, run), ("dune", [1u8, 2].as_slice()));
+    assert!(bytes.as_ptr_range().contains(&text.as_ptr()), "not a copy");
+    assert!(bytes.as_ptr_range().contains(&run.as_ptr()), "not a copy");
+}
+
+#[test]
+fn tuples_up_to_twelve() {
+    survives(&(1u8,));
+    survives(&(1u8, 2u16, 3u32, 4u64, 5i8, 6i16, 7i32, 8i64, true, 'x'.to_string(), (), Some(9u8)));
+}
+
+#[test]
+fn structs_and_enums() {
+    let point = (any::<i32>(), any::<i32>(), option::of(text()));
+    check(point, |(x, y, label)| survives(&Point { x, y, label }));
+    let shape = prop_oneof![
+        Just(Shape::Dot),
+        any::<u32>().prop_map(|radius| Shape::Circle { radius }),
+        text().prop_map(|name| Shape::Named { name }),
+    ];
+    check(vec(shape, 0..5), |value| survives(&value));
+    let leaf = text().prop_map(|name| Tree { name, children: Vec::new() });
+    let tree = leaf.prop_recursive(5, 50, 4, |inner| {
+        (text(), vec(inner, 0..4)).prop_map(|(name, children)| Tree { name, children })
+    });
+    check(tree, |value| survives(&value));
+    let chain = (0..64).fold(None, |next, number| Some(Box::new(Link { number, next })));
+    survives(&*chain.unwrap());
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        (-1e300f64..1e300).prop_map(Value::from),
+        text().prop_map(Value::from),
+        vec(any::<u8>(), 0..20).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 60, 5, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..5).prop_map(Value::from),
+            vec((inner.clone(), inner.clone()), 0..4).prop_map(Value::from),
+            (text(), vec((text(), inner), 0..4))
+                .prop_map(|(name, fields)| Value::from(Record { name, fields })),
+        ]
+    })
+}
+
+#[test]
+fn values() {
+    check(value(), |value| {
+        survives(&value);
+        let printed = value.to_string();
+        assert!(!printed.contains(char::is_control), "{printed:?}");
+    });
+}
+
+#[test]
+fn values_tell_what_they_are() {
+    assert_eq!(Value::from(-1).as_i64(), Some(-1));
+    assert_eq!(Value::from(-1).as_u64(), None);
+    assert_eq!(Value::from(7u64).as_i64(), Some(7));
+    assert_eq!(Value::from(u64::MAX).as_i64(), None);
+    assert_eq!(Value::from(u64::MAX).as_u64(), Some(u64::MAX));
+    assert_eq!(Value::from(0.5).as_f64(), Some(0.5));
+    assert_eq!(Value::from(true).as_bool(), Some(true));
+    assert_eq!(Value::from("dune").as_str(), Some("dune"));
+    assert_eq!(Value::from(&b"ab"[..]).as_bytes(), Some(&b"ab"[..]));
+    assert!(Value::from(None::<u8>).is_null() && Value::from(()).is_null());
+    assert_eq!(Value::from(Some(1u8)), Value::Uint(1));
+    let list: Value = [Value::Null].into_iter().collect();
+    assert_eq!(list.as_list(), Some(&[Value::Null][..]));
+    let map = Value::from(vec![(Value::from("a"), Value::from(1)), (Value::Null, Value::Null)]);
+    assert_eq!(map.get("a"), Some(&Value::Int(1)));
+    assert_eq!(map.as_map().map(<[_]>::len), Some(2));
+    let fields = vec![("x".to_owned(), Value::from(3))];
+    let record = Value::from(Record { name: "point".to_owned(), fields });
+    assert_eq!((record.get("x"), record.get("y")), (Some(&Value::Int(3)), None));
+    assert_eq!(record.as_record().map(|record| record.name.as_str()), Some("point"));
+    let odd = Record { name: "a b\n".to_owned(), fields: Vec::new() };
+    assert_eq!(odd.to_string(), r#""a b\n"()"#);
+}
+
+/// Reads the only frame of `out` and gives it to `test`.
+fn with_frame(out: &[u8], test: impl FnOnce(&Frame<'_>)) {
+    let mut input = out;
+    let mut deframer = Deframer::new(limits::FRAME);
+    let frame = deframer.next(&mut input).unwrap().unwrap();
+    test(&frame);
+    assert!(input.is_empty());
+}
+
+#[test]
+fn requests_and_replies() {
+    let head = (any::<u64>(), any::<u32>(), any::<u16>(), any::<Option<(u64, u64)>>());
+    let strategy = (any::<u64>(), head, text(), vec(any::<u64>(), 0..50));
+    check(strategy, |(call, (method, remaining_ms, depth, trace), key, numbers)| {
+        let trace = trace.map(|(root, parent)| Trace { root, parent });
+        let head = CallHead { method, remaining_ms, depth, trace };
+        let args = (key, numbers);
+
+        let mut out = Vec::new();
+        put_call(&mut out, limits::FRAME, call, &head, &args).unwrap();
+        with_frame(&out, |frame| {
+            let Message::Call { call: id, head: got, args: mut reader } =
+                Message::decode(frame).unwrap()
+            else {
+                panic!("a call was written");
+            };
+            assert_eq!((id, got, reader.read()), (call, head, Ok(args.clone())));
+            assert_eq!(reader.finish(), Ok(()));
+        });
+
+        let mut out = Vec::new();
+        put_event(&mut out, limits::FRAME, &head, &args).unwrap();
+        with_frame(&out, |frame| {
+            let Message::Event { head: got, args: mut reader } = Message::decode(frame).unwrap()
+            else {
+                panic!("an event was written");
+            };
+            assert_eq!((got, reader.read()), (head, Ok(args.clone())));
+        });
+
+        let mut out = peers_wire::Buffer::new();
+        put_reply(&mut out, limits::FRAME, call, &args).unwrap();
+        with_frame(&out, |frame| assert_eq!(from_slice(frame.body), Ok(args.clone())));
+    });
+}
+
+#[test]
+fn hellos() {
+    let strategy = (any::<u128>(), limits::LEAST_FRAME.., any::<u32>());
+    check(strategy, |(bits, max_frame, grant)| {
+        let hello = Hello { max_frame, grant, ..Hello::new(NodeId::from_bits(bits)) };
+        let mut out = Vec::new();
+        hello.put(&mut out);
+        with_frame(&out, |frame| assert_eq!(Hello::decode(frame.body), Ok(hello)));
+    });
+    let node = NodeId::from_bits(u128::MAX);
+    assert_eq!(node.to_string(), "f".repeat(30));
+    assert_eq!(NodeId::from_bits(0xa).to_string(), format!("{}a", "0".repeat(29)));
+}
+
+#[test]
+fn outcomes() {
+    let texts = (text(), text(), text(), text());
+    check((texts, any::<u32>(), vec(any::<u8>(), 0..99)), |(texts, line, data)| {
+        let (class, origin, file, text) = &texts;
+        let exception = Exception { class, origin, file, line, text, data: &data };
+        let mut out = Vec::new();
+        exception.put(&mut out, limits::FRAME, 3).unwrap();
+        with_frame(&out, |frame| assert_eq!(Exception::decode(frame.body), Ok(exception)));
+    });
+    check((any::<u16>(), text()), |(number, text)| {
+        let refused = Refused { code: RefusedCode::from_number(number), text: &text };
+        let bye = Bye { code: ByeCode::from_number(number), text: &text };
+        assert_eq!((refused.code.number(), bye.code.number()), (number, number));
+        let mut out = Vec::new();
+        refused.put(&mut out, 3);
+        with_frame(&out, |frame| assert_eq!(Refused::decode(frame.body), Ok(refused)));
+        let mut out = Vec::new();
+        bye.put(&mut out);
+        with_frame(&out, |frame| assert_eq!(Bye::decode(frame.body), Ok(bye)));
+    });
+    assert_eq!(RefusedCode::Other(999).to_string(), "code 999");
+    assert_eq!(RefusedCode::from_number(3), RefusedCode::Overloaded);
+}
+
+#[test]
+fn deadlines_round_up_and_never_vanish() {
+    let cases = [
+        (Duration::ZERO, 1),
+        (Duration::from_nanos(1), 1),
+        (Duration::from_millis(5), 5),
+        (Duration::from_nanos(5_000_001), 6),
+        (Duration::MAX, u32::MAX),
+    ];
+    for (duration, millis) in cases {
+        assert_eq!(CallHead::millis(duration), millis);
+    }
+    let head = CallHead { remaining_ms: 1500, ..CallHead::new(1) };
+    assert_eq!(head.remaining(), Some(Duration::from_millis(1500)));
+    assert_eq!(CallHead::new(1).remaining(), None);
+}
