@@ -78,7 +78,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Who a process is: 120 random bits, printed as 30 hexadecimal digits.
+/// Who a process is: 120 random bits, printed in hexadecimal, without leading zeros.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(u128);
 
@@ -98,7 +98,7 @@ impl NodeId {
 
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:030x}", self.0)
+        write!(f, "{:x}", self.0)
     }
 }
 
