@@ -1,1 +1,135 @@
-//! To be written.
+//! Symmetric remote calls over one connection, in continuation-passing style.
+//!
+//! Whoever dials and whoever listens are equals: either may call what the other has bound, on the same connection.
+//! An interface file says what can be called, `rpcc` turns it into a proxy to call with and a trait to implement, and
+//! this crate carries the calls: in order, with deadlines that travel, cancels that cascade, and exactly one outcome each.
+//!
+//! ```
+//! use peers_rpc::doc::{LocalNode, NoSuchKey, NodeProxy};
+//! use peers_rpc::{Binding, Cx, Error, Exception, Kernel, Rpc};
+//! use std::collections::BTreeMap;
+//!
+//! struct Registry(BTreeMap<String, String>);
+//!
+//! impl LocalNode for Registry {
+//!     fn put(&mut self, _: &Cx<Self>, _: &Binding, key: String, value: String) {
+//!         self.0.insert(key, value);
+//!     }
+//!     fn get(&mut self, _: &Cx<Self>, _: &Binding, key: String) -> Result<String, Error> {
+//!         self.0.get(&key).cloned().ok_or_else(|| NoSuchKey { key }.raise())
+//!     }
+//! }
+//!
+//! let mut kernel = Kernel::simulated(1); // or Kernel::new()? and an `inet:` address: the rest is the same
+//! let rpc = Rpc::new(&kernel.handle());
+//! let node = kernel.node(Registry(BTreeMap::new()));
+//! let cx = node.cx();
+//! let address = "sim:arrakis".parse()?;
+//! let _listener = rpc.listen(&address, move |endpoint| LocalNode::bind(&cx, &endpoint))?;
+//!
+//! let n: NodeProxy = NodeProxy::new(rpc.connect(&address));
+//! n.put("arrakis", "dune")?;
+//! let handle = kernel.handle();
+//! n.get("arrakis").then_or(
+//!     move |value| {
+//!         assert_eq!(value, "dune");
+//!         handle.stop();
+//!     },
+//!     |error| panic!("{error}"),
+//! );
+//! kernel.run()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! How a call travels:
+//!
+//! ```text
+//!  caller's process                                   callee's process
+//!  node.get(key).then(k)                              LocalNode::get(&mut self, cx, bd, key)
+//!    | arguments encoded once                            ^ decoded, state entered by the loop only
+//!    v                                                   |
+//!  Endpoint -> Link -> Session                        Session -> Link -> stub::Incoming
+//!              (credit, id, deadline)                  (credit, order, depth, expiry)
+//!    |                                                   |
+//!    v       frame: call                                 |      Result<T, Error> or Reply<T>
+//!  kernel stream ====================================> kernel stream
+//!    ^       frame: reply | exception | refused          |
+//!    |<==================================================+
+//!  Session -> the pending call's box -> k is queued -> k runs on a clean stack
+//! ```
+//!
+//! Rooms of this house: [`session`] is the protocol without input or output; `link` joins a session to a kernel
+//! stream; [`Endpoint`], [`Call`], [`Binding`] and [`Rpc`] are what programs hold; [`stub`] is what generated code
+//! is written against; `sync` reaches the loop from other threads; [`Limits`] bounds all of it.
+//!
+//! Owners hold strongly ([`Kernel`], [`Node`], [`Rpc`], [`Listener`]); everything handed around is weak.
+
+#![forbid(unsafe_code)]
+
+extern crate self as peers_rpc;
+
+mod binding;
+mod call;
+mod caller;
+#[doc(hidden)]
+pub mod doc;
+mod endpoint;
+mod error;
+mod helpers;
+mod interface;
+pub mod limits;
+mod link;
+mod listener;
+mod name;
+mod rpc;
+#[cfg(feature = "service")]
+pub mod service;
+mod serving;
+pub mod session;
+mod shared;
+pub mod stub;
+mod sync;
+mod text;
+mod throttle;
+
+pub use binding::Binding;
+pub use call::{Call, Cancel};
+pub use caller::Caller;
+pub use endpoint::{AlreadyBound, Endpoint};
+pub use error::{Error, ErrorKind, Misuse, Overload, Raised, Refusal};
+pub use helpers::{collect_async, pickle, unpickle, warn, with_error_handler, wrap, wrap_left};
+pub use interface::{Convention, Exception, Interface, Method, Proxy};
+pub use limits::Limits;
+pub use listener::{InsecureBind, Listener};
+pub use name::EndpointName;
+pub use rpc::{Counters, Dialler, Rpc, Security};
+pub use session::CloseReason;
+pub use sync::{Peers, SyncCall, SyncEndpoint, spawn_loop, spawn_loop_with};
+
+pub use peers_kernel as kernel;
+pub use peers_kernel::{
+    Address, Collect, Cont, Cx, Handle, Instant, Kernel, Lost, Node, TimerId,
+};
+pub use peers_wire as wire;
+pub use peers_wire::{NodeId, Trace};
+
+/// What an `:async` method answers with: a continuation, soft-bound to the caller's endpoint.
+///
+/// It is resumed once, or dropped, which answers "no reply" at once. Resuming it after the caller has gone is harmless.
+///
+/// ```compile_fail,E0382
+/// # fn f(reply: peers_rpc::Reply<u32>) {
+/// for n in [1, 2] {
+///     reply.ok(n); // one reply for a whole loop: `Collect` joins many outcomes into one
+/// }
+/// # }
+/// ```
+pub type Reply<T> = Cont<T, Error>;
+
+/// Includes what `rpcc` wrote for `NAME.rpc` in the build script: `peers_rpc::include_rpc!("registry");`.
+#[macro_export]
+macro_rules! include_rpc {
+    ($name:literal) => {
+        include!(concat!(env!("OUT_DIR"), "/", $name, ".rs"));
+    };
+}

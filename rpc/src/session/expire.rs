@@ -36,12 +36,15 @@ impl<K> Session<K> {
         }
     }
 
-    /// When the connection has been unused for too long; never while a call is pending in either direction.
+    /// When the connection has been unused for too long, or can be used no more; never while a call is pending in either
+    /// direction.
     fn unused_at(&self) -> Instant {
-        if self.role == Role::Accepted || self.is_in_use() {
-            return NEVER;
+        match self.role {
+            _ if self.is_in_use() => NEVER,
+            _ if self.calls.exhausted() => NOW,
+            Role::Dialled => self.clock.unused_at(self.keep_alive),
+            Role::Accepted => NEVER,
         }
-        if self.calls.exhausted() { NOW } else { self.clock.unused_at(self.keep_alive) }
     }
 
     fn is_in_use(&self) -> bool {

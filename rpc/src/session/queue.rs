@@ -14,6 +14,10 @@ use peers_wire::Buffer;
 use std::collections::VecDeque;
 
 const SLACK: usize = 64;
+
+/// Entries for which an empty queue keeps room.
+const KEEP: usize = 64;
+
 const SLACK_BYTES: usize = 1 << 20;
 
 /// A request on its way out.
@@ -81,6 +85,9 @@ impl Queue {
         self.bytes -= request.args.len();
         self.live_bytes -= request.args.len();
         self.live -= 1;
+        if self.entries.is_empty() {
+            self.entries.shrink_to(KEEP);
+        }
         Some(request)
     }
 

@@ -2,7 +2,7 @@
 
 use super::calls::Phase as Stage;
 use super::event::{CallId, Head, Rejected, Why};
-use super::queue::Waiting;
+use super::queue::{Queue, Waiting};
 use super::{Output, Phase, Session};
 use peers_kernel::Instant;
 use peers_wire::{
@@ -78,17 +78,14 @@ impl<K> Session<K> {
         if size > limit as usize {
             return Err(Why::TooLarge { size: size as u64, limit: limit.into() });
         }
-        match &self.queue {
-            Some(queue) if !queue.is_empty() => {}
-            _ if self.may_send(size) => return Ok(true),
-            _ => {}
+        if self.waiting() == 0 && self.may_send(size) {
+            return Ok(true);
         }
-        let room = |queue: &super::Queue| queue.has_room(args, &self.limits);
-        if self.queue.as_deref().map_or(self.limits.waiting > 0, room) {
-            Ok(false)
-        } else {
-            Err(Why::Overloaded)
-        }
+        let has_room = match &self.queue {
+            Some(queue) => queue.has_room(args, &self.limits),
+            None => Queue::default().has_room(args, &self.limits),
+        };
+        if has_room { Ok(false) } else { Err(Why::Overloaded) }
     }
 
     /// The largest body that the peer takes; not known before its hello.

@@ -1,0 +1,101 @@
+//! Who is calling: what every implementation of a method receives beside its arguments.
+
+use crate::endpoint::Endpoint;
+use crate::interface::Proxy;
+use crate::link::Link;
+use crate::name::EndpointName;
+use peers_kernel::{Cause, Instant};
+use peers_wire::Trace;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+/// The caller of a method, and the call being served.
+///
+/// It compares and hashes by the caller's endpoint alone, so it can be the key of a map of long-standing
+/// interactions, and it makes proxies to call back on the same connection. Like everything handed around it is weak:
+/// keeping one keeps no connection alive.
+#[derive(Clone)]
+pub struct Binding {
+    endpoint: Endpoint,
+    cause: Cause,
+}
+
+impl Binding {
+    pub(crate) fn new(endpoint: Endpoint, cause: Cause) -> Self {
+        Self { endpoint, cause }
+    }
+
+    /// A proxy for whatever the caller has bound on this same connection.
+    pub fn proxy<P: Proxy<Endpoint>>(&self) -> P {
+        P::new(self.endpoint.clone())
+    }
+
+    /// The caller's endpoint.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The endpoint's printed name; `None` once it is gone.
+    pub fn name(&self) -> Option<EndpointName> {
+        self.endpoint.name()
+    }
+
+    /// When the caller stops waiting; `None` is never, or the call is over.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.served(|link| link.serving().borrow().deadline(self.cause))?
+    }
+
+    /// How many calls stand above this one; 0 for a call that nobody's call led to.
+    pub fn depth(&self) -> u16 {
+        self.served(|link| link.serving().borrow().depth(self.cause)).unwrap_or(0)
+    }
+
+    /// The call tree that this call belongs to, when its caller traces.
+    pub fn trace(&self) -> Option<Trace> {
+        self.served(|link| link.serving().borrow().trace(self.cause))?
+    }
+
+    fn served<R>(&self, read: impl FnOnce(&Link) -> R) -> Option<R> {
+        self.endpoint.link().map(|link| read(&link))
+    }
+}
+
+impl PartialEq for Binding {
+    fn eq(&self, other: &Self) -> bool {
+        self.endpoint == other.endpoint
+    }
+}
+
+impl Eq for Binding {}
+
+impl Hash for Binding {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.endpoint.hash(state);
+    }
+}
+
+impl PartialOrd for Binding {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Binding {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.endpoint.cmp(&other.endpoint)
+    }
+}
+
+impl fmt::Debug for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Binding").field(&self.endpoint).finish()
+    }
+}
+
+/// The endpoint's printed name.
+impl fmt::Display for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.endpoint.fmt(f)
+    }
+}

@@ -1,0 +1,180 @@
+//! A call as a value: described by a proxy, given a time-out, sent by `then`.
+//!
+//! Deadlines: the default of the interface or of the limits, an explicit one, or none. A call that is made while a
+//! call is being served inherits that one's deadline if it is earlier, is one level deeper, and is cancelled with it;
+//! [`Call::detached`] opts out of all three.
+
+use crate::endpoint::Endpoint;
+use crate::interface::Method;
+use crate::link::{Link, Pending};
+use crate::session::CallId;
+use crate::{Error, ErrorKind, Reply};
+use peers_kernel::{Cont, Instant};
+use peers_wire::{Buffer, DecodeOwned};
+use std::fmt;
+use std::marker::PhantomData;
+use std::rc::Weak;
+use std::time::Duration;
+
+/// How long a call may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// The interface's `:timeout`, else the default of the limits.
+    Default,
+    /// This long from when it is made; zero is for ever.
+    Within(Duration),
+    /// Until this instant, even if it is past.
+    Until(Instant),
+    /// Until the endpoint dies.
+    Forever,
+}
+
+/// What every kind of call has: what to call, with which arguments, for how long.
+pub(crate) struct Plan {
+    pub(crate) method: &'static Method,
+    pub(crate) arguments: Result<Buffer, Error>,
+    pub(crate) patience: Patience,
+    pub(crate) detached: bool,
+}
+
+impl Plan {
+    pub(crate) fn new(method: &'static Method, arguments: Result<Buffer, Error>) -> Self {
+        Self { method, arguments, patience: Patience::Default, detached: false }
+    }
+
+    /// The deadline of a call made at `now`; `None` is for ever.
+    pub(crate) fn deadline(&self, now: Instant, default: Duration) -> Option<Instant> {
+        let wait = match self.patience {
+            Patience::Until(instant) => return Some(instant),
+            Patience::Forever => Duration::ZERO,
+            Patience::Within(wait) => wait,
+            Patience::Default => self.method.timeout.unwrap_or(default),
+        };
+        (!wait.is_zero()).then(|| now + wait)
+    }
+}
+
+/// A call described but not sent, on the loop. [`then`](Call::then) sends it.
+///
+/// ```compile_fail,E0599
+/// # fn f(node: peers_rpc::doc::NodeProxy) {
+/// node.get("arrakis").wait(); // waiting on the loop would wait for itself: only `Send` proxies have `wait`
+/// # }
+/// ```
+///
+/// ```compile_fail
+/// # #![deny(unused_must_use)]
+/// # fn f(node: peers_rpc::doc::NodeProxy) {
+/// node.get("arrakis"); // never sent
+/// # }
+/// ```
+#[must_use = "a call is sent by `then`"]
+pub struct Call<T> {
+    endpoint: Endpoint,
+    plan: Plan,
+    result: PhantomData<fn() -> T>,
+}
+
+impl<T: DecodeOwned + 'static> Call<T> {
+    pub(crate) fn new(endpoint: Endpoint, plan: Plan) -> Self {
+        Self { endpoint, plan, result: PhantomData }
+    }
+
+    /// Waits at most this long for the reply; zero is for ever.
+    pub fn within(mut self, wait: Duration) -> Self {
+        self.plan.patience = Patience::Within(wait);
+        self
+    }
+
+    /// Waits until `deadline`; fails at once if that is past.
+    pub fn until(mut self, deadline: impl Into<Instant>) -> Self {
+        self.plan.patience = Patience::Until(deadline.into());
+        self
+    }
+
+    /// Waits until the endpoint dies.
+    pub fn forever(mut self) -> Self {
+        self.plan.patience = Patience::Forever;
+        self
+    }
+
+    /// Makes it independent of the call being served: no deadline, depth or cancel is inherited.
+    pub fn detached(mut self) -> Self {
+        self.plan.detached = true;
+        self
+    }
+
+    /// Sends the call; `k` is resumed with its one outcome, through the queue, whatever goes wrong.
+    pub fn then(self, k: Reply<T>) {
+        self.send(k);
+    }
+
+    /// Sends the call with a continuation and an error handler, the tutorial's two functions. One of them runs, once.
+    #[track_caller]
+    pub fn then_or(self, ok: impl FnOnce(T) + 'static, err: impl FnOnce(Error) + 'static) {
+        let k = Cont::pair(self.endpoint.handle(), ok, err);
+        self.send(k);
+    }
+
+    /// Like [`then`](Self::then), with a way to end it early. Dropping the [`Cancel`] lets the call go on.
+    pub fn then_cancellable(self, k: Reply<T>) -> Cancel {
+        let link = self.endpoint.weak();
+        Cancel { link, id: self.send(k) }
+    }
+
+    fn send(self, k: Reply<T>) -> Option<CallId> {
+        let method = self.plan.method;
+        let pending: Pending = Box::new(move |outcome| k.resume(decode(method, outcome)));
+        match self.endpoint.link() {
+            Some(link) => link.call(self.plan, pending),
+            None => {
+                pending(Err(self.endpoint.gone()));
+                None
+            }
+        }
+    }
+}
+
+/// The result of `method` out of the bytes of its reply.
+fn decode<T: DecodeOwned>(
+    method: &'static Method,
+    outcome: Result<&[u8], Error>,
+) -> Result<T, Error> {
+    peers_wire::from_slice(outcome?).map_err(|error| {
+        let expected = std::any::type_name::<T>();
+        ErrorKind::BadReply { method: method.name, expected, reason: error.to_string() }.into()
+    })
+}
+
+impl<T> fmt::Debug for Call<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.plan.method.name)
+            .field("patience", &self.plan.patience)
+            .field("detached", &self.plan.detached)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Ends a call early. Dropping it lets the call go on.
+#[must_use = "dropping it lets the call go on"]
+pub struct Cancel {
+    link: Weak<Link>,
+    id: Option<CallId>,
+}
+
+impl Cancel {
+    /// Cancels: the continuation is resumed with [`ErrorKind::Cancelled`], the other side stops what can be stopped.
+    /// Nothing happens if the call has ended already.
+    pub fn now(self) {
+        if let (Some(link), Some(id)) = (self.link.upgrade(), self.id) {
+            link.cancel(id);
+        }
+    }
+}
+
+impl fmt::Debug for Cancel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cancel").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,187 @@
+//! One end of a connection, as programs hold it: weak, cheap to clone, and the thing that calls go through.
+
+use crate::call::{Call, Plan};
+use crate::caller::Caller;
+use crate::interface::{Interface, Method};
+use crate::link::{Link, Serve};
+use crate::name::EndpointName;
+use crate::session::CloseReason;
+use crate::{Error, ErrorKind, Reply};
+use peers_kernel::{Cx, Handle};
+use peers_wire::{DecodeOwned, Encode};
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+/// One end of a connection.
+///
+/// The connection belongs to its [`Rpc`](crate::Rpc). Dropping an endpoint closes nothing; it ends by
+/// [`close`](Self::close), by keep-alive or liveness, by the peer, or with its `Rpc`. It compares, hashes and orders
+/// by connection, in the order in which connections were made.
+#[derive(Clone)]
+pub struct Endpoint {
+    handle: Handle,
+    link: Weak<Link>,
+    id: u64,
+}
+
+/// An interface was bound twice on one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlreadyBound {
+    /// The first method that was bound before.
+    pub method: &'static str,
+}
+
+impl fmt::Display for AlreadyBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is bound on this endpoint already: bind each interface once", self.method)
+    }
+}
+
+impl std::error::Error for AlreadyBound {}
+
+impl Endpoint {
+    pub(crate) fn of(link: &Rc<Link>) -> Self {
+        Self { handle: link.handle().clone(), link: Rc::downgrade(link), id: link.id }
+    }
+
+    pub(crate) fn link(&self) -> Option<Rc<Link>> {
+        self.link.upgrade().filter(|link| link.is_open())
+    }
+
+    pub(crate) fn weak(&self) -> Weak<Link> {
+        self.link.clone()
+    }
+
+    /// The error of calls on an endpoint that has ended.
+    pub(crate) fn gone(&self) -> Error {
+        match self.link.upgrade() {
+            Some(link) => link.gone(),
+            None => Error::new(ErrorKind::Disconnected(CloseReason::Local)),
+        }
+    }
+
+    /// The loop that it lives on.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Whether it still lives: a connection being dialled does.
+    pub fn is_open(&self) -> bool {
+        self.link().is_some()
+    }
+
+    /// The printed name; `None` once it is gone.
+    pub fn name(&self) -> Option<EndpointName> {
+        self.link().map(|link| link.name())
+    }
+
+    /// Serves `interface` here with an object; generated `bind` functions call it.
+    ///
+    /// An endpoint that is gone accepts the binding and does nothing.
+    ///
+    /// # Errors
+    /// [`AlreadyBound`] if one of its methods is bound on this endpoint.
+    pub fn bind<S: 'static>(
+        &self,
+        cx: &Cx<S>,
+        interface: &'static Interface,
+        serve: Serve<S>,
+    ) -> Result<(), AlreadyBound> {
+        self.link().map_or(Ok(()), |link| link.bind(cx, interface, serve))
+    }
+
+    /// How long it may be unused, no call pending or sent in either direction, before the side that dialled closes
+    /// it; [`Duration::ZERO`] is never. Accepted endpoints ignore it.
+    pub fn set_keepalive(&self, unused: Duration) {
+        if let Some(link) = self.link() {
+            link.set_keep_alive(unused);
+        }
+    }
+
+    /// Resumes `k` with the reason, exactly once, when this endpoint ends, or at once if it has.
+    pub fn on_close(&self, k: Reply<CloseReason>) {
+        match self.link.upgrade() {
+            Some(link) => link.on_close(k),
+            None => k.ok(CloseReason::Local),
+        }
+    }
+
+    /// Closes it: a goodbye, what was written, and the end. Calls without an outcome fail as disconnected.
+    pub fn close(&self) {
+        if let Some(link) = self.link() {
+            link.close(CloseReason::Local);
+        }
+    }
+
+    /// Calls and events of ours without an outcome yet.
+    pub fn pending(&self) -> usize {
+        self.link().map_or(0, |link| link.pending())
+    }
+}
+
+impl Caller for Endpoint {
+    type Call<T: DecodeOwned + Send + 'static> = Call<T>;
+
+    fn call<T: DecodeOwned + Send + 'static>(
+        &self,
+        method: &'static Method,
+        arguments: impl Encode,
+    ) -> Call<T> {
+        Call::new(self.clone(), Plan::new(method, encode(arguments)))
+    }
+
+    fn event(&self, method: &'static Method, arguments: impl Encode) -> Result<(), Error> {
+        let link = self.link().ok_or_else(|| self.gone())?;
+        link.event(method, encode(arguments)?)
+    }
+}
+
+/// Arguments are encoded here, once.
+pub(crate) fn encode(arguments: impl Encode) -> Result<peers_wire::Buffer, Error> {
+    peers_wire::to_buffer(&arguments).map_err(Error::from)
+}
+
+impl PartialEq for Endpoint {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && self.link.ptr_eq(&other.link)
+    }
+}
+
+impl Eq for Endpoint {}
+
+impl Hash for Endpoint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
+impl PartialOrd for Endpoint {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Endpoint {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.id.cmp(&other.id)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({}: {self})", self.id)
+    }
+}
+
+/// The printed name, or `closed endpoint`.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => name.fmt(f),
+            None => f.write_str("closed endpoint"),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Calls and events that go out over a link.
+
+use super::{Link, Pending, PendingCall};
+use crate::call::Plan;
+use crate::error::Overload;
+use crate::interface::Method;
+use crate::serving::Inherited;
+use crate::session::{CallId, CloseReason, Head, Rejected, Why};
+use crate::{Error, ErrorKind};
+use peers_kernel::Instant;
+use peers_wire::Buffer;
+
+impl Link {
+    /// Sends a call, or lets it wait for credit. Whatever goes wrong reaches `done`.
+    pub(crate) fn call(&self, plan: Plan, done: Pending) -> Option<CallId> {
+        let method = plan.method;
+        let made = self.handle().now();
+        let deadline = plan.deadline(made, self.shared().limits.default_timeout);
+        let arguments = match plan.arguments {
+            Ok(arguments) => arguments,
+            Err(error) => {
+                done(Err(self.error(error)));
+                return None;
+            }
+        };
+        let cause = self.handle().cause();
+        let inherited = match plan.detached {
+            true => Inherited::default(),
+            false => self.serving().borrow().inherit(cause),
+        };
+        if inherited.depth > self.shared().limits.call_depth {
+            done(Err(self.error(ErrorKind::TooDeep { depth: inherited.depth })));
+            return None;
+        }
+        let head = self.head(method, earlier(deadline, inherited.deadline), inherited);
+        let pending = PendingCall { method, made, done };
+        let sent = self.drive(|session, out| session.call(made, head, arguments, pending, out))?;
+        match sent {
+            Ok(id) => {
+                self.serving().borrow_mut().adopt(cause, &self.me, id);
+                Some(id)
+            }
+            Err(rejected) => {
+                self.reject(rejected);
+                None
+            }
+        }
+    }
+
+    /// Sends an event, or lets it wait for credit.
+    pub(crate) fn event(&self, method: &'static Method, arguments: Buffer) -> Result<(), Error> {
+        let now = self.handle().now();
+        let inherited = self.serving().borrow().inherit(self.handle().cause());
+        let head = self.head(method, None, inherited);
+        match self.drive(|session, out| session.event(now, head, arguments, out)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(rejected)) => Err(self.error(self.why(method, now, rejected.why))),
+            None => Err(self.gone()),
+        }
+    }
+
+    /// Ends a call of ours early.
+    pub(crate) fn cancel(&self, id: CallId) {
+        let cancelled = self.drive(|session, out| session.cancel(id, out)).flatten();
+        if let Some(call) = cancelled {
+            (call.done)(Err(self.error(ErrorKind::Cancelled)));
+        }
+    }
+
+    fn head(
+        &self,
+        method: &'static Method,
+        deadline: Option<Instant>,
+        inherited: Inherited,
+    ) -> Head {
+        let trace = inherited.trace.or_else(|| self.shared().new_trace());
+        Head { method: method.id, deadline, depth: inherited.depth, trace }
+    }
+
+    /// Fails a call that will not be sent, or no longer be waited for.
+    pub(super) fn reject(&self, rejected: Rejected<PendingCall>) {
+        let Rejected { pending, why } = rejected;
+        let error = self.error(self.why(pending.method, pending.made, why));
+        (pending.done)(Err(error));
+    }
+
+    fn why(&self, method: &'static Method, made: Instant, why: Why) -> ErrorKind {
+        match why {
+            Why::Overloaded => ErrorKind::Overloaded(Overload::Endpoint),
+            Why::TooLarge { size, limit } => ErrorKind::TooLarge { size, limit },
+            Why::Expired => {
+                ErrorKind::TimedOut { method: method.name, after: self.handle().now() - made }
+            }
+            Why::Closing => ErrorKind::Disconnected(CloseReason::Local),
+            Why::Exhausted => ErrorKind::Disconnected(CloseReason::Exhausted),
+        }
+    }
+}
+
+/// The earlier of two deadlines, `None` being never.
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,136 @@
+//! How a link comes to life on a stream, and how it ends: once, with a reason, leaving nobody waiting.
+
+use super::{Link, Wire};
+use crate::name::{Ends, Site};
+use crate::session::CloseReason;
+use crate::{Error, ErrorKind, Reply};
+use peers_kernel::{Address, Cause, Outlet, Stream};
+use std::io;
+use std::rc::Rc;
+
+impl Link {
+    /// Dialling is decided.
+    pub(crate) fn dialled_to(self: &Rc<Self>, address: &Address, result: io::Result<Stream>) {
+        match result {
+            Ok(stream) => {
+                if let Ok(peer) = stream.peer() {
+                    self.ends.replace(Ends::Dialled(Site(peer)));
+                }
+                self.attach(stream);
+            }
+            Err(error) => {
+                let (address, kind, text) = (address.to_string(), error.kind(), error.to_string());
+                self.end(CloseReason::ConnectFailed { address, kind, text });
+            }
+        }
+    }
+
+    /// Takes the stream and sends what has gathered.
+    pub(crate) fn attach(self: &Rc<Self>, stream: Stream) {
+        if !self.is_open() {
+            return; // ended while dialling: the stream closes as it is dropped
+        }
+        let me = self.me.clone();
+        let outlet = stream.start(move |_, input| {
+            if let Some(link) = me.upgrade() {
+                link.input(input);
+            }
+        });
+        let limits = &self.shared().limits;
+        outlet.set_limit(limits.output_hard());
+        let before = self.wire.replace(Wire::Open(outlet.clone()));
+        if let Wire::Dialling(backlog) = before
+            && outlet.write_chunk(backlog).is_err()
+        {
+            self.end_soon(CloseReason::SlowPeer);
+        }
+    }
+
+    /// Ends the link from a fresh task: for places where the session or a handler is on the stack.
+    pub(super) fn end_soon(&self, reason: CloseReason) {
+        let me = self.me.clone();
+        self.handle().with_cause(Cause::NONE, || {
+            self.handle().schedule(move || {
+                if let Some(link) = me.upgrade() {
+                    link.end(reason);
+                }
+            });
+        });
+    }
+
+    /// Says goodbye and ends.
+    pub(crate) fn close(&self, reason: CloseReason) {
+        self.drive(|session, out| session.bye_for(&reason, out));
+        self.end(reason);
+    }
+
+    /// Ends the link: fails every pending call, makes every served one inert, tells the watchers, lets go of the
+    /// stream. What was already written still leaves, for as long as the kernel lingers.
+    pub(crate) fn end(&self, reason: CloseReason) {
+        let Some(session) = self.session.borrow_mut().take() else { return };
+        let name = self.name();
+        if let Some((_, timer)) = self.timer.take() {
+            self.handle().cancel(timer);
+        }
+        if let Wire::Open(outlet) = self.wire.replace(Wire::Closed(reason.clone())) {
+            let_go(&outlet, &reason);
+        }
+        self.shared().log_close(&name, &reason);
+        let error = Error::new(ErrorKind::Disconnected(reason.clone()));
+        let error = error.through(&name.to_string().into());
+        for (_, call) in session.drain() {
+            (call.done)(Err(error.clone()));
+        }
+        self.deferred.take();
+        for cause in self.abandoned() {
+            self.abandon(cause);
+        }
+        for watcher in self.watchers.take() {
+            watcher.ok(reason.clone());
+        }
+        self.bound.take();
+        self.shared().remove(self);
+    }
+
+    /// The running calls of the peer, in a fixed order.
+    fn abandoned(&self) -> Vec<Cause> {
+        let mut owed: Vec<_> = self.owed.take().into_iter().collect();
+        owed.sort_unstable_by_key(|(call, _)| *call);
+        owed.into_iter().map(|(_, cause)| cause).collect()
+    }
+
+    /// What calls on this link fail with now.
+    pub(crate) fn gone(&self) -> Error {
+        let reason = match &*self.wire.borrow() {
+            Wire::Closed(reason) => reason.clone(),
+            _ => CloseReason::Local,
+        };
+        self.error(ErrorKind::Disconnected(reason))
+    }
+
+    /// Says goodbye and ends; `k` is resumed when the last bytes have left, and lost if they cannot.
+    pub(crate) fn close_flushed(&self, k: Reply<()>) {
+        let outlet = match &*self.wire.borrow() {
+            Wire::Open(outlet) => Some(outlet.clone()),
+            _ => None,
+        };
+        self.drive(|session, out| session.bye_for(&CloseReason::RpcGone, out));
+        if let Some(outlet) = outlet {
+            outlet.on_drained(move || k.ok(()));
+        }
+        self.end(CloseReason::RpcGone);
+    }
+
+    /// See [`Endpoint::set_keepalive`](crate::Endpoint::set_keepalive).
+    pub(crate) fn set_keep_alive(&self, unused: std::time::Duration) {
+        self.drive(|session, _| session.set_keep_alive(unused));
+    }
+}
+
+/// A peer that does not read is cut off; everybody else gets what was written.
+fn let_go(outlet: &Outlet, reason: &CloseReason) {
+    match reason {
+        CloseReason::SlowPeer | CloseReason::Dead | CloseReason::Lingered => outlet.abort(),
+        _ => outlet.close(),
+    }
+}

@@ -1,0 +1,112 @@
+//! The way into a link: bytes become frames, frames events, events go to whom they concern.
+
+use super::{Link, PendingCall};
+use crate::error::{Overload, Raised, Refusal};
+use crate::session::{CloseReason, Event, Outcome};
+use crate::{Error, ErrorKind};
+use peers_kernel::Input;
+use peers_wire::RefusedCode;
+use std::rc::Rc;
+
+impl Link {
+    /// Takes what the stream delivers.
+    pub(crate) fn input(self: &Rc<Self>, input: Input<'_>) {
+        match input {
+            Input::Bytes(bytes) => self.received(bytes),
+            Input::End => self.input_ended(),
+            Input::Failed(error) => self.end(CloseReason::Io(error.kind(), error.to_string())),
+        }
+    }
+
+    fn received(self: &Rc<Self>, mut bytes: &[u8]) {
+        self.note_flushed();
+        let now = self.handle().now();
+        let mut inbound = self.inbound.borrow_mut();
+        while self.is_open() {
+            let frame = match inbound.next(&mut bytes) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(reason) => return self.misbehaved(reason),
+            };
+            match self.drive(|session, out| session.accept(now, frame, out)) {
+                None => break,
+                Some(Err(reason)) => return self.end(reason),
+                Some(Ok(None)) => {}
+                Some(Ok(Some(Event::Opened(_)))) => inbound.open(&self.shared().limits),
+                Some(Ok(Some(event))) => self.handle_event(event),
+            }
+        }
+        let partial = inbound.pending();
+        drop(inbound);
+        self.drive(|session, out| {
+            session.note_partial(now, partial);
+            session.flush_credits(out);
+        });
+    }
+
+    fn handle_event(self: &Rc<Self>, event: Event<'_, PendingCall>) {
+        match event {
+            Event::Opened(_) => {}
+            Event::Request(request) => self.requested(request),
+            Event::Answer { pending, outcome, .. } => self.answered(pending, outcome),
+            Event::Cancelled { call } => self.cancelled(call),
+        }
+    }
+
+    fn answered(&self, call: PendingCall, outcome: Outcome<'_>) {
+        let result = match outcome {
+            Outcome::Value(bytes) => Ok(bytes),
+            Outcome::Exception(exception) => {
+                let error = Error::new(ErrorKind::Raised(Raised {
+                    class: exception.class.to_owned(),
+                    text: exception.text.to_owned(),
+                    file: exception.file.to_owned(),
+                    line: exception.line,
+                    data: exception.data.to_vec(),
+                }));
+                Err(error.through(&exception.origin.into()))
+            }
+            Outcome::Refused(code, text) => Err(self.error(refused(&call, code, text))),
+        };
+        (call.done)(result);
+    }
+
+    /// Bytes that no session could have sent: the session says goodbye where that helps.
+    fn misbehaved(self: &Rc<Self>, reason: CloseReason) {
+        self.drive(|session, out| session.bye_for(&reason, out));
+        self.end(reason);
+    }
+
+    /// The peer sends nothing more; what is owed to it is still sent.
+    fn input_ended(self: &Rc<Self>) {
+        let now = self.handle().now();
+        let failed = self.drive(|session, _| session.end_of_input(now));
+        let Some(failed) = failed else { return };
+        let error = self.error(ErrorKind::Disconnected(CloseReason::EndOfStream));
+        for (_, call) in failed.calls {
+            (call.done)(Err(error.clone()));
+        }
+        if failed.done {
+            self.end(CloseReason::EndOfStream);
+        }
+    }
+}
+
+/// What a refusal means to the caller.
+fn refused(call: &PendingCall, code: RefusedCode, text: &str) -> ErrorKind {
+    match code {
+        RefusedCode::UnknownMethod => ErrorKind::Refused(Refusal::UnknownMethod(call.method.name)),
+        RefusedCode::BadArguments => ErrorKind::Refused(Refusal::BadArguments(text.to_owned())),
+        RefusedCode::Overloaded => ErrorKind::Overloaded(Overload::Remote),
+        RefusedCode::Closing => ErrorKind::Refused(Refusal::Closing),
+        RefusedCode::Expired => {
+            ErrorKind::TimedOut { method: call.method.name, after: std::time::Duration::ZERO }
+        }
+        RefusedCode::TooDeep => ErrorKind::Refused(Refusal::TooDeep),
+        RefusedCode::Internal => ErrorKind::Panicked,
+        RefusedCode::NoReply => ErrorKind::NoReply,
+        RefusedCode::Failed => ErrorKind::Failed(text.to_owned()),
+        RefusedCode::Cancelled => ErrorKind::Cancelled,
+        _ => ErrorKind::Refused(Refusal::Other(text.to_owned())),
+    }
+}

@@ -1,0 +1,190 @@
+//! One connection at run time: a session, the stream under it, and the objects bound on it.
+//!
+//! The [`Session`] decides, this moves: bytes from the kernel's stream into the session, bytes out of it to the
+//! stream, events to the continuations and objects they concern, and its next deadline to one kernel timer.
+//!
+//! Invariants:
+//! 1. Only [`Shared`] holds a link strongly; it is removed there exactly once, by [`Link::end`].
+//! 2. No borrow of a link's cells is held while a handler or a continuation's destructor runs.
+//! 3. After `end` the session is gone: every pending call was failed, every served call made inert.
+//! 4. All input goes through [`Link::input`], all output through [`Link::drive`].
+
+mod calls;
+mod close;
+mod input;
+mod output;
+mod serve;
+
+pub(crate) use output::Scratch;
+pub(crate) use serve::Serve;
+
+use crate::interface::Method;
+use crate::name::{Ends, EndpointName, Site};
+use crate::serving::Serving;
+use crate::session::{CallId, CloseReason, Inbound, Role, Session};
+use crate::shared::Shared;
+use crate::{Error, Reply};
+use peers_kernel::{Address, Cause, Handle, Instant, Outlet, TimerId};
+use serve::Object;
+use smallvec::SmallVec;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+/// What becomes of a reply's bytes, or of the error that came instead.
+pub(crate) type Pending = Box<dyn FnOnce(Result<&[u8], Error>)>;
+
+/// A call of ours that waits for its outcome.
+pub(crate) struct PendingCall {
+    pub(crate) method: &'static Method,
+    pub(crate) made: Instant,
+    pub(crate) done: Pending,
+}
+
+/// Where bytes go.
+enum Wire {
+    /// Not connected yet: what the session has said so far.
+    Dialling(Vec<u8>),
+    /// Connected.
+    Open(Outlet),
+    /// Over.
+    Closed(CloseReason),
+}
+
+/// One connection.
+pub(crate) struct Link {
+    pub(crate) id: u64,
+    shared: Rc<Shared>,
+    me: Weak<Link>,
+    slot: Cell<usize>,
+    session: RefCell<Option<Session<PendingCall>>>,
+    inbound: RefCell<Inbound>,
+    wire: RefCell<Wire>,
+    ends: RefCell<Ends>,
+    /// Bytes given to the stream so far; what it still holds subtracted, bytes taken by the socket.
+    given: Cell<u64>,
+    timer: Cell<Option<(Instant, TimerId)>>,
+    bound: RefCell<SmallVec<[Rc<dyn Object>; 1]>>,
+    /// The peer's `:async` calls that still owe an answer, by the peer's id.
+    owed: RefCell<HashMap<u64, Cause>>,
+    /// Requests that the turn's budget had no room for, in order.
+    deferred: RefCell<VecDeque<serve::Deferred>>,
+    watchers: RefCell<Vec<Reply<CloseReason>>>,
+}
+
+impl Link {
+    /// A link that is being dialled: calls may be made at once.
+    pub(crate) fn dialled(shared: &Rc<Shared>, address: &Address) -> Rc<Self> {
+        let ends = Ends::Dialled(Site(address.clone()));
+        Self::new(shared, Role::Dialled, ends)
+    }
+
+    /// A link that was accepted from `dialler` at `listener`.
+    pub(crate) fn accepted(shared: &Rc<Shared>, dialler: Address, listener: Address) -> Rc<Self> {
+        Self::new(shared, Role::Accepted, Ends::Accepted(Site(dialler), Site(listener)))
+    }
+
+    fn new(shared: &Rc<Shared>, role: Role, ends: Ends) -> Rc<Self> {
+        let mut hello = Vec::new();
+        let now = shared.handle.now();
+        let session = Session::new(role, shared.node, shared.limits.clone(), now, &mut hello);
+        let link = Rc::new_cyclic(|me| Self {
+            id: shared.next_link(),
+            shared: shared.clone(),
+            me: me.clone(),
+            slot: Cell::new(usize::MAX),
+            inbound: RefCell::new(Inbound::new(&shared.limits)),
+            session: RefCell::new(Some(session)),
+            given: Cell::new(0),
+            wire: RefCell::new(Wire::Dialling(hello)),
+            ends: RefCell::new(ends),
+            timer: Cell::new(None),
+            bound: RefCell::default(),
+            owed: RefCell::default(),
+            deferred: RefCell::default(),
+            watchers: RefCell::default(),
+        });
+        link.slot.set(shared.links.borrow_mut().insert(link.clone()));
+        link.arm();
+        link
+    }
+
+    /// The loop.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.shared.handle
+    }
+
+    /// The process that it belongs to.
+    pub(crate) fn shared(&self) -> &Rc<Shared> {
+        &self.shared
+    }
+
+    /// The calls being served by the process.
+    pub(crate) fn serving(&self) -> &RefCell<Serving> {
+        &self.shared.serving
+    }
+
+    /// Where it stands in the process's table.
+    pub(crate) fn slot(&self) -> usize {
+        self.slot.get()
+    }
+
+    /// Whether it lives.
+    pub(crate) fn is_open(&self) -> bool {
+        self.session.borrow().is_some()
+    }
+
+    /// Whether a call of ours has no outcome yet.
+    pub(crate) fn is_pending(&self, id: CallId) -> bool {
+        self.session.borrow().as_ref().is_some_and(|session| session.is_pending(id))
+    }
+
+    /// How many calls of ours have no outcome yet.
+    pub(crate) fn pending(&self) -> usize {
+        self.session.borrow().as_ref().map_or(0, Session::pending)
+    }
+
+    /// Whether the peer has said hello.
+    pub(crate) fn has_met_peer(&self) -> bool {
+        self.session.borrow().as_ref().is_some_and(|session| session.peer().is_some())
+    }
+
+    /// Whether it was accepted from this host.
+    pub(crate) fn is_from(&self, host: &str) -> bool {
+        match &*self.ends.borrow() {
+            Ends::Accepted(Site(Address::Inet { host: from, .. }), _) => from == host,
+            _ => false,
+        }
+    }
+
+    /// The printed name.
+    pub(crate) fn name(&self) -> EndpointName {
+        let ends = self.ends.borrow().clone();
+        let listener = match ends {
+            Ends::Accepted(..) => Some(self.shared.node),
+            Ends::Dialled(_) => {
+                self.session.borrow().as_ref().and_then(|session| Some(session.peer()?.node))
+            }
+        };
+        EndpointName { listener, ends }
+    }
+
+    /// An error that says it came through here.
+    pub(crate) fn error(&self, error: impl Into<Error>) -> Error {
+        let origin: Arc<str> = self.name().to_string().into();
+        error.into().through(&origin)
+    }
+
+    /// Runs `k` with the reason when this link ends; at once, through the queue, if it has ended.
+    pub(crate) fn on_close(&self, k: Reply<CloseReason>) {
+        let ended = match &*self.wire.borrow() {
+            Wire::Closed(reason) => Some(reason.clone()),
+            _ => None,
+        };
+        match ended {
+            Some(reason) => k.ok(reason),
+            None => self.watchers.borrow_mut().push(k),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The way out of a link: what the session says goes to the stream, and its next deadline to the kernel's timer.
+
+use super::{Link, PendingCall, Wire};
+use crate::session::{CloseReason, Output, Session};
+use peers_kernel::{Instant, Outlet};
+
+/// Output of one session call on its way to a stream: small things in one buffer, large ones as they are.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    bytes: Vec<u8>,
+    /// Large chunks, each with the length of `bytes` that goes before it.
+    chunks: Vec<(usize, Vec<u8>)>,
+}
+
+/// What the buffer may keep between uses.
+const KEEP: usize = 256 * 1024;
+
+impl Output for Scratch {
+    fn bytes(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    fn chunk(&mut self, bytes: Vec<u8>) {
+        self.chunks.push((self.bytes.len(), bytes));
+    }
+}
+
+impl Scratch {
+    fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.chunks.is_empty()
+    }
+
+    fn len(&self) -> u64 {
+        let chunks: usize = self.chunks.iter().map(|(_, chunk)| chunk.len()).sum();
+        (self.bytes.len() + chunks) as u64
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(KEEP);
+        self.chunks.clear();
+    }
+
+    fn append_to(&mut self, backlog: &mut Vec<u8>) {
+        let mut from = 0;
+        for (until, chunk) in self.chunks.drain(..) {
+            backlog.extend_from_slice(&self.bytes[from..until]);
+            backlog.extend_from_slice(&chunk);
+            from = until;
+        }
+        backlog.extend_from_slice(&self.bytes[from..]);
+    }
+
+    fn write_to(&mut self, outlet: &Outlet) -> Result<(), peers_kernel::Full> {
+        if self.chunks.is_empty() {
+            return outlet.write(&self.bytes);
+        }
+        let mut from = 0;
+        for (until, chunk) in self.chunks.drain(..) {
+            outlet.write(&self.bytes[from..until])?;
+            outlet.write_chunk(chunk)?;
+            from = until;
+        }
+        outlet.write(&self.bytes[from..])
+    }
+}
+
+impl Link {
+    /// Runs one step of the session and sends what it said. `None` if the link has ended.
+    pub(super) fn drive<R>(
+        &self,
+        step: impl FnOnce(&mut Session<PendingCall>, &mut Scratch) -> R,
+    ) -> Option<R> {
+        let mut scratch = self.shared.scratch.take();
+        let result = self.session.borrow_mut().as_mut().map(|session| {
+            let result = step(session, &mut scratch);
+            self.rearm(session);
+            result
+        });
+        let sent = self.transmit(&mut scratch);
+        scratch.clear();
+        self.shared.scratch.replace(scratch);
+        if sent.is_err() {
+            self.end_soon(CloseReason::SlowPeer);
+        }
+        result
+    }
+
+    fn transmit(&self, scratch: &mut Scratch) -> Result<(), peers_kernel::Full> {
+        if scratch.is_empty() {
+            return Ok(());
+        }
+        self.given.set(self.given.get() + scratch.len());
+        match &mut *self.wire.borrow_mut() {
+            Wire::Dialling(backlog) => scratch.append_to(backlog),
+            Wire::Open(outlet) => return scratch.write_to(outlet),
+            Wire::Closed(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Tells the session how much the socket has taken.
+    pub(super) fn note_flushed(&self) {
+        let held = match &*self.wire.borrow() {
+            Wire::Open(outlet) => outlet.buffered() as u64,
+            Wire::Dialling(backlog) => backlog.len() as u64,
+            Wire::Closed(_) => return,
+        };
+        let (now, taken) = (self.handle().now(), self.given.get().saturating_sub(held));
+        self.drive(|session, out| session.flushed(now, taken, out));
+    }
+
+    /// Sets the timer for the session's next deadline.
+    pub(super) fn arm(&self) {
+        if let Some(session) = self.session.borrow().as_ref() {
+            self.rearm(session);
+        }
+    }
+
+    fn rearm(&self, session: &Session<PendingCall>) {
+        let Some(next) = session.next_deadline() else { return };
+        match self.timer.get() {
+            Some((at, _)) if at <= next => {} // fires too early at worst, and looks again
+            Some((_, timer)) => {
+                self.handle().cancel(timer);
+                self.set_timer(next);
+            }
+            None => self.set_timer(next),
+        }
+    }
+
+    fn set_timer(&self, at: Instant) {
+        let me = self.me.clone();
+        let timer = self.handle().at(at, move || {
+            if let Some(link) = me.upgrade() {
+                link.timer.set(None);
+                link.expire();
+            }
+        });
+        self.timer.set(Some((at, timer)));
+    }
+
+    /// Fails what is overdue, sends pings that are due, ends the link if the session says so.
+    fn expire(&self) {
+        self.note_flushed();
+        let now = self.handle().now();
+        loop {
+            match self.drive(|session, out| session.expire(now, out)) {
+                None | Some(Ok(None)) => break,
+                Some(Ok(Some((_, rejected)))) => self.reject(rejected),
+                Some(Err(reason)) => return self.end(reason),
+            }
+        }
+        self.arm();
+    }
+}

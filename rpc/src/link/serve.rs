@@ -1,0 +1,310 @@
+//! Requests that come in over a link: from the frame to the object, and from its result to the answer.
+
+use super::Link;
+use crate::binding::Binding;
+use crate::endpoint::{AlreadyBound, Endpoint};
+use crate::interface::Interface;
+use crate::serving::{Inherited, Record};
+use crate::session::Request;
+use crate::stub::{Incoming, Served};
+use crate::text::Brief;
+use crate::{Error, ErrorKind};
+use peers_kernel::{Cause, Cx, Instant, Lost};
+use peers_wire::{Encode, RefusedCode, Trace};
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// A dispatcher over all methods of an interface, as generated code writes it.
+pub(crate) type Serve<S> = fn(&mut S, &Cx<S>, &Binding, Incoming<'_>) -> Served;
+
+/// An object bound on a link, its type forgotten.
+pub(crate) trait Object {
+    fn interface(&self) -> &'static Interface;
+    fn serve(&self, binding: &Binding, call: Incoming<'_>) -> Result<Served, Lost>;
+}
+
+struct BoundNode<S: 'static> {
+    cx: Cx<S>,
+    interface: &'static Interface,
+    serve: Serve<S>,
+}
+
+impl<S: 'static> Object for BoundNode<S> {
+    fn interface(&self) -> &'static Interface {
+        self.interface
+    }
+
+    fn serve(&self, binding: &Binding, call: Incoming<'_>) -> Result<Served, Lost> {
+        self.cx.enter(|state, cx| (self.serve)(state, cx, binding, call))
+    }
+}
+
+/// A request that waits for the next turn.
+pub(super) struct Deferred {
+    call: Option<u64>,
+    method: u64,
+    deadline: Option<Instant>,
+    depth: u16,
+    trace: Option<Trace>,
+    arguments: Vec<u8>,
+}
+
+impl Deferred {
+    fn new(request: &Request<'_>) -> Self {
+        let Request { call, method, deadline, depth, trace, args } = *request;
+        Self { call, method, deadline, depth, trace, arguments: args.to_vec() }
+    }
+
+    fn request(&self) -> Request<'_> {
+        let Self { call, method, deadline, depth, trace, ref arguments } = *self;
+        Request { call, method, deadline, depth, trace, args: arguments }
+    }
+}
+
+impl Link {
+    /// Binds an object; overlapping methods are refused.
+    pub(crate) fn bind<S: 'static>(
+        &self,
+        cx: &Cx<S>,
+        interface: &'static Interface,
+        serve: Serve<S>,
+    ) -> Result<(), AlreadyBound> {
+        let mut bound = self.bound.borrow_mut();
+        for object in bound.iter() {
+            let taken = |method: &&&crate::Method| object.interface().method(method.id).is_some();
+            if let Some(method) = interface.methods.iter().find(taken) {
+                return Err(AlreadyBound { method: method.name });
+            }
+        }
+        bound.push(Rc::new(BoundNode { cx: cx.clone(), interface, serve }));
+        Ok(())
+    }
+
+    /// Starts a request now, or, when the turn's budget is spent, in its place in the next turn.
+    pub(super) fn requested(self: &Rc<Self>, request: Request<'_>) {
+        let waiting = !self.deferred.borrow().is_empty();
+        if waiting || !self.handle().spend() {
+            self.defer(&request);
+        } else {
+            self.start(&request);
+        }
+    }
+
+    fn defer(self: &Rc<Self>, request: &Request<'_>) {
+        let mut deferred = self.deferred.borrow_mut();
+        if deferred.is_empty() {
+            self.continue_soon();
+        }
+        deferred.push_back(Deferred::new(request));
+    }
+
+    fn continue_soon(&self) {
+        let me = self.me.clone();
+        self.handle().with_cause(Cause::NONE, || {
+            self.handle().schedule(move || {
+                if let Some(link) = me.upgrade() {
+                    link.start_deferred();
+                }
+            });
+        });
+    }
+
+    /// Starts what was left over, until the budget is spent again.
+    fn start_deferred(self: &Rc<Self>) {
+        loop {
+            let Some(next) = self.deferred.borrow_mut().pop_front() else { break };
+            self.start(&next.request());
+            if !self.deferred.borrow().is_empty() && !self.handle().spend() {
+                return self.continue_soon();
+            }
+        }
+        self.drive(|session, out| session.flush_credits(out));
+    }
+
+    fn start(self: &Rc<Self>, request: &Request<'_>) {
+        if request.call.is_none() {
+            self.drive(|session, out| session.event_started(out));
+        }
+        let limits = &self.shared().limits;
+        if self.shared().closing.get() {
+            return self.turn_away(request, RefusedCode::Closing);
+        }
+        if request.depth > limits.call_depth {
+            return self.turn_away(request, RefusedCode::TooDeep);
+        }
+        if request.deadline.is_some_and(|deadline| deadline <= self.handle().now()) {
+            return self.turn_away(request, RefusedCode::Expired);
+        }
+        match self.object_for(request.method) {
+            Some(object) => self.run(&*object, request),
+            None => self.turn_away(request, RefusedCode::UnknownMethod),
+        }
+    }
+
+    fn object_for(&self, method: u64) -> Option<Rc<dyn Object>> {
+        let bound = self.bound.borrow();
+        bound.iter().find(|object| object.interface().method(method).is_some()).cloned()
+    }
+
+    fn run(self: &Rc<Self>, object: &dyn Object, request: &Request<'_>) {
+        let Request { method, deadline, depth, trace, .. } = *request;
+        let inherited = Inherited { deadline, depth, trace };
+        let cause =
+            self.serving().borrow_mut().begin(self.me.clone(), request.call, inherited);
+        let settled = Cell::new(false);
+        let incoming = Incoming {
+            link: self,
+            cause,
+            call: request.call,
+            method,
+            arguments: request.args,
+            settled: &settled,
+        };
+        let binding = Binding::new(Endpoint::of(self), cause);
+        let served = self.handle().with_cause(cause, || object.serve(&binding, incoming));
+        if let (Err(lost), Some(call)) = (served, request.call)
+            && !settled.get()
+        {
+            self.answer::<()>(call, &Err(lost.into()));
+        }
+        self.close_unless_running(cause);
+    }
+
+    fn close_unless_running(&self, cause: Cause) {
+        let mut serving = self.serving().borrow_mut();
+        if !serving.is_running(cause) {
+            serving.end(cause);
+        }
+    }
+
+    fn turn_away(&self, request: &Request<'_>, code: RefusedCode) {
+        match request.call {
+            Some(call) => self.refuse(call, code, ""),
+            None => self.shared().count_dropped_event(request.method, code),
+        }
+    }
+
+    /// Makes room for an `:async` call that will be answered later; answers "overloaded" if there is none.
+    pub(crate) fn admit(&self, cause: Cause, call: u64) -> bool {
+        let mut serving = self.serving().borrow_mut();
+        if serving.running() >= self.shared().limits.running {
+            drop(serving);
+            self.refuse(call, RefusedCode::Overloaded, "");
+            return false;
+        }
+        serving.keep(cause);
+        drop(serving);
+        self.owed.borrow_mut().insert(call, cause);
+        self.shared().watch_deadlines();
+        true
+    }
+
+    /// Answers an `:async` call, unless it is over.
+    pub(crate) fn finish<T: Encode>(&self, cause: Cause, result: &Result<T, Error>) {
+        let record = self.serving().borrow_mut().end(cause);
+        let Some(record) = record else { return self.shared().count_inert_reply() };
+        if let Some(call) = record.call {
+            self.owed.borrow_mut().remove(&call);
+            self.answer(call, result);
+        }
+        self.shared().call_finished();
+    }
+
+    /// The peer no longer wants an answer.
+    pub(super) fn cancelled(&self, call: u64) {
+        let before = self.deferred.borrow().len();
+        self.deferred.borrow_mut().retain(|waiting| waiting.call != Some(call));
+        let owed = self.owed.borrow_mut().remove(&call);
+        let record = owed.and_then(|cause| self.abandon(cause));
+        if record.is_some() || self.deferred.borrow().len() < before {
+            self.refuse(call, RefusedCode::Cancelled, "");
+        }
+        self.shared().call_finished();
+    }
+
+    /// Makes the reply of a running call inert, stops its background work, cancels the calls made for it.
+    pub(crate) fn abandon(&self, cause: Cause) -> Option<()> {
+        let record: Record = self.serving().borrow_mut().end(cause)?;
+        self.handle().stop_work(cause);
+        for nested in record.into_nested() {
+            if let Some(link) = nested.link.upgrade() {
+                link.cancel(nested.id);
+            }
+        }
+        Some(())
+    }
+
+    /// A running call's deadline has come: its caller has given up.
+    pub(crate) fn overdue(&self, cause: Cause, call: Option<u64>) {
+        if let Some(call) = call {
+            self.owed.borrow_mut().remove(&call);
+        }
+        if self.abandon(cause).is_some()
+            && let Some(call) = call
+        {
+            self.refuse(call, RefusedCode::Expired, "");
+        }
+    }
+
+    /// Sends the outcome of a call.
+    pub(crate) fn answer<T: Encode>(&self, call: u64, result: &Result<T, Error>) {
+        match result {
+            Ok(value) => {
+                let sent = self.drive(|session, out| {
+                    session.reply(call, out, |writer| value.encode(writer))
+                });
+                if let Some(Err(error)) = sent {
+                    log::warn!("a result could not be sent: {error}");
+                }
+            }
+            Err(error) => self.answer_error(call, error),
+        }
+    }
+
+    fn answer_error(&self, call: u64, error: &Error) {
+        let limit = self.shared().limits.error_text;
+        match error.kind() {
+            ErrorKind::Raised(raised) => {
+                let origin = error.origin().map_or_else(|| self.name().to_string(), str::to_owned);
+                let exception = peers_wire::Exception {
+                    class: &raised.class,
+                    origin: &origin,
+                    file: &raised.file,
+                    line: raised.line,
+                    text: cut(&raised.text, limit),
+                    data: &raised.data,
+                };
+                let sent = self.drive(|session, out| session.raise(call, out, &exception));
+                if let Some(Err(error)) = sent {
+                    log::warn!("an exception could not be sent: {error}");
+                }
+            }
+            ErrorKind::Lost(Lost::Panicked) => self.refuse(call, RefusedCode::Internal, ""),
+            ErrorKind::Lost(_) => self.refuse(call, RefusedCode::NoReply, ""),
+            ErrorKind::Cancelled => self.refuse(call, RefusedCode::Cancelled, ""),
+            ErrorKind::Failed(text) => self.refuse(call, RefusedCode::Failed, cut(text, limit)),
+            kind => self.refuse(call, RefusedCode::Failed, cut(&kind.to_string(), limit)),
+        }
+    }
+
+    /// Answers that a call was not executed, or not to its end.
+    pub(crate) fn refuse(&self, call: u64, code: RefusedCode, text: &str) {
+        self.drive(|session, out| session.refuse(call, out, code, text));
+    }
+
+    /// Arguments of an event that did not decode.
+    pub(crate) fn bad_event(&self, method: u64, error: &peers_wire::Error) {
+        let text = error.to_string();
+        let limit = self.shared().limits.log_field;
+        self.shared().log(format_args!(
+            "{}: dropped an event {method:#018x}: {}",
+            self.name(),
+            Brief(&text, limit)
+        ));
+    }
+}
+
+/// At most `limit` bytes of a text, whole characters.
+fn cut(text: &str, limit: usize) -> &str {
+    &text[..text.floor_char_boundary(limit)]
+}

@@ -1,0 +1,220 @@
+//! The owner of all endpoints and listeners of a process.
+
+use crate::endpoint::Endpoint;
+use crate::limits::Limits;
+use crate::link::Link;
+use crate::listener::Listener;
+use crate::session::CloseReason;
+use crate::shared::Shared;
+use crate::{AlreadyBound, Error, Reply};
+use peers_kernel::{Address, Cause, Collect, Cont, Handle};
+use peers_wire::NodeId;
+use rand_core::Rng as _;
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+
+/// Who may talk to a listener on an address that others can reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Security {
+    /// Everybody, in clear text. Loopback, Unix and simulated addresses need no policy; any other does.
+    Insecure,
+}
+
+/// What happened in a process so far, for tools and tests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Replies resumed after their caller had gone or cancelled.
+    pub inert_replies: u64,
+    /// Events that were not started: unknown, too late, or closing.
+    pub dropped_events: u64,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections turned away because there were too many.
+    pub crowded: u64,
+}
+
+/// The rpc side of one process: a node id, limits, and the strong hold on every connection.
+///
+/// Dropping it ends them all. Everything made from it ([`Endpoint`], proxies, bindings, replies) is weak.
+pub struct Rpc {
+    shared: Rc<Shared>,
+}
+
+impl Rpc {
+    /// With the default limits. The node id is drawn from the kernel's generator.
+    pub fn new(handle: &Handle) -> Self {
+        Self::with_limits(handle, Limits::default())
+    }
+
+    /// With limits of your own.
+    pub fn with_limits(handle: &Handle, limits: Limits) -> Self {
+        let mut rng = handle.rng();
+        let bits = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
+        let node = NodeId::from_bits(bits >> 8);
+        Self { shared: Shared::new(handle.clone(), node, limits) }
+    }
+
+    /// This node's id: 120 random bits.
+    pub fn node(&self) -> NodeId {
+        self.shared.node
+    }
+
+    /// The limits that its endpoints keep.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        *self.shared.counters.borrow()
+    }
+
+    /// Marks calls that nobody's call led to as roots of call trees, so that
+    /// [`Binding::trace`](crate::Binding::trace) shows the tree at every node that the calls reach.
+    pub fn set_tracing(&self, on: bool) {
+        self.shared.tracing.set(on);
+    }
+
+    /// A weak handle for code that dials from inside handlers.
+    pub fn dialler(&self) -> Dialler {
+        Dialler { shared: Rc::downgrade(&self.shared) }
+    }
+
+    /// Dials. Returns at once: calls and events wait for the connection, and fail through the queue if there is none.
+    pub fn connect(&self, address: &Address) -> Endpoint {
+        connect(&self.shared, address)
+    }
+
+    /// Listens. `accept` is run for each connection before its first request is started: the place to bind objects.
+    /// A connection whose `accept` fails is closed.
+    ///
+    /// # Errors
+    /// What the operating system says (address in use, no permission…), and an [`InsecureBind`](crate::InsecureBind)
+    /// inside an [`io::Error`] for an address that others can reach: [`listen_with`](Self::listen_with) states a policy.
+    pub fn listen(
+        &self,
+        address: &Address,
+        accept: impl FnMut(Endpoint) -> Result<(), AlreadyBound> + 'static,
+    ) -> io::Result<Listener> {
+        Listener::open(&self.shared, address, None, accept)
+    }
+
+    /// Listens with a stated policy.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn listen_with(
+        &self,
+        security: Security,
+        address: &Address,
+        accept: impl FnMut(Endpoint) -> Result<(), AlreadyBound> + 'static,
+    ) -> io::Result<Listener> {
+        Listener::open(&self.shared, address, Some(security), accept)
+    }
+
+    /// What its connections share.
+    pub(crate) fn shared(&self) -> &Rc<Shared> {
+        &self.shared
+    }
+
+    /// All living endpoints, oldest first.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        let mut all: Vec<Endpoint> = self.shared.all_links().iter().map(Endpoint::of).collect();
+        all.sort();
+        all
+    }
+
+    /// Calls of others that run here and owe a reply.
+    pub fn running(&self) -> usize {
+        self.shared.serving.borrow().running()
+    }
+
+    /// Closes in good order: new requests are refused as closing, running replies are waited for (at most
+    /// [`Limits::drain`]), then every connection says goodbye and closes, and `k` is resumed when all output has left or
+    /// the time is over. Close listeners first, by dropping them.
+    pub fn close(&self, k: Reply<()>) {
+        let shared = self.shared.clone();
+        let handle = shared.handle.clone();
+        shared.closing.set(true);
+        let weak = Rc::downgrade(&shared);
+        let overtime = handle.after(shared.limits.drain, move || {
+            if let Some(shared) = weak.upgrade() {
+                shared.stop_waiting();
+            }
+        });
+        let weak = Rc::downgrade(&shared);
+        let timers = handle.clone();
+        shared.when_idle(Cont::new(&handle, move |_: Result<(), Error>| {
+            timers.cancel(overtime);
+            match weak.upgrade() {
+                Some(shared) => say_goodbye(&shared, k),
+                None => k.ok(()),
+            }
+        }));
+    }
+}
+
+/// Closes every link and resumes `k` when their output has left.
+fn say_goodbye(shared: &Rc<Shared>, k: Reply<()>) {
+    let done = move |_: Result<Vec<Result<(), Error>>, Error>| k.ok(());
+    let all = Collect::all(Cont::new(&shared.handle, done));
+    for link in shared.all_links() {
+        link.close_flushed(all.branch());
+    }
+}
+
+/// Dials without owning: for handlers, which must not hold the `Rpc` that holds them.
+#[derive(Clone)]
+pub struct Dialler {
+    shared: std::rc::Weak<Shared>,
+}
+
+impl Dialler {
+    /// Dials, as [`Rpc::connect`] does; `None` if the `Rpc` is gone or closing.
+    pub fn connect(&self, address: &Address) -> Option<Endpoint> {
+        let shared = self.shared.upgrade()?;
+        (!shared.closing.get()).then(|| connect(&shared, address))
+    }
+}
+
+fn connect(shared: &Rc<Shared>, address: &Address) -> Endpoint {
+    let link = Link::dialled(shared, address);
+    let endpoint = Endpoint::of(&link);
+    let (weak, to) = (Rc::downgrade(&link), address.clone());
+    shared.handle.with_cause(Cause::NONE, || {
+        let k = Cont::new(&shared.handle, move |result: io::Result<_>| {
+            if let Some(link) = weak.upgrade() {
+                link.dialled_to(&to, result);
+            }
+        });
+        shared.handle.connect(address, k);
+    });
+    endpoint
+}
+
+impl Drop for Rpc {
+    fn drop(&mut self) {
+        for link in self.shared.all_links() {
+            link.close(CloseReason::RpcGone);
+        }
+    }
+}
+
+impl fmt::Debug for Rpc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rpc")
+            .field("node", &self.node())
+            .field("endpoints", &self.shared.links.borrow().len())
+            .field("running", &self.running())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Dialler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialler").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,132 @@
+//! Command lines: words, and the few options that every binary knows.
+
+use super::Failure;
+use peers_kernel::Address;
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// What a binary says about its command line.
+#[derive(Clone, Copy, Debug)]
+pub struct Cli {
+    /// Name of the binary.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// The whole text of `--help`.
+    pub help: &'static str,
+    /// Flags of its own, without the dashes.
+    pub flags: &'static [&'static str],
+}
+
+/// A command line, read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Arguments {
+    /// The words that are no options, in order.
+    pub words: Vec<String>,
+    /// `--timeout SECONDS`: zero is for ever.
+    pub timeout: Option<Duration>,
+    /// `--insecure`: listen where others can reach.
+    pub insecure: bool,
+    /// The binary's own flags that were given.
+    pub flags: Vec<&'static str>,
+}
+
+impl Arguments {
+    /// Reads this process's command line. `None` if it only asked for help or the version, which have been printed.
+    ///
+    /// # Errors
+    /// An unknown option, or a time-out that is no number.
+    pub fn from_env(cli: &Cli) -> Result<Option<Self>, Failure> {
+        Self::read(cli, std::env::args_os().skip(1))
+    }
+
+    fn read(cli: &Cli, words: impl IntoIterator<Item = OsString>) -> Result<Option<Self>, Failure> {
+        use lexopt::prelude::*;
+        let mut arguments = Self::default();
+        let mut parser = lexopt::Parser::from_args(words);
+        let bad = |error: lexopt::Error| Failure::usage(format!("{error}; see {} --help", cli.name));
+        while let Some(word) = parser.next().map_err(bad)? {
+            match word {
+                Short('h') | Long("help") => {
+                    print!("{}", cli.help);
+                    return Ok(None);
+                }
+                Short('V') | Long("version") => {
+                    println!("{} {}", cli.name, cli.version);
+                    return Ok(None);
+                }
+                Long("timeout") => {
+                    let seconds = parser.value().and_then(|v| v.string()).map_err(bad)?;
+                    arguments.timeout = Some(timeout(&seconds)?);
+                }
+                Long("insecure") => arguments.insecure = true,
+                Long(flag) => match cli.flags.iter().find(|known| **known == flag) {
+                    Some(known) => arguments.flags.push(known),
+                    None => return Err(bad(word.unexpected())),
+                },
+                Value(word) => arguments.words.push(word.string().map_err(bad)?),
+                Short(_) => return Err(bad(word.unexpected())),
+            }
+        }
+        Ok(Some(arguments))
+    }
+
+    /// Whether one of the binary's own flags was given.
+    pub fn has(&self, flag: &str) -> bool {
+        self.flags.contains(&flag)
+    }
+}
+
+/// A number of seconds, decimals allowed; zero and less are for ever.
+fn timeout(seconds: &str) -> Result<Duration, Failure> {
+    let wrong = || Failure::usage(format!("--timeout takes seconds, such as 2.5, not {seconds:?}"));
+    let number: f64 = seconds.parse().map_err(|_| wrong())?;
+    if number.is_nan() {
+        return Err(wrong());
+    }
+    Ok(Duration::try_from_secs_f64(number.max(0.0)).unwrap_or(Duration::ZERO))
+}
+
+impl Cli {
+    /// Reads an address, or says what one looks like.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn address(&self, word: &str) -> Result<Address, Failure> {
+        word.parse().map_err(|error| Failure::usage(format!("{error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLI: Cli = Cli { name: "demo", version: "1", help: "", flags: &["count"] };
+
+    fn read(line: &str) -> Result<Option<Arguments>, Failure> {
+        Arguments::read(&CLI, line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn options_stand_anywhere() {
+        let arguments = read("get --timeout 2.5 inet:localhost:5000 --count arrakis").unwrap();
+        let arguments = arguments.unwrap();
+        assert_eq!(arguments.words, ["get", "inet:localhost:5000", "arrakis"]);
+        assert_eq!(arguments.timeout, Some(Duration::from_millis(2_500)));
+        assert!(arguments.has("count") && !arguments.insecure);
+    }
+
+    #[test]
+    fn zero_negative_and_endless_times_are_for_ever() {
+        for line in ["--timeout 0", "--timeout=-3", "--timeout inf"] {
+            assert_eq!(read(line).unwrap().unwrap().timeout, Some(Duration::ZERO), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_is_named() {
+        assert!(read("--nonsense").unwrap_err().text.contains("--nonsense"));
+        assert!(read("--timeout soon").unwrap_err().text.contains("soon"));
+        assert!(read("--timeout nan").unwrap_err().text.contains("nan"));
+    }
+}

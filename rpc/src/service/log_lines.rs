@@ -1,0 +1,63 @@
+//! Log lines in the tutorial's format, on standard error:
+//! `[2026/11/22 22:56:57] WARNING:  notice -- [link.rs:415]: notice: text [userland]`.
+
+use log::{Level, Record};
+use std::io::Write as _;
+
+/// Sets the log up. `RUST_LOG` chooses what is shown, warnings and errors by default.
+pub fn init_log() {
+    let settings = env_logger::Env::default().default_filter_or("warn");
+    let mut builder = env_logger::Builder::from_env(settings);
+    builder.format(|out, record| {
+        let time = out.timestamp_seconds().to_string();
+        writeln!(out, "{}", line(&time, record))
+    });
+    // A second call in one process (tests) keeps the first log.
+    drop(builder.try_init());
+}
+
+fn line(time: &str, record: &Record<'_>) -> String {
+    let level = match record.level() {
+        Level::Error => "ERROR",
+        Level::Warn => "WARNING",
+        Level::Info => "INFO",
+        Level::Debug => "DEBUG",
+        Level::Trace => "TRACE",
+    };
+    // A target of its own names the kind of trouble; a module path is merely where it was noticed.
+    let kind = match record.target() {
+        path if path.contains("::") || path.starts_with("peers_") => "notice",
+        kind => kind,
+    };
+    let file = record.file().unwrap_or("?").rsplit(['/', '\\']).next().unwrap_or("?");
+    let line = record.line().unwrap_or(0);
+    let origin = match record.module_path() {
+        Some(path) if path.starts_with("peers_kernel") => "kernel",
+        Some(path) if path.starts_with("peers_rpc") => "rpc",
+        _ => "userland",
+    };
+    let time = time.replace('-', "/").replace('T', " ").replace('Z', "");
+    format!("[{time}] {level}:  {kind} -- [{file}:{line}]: {kind}: {} [{origin}]", record.args())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_the_tutorials_shape() {
+        let record = Record::builder()
+            .level(Level::Warn)
+            .target("illegal_operation")
+            .file(Some("apps/p2p/src/node.rs"))
+            .line(Some(415))
+            .module_path(Some("peers_p2p::node"))
+            .args(format_args!("Invalid endpoint"))
+            .build();
+        assert_eq!(
+            line("2005-07-14T22:56:57Z", &record),
+            "[2005/07/14 22:56:57] WARNING:  illegal_operation -- [node.rs:415]: \
+             illegal_operation: Invalid endpoint [userland]"
+        );
+    }
+}

@@ -1,0 +1,55 @@
+//! Serving until a signal: one line when it listens, a drain at the first signal, the end at the second.
+
+use super::Failure;
+use crate::{Listener, Rpc};
+use peers_kernel::{Address, Cont, Handle, Kernel, Signal};
+use std::cell::RefCell;
+use std::io::{self, Write as _};
+use std::rc::Rc;
+
+/// Runs a node until SIGINT or SIGTERM.
+///
+/// `start` makes the node and listens; what it returns besides the listener is kept until the end. When it listens, one
+/// line says where. At the first signal nothing new is accepted, running replies are waited for at most
+/// [`Limits::drain`](crate::Limits::drain), everything written is flushed; a second signal ends the process at once with code 1.
+///
+/// # Errors
+/// What `start` and the operating system say.
+pub fn serve<T: 'static>(
+    limits: crate::Limits,
+    start: impl FnOnce(&Kernel, &Rpc) -> io::Result<(Listener, T)>,
+) -> Result<(), Failure> {
+    let mut kernel = Kernel::new()?;
+    let handle = kernel.handle();
+    let rpc = Rc::new(Rpc::with_limits(&handle, limits));
+    let (listener, owned) = start(&kernel, &rpc)?;
+    say(&listener.address(), "listening");
+    let open = Rc::new(RefCell::new(Some(listener)));
+    let (closing, loop_of) = (Rc::downgrade(&rpc), handle.clone());
+    let _signals = handle.signals(&[Signal::Interrupt, Signal::Terminate], move |signal| {
+        let listener = open.take();
+        match (listener, closing.upgrade()) {
+            (Some(listener), Some(rpc)) => {
+                log::info!("{signal}: closing");
+                drop(listener);
+                close(&rpc, &loop_of);
+            }
+            _ => std::process::exit(1),
+        }
+    })?;
+    kernel.run()?;
+    drop((owned, rpc));
+    Ok(())
+}
+
+fn close(rpc: &Rpc, handle: &Handle) {
+    let stopper = handle.clone();
+    rpc.close(Cont::new(handle, move |_: Result<(), crate::Error>| stopper.stop()));
+}
+
+/// Prints a node's line on standard output: `PID [ADDRESS]: TEXT`. A closed output is nobody's loss.
+pub fn say(address: &Address, text: &str) {
+    let line = format!("{} [{address}]: {text}\n", std::process::id());
+    let mut out = io::stdout().lock();
+    drop(out.write_all(line.as_bytes()).and_then(|()| out.flush()));
+}

@@ -1,0 +1,185 @@
+//! What all connections of one process share: the table of links, the calls being served, the limits.
+
+use crate::limits::Limits;
+use crate::link::{Link, Scratch};
+use crate::name::EndpointName;
+use crate::rpc::Counters;
+use crate::serving::Serving;
+use crate::session::CloseReason;
+use crate::throttle::Throttle;
+use peers_kernel::{Cause, Cont, Handle, TimerId};
+use peers_wire::{NodeId, RefusedCode, Trace};
+use rand_core::Rng as _;
+use slab::Slab;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+/// How often overdue served calls are looked for. Callers time out by themselves; this only frees what they left.
+const SWEEP: Duration = Duration::from_secs(1);
+
+pub(crate) struct Shared {
+    pub(crate) handle: Handle,
+    pub(crate) node: NodeId,
+    pub(crate) limits: Rc<Limits>,
+    pub(crate) me: Weak<Shared>,
+    pub(crate) links: RefCell<Slab<Rc<Link>>>,
+    pub(crate) serving: RefCell<Serving>,
+    pub(crate) scratch: RefCell<Scratch>,
+    /// Set iff the process takes no new requests.
+    pub(crate) closing: Cell<bool>,
+    pub(crate) tracing: Cell<bool>,
+    pub(crate) counters: RefCell<Counters>,
+    /// The most connections at a time.
+    pub(crate) connections: usize,
+    next_link: Cell<u64>,
+    sweep: Cell<Option<TimerId>>,
+    throttle: RefCell<Throttle>,
+    /// Resumed when nothing is running any more, while closing.
+    idle: RefCell<Vec<Cont<(), crate::Error>>>,
+}
+
+impl Shared {
+    pub(crate) fn new(handle: Handle, node: NodeId, limits: Limits) -> Rc<Self> {
+        let three_quarters = |descriptors: usize| descriptors / 4 * 3;
+        let connections = match limits.connections {
+            Some(connections) => connections,
+            None => handle.descriptor_limit().map_or(usize::MAX, three_quarters),
+        };
+        Rc::new_cyclic(|me| Self {
+            throttle: RefCell::new(Throttle::new(limits.log_rate)),
+            handle,
+            node,
+            limits: Rc::new(limits),
+            me: me.clone(),
+            links: RefCell::default(),
+            serving: RefCell::default(),
+            scratch: RefCell::default(),
+            closing: Cell::new(false),
+            tracing: Cell::new(false),
+            counters: RefCell::default(),
+            connections,
+            next_link: Cell::new(1),
+            sweep: Cell::new(None),
+            idle: RefCell::default(),
+        })
+    }
+
+    pub(crate) fn next_link(&self) -> u64 {
+        self.next_link.replace(self.next_link.get() + 1)
+    }
+
+    /// Forgets a link that has ended.
+    pub(crate) fn remove(&self, link: &Link) {
+        let gone = self.links.borrow_mut().try_remove(link.slot());
+        drop(gone); // after the borrow: the last count of a link may own anything
+        self.call_finished();
+    }
+
+    /// All links, for doing something to each: what that ends is removed from the table meanwhile.
+    pub(crate) fn all_links(&self) -> Vec<Rc<Link>> {
+        self.links.borrow().iter().map(|(_, link)| link.clone()).collect()
+    }
+
+    /// The place of a new call tree, when this process traces.
+    pub(crate) fn new_trace(&self) -> Option<Trace> {
+        self.tracing.get().then(|| {
+            let root = self.handle.rng().next_u64();
+            Trace { root, parent: root }
+        })
+    }
+
+    pub(crate) fn count_inert_reply(&self) {
+        self.counters.borrow_mut().inert_replies += 1;
+    }
+
+    pub(crate) fn count_dropped_event(&self, method: u64, code: RefusedCode) {
+        self.counters.borrow_mut().dropped_events += 1;
+        self.log(format_args!("dropped an event {method:#018x}: {code}"));
+    }
+
+    /// Looks for overdue calls every second as long as there may be any.
+    pub(crate) fn watch_deadlines(&self) {
+        if self.sweep.get().is_some() {
+            return;
+        }
+        let me = self.me.clone();
+        let timer = self.handle.with_cause(Cause::NONE, || {
+            self.handle.after(SWEEP, move || {
+                if let Some(shared) = me.upgrade() {
+                    shared.sweep();
+                }
+            })
+        });
+        self.sweep.set(Some(timer));
+    }
+
+    fn sweep(&self) {
+        self.sweep.set(None);
+        let overdue = self.serving.borrow().overdue(self.handle.now());
+        for cause in overdue {
+            let found = self.serving.borrow().origin(cause);
+            if let Some((link, call)) = found
+                && let Some(link) = link.upgrade()
+            {
+                link.overdue(cause, call);
+            }
+        }
+        if self.serving.borrow().any_deadline() {
+            self.watch_deadlines();
+        }
+        self.call_finished();
+    }
+
+    /// Something that was running is over: whoever waits for silence may go on.
+    pub(crate) fn call_finished(&self) {
+        if self.closing.get() && self.serving.borrow().running() == 0 {
+            for k in self.idle.take() {
+                k.ok(());
+            }
+        }
+    }
+
+    /// Resumes `k` when no call is running any more.
+    pub(crate) fn when_idle(&self, k: Cont<(), crate::Error>) {
+        self.idle.borrow_mut().push(k);
+        self.call_finished();
+    }
+
+    /// Gives up waiting for running calls.
+    pub(crate) fn stop_waiting(&self) {
+        for k in self.idle.take() {
+            k.ok(());
+        }
+    }
+
+    /// One line in the log, unless there were too many this second.
+    pub(crate) fn log(&self, line: fmt::Arguments<'_>) {
+        self.throttle.borrow_mut().warn(self.handle.now(), line);
+    }
+
+    /// A line about the end of a connection, if somebody should look at it.
+    pub(crate) fn log_close(&self, name: &EndpointName, reason: &CloseReason) {
+        if is_ordinary(reason) {
+            log::debug!("{name}: closed: {reason}");
+        } else {
+            self.log(format_args!("{name}: closed: {reason}"));
+        }
+    }
+}
+
+/// Whether an end is part of everyday life, rather than something to look at.
+fn is_ordinary(reason: &CloseReason) -> bool {
+    match reason {
+        CloseReason::PeerBye { code, .. } => {
+            matches!(code, peers_wire::ByeCode::Closed | peers_wire::ByeCode::Idle)
+        }
+        CloseReason::Local
+        | CloseReason::RpcGone
+        | CloseReason::EndOfStream
+        | CloseReason::Unused
+        | CloseReason::ConnectFailed { .. } => true,
+        _ => false,
+    }
+}
