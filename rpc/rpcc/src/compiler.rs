@@ -4,11 +4,12 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::compat::Change;
 use crate::diagnostics::Diagnostics;
 use crate::load::{Loader, load};
 use crate::model::Model;
 use crate::source::Sources;
-use crate::{check, emit};
+use crate::{check, compat, emit};
 
 /// Compiles interface files, from a disk or from memory.
 ///
@@ -64,7 +65,21 @@ impl<'l> Compiler<'l> {
         Ok(Output { rust: emit::emit(&model), files })
     }
 
-    pub(crate) fn model(&self, path: &Path) -> Result<(Model, Sources), Diagnostics> {
+    /// Compares two versions of a file, with what they import.
+    ///
+    /// # Errors
+    /// What is wrong with one of them.
+    pub fn compare(
+        &self,
+        old: impl AsRef<Path>,
+        new: impl AsRef<Path>,
+    ) -> Result<Vec<Change>, Diagnostics> {
+        let (old, _) = self.model(old.as_ref())?;
+        let (new, _) = self.model(new.as_ref())?;
+        Ok(compat::compare(&old, &new))
+    }
+
+    fn model(&self, path: &Path) -> Result<(Model, Sources), Diagnostics> {
         let (mut sources, mut reports) = (Sources::default(), Vec::new());
         let loaded = load(path, &*self.loader, &mut sources, &mut reports);
         let model =

@@ -16,6 +16,7 @@
 
 mod build;
 mod check;
+mod compat;
 mod compiler;
 mod diagnostics;
 mod emit;
@@ -26,5 +27,6 @@ mod source;
 mod syntax;
 
 pub use build::compile;
+pub use compat::Change;
 pub use compiler::{Compiler, Output};
 pub use diagnostics::{Diagnostic, Diagnostics};

@@ -117,7 +117,7 @@ impl Files<'_> {
             self.reports.push(Report::new(import.span, title, "").help(help));
             return None;
         }
-        let folder = self.sources.get(from).path.parent().unwrap_or(Path::new(""));
+        let folder = self.sources.get(from).path.parent().unwrap_or_else(|| Path::new(""));
         let path = normal(&folder.join(&import.path));
         if let Some(known) = self.sources.0.iter().position(|source| source.path == path) {
             return Some(FileId(known));

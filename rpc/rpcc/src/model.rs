@@ -34,15 +34,15 @@ pub(crate) enum ItemId {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Ty {
     Scalar(Scalar),
-    List(Box<Ty>),
-    Set(Box<Ty>),
-    Map(Box<Ty>, Box<Ty>),
+    List(Box<Self>),
+    Set(Box<Self>),
+    Map(Box<Self>, Box<Self>),
     /// `boxed` iff the option leads back to the type it stands in.
     Option {
-        of: Box<Ty>,
+        of: Box<Self>,
         boxed: bool,
     },
-    Tuple(Vec<Ty>),
+    Tuple(Vec<Self>),
     Named(TypeId),
 }
 

@@ -125,6 +125,7 @@ fn serve(model: &Model, id: InterfaceId, out: &mut Lines) {
     out.close("}");
 }
 
+/// The arm of one method, laid out in the first way that fits.
 fn arm(model: &Model, file: FileId, id: MethodId, convention: Convention, out: &mut Lines) {
     let method = model.method(id);
     let ids = scope::interface(model, id.interface).ids;
@@ -132,36 +133,36 @@ fn arm(model: &Model, file: FileId, id: MethodId, convention: Convention, out: &
     let pattern = scope::interface_path(model, file, id.interface, &pattern);
     let variables: Vec<_> =
         method.arguments.iter().map(|argument| rust::variable(argument, &TAKEN)).collect();
-    let mut parameters = rust::tuple(&variables);
-    let mut passed: Vec<String> = vec!["cx".into(), "bd".into()];
-    passed.extend(variables);
     let kind = match convention {
         Convention::Plain => "plain",
         Convention::Event => "event",
         Convention::Async => "later",
     };
-    if convention == Convention::Async {
-        parameters.push_str(", reply");
-        passed.push("reply".into());
-    }
-    let before = format!("{pattern} => call.{kind}(|{parameters}|");
-    let name = names::escape(&method.rust);
-    let body = format!("state.{name}({})", passed.join(", "));
-    let line = format!("{before} {body}),");
-    if out.fits(&line) {
-        return out.line(line);
-    }
-    out.open(format!("{pattern} => {{"));
-    let before = format!("call.{kind}(|{parameters}|");
-    let line = format!("{before} {body})");
+    let reply = if convention == Convention::Async { ", reply" } else { "" };
+    let call = format!("call.{kind}(|{}{reply}|", rust::tuple(&variables));
+    let function = format!("state.{}(", names::escape(&method.rust));
+    let mut passed: Vec<String> = vec!["cx".into(), "bd".into()];
+    passed.extend(variables.iter().cloned());
+    passed.extend((!reply.is_empty()).then(|| "reply".into()));
+
+    let expression = format!("{call} {function}{}))", passed.join(", "));
+    let line = format!("{pattern} => {expression},");
     if out.fits(&line) {
         out.line(line);
+    } else if out.fits(&format!("    {expression}")) {
+        out.open(format!("{pattern} => {{"));
+        out.line(expression);
+        out.close("}");
+    } else if out.fits(&format!("{pattern} => {call} {{")) {
+        out.open(format!("{pattern} => {call} {{"));
+        out.list(&function, &passed, ")");
+        out.close("}),");
     } else {
-        out.open(format!("{before} {{"));
-        out.list(&format!("state.{name}("), &passed, ")");
-        out.close("})");
+        out.open(format!("{pattern} => call.{kind}(|arguments{reply}| {{"));
+        out.list("let (", &variables, ") = arguments;");
+        out.list(&function, &passed, ")");
+        out.close("}),");
     }
-    out.close("}");
 }
 
 /// The static that describes the interface, methods in ascending order of id.

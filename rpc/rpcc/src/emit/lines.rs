@@ -57,9 +57,14 @@ impl Lines {
         }
         self.open(before);
         for part in parts {
-            self.line(format!("{part},"));
+            let (name, ty) = split(part, ": ");
+            self.typed(name, ty, ",");
         }
-        self.close(after);
+        self.indent -= 1;
+        let (arrow, ty) = split(after, " -> ");
+        let (ty, end) =
+            ty.split_at(ty.rfind([' ', ';']).filter(|_| !arrow.is_empty()).unwrap_or(0));
+        self.typed(arrow, ty, end);
     }
 
     /// Goes one level down behind a list that ended in `{`.
@@ -95,12 +100,20 @@ impl Lines {
         self.nest();
     }
 
-    /// Adds a macro call whose first two arguments, writer and format string, share a line.
-    pub(super) fn format_macro(&mut self, name: &str, parts: &[String]) {
-        self.list(&format!("{name}("), parts, ")");
+    /// Adds a call of a macro with a writer, a format string and arguments, which fill lines.
+    pub(super) fn format_macro(&mut self, name: &str, format: &str, arguments: &[String]) {
+        let line = format!("{name}(f, {format}, {})", arguments.join(", "));
+        if self.fits(&line) {
+            return self.line(line);
+        }
+        self.open(format!("{name}("));
+        self.line("f,");
+        self.line(format!("{format},"));
+        self.fill(arguments);
+        self.close(")");
     }
 
-    /// Adds `pub use module::{…};`, filling lines.
+    /// Adds `pub use module::{…};`.
     pub(super) fn uses(&mut self, module: &str, names: &[String]) {
         if let [name] = names {
             return self.line(format!("pub use {module}::{name};"));
@@ -110,21 +123,96 @@ impl Lines {
             return self.line(line);
         }
         self.open(format!("pub use {module}::{{"));
+        self.fill(names);
+        self.close("};");
+    }
+
+    /// Adds parts, each with a comma, as many to a line as fit.
+    fn fill(&mut self, parts: &[String]) {
         let mut line = String::new();
-        for name in names {
-            let longer = format!("{line}{}{name},", if line.is_empty() { "" } else { " " });
-            if self.fits(&longer) {
+        for part in parts {
+            let longer = format!("{line}{}{part},", if line.is_empty() { "" } else { " " });
+            if self.fits(&longer) || line.is_empty() {
                 line = longer;
             } else {
-                self.line(std::mem::replace(&mut line, format!("{name},")));
+                self.line(std::mem::replace(&mut line, format!("{part},")));
             }
         }
         self.line(line);
-        self.close("};");
+    }
+
+    /// Adds a field: its type stands in a line of its own if that makes it fit.
+    pub(super) fn field(&mut self, name: &str, ty: &str) {
+        if self.fits(&format!("{name} {ty},")) || !self.fits(&format!("    {ty},")) {
+            return self.typed(&format!("{name} "), ty, ",");
+        }
+        self.open(name);
+        self.line(format!("{ty},"));
+        self.indent -= 1;
+    }
+
+    /// Adds `let name = (parts);`, the tuple in a line of its own if that makes it fit.
+    pub(super) fn tuple(&mut self, name: &str, parts: &[String]) {
+        let tuple = format!("({});", parts.join(", "));
+        if self.fits(&format!("let {name} = {tuple}")) || !self.fits(&format!("    {tuple}")) {
+            return self.list(&format!("let {name} = ("), parts, ");");
+        }
+        self.open(format!("let {name} ="));
+        self.line(tuple);
+        self.indent -= 1;
+    }
+
+    /// Adds a line that ends in a type and `after`, breaking the type where it does not fit.
+    pub(super) fn typed(&mut self, before: &str, ty: &str, after: &str) {
+        let line = format!("{before}{ty}{after}");
+        let bracket = ty.find(['<', '(']).map(|at| (at, closing(ty, at)));
+        let Some((open, close)) = bracket.filter(|_| !self.fits(&line)) else {
+            return self.line(line);
+        };
+        self.open(format!("{before}{}", &ty[..=open]));
+        for part in parts(&ty[open + 1..close]) {
+            self.typed("", part, ",");
+        }
+        self.close(format!("{}{after}", &ty[close..]));
     }
 
     /// The whole text.
     pub(super) fn finish(self) -> String {
         self.text
+    }
+}
+
+/// Cuts behind the first `mark`; without one, all of the text is the second part.
+fn split<'t>(text: &'t str, mark: &str) -> (&'t str, &'t str) {
+    text.split_at(text.find(mark).map_or(0, |at| at + mark.len()))
+}
+
+/// Where the bracket that opens at `open` closes.
+fn closing(ty: &str, open: usize) -> usize {
+    let mut depth = 0;
+    for (at, c) in ty.char_indices().skip(open) {
+        depth += nesting(c);
+        if depth == 0 {
+            return at;
+        }
+    }
+    ty.len()
+}
+
+/// The parts of a type between commas, brackets left whole.
+fn parts(types: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0;
+    let top = types.split(move |c| {
+        depth += nesting(c);
+        depth == 0 && c == ','
+    });
+    top.map(str::trim)
+}
+
+const fn nesting(c: char) -> i32 {
+    match c {
+        '<' | '(' | '[' => 1,
+        '>' | ')' | ']' => -1,
+        _ => 0,
     }
 }

@@ -95,7 +95,7 @@ fn method(model: &Model, id: MethodId, derived: bool, out: &mut Lines) {
     if out.fits(&line) {
         out.line(line);
     } else {
-        out.list("let arguments = (", &encoded, ");");
+        out.tuple("arguments", &encoded);
         out.line(format!("{caller}.{kind}({description}, arguments)"));
     }
     out.close("}");

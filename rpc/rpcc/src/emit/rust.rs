@@ -1,7 +1,7 @@
 //! How types of the language are spelled in Rust.
 
 use super::scope;
-use crate::model::{Field, Model, Ty};
+use crate::model::{Field, Model, Ty, TypeId};
 use crate::names;
 use crate::source::FileId;
 use crate::syntax::ast::Scalar;
@@ -11,17 +11,27 @@ const COMPLEX: usize = 200;
 
 /// The owned type, as seen from the module of `file`.
 pub(super) fn owned(model: &Model, file: FileId, ty: &Ty) -> String {
-    let owned = |ty: &Ty| owned(model, file, ty);
+    spell(model, file, ty, None)
+}
+
+/// The owned type of a field of `owner`.
+pub(super) fn field(model: &Model, owner: TypeId, ty: &Ty) -> String {
+    spell(model, model.ty(owner).file, ty, Some(owner))
+}
+
+fn spell(model: &Model, file: FileId, ty: &Ty, owner: Option<TypeId>) -> String {
+    let inner = |ty: &Ty| spell(model, file, ty, owner);
     match ty {
         Ty::Scalar(scalar) => scalar.rust().into(),
-        Ty::List(of) => format!("Vec<{}>", owned(of)),
-        Ty::Set(of) => format!("std::collections::BTreeSet<{}>", owned(of)),
+        Ty::List(of) => format!("Vec<{}>", inner(of)),
+        Ty::Set(of) => format!("std::collections::BTreeSet<{}>", inner(of)),
         Ty::Map(key, value) => {
-            format!("std::collections::BTreeMap<{}, {}>", owned(key), owned(value))
+            format!("std::collections::BTreeMap<{}, {}>", inner(key), inner(value))
         }
-        Ty::Option { of, boxed: false } => format!("Option<{}>", owned(of)),
-        Ty::Option { of, boxed: true } => format!("Option<Box<{}>>", owned(of)),
-        Ty::Tuple(parts) => format!("({})", parts.iter().map(owned).collect::<Vec<_>>().join(", ")),
+        Ty::Option { of, boxed: false } => format!("Option<{}>", inner(of)),
+        Ty::Option { of, boxed: true } => format!("Option<Box<{}>>", inner(of)),
+        Ty::Tuple(parts) => format!("({})", parts.iter().map(inner).collect::<Vec<_>>().join(", ")),
+        Ty::Named(id) if owner == Some(*id) => "Self".into(),
         Ty::Named(id) => scope::type_path(model, file, *id),
     }
 }

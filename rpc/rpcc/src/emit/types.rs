@@ -13,14 +13,14 @@ pub(super) fn emit(model: &Model, id: TypeId, out: &mut Lines) {
     match &ty.kind {
         Kind::Exception(fields) => {
             let shown = format!("`{}{}`.", ty.name.text, model.show_fields(fields));
-            structure(model, ty, fields, &shown, out);
+            structure(model, id, fields, &shown, out);
             constructor(model, ty, fields, out);
             exception(model, id, fields, out);
         }
         Kind::Struct(fields) => {
             let shown = format!("`{}`.", model.type_name(id));
-            structure(model, ty, fields, &shown, out);
-            travel(ty, |out| encode_fields(fields, out), |out| decode_fields(fields, out), out);
+            structure(model, id, fields, &shown, out);
+            travel_fields(ty, fields, out);
         }
         Kind::Enum(variants) => enumeration(model, id, variants, out),
     }
@@ -42,7 +42,8 @@ fn shown(model: &Model, field: &Field) -> String {
     format!("`{}: {}`.", field.name.text, model.show(&field.ty))
 }
 
-fn structure(model: &Model, ty: &TypeDef, fields: &[Field], shown_as: &str, out: &mut Lines) {
+fn structure(model: &Model, id: TypeId, fields: &[Field], shown_as: &str, out: &mut Lines) {
+    let ty = model.ty(id);
     docs::emit(&ty.docs, shown_as, out);
     out.line(derives(ty));
     allow(ty, out);
@@ -52,8 +53,8 @@ fn structure(model: &Model, ty: &TypeDef, fields: &[Field], shown_as: &str, out:
     out.open(format!("pub struct {} {{", ty.rust));
     for field in fields {
         docs::emit(&field.docs, &shown(model, field), out);
-        let rust = rust::owned(model, ty.file, &field.ty);
-        out.line(format!("pub {}: {rust},", names::escape(&field.rust)));
+        let rust = rust::field(model, id, &field.ty);
+        out.field(&format!("pub {}:", names::escape(&field.rust)), &rust);
     }
     out.close("}");
 }
@@ -111,7 +112,7 @@ fn exception(model: &Model, id: TypeId, fields: &[Field], out: &mut Lines) {
     display(fields, out);
     out.close("}");
     out.close("}");
-    travel(ty, |out| encode_fields(fields, out), |out| decode_fields(fields, out), out);
+    travel_fields(ty, fields, out);
 }
 
 fn display(fields: &[Field], out: &mut Lines) {
@@ -128,9 +129,7 @@ fn display(fields: &[Field], out: &mut Lines) {
                 _ => "{:?}",
             });
             let format = format!("\"{}\"", format.collect::<Vec<_>>().join(", "));
-            let mut parts = vec!["f".into(), format];
-            parts.extend(fields.iter().map(name));
-            out.format_macro("write!", &parts);
+            out.format_macro("write!", &format, &fields.iter().map(name).collect::<Vec<_>>());
         }
     }
 }
@@ -151,13 +150,13 @@ fn enumeration(model: &Model, id: TypeId, variants: &[Variant], out: &mut Lines)
         out.open(format!("{} {{", variant.rust));
         for field in &variant.fields {
             docs::emit(&field.docs, &shown(model, field), out);
-            let rust = rust::owned(model, ty.file, &field.ty);
-            out.line(format!("{}: {rust},", names::escape(&field.rust)));
+            let rust = rust::field(model, id, &field.ty);
+            out.field(&format!("{}:", names::escape(&field.rust)), &rust);
         }
         out.close("},");
     }
     out.close("}");
-    let encode = |out: &mut Lines| encode_variants(variants, out);
+    let encode = |out: &mut Lines| encode_variants(ty, variants, out);
     travel(ty, encode, |out| decode_variants(model, id, variants, out), out);
 }
 
@@ -171,13 +170,7 @@ fn travel(
     out.blank();
     out.open(format!("impl peers_rpc::wire::Encode for {} {{", ty.rust));
     out.open("fn encode(&self, w: &mut peers_rpc::wire::Writer<'_>) {");
-    if ty.recursive {
-        out.open("w.nested(|w| {");
-        encode(out);
-        out.close("});");
-    } else {
-        encode(out);
-    }
+    encode(out);
     out.close("}");
     out.close("}");
     out.blank();
@@ -187,15 +180,32 @@ fn travel(
     let reader = "r: &mut peers_rpc::wire::Reader<'a>".to_string();
     out.list("fn decode(", &[reader], ") -> Result<Self, peers_rpc::wire::Error> {");
     out.nest();
-    if ty.recursive {
-        out.open("r.nested(|r| {");
-        decode(out);
-        out.close("})");
-    } else {
-        decode(out);
-    }
+    decode(out);
     out.close("}");
     out.close("}");
+}
+
+/// As `travel`, for structs and exceptions; those that can contain themselves count their depth.
+fn travel_fields(ty: &TypeDef, fields: &[Field], out: &mut Lines) {
+    let encode = |out: &mut Lines| {
+        if ty.recursive {
+            out.open("w.nested(|w| {");
+            encode_fields(fields, out);
+            out.close("});");
+        } else {
+            encode_fields(fields, out);
+        }
+    };
+    let decode = |out: &mut Lines| {
+        if ty.recursive {
+            out.open("r.nested(|r| {");
+            decode_fields(fields, out);
+            out.close("})");
+        } else {
+            decode_fields(fields, out);
+        }
+    };
+    travel(ty, encode, decode, out);
 }
 
 fn encode_fields(fields: &[Field], out: &mut Lines) {
@@ -225,8 +235,9 @@ fn decode_fields(fields: &[Field], out: &mut Lines) {
     out.call_braces("Ok(", "Self", &reads, ")");
 }
 
-fn encode_variants(variants: &[Variant], out: &mut Lines) {
-    out.open("match self {");
+fn encode_variants(ty: &TypeDef, variants: &[Variant], out: &mut Lines) {
+    let (before, after) = if ty.recursive { ("w.nested(|w| ", ");") } else { ("", "") };
+    out.open(format!("{before}match self {{"));
     for (at, variant) in variants.iter().enumerate() {
         let name = |field: &Field| names::escape(&field.rust);
         let binding = |field: &Field| binding(field);
@@ -248,7 +259,7 @@ fn encode_variants(variants: &[Variant], out: &mut Lines) {
         }
         out.close("}");
     }
-    out.close("}");
+    out.close(format!("}}{after}"));
 }
 
 /// The variable that holds a field of a variant.
@@ -257,7 +268,8 @@ fn binding(field: &Field) -> String {
 }
 
 fn decode_variants(model: &Model, id: TypeId, variants: &[Variant], out: &mut Lines) {
-    out.open("match r.variant()? {");
+    let (before, after) = if model.ty(id).recursive { ("r.nested(|r| ", ")") } else { ("", "") };
+    out.open(format!("{before}match r.variant()? {{"));
     for (at, variant) in variants.iter().enumerate() {
         let read = |field: &Field| format!("{}: r.read()?", names::escape(&field.rust));
         let reads: Vec<_> = variant.fields.iter().map(read).collect();
@@ -274,5 +286,5 @@ fn decode_variants(model: &Model, id: TypeId, variants: &[Variant], out: &mut Li
     }
     let name = model.type_name(id);
     out.line(format!("found => Err(r.unknown_variant(\"{name}\", found)),"));
-    out.close("}");
+    out.close(format!("}}{after}"));
 }
