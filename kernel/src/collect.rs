@@ -104,14 +104,17 @@ impl<T: 'static, E: From<Lost> + 'static> Collect<T, E> {
 }
 
 impl<T: 'static, E: From<Lost> + 'static> Arm<T, E> for Branch<T, E> {
-    fn resume(self: Box<Self>, result: Result<T, E>) {
-        self.gate.core.registry.leave(self.ticket);
-        self.gate.settle(self.index, result)
+    fn ok(self: Box<Self>, value: T) {
+        self.settle(Ok(value))
+    }
+
+    fn err(self: Box<Self>, error: E) {
+        self.settle(Err(error))
     }
 
     fn lose(self: Box<Self>) {
         let why = why_lost(&self.gate.core);
-        self.resume(Err(why.into()))
+        self.settle(Err(why.into()))
     }
 
     fn core(&self) -> &Rc<Core> {
@@ -128,6 +131,13 @@ impl<T: 'static, E: From<Lost> + 'static> Arm<T, E> for Branch<T, E> {
 
     fn queues(&self) -> bool {
         false
+    }
+}
+
+impl<T: 'static, E: From<Lost> + 'static> Branch<T, E> {
+    fn settle(&self, result: Result<T, E>) {
+        self.gate.core.registry.leave(self.ticket);
+        self.gate.settle(self.index, result)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::engine::Core;
 use crate::handle::Handle;
 use crate::lost::Lost;
 use crate::registry::Ticket;
-use crate::task::{Task, unbox};
+use crate::task::Task;
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
@@ -20,8 +20,10 @@ use std::thread;
 
 /// What waits inside a continuation.
 pub(crate) trait Arm<T, E> {
-    /// Ends it with an outcome.
-    fn resume(self: Box<Self>, result: Result<T, E>);
+    /// Ends it with a value.
+    fn ok(self: Box<Self>, value: T);
+    /// Ends it with an error.
+    fn err(self: Box<Self>, error: E);
     /// Ends it because nobody did.
     fn lose(self: Box<Self>);
     fn core(&self) -> &Rc<Core>;
@@ -85,7 +87,8 @@ pub struct Cont<T, E> {
 
 /// A handler and, later, its argument.
 struct Armed<F, T, E> {
-    core: Rc<Core>,
+    /// `None` once it is queued: then the loop hands it in.
+    core: Option<Rc<Core>>,
     cause: Cause,
     born: &'static Location<'static>,
     ticket: Ticket,
@@ -100,21 +103,25 @@ where
     E: From<Lost> + 'static,
 {
     #[inline]
-    fn resume(mut self: Box<Self>, result: Result<T, E>) {
-        self.result = Some(result);
-        let core = self.core.clone();
-        core.registry.leave(self.ticket);
-        core.push(self.cause, self)
+    fn ok(mut self: Box<Self>, value: T) {
+        self.result = Some(Ok(value));
+        self.queue()
+    }
+
+    #[inline]
+    fn err(mut self: Box<Self>, error: E) {
+        self.result = Some(Err(error));
+        self.queue()
     }
 
     fn lose(self: Box<Self>) {
-        let why = why_lost(&self.core);
+        let why = why_lost(self.core());
         log::debug!("a continuation was lost ({why}); it was made at {}", self.born);
-        self.resume(Err(why.into()))
+        self.err(why.into())
     }
 
     fn core(&self) -> &Rc<Core> {
-        &self.core
+        self.core.as_ref().expect("it is taken only by queueing, which uses the continuation up")
     }
 
     fn cause(&self) -> Cause {
@@ -126,15 +133,31 @@ where
     }
 }
 
+impl<F, T, E> Armed<F, T, E>
+where
+    F: FnOnce(&Rc<Core>, Result<T, E>) + 'static,
+    T: 'static,
+    E: 'static,
+{
+    #[inline]
+    fn queue(mut self: Box<Self>) {
+        let Some(core) = self.core.take() else { return };
+        core.registry.leave(self.ticket);
+        core.push(self.cause, self)
+    }
+}
+
 impl<F, T, E> Task for Armed<F, T, E>
 where
     F: FnOnce(&Rc<Core>, Result<T, E>),
 {
     fn run(self: Box<Self>, core: &Rc<Core>) {
-        let Self { f, result, born, .. } = unbox(self);
-        core.running(born);
-        if let Some(result) = result {
-            f(core, result)
+        core.running(self.born);
+        // Taken out of the box in the portions it was stored in: see `Plain::boxed`.
+        match self.result {
+            Some(Ok(value)) => (self.f)(core, Ok(value)),
+            Some(Err(error)) => (self.f)(core, Err(error)),
+            None => {}
         }
     }
 }
@@ -199,7 +222,10 @@ impl<T: 'static, E: From<Lost> + 'static> Cont<T, E> {
     {
         let ticket = core.registry.enter(born, core.now());
         let (core, cause) = (core.clone(), core.cause.get());
-        Self::of(Box::new(Armed { core, cause, born, ticket, result: None, f }))
+        let room = Box::<Armed<F, T, E>>::new_uninit();
+        let arm: Box<Armed<F, T, E>> =
+            Box::write(room, Armed { core: Some(core), cause, born, ticket, result: None, f });
+        Self::of(arm)
     }
 }
 
@@ -210,21 +236,26 @@ impl<T, E> Cont<T, E> {
 
     /// Queues the handler with a value.
     #[inline]
-    pub fn ok(self, value: T) {
-        self.resume(Ok(value))
+    pub fn ok(mut self, value: T) {
+        if let Some(arm) = self.arm.take() {
+            arm.ok(value)
+        }
     }
 
     /// Queues the handler with an error.
     #[inline]
-    pub fn err(self, error: impl Into<E>) {
-        self.resume(Err(error.into()))
+    pub fn err(mut self, error: impl Into<E>) {
+        if let Some(arm) = self.arm.take() {
+            arm.err(error.into())
+        }
     }
 
     /// Queues the handler with an outcome.
     #[inline]
-    pub fn resume(mut self, result: Result<T, E>) {
-        if let Some(arm) = self.arm.take() {
-            arm.resume(result)
+    pub fn resume(self, result: Result<T, E>) {
+        match result {
+            Ok(value) => self.ok(value),
+            Err(error) => self.err(error),
         }
     }
 

@@ -115,10 +115,17 @@ impl Core {
     /// Takes the next entry, if the turn's budget allows to run one.
     #[inline]
     pub(crate) fn next_entry(&self) -> Option<Entry> {
-        if !self.meter.tick(&**self.host.borrow()) {
-            return None;
+        if self.meter.tick() || self.check_budget() {
+            self.queue.borrow_mut().pop_front()
+        } else {
+            None
         }
-        self.queue.borrow_mut().pop_front()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn check_budget(&self) -> bool {
+        self.meter.check(&**self.host.borrow())
     }
 
     /// Charges one unit to the turn; see [`Handle::spend`](crate::Handle::spend).

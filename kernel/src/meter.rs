@@ -30,9 +30,11 @@ impl Default for Budget {
 }
 
 /// Tasks between two readings of the clock.
-const BATCH: u32 = 32;
+const BATCH: u32 = 64;
+/// Units charged inside a task between two readings of the clock.
+const UNITS: u32 = 32;
 /// Tasks at the beginning of a turn that are timed one by one.
-const EXACT: u32 = 8;
+const EXACT: u32 = 4;
 /// Tasks that are timed one by one after a batch that was slow.
 const EXACT_AFTER_SLOW: u32 = 1024;
 /// A handler that runs longer than this is named in the log.
@@ -50,9 +52,9 @@ pub(crate) struct Meter {
     checked: Cell<Instant>,
     /// Tasks yet to be timed one by one because a batch was slow.
     suspicious: Cell<u32>,
-    /// Birth places of the latest tasks; `started` counts them, `cleared` those already timed.
+    /// Birth places of the latest tasks, by the units used before them.
     places: [Cell<&'static Location<'static>>; BATCH as usize],
-    started: Cell<u32>,
+    /// Units used before the first task that is not timed yet.
     cleared: Cell<u32>,
 }
 
@@ -66,7 +68,6 @@ impl Meter {
             checked: Cell::default(),
             suspicious: Cell::new(0),
             places: [const { Cell::new(Location::caller()) }; BATCH as usize],
-            started: Cell::new(0),
             cleared: Cell::new(0),
         }
     }
@@ -83,54 +84,50 @@ impl Meter {
     pub(crate) fn begin(&self, now: Instant) {
         self.began.set(now);
         self.checked.set(now);
-        self.cleared.set(self.started.get());
+        self.cleared.set(0);
         self.used.set(0);
         self.next_check.set(1);
     }
 
-    /// Charges one task; false if the turn may not start it.
+    /// Charges one task; false if the turn may not start it before [`check`](Self::check) says so.
     #[inline]
-    pub(crate) fn tick(&self, host: &dyn Host) -> bool {
+    pub(crate) fn tick(&self) -> bool {
         let used = self.used.get();
-        if used < self.next_check.get() {
-            self.used.set(used + 1);
-            return true;
+        let free = used < self.next_check.get();
+        if free {
+            self.used.set(used.wrapping_add(1));
         }
-        self.check(host)
+        free
     }
 
     /// Charges one unit of work inside a task; false if the turn's budget is spent.
     pub(crate) fn spend(&self, host: &dyn Host) -> bool {
-        let used = self.used.get();
-        if used < self.next_check.get() {
-            self.used.set(used + 1);
-            return true;
-        }
-        self.charge(host.now(), BATCH)
+        let place = self.place();
+        let may = self.tick() || self.charge(host.now(), UNITS);
+        self.running(place);
+        may
     }
 
     /// Notes whose handler starts now.
     #[inline]
     pub(crate) fn running(&self, born: &'static Location<'static>) {
-        let started = self.started.get().wrapping_add(1);
-        self.started.set(started);
-        self.places[(started % BATCH) as usize].set(born);
+        self.places[(self.used.get() % BATCH) as usize].set(born);
     }
 
     /// Whose handler started last.
     pub(crate) fn place(&self) -> &'static Location<'static> {
-        self.places[(self.started.get() % BATCH) as usize].get()
+        self.places[(self.used.get() % BATCH) as usize].get()
     }
 
     /// The turn's tasks are over: times what was not timed yet.
     pub(crate) fn finish(&self, host: &dyn Host) {
-        if self.started.get() != self.cleared.get() {
+        if self.used.get() != self.cleared.get() {
             self.time(host.now())
         }
     }
 
-    #[cold]
-    fn check(&self, host: &dyn Host) -> bool {
+    /// Reads the clock, and charges one task if the budget allows.
+    pub(crate) fn check(&self, host: &dyn Host) -> bool {
         let now = host.now();
         self.time(now);
         let watched = self.suspicious.get();
@@ -154,7 +151,7 @@ impl Meter {
     /// Times the handlers since the last reading of the clock, and complains if that was long.
     fn time(&self, now: Instant) {
         let took = now.since(self.checked.replace(now));
-        let cleared = self.cleared.replace(self.started.get());
+        let cleared = self.cleared.replace(self.used.get());
         if took >= SLOW {
             self.complain(took, cleared)
         }
@@ -162,10 +159,10 @@ impl Meter {
 
     #[cold]
     fn complain(&self, took: Duration, cleared: u32) {
-        let count = self.started.get().wrapping_sub(cleared).min(BATCH);
-        let mut places: Vec<_> = (0..count)
-            .map(|back| self.places[(self.started.get().wrapping_sub(back) % BATCH) as usize].get())
-            .collect();
+        let used = self.used.get();
+        let count = used.saturating_sub(cleared).min(BATCH);
+        let mut places: Vec<_> =
+            (0..count).map(|back| self.places[((used - back) % BATCH) as usize].get()).collect();
         places.dedup();
         let Some((last, others)) = places.split_first() else { return };
         if others.is_empty() {

@@ -46,8 +46,13 @@ pub(crate) struct Plain<F> {
 }
 
 impl<F: FnOnce(&Rc<Core>) + 'static> Plain<F> {
+    /// The room is made first and then filled field by field. `Box::new` would build the value on the stack and copy it
+    /// in wider portions than it was stored in, for which a processor must wait until its stores have left.
+    #[inline]
     pub(crate) fn boxed(born: &'static Location<'static>, f: F) -> Box<dyn Task> {
-        Box::new(Self { f, born })
+        let room = Box::<Self>::new_uninit();
+        let task: Box<Self> = Box::write(room, Self { f, born });
+        task
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the tests over real sockets share: addresses, deadlines, and one-line servers.
 
-#![allow(dead_code, reason = "each test file uses its share of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its share of it")]
 
 use peers_kernel::{Address, Cont, Handle, Input, Kernel, Listener, Outlet, Stream};
 use std::cell::{Cell, RefCell};

@@ -1,0 +1,174 @@
+//! The simulated host: what a kernel in a [`World`](super::World) sees instead of the operating system.
+
+use super::net::{Id, Net, Process, Step, TURN};
+use crate::host::{Acceptor, Host, Key, Readiness, Resolved, Socket, Waker};
+use crate::time::Instant;
+use rand_core::Rng as _;
+use std::cell::RefCell;
+use std::io::{self, ErrorKind, IoSlice};
+use std::rc::Rc;
+
+/// One process's view of the network.
+#[derive(Debug)]
+pub(super) struct SimHost {
+    pub(super) net: Rc<RefCell<Net>>,
+    pub(super) process: Process,
+}
+
+impl SimHost {
+    /// One kernel alone: nobody else moves the clock, so waiting does.
+    fn pass_time(
+        &self,
+        until: Option<Instant>,
+        ready: &mut Vec<(Key, Readiness)>,
+    ) -> io::Result<()> {
+        let mut net = self.net.borrow_mut();
+        let limit = until.map_or(Instant::FAR, |until| until.max(net.now + TURN));
+        loop {
+            net.collect(self.process, ready);
+            if !ready.is_empty() {
+                return Ok(());
+            }
+            if net.step(limit) != Step::Nothing {
+                continue;
+            }
+            if limit == Instant::FAR {
+                let hint =
+                    "nothing can ever happen any more in this simulation: whom does it wait for?";
+                return Err(io::Error::new(ErrorKind::Deadlock, hint));
+            }
+            net.now = limit;
+            return Ok(());
+        }
+    }
+}
+
+impl Host for SimHost {
+    fn now(&self) -> Instant {
+        self.net.borrow().now
+    }
+
+    fn entropy(&self) -> io::Result<[u8; 32]> {
+        let mut seed = [0; 32];
+        self.net.borrow_mut().rng.fill_bytes(&mut seed);
+        Ok(seed)
+    }
+
+    fn wait(&self, until: Option<Instant>, ready: &mut Vec<(Key, Readiness)>) -> io::Result<()> {
+        if self.net.borrow().solo {
+            return self.pass_time(until, ready);
+        }
+        self.net.borrow_mut().collect(self.process, ready);
+        Ok(())
+    }
+
+    fn waker(&self) -> Option<Waker> {
+        None
+    }
+
+    fn connect(&self, key: Key, to: &Resolved) -> io::Result<Box<dyn Socket>> {
+        let id = self.net.borrow_mut().dial(self.process, key, sim_name(to)?)?;
+        Ok(Box::new(SimSocket { net: self.net.clone(), id }))
+    }
+
+    fn listen(&self, key: Key, at: &Resolved) -> io::Result<Box<dyn Acceptor>> {
+        let name = sim_name(at)?.to_owned();
+        let id = self.net.borrow_mut().open_door(self.process, key, &name)?;
+        Ok(Box::new(SimAcceptor { net: self.net.clone(), id, name }))
+    }
+
+    fn real(&self) -> Option<&crate::real::RealHost> {
+        None
+    }
+}
+
+fn sim_name(address: &Resolved) -> io::Result<&str> {
+    match address {
+        Resolved::Sim(name) => Ok(name),
+        Resolved::Inet(_) | Resolved::Unix(_) => Err(io::Error::new(
+            ErrorKind::Unsupported,
+            "a simulated world knows only addresses of the form sim:NAME",
+        )),
+    }
+}
+
+#[derive(Debug)]
+struct SimSocket {
+    net: Rc<RefCell<Net>>,
+    id: Id,
+}
+
+impl SimSocket {
+    fn name(&self, of: impl FnOnce(&super::ends::End) -> &String) -> io::Result<Resolved> {
+        match self.net.borrow().ends.get(&self.id) {
+            Some(end) => Ok(Resolved::Sim(of(end).clone())),
+            None => Err(ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+impl Socket for SimSocket {
+    fn connected(&self) -> io::Result<()> {
+        self.net.borrow().connected(self.id)
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.net.borrow_mut().read(self.id, buffer)
+    }
+
+    fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.net.borrow_mut().write(self.id, parts)
+    }
+
+    fn shutdown(&self) -> io::Result<()> {
+        self.net.borrow_mut().shutdown(self.id)
+    }
+
+    fn interest(&self, wanted: Readiness) -> io::Result<()> {
+        self.net.borrow_mut().set_interest(self.id, wanted);
+        Ok(())
+    }
+
+    fn local(&self) -> io::Result<Resolved> {
+        self.name(|end| &end.local)
+    }
+
+    fn peer(&self) -> io::Result<Resolved> {
+        self.name(|end| &end.remote)
+    }
+}
+
+impl Drop for SimSocket {
+    fn drop(&mut self) {
+        self.net.borrow_mut().close(self.id)
+    }
+}
+
+#[derive(Debug)]
+struct SimAcceptor {
+    net: Rc<RefCell<Net>>,
+    id: Id,
+    name: String,
+}
+
+impl Acceptor for SimAcceptor {
+    fn accept(&self, key: &mut dyn FnMut() -> Key) -> io::Result<Box<dyn Socket>> {
+        let id = self.net.borrow_mut().accept(self.id, key)?;
+        Ok(Box::new(SimSocket { net: self.net.clone(), id }))
+    }
+
+    fn interest(&self, readable: bool) -> io::Result<()> {
+        self.net.borrow_mut().set_door_interest(self.id, readable);
+        Ok(())
+    }
+
+    fn local(&self) -> io::Result<Resolved> {
+        Ok(Resolved::Sim(self.name.clone()))
+    }
+}
+
+impl Drop for SimAcceptor {
+    fn drop(&mut self) {
+        self.net.borrow_mut().close_door(self.id)
+    }
+}

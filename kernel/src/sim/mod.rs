@@ -1,0 +1,291 @@
+//! A simulated world: processes with kernels of their own, on one virtual clock and one in-memory network.
+//!
+//! The code that runs in it is the code that runs on the operating system; only the host differs. Everything that
+//! is left to chance (latency, where bytes are cut, who is first) is drawn from one seed, so a run can be repeated byte for
+//! byte. Clock and network are in `net` and `ends`, the host that kernels see is in `host`.
+//!
+//! Invariants:
+//! 1. Same seed and same program, same run: [`World::trace_hash`] tells.
+//! 2. One process runs at a time, and time stands still while it does.
+//! 3. Nothing here touches the operating system.
+
+mod ends;
+mod host;
+mod lane;
+mod net;
+mod trace;
+
+use crate::handle::Handle;
+use crate::kernel::{Kernel, Wait};
+use crate::time::Instant;
+use host::SimHost;
+use net::{HostState, Net, Process, Step, TURN};
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Processes, the network between them, and the faults that befall both.
+///
+/// ```
+/// use peers_kernel::{Cont, Input, Stream, sim::World};
+/// use std::time::Duration;
+///
+/// let mut world = World::new(7);
+/// let server = world.process("server", |kernel| {
+///     let serve = |stream: Stream| {
+///         stream.start(|outlet, input| {
+///             if let Input::Bytes(bytes) = input {
+///                 let _ = outlet.write(bytes);
+///             }
+///         });
+///     };
+///     kernel.handle().listen(&"sim:echo".parse().unwrap(), serve).unwrap()
+/// });
+/// world.process("client", |kernel| {
+///     let handle = kernel.handle();
+///     handle.connect(&"sim:echo".parse().unwrap(), Cont::new(&handle, |stream: Result<Stream, std::io::Error>| {
+///         stream.unwrap().start(|_, input| println!("{input:?}")).write(b"hello").unwrap();
+///     }));
+/// });
+/// world.run_for(Duration::from_secs(1));
+/// world.crash(server);
+/// world.run_for(Duration::from_secs(1));
+/// ```
+pub struct World {
+    net: Rc<RefCell<Net>>,
+    /// One place for each process ever started; empty iff it does not run.
+    processes: Vec<Option<Running>>,
+}
+
+/// Names a process of a world. A process that is started again under its name keeps its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProcessId(Process);
+
+/// Owners go before their kernel.
+struct Running {
+    _owners: Box<dyn Any>,
+    kernel: Kernel,
+    /// The instant of its last turn, and how many it has had then.
+    turns: (Instant, u32),
+}
+
+impl Running {
+    /// Counts a turn; true if there have been so many at this instant that only the passing of time helps.
+    fn is_stuck_at(&mut self, now: Instant) -> bool {
+        let (at, count) = self.turns;
+        self.turns = (now, if at == now { count + 1 } else { 0 });
+        self.turns.1 >= TURNS_AT_ONCE
+    }
+}
+
+/// Turns of one process at one instant, before time moves on though it still has something to do.
+const TURNS_AT_ONCE: u32 = 64;
+
+impl World {
+    /// An empty world at time zero.
+    pub fn new(seed: u64) -> Self {
+        Self { net: Rc::new(RefCell::new(Net::new(seed, false))), processes: Vec::new() }
+    }
+
+    /// Starts a process: `boot` sets it up, and what it returns is kept until the process ends. A process ends by
+    /// [`World::crash`] or by [`Handle::stop`]; then it may be started again under the same name, with nothing of
+    /// its former state.
+    ///
+    /// # Panics
+    /// If a process of that name is running.
+    pub fn process<T: 'static>(
+        &mut self,
+        name: &str,
+        boot: impl FnOnce(&Kernel) -> T,
+    ) -> ProcessId {
+        let process = self.place_for(name);
+        let host = SimHost { net: self.net.clone(), process };
+        let kernel = start(host);
+        let owners = Box::new(boot(&kernel));
+        self.processes[process] =
+            Some(Running { _owners: owners, kernel, turns: (Instant::default(), 0) });
+        self.wake(process);
+        ProcessId(process)
+    }
+
+    fn place_for(&mut self, name: &str) -> Process {
+        let mut net = self.net.borrow_mut();
+        let known = net.hosts.iter().position(|host| host.name == name);
+        let process = known.unwrap_or(net.hosts.len());
+        assert!(
+            known.is_none_or(|known| self.processes[known].is_none()),
+            "process {name} is running: crash it before starting it again"
+        );
+        if known.is_none() {
+            net.hosts.push(HostState { name: name.to_owned(), ..HostState::default() });
+            self.processes.push(None);
+        }
+        net.hosts[process].alive = true;
+        process
+    }
+
+    // ---- time
+
+    /// The virtual time.
+    pub fn now(&self) -> Instant {
+        self.net.borrow().now
+    }
+
+    /// Handles one event; false if there is none, which means that nothing will ever happen by itself again.
+    pub fn step(&mut self) -> bool {
+        self.step_until(Instant::FAR)
+    }
+
+    /// Handles all events until `end`, which the time is then. Every process gets a turn first, so that what was done
+    /// to its outlets, nodes and listeners from outside has its effect.
+    pub fn run_until(&mut self, end: Instant) {
+        for process in 0..self.processes.len() {
+            self.wake(process)
+        }
+        while self.step_until(end) {}
+        let mut net = self.net.borrow_mut();
+        net.now = net.now.max(end);
+    }
+
+    /// Handles all events of that span of time.
+    pub fn run_for(&mut self, span: Duration) {
+        self.run_until(self.now() + span)
+    }
+
+    fn step_until(&mut self, limit: Instant) -> bool {
+        let step = self.net.borrow_mut().step(limit);
+        match step {
+            Step::Nothing => false,
+            Step::Handled => true,
+            Step::Turn(process) => {
+                self.turn(process);
+                true
+            }
+        }
+    }
+
+    fn turn(&mut self, process: Process) {
+        let Some(running) = &mut self.processes[process] else { return };
+        turned(running.kernel.turn(Wait::No));
+        if running.kernel.handle().core.stopping.get() {
+            turned(running.kernel.drain());
+            self.processes[process] = None;
+            self.net.borrow_mut().hosts[process].alive = false;
+            return;
+        }
+        if let Some(wake) = running.kernel.next_wake() {
+            let mut net = self.net.borrow_mut();
+            let at = if running.is_stuck_at(net.now) { net.now + TURN } else { wake };
+            net.want_turn(process, at);
+        }
+    }
+
+    fn wake(&self, process: Process) {
+        let mut net = self.net.borrow_mut();
+        let now = net.now;
+        net.want_turn(process, now);
+    }
+
+    // ---- processes
+
+    /// Runs `f` in a process, now, between its tasks.
+    ///
+    /// # Panics
+    /// If the process is not running.
+    pub fn with<R>(&mut self, process: ProcessId, f: impl FnOnce(&Handle) -> R) -> R {
+        let running = self.processes[process.0].as_mut();
+        let running = running.unwrap_or_else(|| panic!("{process:?} is not running"));
+        let result = f(&running.kernel.handle());
+        self.wake(process.0);
+        result
+    }
+
+    /// Whether a process has neither crashed nor stopped.
+    pub fn is_running(&self, process: ProcessId) -> bool {
+        self.processes[process.0].is_some()
+    }
+
+    /// Ends a process on the spot: nothing of it runs any more, its listeners are gone, and its peers hear resets.
+    pub fn crash(&mut self, process: ProcessId) {
+        self.net.borrow_mut().crash(process.0);
+        self.processes[process.0] = None;
+    }
+
+    /// Gives a process no turn for `span`, as if its machine were busy. Bytes still arrive meanwhile.
+    pub fn stall(&mut self, process: ProcessId, span: Duration) {
+        let mut net = self.net.borrow_mut();
+        let until = net.now + span;
+        net.hosts[process.0].stalled_until = until;
+    }
+
+    /// Lets a process refuse every connection, or accept them again.
+    pub fn refuse(&mut self, process: ProcessId, on: bool) {
+        self.net.borrow_mut().hosts[process.0].refusing = on;
+    }
+
+    /// Takes all descriptors away from a process, so that it can neither accept nor dial, or gives them back.
+    pub fn exhaust(&mut self, process: ProcessId, on: bool) {
+        self.net.borrow_mut().hosts[process.0].exhausted = on;
+    }
+
+    // ---- the network
+
+    /// How long a parcel travels, from now on: drawn from this range each time, but never overtaking.
+    pub fn set_latency(&mut self, latency: RangeInclusive<Duration>) {
+        self.net.borrow_mut().latency = latency;
+    }
+
+    /// Breaks every connection between two processes: both hear a reset, and what was on its way is lost.
+    pub fn cut(&mut self, one: ProcessId, other: ProcessId) {
+        self.net.borrow_mut().cut(one.0, other.0)
+    }
+
+    /// Lets nothing pass between the two groups until [`heal`](Self::heal): bytes, ends and resets are held up, and
+    /// dialling hangs. Nobody is told.
+    pub fn partition(&mut self, some: &[ProcessId], others: &[ProcessId]) {
+        let places = |group: &[ProcessId]| group.iter().map(|id| id.0).collect::<Vec<_>>();
+        self.net.borrow_mut().part(&places(some), &places(others))
+    }
+
+    /// Ends all partitions; what was held up arrives now.
+    pub fn heal(&mut self) {
+        self.net.borrow_mut().heal()
+    }
+
+    /// A fingerprint of everything that has happened: who ran when, what was sent, where it was cut. The same for two runs of
+    /// the same program with the same seed.
+    pub fn trace_hash(&self) -> u64 {
+        self.net.borrow().trace.hash()
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("now", &self.now())
+            .field("processes", &self.processes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Kernel {
+    /// A kernel alone in a simulated world: its clock is virtual and jumps to the next event whenever the kernel would
+    /// wait, and `sim:` addresses reach its own listeners. [`run`](Kernel::run) fails if it would wait for ever.
+    pub fn simulated(seed: u64) -> Self {
+        let mut net = Net::new(seed, true);
+        let name = "simulated".to_owned();
+        net.hosts.push(HostState { name, alive: true, ..HostState::default() });
+        start(SimHost { net: Rc::new(RefCell::new(net)), process: 0 })
+    }
+}
+
+fn start(host: SimHost) -> Kernel {
+    Kernel::with_host(Rc::new(host)).expect("a simulated host always has entropy")
+}
+
+fn turned<T>(result: std::io::Result<T>) {
+    assert!(result.is_ok(), "a simulated host that does not move the clock never fails to wait");
+}
