@@ -1,0 +1,366 @@
+//! Two sessions joined by vectors of bytes, and a clock that is turned by hand. No socket, no sleep.
+//!
+//! What a session says goes through [`Side::out`]; a test decides when and in what pieces it reaches the other side.
+//! Everything that a side is told is written down in [`Side::seen`].
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+
+use peers_kernel::Instant;
+use peers_rpc::limits::Limits;
+use peers_rpc::session::{
+    CallId, CloseReason, Event, Head, Inbound, Outcome, Rejected, Role, Session, Why,
+};
+use peers_wire::{Buffer, Hello, NodeId, PREAMBLE, RefusedCode};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+pub const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+pub const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// Limits that differ from the default in what `change` does.
+pub fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
+}
+
+/// What a side was told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen {
+    Opened(Hello),
+    Request(Asked),
+    Answer(u32, End),
+    Cancelled(u64),
+    Expired(u32, Why),
+}
+
+/// A request, with its bytes copied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    pub call: Option<u64>,
+    pub method: u64,
+    pub deadline: Option<Instant>,
+    pub depth: u16,
+    pub args: Vec<u8>,
+}
+
+/// How a call ended, with its bytes copied.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    Value(Vec<u8>),
+    Exception { class: String, text: String, data: Vec<u8> },
+    Refused(RefusedCode, String),
+}
+
+impl End {
+    fn of(outcome: Outcome<'_>) -> Self {
+        match outcome {
+            Outcome::Value(bytes) => Self::Value(bytes.to_vec()),
+            Outcome::Exception(e) => {
+                Self::Exception { class: e.class.into(), text: e.text.into(), data: e.data.into() }
+            }
+            Outcome::Refused(code, text) => Self::Refused(code, text.into()),
+        }
+    }
+}
+
+/// What a side does with requests.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Manner {
+    /// Writes them down.
+    Hold,
+    /// Answers with the arguments, at once.
+    Echo,
+}
+
+/// One session and everything around it.
+pub struct Side {
+    pub session: Session<u32>,
+    pub inbound: Inbound,
+    pub limits: Rc<Limits>,
+    /// Output that has not been written to the socket.
+    pub out: Vec<u8>,
+    pub written: u64,
+    pub seen: VecDeque<Seen>,
+    pub closed: Option<CloseReason>,
+    pub manner: Manner,
+}
+
+impl Side {
+    pub fn new(role: Role, limits: Limits, now: Instant) -> Self {
+        let (limits, mut out) = (Rc::new(limits), Vec::new());
+        let node = NodeId::from_bits(if role == Role::Dialled { 0xd } else { 0xa });
+        let session = Session::new(role, node, limits.clone(), now, &mut out);
+        Self {
+            session,
+            inbound: Inbound::new(&limits),
+            limits,
+            out,
+            written: 0,
+            seen: VecDeque::new(),
+            closed: None,
+            manner: Manner::Hold,
+        }
+    }
+
+    /// Takes a segment that has arrived. After the end it falls on deaf ears.
+    pub fn feed(&mut self, now: Instant, mut input: &[u8]) {
+        while self.closed.is_none() {
+            let frame = match self.inbound.next(&mut input) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(reason) => {
+                    self.session.bye_for(&reason, &mut self.out);
+                    self.closed = Some(reason);
+                    return;
+                }
+            };
+            match self.session.accept(now, frame, &mut self.out) {
+                Ok(None) => {}
+                Ok(Some(Event::Opened(hello))) => {
+                    self.inbound.open(&self.limits);
+                    self.seen.push_back(Seen::Opened(hello));
+                }
+                Ok(Some(event)) => {
+                    note(&mut self.session, &mut self.out, &mut self.seen, self.manner, event);
+                }
+                Err(reason) => self.closed = Some(reason),
+            }
+        }
+        self.session.note_partial(now, self.inbound.pending());
+        self.session.flush_credits(&mut self.out);
+    }
+
+    /// Takes at most `most` bytes of output away, as a socket would.
+    pub fn write(&mut self, now: Instant, most: usize) -> Vec<u8> {
+        let rest = self.out.split_off(most.min(self.out.len()));
+        let sent = std::mem::replace(&mut self.out, rest);
+        self.written += sent.len() as u64;
+        self.session.flushed(now, self.written, &mut self.out);
+        sent
+    }
+
+    pub fn write_all(&mut self, now: Instant) -> Vec<u8> {
+        let mut all = Vec::new();
+        while !self.out.is_empty() {
+            all.extend(self.write(now, usize::MAX));
+        }
+        all
+    }
+
+    pub fn expire(&mut self, now: Instant) {
+        while self.closed.is_none() {
+            match self.session.expire(now, &mut self.out) {
+                Ok(None) => break,
+                Ok(Some((_, Rejected { why, pending }))) => {
+                    self.seen.push_back(Seen::Expired(pending, why));
+                }
+                Err(reason) => self.closed = Some(reason),
+            }
+        }
+    }
+
+    pub fn call(&mut self, now: Instant, head: Head, args: &[u8], key: u32) -> CallId {
+        self.try_call(now, head, args, key).expect("the call is taken")
+    }
+
+    pub fn try_call(
+        &mut self,
+        now: Instant,
+        head: Head,
+        args: &[u8],
+        key: u32,
+    ) -> Result<CallId, Rejected<u32>> {
+        self.session.call(now, head, Buffer::from_slice(args), key, &mut self.out)
+    }
+
+    pub fn event(&mut self, now: Instant, method: u64) {
+        let args = Buffer::from_slice(&method.to_be_bytes());
+        self.session.event(now, Head::new(method), args, &mut self.out).expect("it is taken");
+    }
+
+    pub fn reply(&mut self, call: u64, value: &[u8]) {
+        self.session.reply(call, &mut self.out, |w| w.put(value)).expect("it fits");
+    }
+
+    /// The next thing it was told; the hello is skipped.
+    pub fn next(&mut self) -> Option<Seen> {
+        match self.seen.pop_front()? {
+            Seen::Opened(_) => self.next(),
+            other => Some(other),
+        }
+    }
+
+    /// The next thing it was told, which is a request.
+    #[track_caller]
+    pub fn asked(&mut self) -> Asked {
+        match self.next() {
+            Some(Seen::Request(asked)) => asked,
+            other => panic!("expected a request, found {other:?}"),
+        }
+    }
+
+    /// The next thing it was told, which is a call.
+    #[track_caller]
+    pub fn called(&mut self) -> u64 {
+        self.asked().call.expect("a call, not an event")
+    }
+
+    /// Whether nothing is left over of any call, in either direction.
+    #[track_caller]
+    pub fn assert_settled(&self) {
+        let session = &self.session;
+        assert_eq!(session.pending(), 0, "pending calls");
+        assert_eq!(session.waiting(), 0, "waiting requests");
+        assert_eq!(session.unanswered(), 0, "unanswered calls of the peer");
+        assert_eq!(session.credit_held(), 0, "credit of the peer");
+        assert_eq!(session.credit_lent(), 0, "credit lent to the peer");
+        assert_eq!(session.unflushed(), 0, "output");
+    }
+}
+
+fn note(
+    session: &mut Session<u32>,
+    out: &mut Vec<u8>,
+    seen: &mut VecDeque<Seen>,
+    manner: Manner,
+    event: Event<'_, u32>,
+) {
+    seen.push_back(match event {
+        Event::Opened(hello) => Seen::Opened(hello),
+        Event::Cancelled { call } => Seen::Cancelled(call),
+        Event::Answer { pending, outcome, .. } => Seen::Answer(pending, End::of(outcome)),
+        Event::Request(r) if manner == Manner::Echo => {
+            return match r.call {
+                Some(call) => {
+                    session.reply(call, out, |w| w.put(r.args)).expect("an echo fits");
+                }
+                None => session.event_started(out),
+            };
+        }
+        Event::Request(r) => Seen::Request(Asked {
+            call: r.call,
+            method: r.method,
+            deadline: r.deadline,
+            depth: r.depth,
+            args: r.args.to_vec(),
+        }),
+    });
+}
+
+/// Two sides and the time.
+pub struct Pair {
+    pub now: Instant,
+    /// The side that dialled.
+    pub a: Side,
+    /// The side that accepted.
+    pub b: Side,
+}
+
+impl Pair {
+    /// Two sides that have exchanged hellos.
+    pub fn open() -> Self {
+        Self::open_with(Limits::default(), Limits::default())
+    }
+
+    pub fn open_with(a: Limits, b: Limits) -> Self {
+        let mut pair = Self::new(a, b);
+        pair.settle();
+        assert!(pair.a.session.peer().is_some() && pair.b.session.peer().is_some());
+        pair
+    }
+
+    /// Two sides that have not heard of each other.
+    pub fn new(a: Limits, b: Limits) -> Self {
+        let now = Instant::from_nanos(1_000_000_000);
+        Self { now, a: Side::new(Role::Dialled, a, now), b: Side::new(Role::Accepted, b, now) }
+    }
+
+    /// Moves what `a` has said to `b`, in segments of `segment` bytes.
+    pub fn a_to_b(&mut self, segment: usize) {
+        carry(&mut self.a, &mut self.b, self.now, segment);
+    }
+
+    pub fn b_to_a(&mut self, segment: usize) {
+        carry(&mut self.b, &mut self.a, self.now, segment);
+    }
+
+    /// Lets both sides talk until they have nothing to say.
+    pub fn settle(&mut self) {
+        self.settle_by(usize::MAX);
+    }
+
+    pub fn settle_by(&mut self, segment: usize) {
+        while !(self.a.out.is_empty() && self.b.out.is_empty()) {
+            self.a_to_b(segment);
+            self.b_to_a(segment);
+        }
+    }
+
+    /// Lets time pass, waking each side when it asked to be.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        let mut wakes = 0;
+        while let Some(next) = self.next_deadline().filter(|next| *next <= end) {
+            wakes += 1;
+            assert!(wakes < 100_000, "the sessions ask to be woken for nothing");
+            self.now = self.now.max(next);
+            self.a.expire(self.now);
+            self.b.expire(self.now);
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let live = [&self.a, &self.b].into_iter().filter(|side| side.closed.is_none());
+        live.filter_map(|side| side.session.next_deadline()).min()
+    }
+}
+
+fn carry(from: &mut Side, to: &mut Side, now: Instant, segment: usize) {
+    let bytes = from.write(now, usize::MAX);
+    for piece in bytes.chunks(segment) {
+        to.feed(now, piece);
+    }
+}
+
+/// A head whose call has this long.
+pub fn within(method: u64, now: Instant, wait: Duration) -> Head {
+    Head { deadline: Some(now + wait), ..Head::new(method) }
+}
+
+/// What a well-behaved peer sends first.
+pub fn greeting() -> Vec<u8> {
+    let mut bytes = PREAMBLE.to_vec();
+    Hello::new(NodeId::from_bits(7)).put(&mut bytes);
+    bytes
+}
+
+/// An accepting side that has been greeted by a peer made of bytes, its own greeting written.
+pub fn greeted(limits: Limits) -> (Side, Instant) {
+    let now = Instant::from_nanos(1_000_000_000);
+    let mut side = Side::new(Role::Accepted, limits, now);
+    side.feed(now, &greeting());
+    side.write_all(now);
+    assert!(matches!(side.seen.pop_front(), Some(Seen::Opened(_))));
+    (side, now)
+}
+
+/// The frames in `bytes`, which start behind a preamble iff `opening`: kind, call id, body.
+pub fn frames(bytes: &[u8], opening: bool) -> Vec<(peers_wire::Kind, u64, Vec<u8>)> {
+    let mut input = if opening { &bytes[PREAMBLE.len()..] } else { bytes };
+    let mut deframer = peers_wire::Deframer::new(u32::MAX);
+    let mut frames = Vec::new();
+    while let Some(frame) = deframer.next(&mut input).expect("a session writes frames") {
+        frames.push((frame.kind, frame.call, frame.body.to_vec()));
+    }
+    assert_eq!(deframer.pending(), 0, "a session writes whole frames");
+    frames
+}
