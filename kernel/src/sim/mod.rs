@@ -82,7 +82,7 @@ impl Running {
 }
 
 /// Turns of one process at one instant, before time moves on though it still has something to do.
-const TURNS_AT_ONCE: u32 = 64;
+const TURNS_AT_ONCE: u32 = 8;
 
 impl World {
     /// An empty world at time zero.

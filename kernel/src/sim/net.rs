@@ -20,7 +20,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// How far time moves when a process always has something to do, so that an endless chain of tasks cannot stop the clock.
-pub(super) const TURN: Duration = Duration::from_micros(1);
+pub(super) const TURN: Duration = Duration::from_micros(100);
 /// Connections that wait to be accepted before diallers have to try again.
 const BACKLOG: usize = 128;
 /// How long a dialler waits before it tries again.
@@ -151,7 +151,10 @@ impl Net {
                     return Step::Turn(process);
                 }
             }
-            Event::Syn(id) => self.syn(id),
+            Event::Syn(id) => {
+                self.note(14, id, 0);
+                self.syn(id)
+            }
             Event::Arrive(id) => self.arrive(id),
         }
         Step::Handled
