@@ -218,10 +218,9 @@ impl Error {
     pub(crate) fn through(self, origin: &Arc<str>) -> Self {
         match self.0.origin {
             Some(_) => self,
-            None => Self(Arc::new(Report {
-                kind: self.0.kind.clone(),
-                origin: Some(origin.clone()),
-            })),
+            None => {
+                Self(Arc::new(Report { kind: self.0.kind.clone(), origin: Some(origin.clone()) }))
+            }
         }
     }
 }
@@ -258,11 +257,15 @@ impl fmt::Display for ErrorKind {
             Self::Failed(text) => write!(f, "remote failure: {}", Escaped(text)),
             Self::Panicked => f.write_str("remote failure: the method panicked"),
             Self::NoReply => f.write_str("remote failure: the method let go of its reply"),
-            Self::TimedOut { method, after } => write!(f, "timed out: no reply to {method} in {after:?}"),
+            Self::TimedOut { method, after } => {
+                write!(f, "timed out: no reply to {method} in {after:?}")
+            }
             Self::Cancelled => f.write_str("cancelled"),
             Self::Disconnected(reason) => write!(f, "disconnected: {reason}"),
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
-            Self::Overloaded(place) => write!(f, "overloaded: {place}; not executed, try again later"),
+            Self::Overloaded(place) => {
+                write!(f, "overloaded: {place}; not executed, try again later")
+            }
             Self::BadReply { method, expected, reason } => write!(
                 f,
                 "bad reply to {method}: not a {expected} ({}); compare the interfaces",

@@ -107,9 +107,7 @@ pub use session::CloseReason;
 pub use sync::{Peers, SyncCall, SyncEndpoint, spawn_loop, spawn_loop_with};
 
 pub use peers_kernel as kernel;
-pub use peers_kernel::{
-    Address, Collect, Cont, Cx, Handle, Instant, Kernel, Lost, Node, TimerId,
-};
+pub use peers_kernel::{Address, Collect, Cont, Cx, Handle, Instant, Kernel, Lost, Node, TimerId};
 pub use peers_wire as wire;
 pub use peers_wire::{NodeId, Trace};
 

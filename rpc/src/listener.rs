@@ -1,11 +1,11 @@
 //! Accepting connections: who may, how many, and what is bound on each.
 
+use crate::AlreadyBound;
 use crate::endpoint::Endpoint;
 use crate::link::Link;
 use crate::rpc::Security;
 use crate::session::CloseReason;
 use crate::shared::Shared;
-use crate::AlreadyBound;
 use peers_kernel::{Address, Stream};
 use std::cell::RefCell;
 use std::fmt;

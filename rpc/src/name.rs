@@ -76,10 +76,7 @@ mod tests {
             listener: Some(NodeId::from_bits(0x75d49e957679a9f338365db6c61b1c)),
             ends: Ends::Dialled(inet("127.0.0.1", 5000)),
         };
-        assert_eq!(
-            name.to_string(),
-            "[75d49e957679a9f338365db6c61b1c]@{{AF_INET:127.0.0.1:5000}}"
-        );
+        assert_eq!(name.to_string(), "[75d49e957679a9f338365db6c61b1c]@{{AF_INET:127.0.0.1:5000}}");
     }
 
     #[test]

@@ -1,1 +1,51 @@
-//! To be written.
+//! What the tests of the whole share: where things are in the source tree, and how to run the real binaries.
+//!
+//! Tests of one crate stand in that crate; here stand those that need several, or the tree itself.
+
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The folder of the workspace.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// All files below `folder` with this ending, in order, leaving out build output.
+pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let Ok(entries) = std::fs::read_dir(folder) else { return found };
+    let mut entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    for path in entries {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            found.extend(files(&path, ending));
+        } else if name.ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// A path as the reader of a failed test wants to see it.
+pub fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+/// The path of one of the workspace's binaries, built if it is not there yet.
+///
+/// # Panics
+/// When it can be neither found nor built.
+pub fn binary(package: &str, name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test runs from a file");
+    let folder = test.parent().and_then(Path::parent).expect("in target/PROFILE/deps");
+    let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    if !path.exists() {
+        let built = Command::new(env!("CARGO")).args(["build", "-p", package]).status();
+        assert!(built.is_ok_and(|status| status.success()), "cannot build {package}");
+    }
+    path
+}

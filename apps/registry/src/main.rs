@@ -1,1 +1,61 @@
-fn main() {}
+//! The binary `registry`: serves a registry, puts and gets from a command line, demonstrates itself.
+
+#![forbid(unsafe_code)]
+
+mod demo;
+
+use peers_registry::{NodeProxy, Registry};
+use peers_rpc::service::{self, Arguments, Cli, Failure};
+use peers_rpc::{Address, Error, Limits, Security, SyncCall, SyncEndpoint};
+use std::process::ExitCode;
+
+const CLI: Cli = Cli {
+    name: "registry",
+    version: env!("CARGO_PKG_VERSION"),
+    help: include_str!("help.txt"),
+    flags: &[],
+};
+
+fn main() -> ExitCode {
+    service::run(&CLI, |arguments| {
+        let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
+        match words[..] {
+            ["serve", address] => serve(&CLI.address(address)?, &arguments),
+            ["put", address, key, value] => put(&CLI.address(address)?, key, value, &arguments),
+            ["get", address, key] => get(&CLI.address(address)?, key, &arguments),
+            ["demo"] => demo::run(),
+            _ => Err(Failure::usage(format!("what shall I do? Usage:\n\n{}", CLI.help))),
+        }
+    })
+}
+
+fn serve(address: &Address, arguments: &Arguments) -> Result<(), Failure> {
+    let security = arguments.insecure.then_some(Security::Insecure);
+    service::serve(Limits::default(), |kernel, rpc| Registry::serve(kernel, rpc, address, security))
+}
+
+fn get(address: &Address, key: &str, arguments: &Arguments) -> Result<(), Failure> {
+    let peers = service::client()?;
+    let node = NodeProxy::new(peers.connect(address)?);
+    let value =
+        wait(node.get(key), arguments).map_err(|error| Failure::of_call(address, &error))?;
+    service::print(&value)
+}
+
+/// An event has no answer, so a `get` follows it: requests start in order, and its answer says that the event arrived.
+fn put(address: &Address, key: &str, value: &str, arguments: &Arguments) -> Result<(), Failure> {
+    let peers = service::client()?;
+    let node: NodeProxy<SyncEndpoint> = NodeProxy::new(peers.connect(address)?);
+    let sent = node.put(key, value).and_then(|()| wait(node.get(key), arguments));
+    sent.map(drop).map_err(|error| Failure::of_call(address, &error))
+}
+
+fn wait<T: peers_rpc::wire::DecodeOwned + Send + 'static>(
+    call: SyncCall<T>,
+    arguments: &Arguments,
+) -> Result<T, Error> {
+    match arguments.timeout {
+        Some(timeout) => call.within(timeout).wait(),
+        None => call.wait(),
+    }
+}

@@ -69,6 +69,7 @@ impl Link {
     pub(crate) fn end(&self, reason: CloseReason) {
         let Some(session) = self.session.borrow_mut().take() else { return };
         let name = self.name();
+        self.flush_batch();
         if let Some((_, timer)) = self.timer.take() {
             self.handle().cancel(timer);
         }

@@ -18,8 +18,14 @@ impl Link {
         }
     }
 
-    fn received(self: &Rc<Self>, mut bytes: &[u8]) {
+    fn received(self: &Rc<Self>, bytes: &[u8]) {
+        self.begin_batch();
         self.note_flushed();
+        self.read_frames(bytes);
+        self.end_batch();
+    }
+
+    fn read_frames(self: &Rc<Self>, mut bytes: &[u8]) {
         let now = self.handle().now();
         let mut inbound = self.inbound.borrow_mut();
         while self.is_open() {

@@ -19,7 +19,7 @@ pub(crate) use output::Scratch;
 pub(crate) use serve::Serve;
 
 use crate::interface::Method;
-use crate::name::{Ends, EndpointName, Site};
+use crate::name::{EndpointName, Ends, Site};
 use crate::serving::Serving;
 use crate::session::{CallId, CloseReason, Inbound, Role, Session};
 use crate::shared::Shared;
@@ -65,6 +65,9 @@ pub(crate) struct Link {
     /// Bytes given to the stream so far; what it still holds subtracted, bytes taken by the socket.
     given: Cell<u64>,
     timer: Cell<Option<(Instant, TimerId)>>,
+    /// What the session has said and the stream has not been given yet: holds something only during a batch.
+    scratch: RefCell<Scratch>,
+    batching: Cell<bool>,
     bound: RefCell<SmallVec<[Rc<dyn Object>; 1]>>,
     /// The peer's `:async` calls that still owe an answer, by the peer's id.
     owed: RefCell<HashMap<u64, Cause>>,
@@ -100,6 +103,8 @@ impl Link {
             wire: RefCell::new(Wire::Dialling(hello)),
             ends: RefCell::new(ends),
             timer: Cell::new(None),
+            scratch: RefCell::default(),
+            batching: Cell::new(false),
             bound: RefCell::default(),
             owed: RefCell::default(),
             deferred: RefCell::default(),

@@ -66,24 +66,47 @@ impl Scratch {
 }
 
 impl Link {
-    /// Runs one step of the session and sends what it said. `None` if the link has ended.
+    /// Runs one step of the session and sends what it said, at once or at the end of the batch. `None` if the link has
+    /// ended.
     pub(super) fn drive<R>(
         &self,
         step: impl FnOnce(&mut Session<PendingCall>, &mut Scratch) -> R,
     ) -> Option<R> {
-        let mut scratch = self.shared.scratch.take();
-        let result = self.session.borrow_mut().as_mut().map(|session| {
-            let result = step(session, &mut scratch);
-            self.rearm(session);
-            result
-        });
-        let sent = self.transmit(&mut scratch);
-        scratch.clear();
-        self.shared.scratch.replace(scratch);
+        if self.batching.get() {
+            let mut session = self.session.borrow_mut();
+            return session.as_mut().map(|session| step(session, &mut self.scratch.borrow_mut()));
+        }
+        self.begin_batch();
+        let result = {
+            let mut session = self.session.borrow_mut();
+            session.as_mut().map(|session| step(session, &mut self.scratch.borrow_mut()))
+        };
+        self.end_batch();
+        result
+    }
+
+    /// From here on, what the session says is gathered.
+    pub(super) fn begin_batch(&self) {
+        self.batching.set(true);
+        self.scratch.swap(&self.shared.scratch);
+    }
+
+    /// Sends what was gathered, and sets the timer.
+    pub(super) fn end_batch(&self) {
+        self.batching.set(false);
+        let sent = self.transmit(&mut self.scratch.borrow_mut());
+        self.scratch.swap(&self.shared.scratch);
         if sent.is_err() {
             self.end_soon(CloseReason::SlowPeer);
         }
-        result
+        self.arm();
+    }
+
+    /// Sends what a batch has gathered so far: before the stream is let go.
+    pub(super) fn flush_batch(&self) {
+        if self.transmit(&mut self.scratch.borrow_mut()).is_err() {
+            log::debug!("the last words to {} found no room", self.name());
+        }
     }
 
     fn transmit(&self, scratch: &mut Scratch) -> Result<(), peers_kernel::Full> {
@@ -91,6 +114,12 @@ impl Link {
             return Ok(());
         }
         self.given.set(self.given.get() + scratch.len());
+        let sent = self.pass_on(scratch);
+        scratch.clear();
+        sent
+    }
+
+    fn pass_on(&self, scratch: &mut Scratch) -> Result<(), peers_kernel::Full> {
         match &mut *self.wire.borrow_mut() {
             Wire::Dialling(backlog) => scratch.append_to(backlog),
             Wire::Open(outlet) => return scratch.write_to(outlet),

@@ -111,6 +111,12 @@ impl Link {
 
     /// Starts what was left over, until the budget is spent again.
     fn start_deferred(self: &Rc<Self>) {
+        self.begin_batch();
+        self.start_while_budget_lasts();
+        self.end_batch();
+    }
+
+    fn start_while_budget_lasts(self: &Rc<Self>) {
         loop {
             let Some(next) = self.deferred.borrow_mut().pop_front() else { break };
             self.start(&next.request());
@@ -149,8 +155,7 @@ impl Link {
     fn run(self: &Rc<Self>, object: &dyn Object, request: &Request<'_>) {
         let Request { method, deadline, depth, trace, .. } = *request;
         let inherited = Inherited { deadline, depth, trace };
-        let cause =
-            self.serving().borrow_mut().begin(self.me.clone(), request.call, inherited);
+        let cause = self.serving().borrow_mut().begin(self.me.clone(), request.call, inherited);
         let settled = Cell::new(false);
         let incoming = Incoming {
             link: self,
@@ -250,9 +255,8 @@ impl Link {
     pub(crate) fn answer<T: Encode>(&self, call: u64, result: &Result<T, Error>) {
         match result {
             Ok(value) => {
-                let sent = self.drive(|session, out| {
-                    session.reply(call, out, |writer| value.encode(writer))
-                });
+                let sent = self
+                    .drive(|session, out| session.reply(call, out, |writer| value.encode(writer)));
                 if let Some(Err(error)) = sent {
                     log::warn!("a result could not be sent: {error}");
                 }

@@ -44,7 +44,8 @@ impl Arguments {
         use lexopt::prelude::*;
         let mut arguments = Self::default();
         let mut parser = lexopt::Parser::from_args(words);
-        let bad = |error: lexopt::Error| Failure::usage(format!("{error}; see {} --help", cli.name));
+        let bad =
+            |error: lexopt::Error| Failure::usage(format!("{error}; see {} --help", cli.name));
         while let Some(word) = parser.next().map_err(bad)? {
             match word {
                 Short('h') | Long("help") => {

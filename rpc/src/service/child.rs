@@ -41,12 +41,13 @@ impl NodeProcess {
             return Err(Failure::usage(format!("the node did not start to listen: {first:?}")));
         };
         print!("{first}");
-        let printer = std::thread::Builder::new().name("node output".to_owned()).spawn(move || {
-            for line in lines.lines().map_while(Result::ok) {
-                let mut out = std::io::stdout().lock();
-                drop(writeln!(out, "{line}").and_then(|()| out.flush()));
-            }
-        })?;
+        let printer =
+            std::thread::Builder::new().name("node output".to_owned()).spawn(move || {
+                for line in lines.lines().map_while(Result::ok) {
+                    let mut out = std::io::stdout().lock();
+                    drop(writeln!(out, "{line}").and_then(|()| out.flush()));
+                }
+            })?;
         Ok(Self { child, address, printer: Some(printer) })
     }
 

@@ -1,0 +1,48 @@
+//! The node: a map, and the two methods over it.
+
+use crate::{LocalNode, NoSuchKey};
+use peers_rpc::{Address, Binding, Cx, Error, Exception, Kernel, Listener, Node, Rpc, Security};
+use std::collections::BTreeMap;
+use std::io;
+
+/// Keys and values, in memory.
+#[derive(Debug, Default)]
+pub struct Registry {
+    values: BTreeMap<String, String>,
+}
+
+impl LocalNode for Registry {
+    fn put(&mut self, _: &Cx<Self>, _: &Binding, key: String, value: String) {
+        self.values.insert(key, value);
+    }
+
+    fn get(&mut self, _: &Cx<Self>, _: &Binding, key: String) -> Result<String, Error> {
+        match self.values.get(&key) {
+            Some(value) => Ok(value.clone()),
+            None => Err(NoSuchKey { key }.raise()),
+        }
+    }
+}
+
+impl Registry {
+    /// An empty registry, served at `address`. What it returns must be kept: dropping the listener closes the door,
+    /// dropping the node forgets the values.
+    ///
+    /// # Errors
+    /// When it cannot listen there.
+    pub fn serve(
+        kernel: &Kernel,
+        rpc: &Rpc,
+        address: &Address,
+        security: Option<Security>,
+    ) -> io::Result<(Listener, Node<Self>)> {
+        let node = kernel.node(Self::default());
+        let cx = node.cx();
+        let accept = move |endpoint| LocalNode::bind(&cx, &endpoint);
+        let listener = match security {
+            Some(security) => rpc.listen_with(security, address, accept)?,
+            None => rpc.listen(address, accept)?,
+        };
+        Ok((listener, node))
+    }
+}

@@ -1,0 +1,268 @@
+//! The house rules that a machine can see: who imports whom, how long files are, which names nobody may use.
+
+use peers_tests::{files, root, shown};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Which of our crates a package may depend on, at run time and at build time.
+const LAYERS: [(&str, &[&str]); 6] = [
+    ("kernel", &[]),
+    ("wire", &[]),
+    ("rpc", &["peers-kernel", "peers-wire"]),
+    ("rpc/rpcc", &[]),
+    ("apps/registry", &["peers-rpc", "peers-rpcc"]),
+    ("tests", &["peers-rpc", "peers-wire", "peers-rpcc", "peers-registry"]),
+];
+
+/// What the top level consists of, beside files that begin with a dot.
+const TOP: [&str; 11] = [
+    "CHANGELOG.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "apps",
+    "docs",
+    "kernel",
+    "rpc",
+    "tests",
+];
+
+/// The one file that may say `unsafe`.
+const UNSAFE: &str = "kernel/src/poller.rs";
+
+/// Files that read a clock, wait, or start threads, and why they may.
+const HOST_SEAM: [&str; 5] = [
+    "kernel/src/real.rs",
+    "kernel/src/poller.rs",
+    "kernel/src/epoll.rs",
+    "kernel/src/offload.rs",
+    "kernel/src/thread.rs",
+];
+
+fn library_sources() -> Vec<PathBuf> {
+    let src = |path: &PathBuf| path.components().any(|part| part.as_os_str() == "src");
+    let all = ["kernel", "wire", "rpc", "apps"]
+        .iter()
+        .flat_map(|crate_| files(&root().join(crate_), ".rs"));
+    all.filter(src).collect()
+}
+
+/// A source file up to its in-file tests.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).expect("a source file is readable");
+    match text.find("#[cfg(test)]\nmod ") {
+        Some(tests) => text[..tests].to_owned(),
+        None => text,
+    }
+}
+
+/// The lines of a file that are code, with their numbers.
+fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
+    lines.filter(|(_, line)| !line.starts_with("//"))
+}
+
+#[test]
+fn imports_point_downwards_only() {
+    for (folder, allowed) in LAYERS {
+        let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
+        for line in manifest.lines().map(str::trim) {
+            let name: String =
+                line.chars().take_while(|c| c.is_alphanumeric() || *c == '-').collect();
+            if name.starts_with("peers-") {
+                assert!(allowed.contains(&name.as_str()), "{folder} must not depend on {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_member_of_the_workspace_has_a_layer() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let members = manifest.lines().find(|line| line.starts_with("members")).unwrap();
+    for member in members.split('"').skip(1).step_by(2) {
+        assert!(LAYERS.iter().any(|(folder, _)| *folder == member), "{member} has no layer here");
+    }
+}
+
+#[test]
+fn the_top_level_is_closed() {
+    for entry in fs::read_dir(root()).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        let known = name.starts_with('.') || name == "target" || name == "wire";
+        assert!(known || TOP.contains(&name.as_str()), "{name} does not belong on the top level");
+    }
+}
+
+#[test]
+fn unsafe_code_stands_in_one_small_file() {
+    for path in library_sources() {
+        let name = shown(&path);
+        if name == UNSAFE {
+            let lines = code(&path).lines().count();
+            assert!(lines <= 250, "{name} has {lines} lines: keep what must be believed small");
+            continue;
+        }
+        for (line, text) in code_lines(&code(&path)) {
+            let says = text.contains("unsafe ") || text.contains("unsafe{");
+            let attribute = text.contains("unsafe_code") || text.contains("\"");
+            assert!(!says || attribute, "{name}:{line}: {text}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_async() {
+    let banned = [
+        concat!("async ", "fn"),
+        concat!("async ", "move"),
+        concat!(".aw", "ait"),
+        concat!("tok", "io::"),
+    ];
+    for path in files(&root(), ".rs") {
+        let name = shown(&path);
+        if name.starts_with("tests/versus") || name.starts_with("tests/fuzz") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for (line, text) in code_lines(&text) {
+            for word in banned {
+                assert!(!text.contains(word), "{name}:{line}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn clocks_threads_and_sockets_stay_behind_the_host_seam() {
+    let banned = [
+        "Instant::now(",
+        "SystemTime::now(",
+        "thread::sleep(",
+        "thread::spawn(",
+        "TcpStream::",
+        "TcpListener::",
+    ];
+    for path in library_sources() {
+        let name = shown(&path);
+        if HOST_SEAM.contains(&name.as_str()) {
+            continue;
+        }
+        for (line, text) in code_lines(&code(&path)) {
+            for word in banned {
+                assert!(!text.contains(word), "{name}:{line}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn files_are_short_enough_to_read() {
+    for path in files(&root(), ".rs") {
+        let name = shown(&path);
+        if name.contains("/golden/") || name.starts_with("tests/versus") {
+            continue;
+        }
+        let lines = code(&path).lines().count();
+        assert!(lines <= 500, "{name} has {lines} lines without its tests: divide it");
+    }
+}
+
+#[test]
+fn every_file_says_what_lives_in_it() {
+    for path in library_sources() {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("//!"), "{} has no front page", shown(&path));
+    }
+}
+
+#[test]
+fn nothing_is_left_for_later_in_the_code() {
+    let banned = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+        concat!("todo", "!("),
+        concat!("unimplemented", "!("),
+        concat!("#[ign", "ore"),
+    ];
+    for path in files(&root(), ".rs") {
+        let text = fs::read_to_string(&path).unwrap();
+        for (at, line) in text.lines().enumerate() {
+            for word in banned {
+                assert!(!line.contains(word), "{}:{}: {line}", shown(&path), at + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_crate_forbids_unsafe_code() {
+    for (folder, _) in LAYERS {
+        let front = fs::read_to_string(root().join(folder).join("src/lib.rs")).unwrap();
+        let word =
+            if folder == "kernel" { "#![deny(unsafe_code)]" } else { "#![forbid(unsafe_code)]" };
+        assert!(front.contains(word), "{folder}/src/lib.rs lacks {word}");
+    }
+}
+
+/// Links of documents to files of the tree.
+#[test]
+fn links_in_documents_lead_somewhere() {
+    let mut documents = files(&root().join("docs"), ".md");
+    documents.push(root().join("README.md"));
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        let folder = document.parent().unwrap();
+        for part in text.split("](").skip(1) {
+            let target = part.split(')').next().unwrap();
+            let file = target.split('#').next().unwrap();
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            assert!(folder.join(file).exists(), "{}: {target} does not exist", shown(&document));
+        }
+    }
+}
+
+/// The names and versions of everything that our crates link, tests and build scripts apart.
+fn linked_crates() -> BTreeMap<String, String> {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--workspace", "--offline", "-e", "normal", "--prefix", "none"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let lines = String::from_utf8(tree.stdout).unwrap();
+    let words = lines.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?.to_owned(), words.next()?.to_owned()))
+    });
+    words.filter(|(name, _)| !name.starts_with("peers-")).collect()
+}
+
+#[test]
+fn every_dependency_is_justified() {
+    let decisions = fs::read_to_string(root().join("docs/decisions.md")).unwrap();
+    for name in linked_crates().keys() {
+        assert!(
+            decisions.contains(&format!("`{name}`")),
+            "docs/decisions.md does not say why `{name}`"
+        );
+    }
+}
+
+#[test]
+fn no_runtime_is_linked() {
+    for name in linked_crates().keys() {
+        for runtime in
+            ["tokio", "async-std", "smol", "futures", "mio", "async-io", "async-executor"]
+        {
+            assert!(!name.starts_with(runtime), "{name} is linked");
+        }
+    }
+}
