@@ -111,18 +111,7 @@ pub struct Writer<'w> {
     end: usize,
     depth: u32,
     /// Set iff something could not be written.
-    failed: Option<Failure>,
-}
-
-/// Why writing stopped, and what is needed to tell.
-#[derive(Debug)]
-enum Failure {
-    /// The bytes that would be there, and the limit.
-    TooLarge {
-        size: usize,
-        limit: usize,
-    },
-    Other(Error),
+    failed: Option<Error>,
 }
 
 macro_rules! fixed {
@@ -168,7 +157,10 @@ impl<'w> Writer<'w> {
     pub fn finish(mut self) -> Result<(), Error> {
         match self.failed.take() {
             None => Ok(()),
-            Some(failure) => Err(self.undo(failure)),
+            Some(error) => {
+                self.out.truncate(self.start);
+                Err(error)
+            }
         }
     }
 
@@ -181,10 +173,11 @@ impl<'w> Writer<'w> {
     /// Appends bytes as they are, without a length.
     #[inline]
     pub fn put(&mut self, bytes: &[u8]) {
-        if bytes.len() > self.end.saturating_sub(self.out.len()) {
-            return self.overflow(bytes.len());
+        // The way to a vector is inlined and short, which makes small steps several times faster.
+        match &mut self.out {
+            Target::Vec(out) if out.len() + bytes.len() <= self.end => out.extend_from_slice(bytes),
+            _ => self.put_elsewhere(bytes),
         }
-        self.out.append(bytes);
     }
 
     /// Appends a byte.
@@ -264,34 +257,32 @@ impl<'w> Writer<'w> {
         }
     }
 
-    /// Something did not fit: from here on, bytes are only counted.
+    /// Appends bytes to a buffer, or refuses them.
+    #[inline(never)]
+    fn put_elsewhere(&mut self, bytes: &[u8]) {
+        if bytes.len() > self.end.saturating_sub(self.out.len()) {
+            return self.overflow(bytes.len());
+        }
+        self.out.append(bytes);
+    }
+
+    /// Something does not fit: from here on, bytes are only counted.
     #[cold]
     fn overflow(&mut self, more: usize) {
         match &mut self.failed {
             None => {
-                let size = self.written().saturating_add(more);
-                self.failed = Some(Failure::TooLarge { size, limit: self.end - self.start });
-                self.end = 0;
+                let (size, limit) = (self.written().saturating_add(more), self.end - self.start);
+                self.fail(Error::OutputTooLarge { size, limit });
             }
-            Some(Failure::TooLarge { size, .. }) => *size = size.saturating_add(more),
-            Some(Failure::Other(_)) => {}
+            Some(Error::OutputTooLarge { size, .. }) => *size = size.saturating_add(more),
+            Some(_) => {}
         }
     }
 
+    /// The first failure is kept, and nothing fits any more.
     #[cold]
     fn fail(&mut self, error: Error) {
-        if self.failed.is_none() {
-            self.failed = Some(Failure::Other(error));
-            self.end = 0;
-        }
-    }
-
-    #[cold]
-    fn undo(&mut self, failure: Failure) -> Error {
-        self.out.truncate(self.start);
-        match failure {
-            Failure::TooLarge { size, limit } => Error::OutputTooLarge { size, limit },
-            Failure::Other(error) => error,
-        }
+        self.failed.get_or_insert(error);
+        self.end = 0;
     }
 }
