@@ -129,6 +129,8 @@ impl Diagnostics {
         let mut files: Vec<_> = files.collect();
         files.dedup();
         files.insert(0, report.span.file);
+        // A file that could not be read has nothing to show.
+        files.retain(|file| !self.sources.get(*file).text.is_empty());
         let snippets = files.into_iter().map(|file| {
             let source = self.sources.get(file);
             let path = source.path.to_string_lossy().into_owned();

@@ -20,6 +20,8 @@ mod compat;
 mod compiler;
 mod diagnostics;
 mod emit;
+#[doc(hidden)]
+pub mod fuzz;
 mod load;
 mod model;
 mod names;

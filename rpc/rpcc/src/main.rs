@@ -28,7 +28,7 @@ Files that are imported are found from the importing file. They are compiled
 into the same output.
 
 Exit codes: 0 done, or the versions are compatible; 1 a file is wrong, or the
-versions are incompatible; 2 wrong usage, or a file could not be read or written.
+versions are incompatible; 2 wrong usage, or versions that cannot be compared.
 ";
 
 /// What the arguments ask for.

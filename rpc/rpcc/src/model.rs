@@ -180,6 +180,22 @@ impl Model {
         &self.interface(id.interface).methods[id.index]
     }
 
+    /// The name of a declaration.
+    pub(crate) fn name(&self, item: ItemId) -> &Name {
+        match item {
+            ItemId::Type(id) => &self.ty(id).name,
+            ItemId::Interface(id) => &self.interface(id).name,
+        }
+    }
+
+    /// The file of a declaration.
+    pub(crate) fn file_of(&self, item: ItemId) -> FileId {
+        match item {
+            ItemId::Type(id) => self.ty(id).file,
+            ItemId::Interface(id) => self.interface(id).file,
+        }
+    }
+
     /// `stem.name` of a type: the wire class of an exception.
     pub(crate) fn type_name(&self, id: TypeId) -> String {
         let ty = self.ty(id);

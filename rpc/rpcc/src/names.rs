@@ -112,7 +112,7 @@ pub(crate) fn escape(name: &str) -> String {
 pub(crate) fn nearest<'c>(name: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let near = candidates.iter().map(|candidate| (distance(name, candidate), *candidate));
     let (distance, candidate) = near.min_by_key(|(distance, _)| *distance)?;
-    (distance <= name.len().div_ceil(3)).then_some(candidate)
+    (distance <= name.len() / 3).then_some(candidate)
 }
 
 /// How many letters must be inserted, removed or replaced.

@@ -2,28 +2,34 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test` rewrites the expected files.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::{env, fs};
 
 use peers_rpcc::Compiler;
 
-/// All files below a folder of `tests` that end in `.rpc` and have an expected file beside them, or should have.
-fn inputs(folder: &str) -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
-    let (mut folders, mut inputs) = (vec![root], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("the folder is there") {
-            let path = entry.expect("the entry can be read").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rpc") {
-                inputs.push(path);
-            }
-        }
-    }
-    inputs.sort();
-    inputs
+fn entries(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
+    let entries = fs::read_dir(folder).expect("the folder is there");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("it can be read").path()).collect();
+    paths.sort();
+    paths
+}
+
+/// `golden/NAME/NAME.rpc`; beside it stands `NAME.rs`.
+fn good() -> Vec<PathBuf> {
+    let file = |folder: PathBuf| {
+        let name = folder.file_name().expect("a folder has a name").to_owned();
+        folder.join(name).with_extension("rpc")
+    };
+    entries("golden").into_iter().map(file).collect()
+}
+
+/// `bad/NAME.rpc`; beside it stands `NAME.err`. What they import is in folders.
+fn bad() -> Vec<PathBuf> {
+    let is_input = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rpc");
+    entries("bad").into_iter().filter(is_input).collect()
 }
 
 /// Compiles with paths shown relative to the folder of the file.
@@ -44,22 +50,43 @@ fn compare(expected: &Path, found: &str) {
 
 #[test]
 fn good_files_become_the_expected_rust() {
-    let inputs = inputs("golden");
-    assert!(inputs.len() >= 2);
-    for input in inputs {
+    for input in good() {
         let rust = compile(&input).unwrap_or_else(|errors| panic!("{errors}"));
         compare(&input.with_extension("rs"), &rust);
     }
 }
 
-#[test]
-fn generated_rust_is_formatted() {
+/// What rustfmt makes of a text.
+fn formatted(rust: &str) -> String {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.rustfmt.toml");
     let mut rustfmt = Command::new("rustfmt");
-    rustfmt.args(["--check", "--edition", "2024", "--config-path"]).arg(config);
-    rustfmt.args(["--config", "use_small_heuristics=Max"]);
-    rustfmt.args(inputs("golden").iter().map(|input| input.with_extension("rs")));
-    let output = rustfmt.output().expect("rustfmt can be run");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    rustfmt.args(["--edition", "2024", "--config", "use_small_heuristics=Max", "--config-path"]);
+    rustfmt.arg(config).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut rustfmt = rustfmt.spawn().expect("rustfmt can be run");
+    let mut input = rustfmt.stdin.take().expect("its input is a pipe");
+    input.write_all(rust.as_bytes()).expect("it reads its input");
+    drop(input);
+    let output = rustfmt.wait_with_output().expect("it ends");
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).expect("it writes text")
+}
+
+#[test]
+fn generated_rust_is_formatted() {
+    for input in good() {
+        let rust = compile(&input).unwrap_or_else(|errors| panic!("{errors}"));
+        let formatted = formatted(&rust);
+        let differs = rust.lines().zip(formatted.lines()).find(|(ours, theirs)| ours != theirs);
+        assert_eq!(differs, None, "{}", input.display());
+        assert_eq!(rust, formatted);
+    }
+}
+
+#[test]
+fn bad_files_become_the_expected_errors() {
+    assert!(bad().len() > 40);
+    for input in bad() {
+        let errors = compile(&input).expect_err(&format!("{} has no error", input.display()));
+        compare(&input.with_extension("err"), &errors);
+    }
 }

@@ -4,6 +4,7 @@
 use super::graph::{Graph, components, reverse, spread};
 use crate::diagnostics::Report;
 use crate::model::{Field, Kind, Model, Ty, TypeDef};
+use crate::source::Span;
 use crate::syntax::ast::Scalar;
 
 /// How a type is held by what contains it.
@@ -80,7 +81,7 @@ fn infinite(model: &Model, inline: &Graph, reports: &mut Vec<Report>) {
             continue;
         }
         let title = format!("`{}` contains itself and would never end", ty.name.text);
-        let label = format!("this {} leads back to `{}`", model.show(&field.ty), ty.name.text);
+        let label = format!("this `{}` leads back to `{}`", model.show(&field.ty), ty.name.text);
         let report = Report::new(field.name.span, title, label).and(ty.name.span, "declared here");
         reports.push(report.help("put an `option`, `list`, `set` or `map` between"));
     }
@@ -166,24 +167,24 @@ fn keys(model: &Model, reports: &mut Vec<Report>) {
     }
 }
 
-fn key_in(model: &Model, ty: &Ty, span: crate::source::Span, reports: &mut Vec<Report>) {
+fn key_in(model: &Model, ty: &Ty, span: Span, reports: &mut Vec<Report>) {
     match ty {
         Ty::Scalar(_) | Ty::Named(_) => {}
         Ty::List(of) | Ty::Option { of, .. } => key_in(model, of, span, reports),
         Ty::Tuple(parts) => parts.iter().for_each(|part| key_in(model, part, span, reports)),
         Ty::Set(of) => {
-            key(model, of, "the elements of a set", span, reports);
+            key(model, of, "the element type of a set", span, reports);
             key_in(model, of, span, reports);
         }
         Ty::Map(key_type, value) => {
-            key(model, key_type, "the keys of a map", span, reports);
+            key(model, key_type, "the key type of a map", span, reports);
             key_in(model, key_type, span, reports);
             key_in(model, value, span, reports);
         }
     }
 }
 
-fn key(model: &Model, ty: &Ty, what: &str, span: crate::source::Span, reports: &mut Vec<Report>) {
+fn key(model: &Model, ty: &Ty, what: &str, span: Span, reports: &mut Vec<Report>) {
     if ordered(model, ty) {
         return;
     }

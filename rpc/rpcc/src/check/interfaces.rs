@@ -21,14 +21,14 @@ pub(super) fn check(model: &mut Model, loaded: &Loaded, reports: &mut Vec<Report
     for id in order {
         let mut flat = Flat { model, id, methods: Vec::new(), reports };
         flat.inherit();
+        flat.overrides(trees[id.0]);
+        flat.declare();
         count += flat.methods.len();
         if count > MAX_METHODS {
             let title = format!("more than {MAX_METHODS} methods, inherited ones included");
             reports.push(Report::new(model.interface(id).name.span, title, "too many here"));
             return;
         }
-        flat.overrides(trees[id.0]);
-        flat.declare();
         let methods = flat.methods;
         model.interfaces[id.0].flat = methods;
     }

@@ -67,7 +67,7 @@ impl<'r> Resolver<'r> {
         item: &'r ast::Item,
     ) {
         let name = item.name.text.as_str();
-        if Scalar::named(name).is_some() || CONTAINERS.contains(&name) {
+        if is_built_in(name) {
             let title = format!("`{name}` is a built-in type");
             self.reports.push(Report::new(item.name.span, title, "choose another name"));
         } else if let Some((_, first)) = scope.get(name) {
@@ -142,7 +142,7 @@ impl<'r> Resolver<'r> {
         let said = directives::of_method(self, file, method);
         let name = method.name.clone();
         let rust = match &said.name {
-            Some(rust) => self.value_name(rust),
+            Some(rust) => self.chosen_name(rust),
             None => self.value_name(&name),
         };
         Method {
@@ -207,6 +207,17 @@ impl Resolver<'_> {
         rust
     }
 
+    /// The Rust name that `:name` gives.
+    fn chosen_name(&mut self, name: &Name) -> String {
+        let rust = self.value_name(name);
+        if rust != name.text {
+            let title = format!("`{}` does not look like a method of Rust", name.text);
+            let report = Report::new(name.span, title, "").help(format!("write `:name {rust}`"));
+            self.reports.push(report);
+        }
+        rust
+    }
+
     fn variant_name(&mut self, name: &Name) -> String {
         let rust = names::camel(&name.text);
         if names::is_impossible(&rust) {
@@ -217,7 +228,7 @@ impl Resolver<'_> {
 
     fn type_name(&mut self, name: &Name) -> String {
         let rust = names::camel(&name.text);
-        if names::is_prelude(&rust) {
+        if names::is_prelude(&rust) && !is_built_in(&name.text) {
             let title = format!("`{}` would hide Rust's `{rust}`", name.text);
             self.reports.push(Report::new(name.span, title, "").help("choose another name"));
         }
@@ -346,6 +357,10 @@ impl<'r> Resolver<'r> {
         let candidates: Vec<_> = declared.chain(built_in).collect();
         names::nearest(name, &candidates).map(|near| format!("did you mean `{near}`?"))
     }
+}
+
+fn is_built_in(name: &str) -> bool {
+    Scalar::named(name).is_some() || CONTAINERS.contains(&name)
 }
 
 fn file(parsed: &Parsed, path: &std::path::Path, items: Vec<ItemId>) -> File {

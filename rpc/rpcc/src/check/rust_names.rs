@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::diagnostics::Report;
 use crate::emit::scope;
-use crate::model::{ItemId, Model};
+use crate::model::Model;
 use crate::source::{FileId, Span};
 
 /// What generated proxies and traits declare besides the methods.
@@ -29,23 +29,33 @@ pub(super) fn check(model: &Model, reports: &mut Vec<Report>) {
     }
 }
 
-/// Checks what one file declares and, for the first file, what it passes on.
+/// Checks what the module of one file declares, and for the first file what it passes on.
 fn scopes(model: &Model, file: FileId, reports: &mut Vec<Report>) {
     let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+    let mut declare = |name: &str, span: Span, what: &str| {
+        let Some(first) = seen.insert(name.into(), span) else { return true };
+        let title = format!("{what} would be the second `{name}` in Rust");
+        let report = Report::new(span, title, "this one").and(first, "the first one");
+        reports.push(report.help("rename one of them"));
+        false
+    };
     for item in &model.file(file).items {
-        let (span, what) = match item {
-            ItemId::Type(id) => (model.ty(*id).name.span, &model.ty(*id).name.text),
-            ItemId::Interface(id) => {
-                (model.interface(*id).name.span, &model.interface(*id).name.text)
-            }
-        };
-        for name in scope::declared(model, *item) {
-            if let Some(first) = seen.insert(name.clone(), span) {
-                let title = format!("`{what}` would be the second `{name}` in Rust");
-                let report = Report::new(span, title, "this one").and(first, "the first one");
-                reports.push(report.help("rename one of them"));
-                break;
-            }
+        let name = model.name(*item);
+        let what = format!("`{}`", name.text);
+        scope::declared(model, *item).iter().all(|rust| declare(rust, name.span, &what));
+    }
+    if file != FileId(0) {
+        return;
+    }
+    let passed_on = scope::PassedOn::new(model);
+    for module in scope::modules(model) {
+        let start = Span { file: module, start: 0, end: 0 };
+        declare(&scope::module(model, module), start, "the module of this file");
+        for item in &model.file(module).items {
+            let name = model.name(*item);
+            let what = format!("`{}.{}`", model.file(module).stem, name.text);
+            let passed = passed_on.names(model, *item);
+            passed.iter().all(|(_, rust)| declare(rust, name.span, &what));
         }
     }
 }

@@ -22,16 +22,21 @@ pub(super) fn paragraph(text: &str, out: &mut Lines) {
 
 /// The lines as rustdoc must see them to show what was written.
 pub(super) fn escaped(docs: &[String]) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
     let mut fenced = false;
+    // How far the lines of the present list item are indented; 0 outside of lists.
+    let mut hang = 0;
     for doc in docs {
         if doc.trim_start().starts_with("```") {
             fenced = !fenced;
             lines.push(if fenced { "```text".into() } else { "```".into() });
+            hang = 0;
         } else if fenced {
             lines.push(doc.replace('\t', "    ").trim_end().into());
         } else {
-            lines.push(line(doc));
+            let begins_paragraph = lines.last().is_none_or(String::is_empty);
+            let indent = indentation(doc, begins_paragraph, &mut hang);
+            lines.push(" ".repeat(indent) + &line(doc));
         }
     }
     if fenced {
@@ -44,11 +49,39 @@ pub(super) fn escaped(docs: &[String]) -> Vec<String> {
     lines.split_off(start)
 }
 
-/// One line outside of code blocks: at most three columns of indentation, so that it does not become one.
+/// How far to indent a line outside of code blocks: as far as the list item it belongs to, never so far that
+/// it becomes code.
+fn indentation(doc: &str, begins_paragraph: bool, hang: &mut usize) -> usize {
+    let text = doc.trim_start();
+    let indented = doc.len() - text.len();
+    if text.is_empty() {
+        return 0;
+    }
+    if let Some(width) = marker(text) {
+        let indent = if *hang > 0 { indented.min(3) } else { 0 };
+        *hang = indent + width;
+        return indent;
+    }
+    if begins_paragraph && indented == 0 {
+        *hang = 0;
+    }
+    *hang
+}
+
+/// The width of `- ` or `1. ` in front of a list item.
+fn marker(text: &str) -> Option<usize> {
+    if text.starts_with(['-', '*', '+']) {
+        return text[1..].starts_with(' ').then_some(2);
+    }
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let ends = text[digits..].starts_with(". ") || text[digits..].starts_with(") ");
+    ((1..=9).contains(&digits) && ends).then_some(digits + 2)
+}
+
+/// One line outside of code blocks, without indentation.
 fn line(doc: &str) -> String {
     let words = doc.split_whitespace().collect::<Vec<_>>().join(" ");
-    let indent = doc.chars().take_while(|c| c.is_whitespace()).count().min(3);
-    let mut out = " ".repeat(if words.is_empty() { 0 } else { indent });
+    let mut out = String::new();
     let mut rest = words.as_str();
     while let Some(first) = rest.chars().next() {
         let taken = if first == '`' {

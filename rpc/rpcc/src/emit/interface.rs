@@ -104,9 +104,6 @@ fn bind(names: &scope::InterfaceNames, name: &str, out: &mut Lines) {
 fn serve(model: &Model, id: InterfaceId, out: &mut Lines) {
     let (names, interface) = (scope::interface(model, id), model.interface(id));
     out.blank();
-    if interface.flat.len() > 50 {
-        out.line("#[allow(clippy::too_many_lines)]");
-    }
     let parameters = [
         "state: &mut S",
         "cx: &peers_rpc::Cx<S>",
@@ -114,15 +111,18 @@ fn serve(model: &Model, id: InterfaceId, out: &mut Lines) {
         "call: peers_rpc::stub::Incoming<'_>",
     ];
     let before = format!("fn {}<S: {}>(", names.serve, names.local);
-    out.list(&before, &parameters.map(String::from), ") -> peers_rpc::stub::Served {");
-    out.nest();
-    out.open("match call.method() {");
-    for (method, convention) in &interface.flat {
-        arm(model, interface.file, *method, *convention, out);
-    }
-    out.line("_ => call.unknown(),");
-    out.close("}");
-    out.close("}");
+    let signature = |out: &mut Lines| {
+        out.list(&before, &parameters.map(String::from), ") -> peers_rpc::stub::Served {");
+    };
+    let body = |out: &mut Lines| {
+        out.open("match call.method() {");
+        for (method, convention) in &interface.flat {
+            arm(model, interface.file, *method, *convention, out);
+        }
+        out.line("_ => call.unknown(),");
+        out.close("}");
+    };
+    out.body(signature, body);
 }
 
 /// The arm of one method, laid out in the first way that fits.

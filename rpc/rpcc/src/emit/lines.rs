@@ -3,6 +3,9 @@
 
 const WIDTH: usize = 100;
 
+/// From how many lines on a function is said to be long.
+const LONG: usize = 60;
+
 /// Text that grows by lines.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
@@ -42,6 +45,18 @@ impl Lines {
         self.indent -= 1;
         self.blank = false;
         self.line(line);
+    }
+
+    /// Adds the lines of a function body behind its signature, with what keeps clippy quiet if there are many.
+    pub(super) fn body(&mut self, signature: impl FnOnce(&mut Self), body: impl FnOnce(&mut Self)) {
+        let mut inside = Self { text: String::new(), indent: self.indent + 1, blank: false };
+        body(&mut inside);
+        if inside.text.lines().count() > LONG {
+            self.line("#[allow(clippy::too_many_lines)]");
+        }
+        signature(self);
+        self.text.push_str(&inside.text);
+        self.line("}");
     }
 
     /// True iff a line fits at the present level.

@@ -32,18 +32,20 @@ pub(crate) fn emit(model: &Model) -> String {
     out.finish()
 }
 
-/// Re-exports what the imported files declare.
+/// Re-exports what the imported files declare, in rustfmt's order.
 fn passed_on(model: &Model, out: &mut Lines) {
-    for (at, file) in scope::modules(model).into_iter().enumerate() {
-        if at == 0 {
-            out.blank();
-        }
-        let uses = scope::passed_on(model, file);
-        let uses: Vec<_> = uses
+    out.blank();
+    let passed_on = scope::PassedOn::new(model);
+    for file in scope::modules(model) {
+        let items = model.file(file).items.iter();
+        let mut names: Vec<_> = items.flat_map(|item| passed_on.names(model, *item)).collect();
+        names.sort();
+        let uses = names
             .into_iter()
-            .map(|(name, shown)| if name == shown { name } else { format!("{name} as {shown}") })
-            .collect();
+            .map(|(name, shown)| if name == shown { name } else { format!("{name} as {shown}") });
+        let uses: Vec<_> = uses.collect();
         if !uses.is_empty() {
+            out.line("#[allow(unused_imports)]");
             out.uses(&scope::module(model, file), &uses);
         }
     }

@@ -62,26 +62,34 @@ pub(crate) fn module(model: &Model, file: FileId) -> String {
     names::escape(&names::snake(&model.file(file).stem))
 }
 
-/// What the output passes on from a file: names there and names here, in rustfmt's order. A name that stands for more
-/// than one thing gets the module's name in front.
-pub(crate) fn passed_on(model: &Model, file: FileId) -> Vec<(String, String)> {
-    let mut count: BTreeMap<String, usize> = BTreeMap::new();
-    for name in
-        model.files.iter().flat_map(|file| &file.items).flat_map(|item| public(model, *item))
-    {
-        *count.entry(name).or_default() += 1;
+/// How the output passes on what imported files declare.
+pub(crate) struct PassedOn {
+    /// How many items have a public name.
+    count: BTreeMap<String, usize>,
+}
+
+impl PassedOn {
+    pub(crate) fn new(model: &Model) -> Self {
+        let mut count = BTreeMap::new();
+        for item in model.files.iter().flat_map(|file| &file.items) {
+            for name in public(model, *item) {
+                *count.entry(name).or_default() += 1;
+            }
+        }
+        Self { count }
     }
-    let names = model.file(file).items.iter().flat_map(|item| public(model, *item));
-    let stem = &model.file(file).stem;
-    let mut passed: Vec<_> = names
-        .map(|name| {
-            let unique = count.get(&name) == Some(&1);
+
+    /// The names of an item in its module and in the output. A name that several items have gets the name of the module
+    /// in front.
+    pub(crate) fn names(&self, model: &Model, item: ItemId) -> Vec<(String, String)> {
+        let stem = &model.file(model.file_of(item)).stem;
+        let shown = |name: String| {
+            let unique = self.count.get(&name) == Some(&1);
             let shown = if unique { name.clone() } else { prefixed(stem, &name) };
             (name, shown)
-        })
-        .collect();
-    passed.sort();
-    passed
+        };
+        public(model, item).into_iter().map(shown).collect()
+    }
 }
 
 /// `RegistryNodeProxy`, `REGISTRY_NODE`.

@@ -139,7 +139,12 @@ fn enumeration(model: &Model, id: TypeId, variants: &[Variant], out: &mut Lines)
     docs::emit(&ty.docs, &format!("`{}`.", model.type_name(id)), out);
     out.line(derives(ty));
     allow(ty, out);
-    out.line("#[allow(clippy::enum_variant_names, clippy::large_enum_variant)]");
+    if variants.iter().any(|variant| !variant.fields.is_empty()) {
+        out.line("#[allow(clippy::large_enum_variant)]");
+    }
+    if variants.len() > 2 {
+        out.line("#[allow(clippy::enum_variant_names)]");
+    }
     out.open(format!("pub enum {} {{", ty.rust));
     for variant in variants {
         docs::emit(&variant.docs, &format!("`{}`.", variant.name.text), out);
@@ -169,19 +174,16 @@ fn travel(
 ) {
     out.blank();
     out.open(format!("impl peers_rpc::wire::Encode for {} {{", ty.rust));
-    out.open("fn encode(&self, w: &mut peers_rpc::wire::Writer<'_>) {");
-    encode(out);
-    out.close("}");
+    let signature = "fn encode(&self, w: &mut peers_rpc::wire::Writer<'_>) {";
+    out.body(|out| out.line(signature), encode);
     out.close("}");
     out.blank();
     out.open(format!("impl<'a> peers_rpc::wire::Decode<'a> for {} {{", ty.rust));
     out.line("const MIN_SIZE: usize = 4;");
     out.blank();
     let reader = "r: &mut peers_rpc::wire::Reader<'a>".to_string();
-    out.list("fn decode(", &[reader], ") -> Result<Self, peers_rpc::wire::Error> {");
-    out.nest();
-    decode(out);
-    out.close("}");
+    let result = ") -> Result<Self, peers_rpc::wire::Error> {";
+    out.body(|out| out.list("fn decode(", &[reader], result), decode);
     out.close("}");
 }
 

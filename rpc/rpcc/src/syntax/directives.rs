@@ -23,6 +23,7 @@ impl Parser<'_> {
     pub(super) fn directives(&mut self) -> Parsed<Vec<Directive>> {
         let mut directives = Vec::new();
         while let Some(colon) = self.take(":") {
+            self.same_line("a directive behind `:`")?;
             let word = self.name("a directive behind `:`")?;
             let kind = self.directive(&word)?;
             directives.push(Directive { kind, span: colon.to(self.before()) });
@@ -36,7 +37,10 @@ impl Parser<'_> {
             "async" => Ok(DirectiveKind::Async),
             "timeout" => self.timeout(),
             "throws" => self.throws(),
-            "name" => Ok(DirectiveKind::Name(self.name("a Rust name behind `:name`")?)),
+            "name" => {
+                self.same_line("a Rust name behind `:name`")?;
+                Ok(DirectiveKind::Name(self.name("a Rust name behind `:name`")?))
+            }
             "deprecated" => self.deprecated(),
             _ => Err(self.unknown_directive(word)),
         }
@@ -56,6 +60,7 @@ impl Parser<'_> {
     }
 
     fn throws(&mut self) -> Parsed<DirectiveKind> {
+        self.same_line("an exception behind `:throws`")?;
         let mut classes = vec![self.path("an exception behind `:throws`")?];
         while self.take(",").is_some() {
             classes.push(self.path("an exception behind `,`")?);
@@ -64,8 +69,10 @@ impl Parser<'_> {
     }
 
     fn deprecated(&mut self) -> Parsed<DirectiveKind> {
+        let what = "a string behind `:deprecated` that says what to use instead";
+        self.same_line(what)?;
         let Token::Text(text) = self.token() else {
-            return self.expected("a string behind `:deprecated` that says what to use instead");
+            return self.expected(what);
         };
         let text = text.clone();
         self.advance();
@@ -73,8 +80,10 @@ impl Parser<'_> {
     }
 
     fn timeout(&mut self) -> Parsed<DirectiveKind> {
+        let what = "a time behind `:timeout`, such as `10s`";
+        self.same_line(what)?;
         let Token::Number(written) = self.token() else {
-            return self.expected("a time behind `:timeout`, such as `10s`");
+            return self.expected(what);
         };
         let written = written.clone();
         let span = self.advance();

@@ -19,9 +19,12 @@ const ITEMS: [&str; 5] = ["import", "exception", "struct", "enum", "interface"];
 
 /// Parses a text. Whatever is wrong is reported; the tree holds what could be read.
 pub(crate) fn parse(file: FileId, text: &str, reports: &mut Vec<Report>) -> File {
+    let before = reports.len();
     let lexemes = lex(file, text, reports);
-    let mut parser = Parser { lexemes, at: 0, nesting: 0, reports };
-    parser.file()
+    // Behind what is not a token, everything looks wrong.
+    let mut echoes = Vec::new();
+    let reports = if reports.len() == before { reports } else { &mut echoes };
+    Parser { lexemes, at: 0, nesting: 0, reports }.file()
 }
 
 /// The error was reported; whoever gets this goes on at the next sensible place.
@@ -78,6 +81,17 @@ impl Parser<'_> {
     pub(super) fn expected<T>(&mut self, what: &str) -> Parsed<T> {
         let found = self.token().describe();
         let report = Report::new(self.span(), format!("expected {what}, found {found}"), "");
+        self.report(report);
+        Err(Reported)
+    }
+
+    /// Reports that something is missing at the end of the line, if the line ends here.
+    pub(super) fn same_line(&mut self, what: &str) -> Parsed<()> {
+        if !self.lexeme().starts_line {
+            return Ok(());
+        }
+        let title = format!("expected {what}, found the end of the line");
+        let report = Report::new(self.before(), title, "behind this");
         self.report(report);
         Err(Reported)
     }
@@ -141,8 +155,7 @@ impl Parser<'_> {
             self.advance();
         }
         while *self.token() != Token::End {
-            let begins = ITEMS.iter().any(|word| self.is_word(word));
-            if begins && self.lexeme().starts_line {
+            if self.begins_item() {
                 return;
             }
             self.advance();
@@ -202,7 +215,7 @@ impl Parser<'_> {
             self.report(report.help("let the other one extend this one, or bind both interfaces"));
             return Err(Reported);
         }
-        self.expect("{", "to open the interface")?;
+        let open = self.expect("{", "to open the interface")?;
         let (mut methods, mut overrides) = (Vec::new(), Vec::new());
         loop {
             let docs_at = self.span();
@@ -210,6 +223,9 @@ impl Parser<'_> {
             if self.take("}").is_some() {
                 self.no_docs(docs_at, &docs);
                 return Ok(ItemKind::Interface { base, methods, overrides });
+            }
+            if *self.token() == Token::End || self.begins_item() {
+                return self.unclosed(open);
             }
             let start = self.at;
             let parsed = if self.is_word("override") && !self.next_is("(") {
@@ -223,6 +239,19 @@ impl Parser<'_> {
                 self.skip_to_method(start)?;
             }
         }
+    }
+
+    /// True iff a declaration begins here, as far as one can tell from its first word.
+    fn begins_item(&self) -> bool {
+        let begins = ITEMS.iter().any(|word| self.is_word(word));
+        begins && self.lexeme().starts_line && !self.next_is("(")
+    }
+
+    fn unclosed<T>(&mut self, open: Span) -> Parsed<T> {
+        let title = format!("expected a method or `}}`, found {}", self.token().describe());
+        let report = Report::new(self.span(), title, "").and(open, "this is not closed");
+        self.report(report);
+        Err(Reported)
     }
 
     fn no_docs_on_override(&mut self, at: Span, docs: &[String]) {
@@ -251,8 +280,7 @@ impl Parser<'_> {
             self.advance();
         }
         loop {
-            let begins = ITEMS.iter().any(|word| self.is_word(word)) && !self.next_is("(");
-            if *self.token() == Token::End || (begins && self.lexeme().starts_line) {
+            if *self.token() == Token::End || self.begins_item() {
                 return Err(Reported);
             }
             if self.is_mark("}") || (self.lexeme().starts_line && self.at > start) {

@@ -4,7 +4,7 @@
 ///
 /// | a | b |
 /// * List\<T\> of things, and a_b, *bold*, `Vec<u8>` and `[x]`
-///    an indented line, which would be code
+///   an indented line, which would be code
 /// - one \`unclosed
 ///
 /// ```text
@@ -78,6 +78,17 @@ impl<C: peers_rpc::Caller> peers_rpc::Proxy<C> for OracleProxy<C> {
     }
 }
 
+/// Two lists:
+/// 1. one, which
+///    goes on
+///    - nested
+///
+///      still nested
+/// 12) twelve
+///     goes on
+///
+/// Not in a list.
+///
 /// > a quote with \\ and \< and \>
 ///
 /// Implement this to serve `documented.oracle`, and [`bind`](Self::bind) it.

@@ -42,7 +42,8 @@ impl<'a> peers_rpc::wire::Decode<'a> for Type {
 /// `names.Answer`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(dead_code)]
-#[allow(clippy::enum_variant_names, clippy::large_enum_variant)]
+#[allow(clippy::large_enum_variant)]
+#[allow(clippy::enum_variant_names)]
 pub enum Answer {
     /// `yes`.
     Yes,
@@ -440,7 +441,7 @@ pub(crate) mod gcd_methods {
 /// `names.answer2`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(dead_code)]
-#[allow(clippy::enum_variant_names, clippy::large_enum_variant)]
+#[allow(clippy::large_enum_variant)]
 pub enum Answer2 {
     /// `w`.
     W {

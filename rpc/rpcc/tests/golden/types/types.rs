@@ -185,7 +185,8 @@ impl<'a> peers_rpc::wire::Decode<'a> for Nothing {
 /// What can be drawn.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(dead_code)]
-#[allow(clippy::enum_variant_names, clippy::large_enum_variant)]
+#[allow(clippy::large_enum_variant)]
+#[allow(clippy::enum_variant_names)]
 pub enum Shape {
     /// `nothing`.
     Nothing,
@@ -239,7 +240,7 @@ impl<'a> peers_rpc::wire::Decode<'a> for Shape {
 /// `types.colour`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(dead_code)]
-#[allow(clippy::enum_variant_names, clippy::large_enum_variant)]
+#[allow(clippy::enum_variant_names)]
 pub enum Colour {
     /// `red`.
     Red,

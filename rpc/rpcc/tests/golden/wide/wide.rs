@@ -114,13 +114,13 @@ impl<C: peers_rpc::Caller> SurveyorProxy<C> {
             (u8, String),
             Vec<Option<std::collections::BTreeSet<i16>>>,
         >,
-        xs: impl AsRef<
+        by_name: impl AsRef<
             [std::collections::BTreeMap<String, Vec<std::collections::BTreeMap<u8, u8>>>],
         >,
     ) -> C::Call<
         std::collections::BTreeMap<(u8, String), Vec<Option<std::collections::BTreeSet<i16>>>>,
     > {
-        self.caller.call(&surveyor_methods::NEARLY_FITS, (nested, xs.as_ref()))
+        self.caller.call(&surveyor_methods::NEARLY_FITS, (nested, by_name.as_ref()))
     }
 
     /// Calls `wide.surveyor.a`.
@@ -246,7 +246,7 @@ pub trait LocalSurveyor: Sized + 'static {
             (u8, String),
             Vec<Option<std::collections::BTreeSet<i16>>>,
         >,
-        xs: Vec<std::collections::BTreeMap<String, Vec<std::collections::BTreeMap<u8, u8>>>>,
+        by_name: Vec<std::collections::BTreeMap<String, Vec<std::collections::BTreeMap<u8, u8>>>>,
     ) -> Result<
         std::collections::BTreeMap<(u8, String), Vec<Option<std::collections::BTreeSet<i16>>>>,
         peers_rpc::Error,
@@ -299,6 +299,7 @@ pub trait LocalSurveyor: Sized + 'static {
     }
 }
 
+#[allow(clippy::too_many_lines)]
 fn serve_surveyor<S: LocalSurveyor>(
     state: &mut S,
     cx: &peers_rpc::Cx<S>,
@@ -374,7 +375,7 @@ fn serve_surveyor<S: LocalSurveyor>(
             )
         }),
         surveyor_ids::NEARLY_FITS => {
-            call.plain(|(nested, xs)| state.nearly_fits(cx, bd, nested, xs))
+            call.plain(|(nested, by_name)| state.nearly_fits(cx, bd, nested, by_name))
         }
         surveyor_ids::A => call.plain(|(b,)| state.a(cx, bd, b)),
         _ => call.unknown(),
@@ -482,7 +483,7 @@ pub(crate) mod surveyor_methods {
         id: super::surveyor_ids::NEARLY_FITS,
         name: "wide.surveyor.nearly_fits",
         rust_name: "nearly_fits",
-        signature: "nearly_fits(nested: map<(u8, string), list<option<set<i16>>>>, xs: list<map<string, list<map<u8, u8>>>>) -> map<(u8, string), list<option<set<i16>>>>",
+        signature: "nearly_fits(nested: map<(u8, string), list<option<set<i16>>>>, by_name: list<map<string, list<map<u8, u8>>>>) -> map<(u8, string), list<option<set<i16>>>>",
         convention: peers_rpc::Convention::Plain,
         timeout: None,
         throws: &[],
@@ -693,7 +694,7 @@ impl<'a> peers_rpc::wire::Decode<'a> for AndThenSomeMoreOnTop {
 /// `wide.landscape`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(dead_code)]
-#[allow(clippy::enum_variant_names, clippy::large_enum_variant)]
+#[allow(clippy::large_enum_variant)]
 pub enum Landscape {
     /// `a_mountain_of_considerable_height`.
     AMountainOfConsiderableHeight {

@@ -1,0 +1,135 @@
+//! The compiler as a library: loaders, limits, what diagnostics tell.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use peers_rpcc::{Compiler, Diagnostics, Output};
+
+fn compile(text: &str) -> Result<Output, Diagnostics> {
+    Compiler::with_loader(|_| Ok(text.into())).compile("test.rpc")
+}
+
+fn messages(result: Result<Output, Diagnostics>) -> Vec<String> {
+    let Err(diagnostics) = result else { panic!("there is no error") };
+    diagnostics.iter().map(|diagnostic| diagnostic.message.to_string()).collect()
+}
+
+#[test]
+fn imports_are_asked_for_by_joined_paths() {
+    let asked = RefCell::new(Vec::new());
+    let compiler = Compiler::with_loader(|path| {
+        asked.borrow_mut().push(path.to_path_buf());
+        Ok(match path.to_string_lossy().as_ref() {
+            "a/b/root.rpc" => "import \"../c/one.rpc\"\nimport \"./two.rpc\"".into(),
+            "a/c/one.rpc" => "import \"../b/two.rpc\"".into(),
+            _ => "struct x { y: u8 }".into(),
+        })
+    });
+    let output = compiler.compile("./a/./b/root.rpc").expect("all is well");
+    let expected = ["a/b/root.rpc", "a/c/one.rpc", "a/b/two.rpc"].map(PathBuf::from);
+    assert_eq!(*asked.borrow(), expected, "each file is read once");
+    assert_eq!(output.files, expected);
+}
+
+#[test]
+fn what_cannot_be_read_is_told() {
+    let failing = |kind: io::ErrorKind| Compiler::with_loader(move |_| Err(io::Error::from(kind)));
+    let errors =
+        failing(io::ErrorKind::NotFound).compile("a.rpc").map(|_| ()).expect_err("no file");
+    assert_eq!(
+        errors.to_string(),
+        "error: cannot read `a.rpc`: there is no such file\n\n1 error\n"
+    );
+    let denied = failing(io::ErrorKind::PermissionDenied).compile("a.rpc");
+    assert_eq!(messages(denied), ["cannot read `a.rpc`: permission denied"]);
+}
+
+#[test]
+fn files_have_a_limit() {
+    let large = " ".repeat((1 << 20) + 1);
+    assert_eq!(
+        messages(compile(&large)),
+        ["cannot read `test.rpc`: it has more than 1048576 bytes"]
+    );
+    assert!(compile(&large[1..]).is_ok());
+}
+
+#[test]
+fn imports_have_a_limit() {
+    let compiler = Compiler::with_loader(|path: &Path| {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let next = stem.trim_start_matches('f').parse::<u32>().unwrap_or_default() + 1;
+        Ok(format!("import \"f{next}.rpc\""))
+    });
+    let expected = "cannot import `f256.rpc`: more than 256 files are imported";
+    assert_eq!(messages(compiler.compile("f0.rpc")), [expected]);
+}
+
+#[test]
+fn methods_have_a_limit() {
+    let mut text = String::from("interface base {\n");
+    (0..1000).for_each(|n| writeln!(text, "m{n}()").expect("strings grow"));
+    text.push_str("}\n");
+    (0..16).for_each(|n| {
+        writeln!(text, "interface derived{n} extends base {{}}").expect("strings grow")
+    });
+    let expected = "more than 16384 methods, inherited ones included";
+    assert_eq!(messages(compile(&text)), [expected]);
+}
+
+#[test]
+fn long_chains_of_types_and_interfaces_are_no_recursion() {
+    let mut text = String::from("struct s0 { x: f64 }\ninterface chain0 { m() }\n");
+    for n in 1..8000 {
+        let before = n - 1;
+        writeln!(text, "struct s{n} {{ x: s{before} }}").expect("strings grow");
+    }
+    for n in 1..100 {
+        let before = n - 1;
+        writeln!(text, "interface chain{n} extends chain{before} {{}}").expect("strings grow");
+    }
+    assert!(compile(&text).is_ok());
+}
+
+#[test]
+fn diagnostics_say_where() {
+    let errors = compile("struct a { x: u8 }\nstruct b { y: ä }\n").expect_err("a stray letter");
+    let found: Vec<_> = errors.iter().map(|error| (error.line, error.column)).collect();
+    assert_eq!(found, [(2, 15)]);
+    let errors = compile("struct a { x: u8 }\nstruct b { ü: zz }\n").expect_err("a stray letter");
+    let first = errors.iter().next().expect("there is one");
+    assert_eq!((first.file, first.line, first.column), (Path::new("test.rpc"), 2, 12));
+    assert!(first.help.is_some());
+    assert!(errors.render(true).contains("\u{1b}["), "colours on demand");
+    assert!(!errors.render(false).contains('\u{1b}'));
+}
+
+#[test]
+fn only_so_many_errors_are_shown() {
+    let mut text = String::new();
+    (0..60).for_each(|n| writeln!(text, "enum e{n} {{}}").expect("strings grow"));
+    let errors = compile(&text).expect_err("no variants");
+    assert_eq!(errors.len(), 60);
+    assert!(errors.to_string().ends_with("error: 10 more not shown\n\n60 errors\n"));
+}
+
+#[test]
+fn the_same_text_gives_the_same_rust() {
+    let text = include_str!("golden/types/types.rpc");
+    assert_eq!(
+        compile(text).map(|output| output.rust).ok(),
+        compile(text).map(|output| output.rust).ok()
+    );
+}
+
+/// Windows line ends and a byte order mark are not worth a difference.
+#[test]
+fn line_ends_make_no_difference() {
+    let text = include_str!("golden/types/types.rpc");
+    let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    let rust =
+        |text: &str| compile(text).map(|output| output.rust).map_err(|errors| errors.to_string());
+    assert_eq!(rust(&windows), rust(text));
+}
