@@ -99,7 +99,7 @@ impl Link {
             slot: Cell::new(usize::MAX),
             inbound: RefCell::new(Inbound::new(&shared.limits)),
             session: RefCell::new(Some(session)),
-            given: Cell::new(0),
+            given: Cell::new(hello.len() as u64),
             wire: RefCell::new(Wire::Dialling(hello)),
             ends: RefCell::new(ends),
             timer: Cell::new(None),

@@ -1,0 +1,116 @@
+//! The object behind the probe interface: it writes down what it hears, and otherwise does as the test says.
+
+use super::probe::{Context, LocalProbe, LocalSideDoor, NoSuchKey, OutOfRange};
+use peers_rpc::{Binding, Cx, Error, Exception, Reply};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// What `ask` does.
+pub(crate) type Script = Rc<dyn Fn(&mut Desk, &Cx<Desk>, &Binding, String, Reply<String>)>;
+
+/// State of the object behind the probe interface.
+#[derive(Default)]
+pub(crate) struct Desk {
+    /// What came in, in order.
+    pub(crate) heard: Vec<String>,
+    /// Replies of `hold` and its like that were not given yet.
+    pub(crate) held: VecDeque<(String, Reply<String>)>,
+    /// Who called, in order.
+    pub(crate) callers: Vec<Binding>,
+    /// What `ask` does.
+    pub(crate) script: Option<Script>,
+}
+
+impl Desk {
+    fn hear(&mut self, bd: &Binding, text: &str) {
+        self.heard.push(text.to_owned());
+        self.callers.push(bd.clone());
+    }
+}
+
+impl LocalProbe for Desk {
+    fn note(&mut self, _: &Cx<Self>, bd: &Binding, text: String) {
+        self.hear(bd, &text);
+    }
+
+    fn explode(&mut self, _: &Cx<Self>, _: &Binding) {
+        panic!("the event explodes");
+    }
+
+    fn echo(&mut self, _: &Cx<Self>, bd: &Binding, text: String) -> Result<String, Error> {
+        self.hear(bd, &text);
+        Ok(text)
+    }
+
+    fn context(&mut self, cx: &Cx<Self>, bd: &Binding) -> Result<Context, Error> {
+        let millis = |left: std::time::Duration| u64::try_from(left.as_millis()).unwrap();
+        Ok(Context {
+            remaining: bd.deadline().map(|deadline| millis(deadline.since(cx.handle().now()))),
+            depth: bd.depth(),
+            trace: bd.trace().map(|trace| (trace.root, trace.parent)),
+        })
+    }
+
+    fn raise(&mut self, _: &Cx<Self>, _: &Binding, key: String) -> Result<String, Error> {
+        Err(NoSuchKey { key }.raise())
+    }
+
+    fn raise_range(
+        &mut self,
+        _: &Cx<Self>,
+        _: &Binding,
+        value: i64,
+        least: i64,
+        most: i64,
+    ) -> Result<(), Error> {
+        Err(OutOfRange { value, least, most }.raise())
+    }
+
+    fn raise_later(&mut self, cx: &Cx<Self>, _: &Binding, key: String, reply: Reply<String>) {
+        cx.schedule(move |_, _| reply.err(NoSuchKey { key }.raise()));
+    }
+
+    fn fail(&mut self, _: &Cx<Self>, _: &Binding, text: String) -> Result<String, Error> {
+        Err(Error::failed(text))
+    }
+
+    fn panic(&mut self, _: &Cx<Self>, _: &Binding) -> Result<String, Error> {
+        panic!("the method panics");
+    }
+
+    fn panic_holding(&mut self, _: &Cx<Self>, _: &Binding, reply: Reply<String>) {
+        let _held = reply;
+        panic!("the method panics with the reply in its hands");
+    }
+
+    fn lose(&mut self, _: &Cx<Self>, _: &Binding, reply: Reply<String>) {
+        drop(reply);
+    }
+
+    fn hold(&mut self, _: &Cx<Self>, bd: &Binding, text: String, reply: Reply<String>) {
+        self.hear(bd, &text);
+        self.held.push_back((text, reply));
+    }
+
+    fn hold_briefly(&mut self, cx: &Cx<Self>, bd: &Binding, text: String, reply: Reply<String>) {
+        self.hold(cx, bd, text, reply);
+    }
+
+    fn hold_for_ever(&mut self, cx: &Cx<Self>, bd: &Binding, text: String, reply: Reply<String>) {
+        self.hold(cx, bd, text, reply);
+    }
+
+    fn ask(&mut self, cx: &Cx<Self>, bd: &Binding, text: String, reply: Reply<String>) {
+        self.hear(bd, &text);
+        match self.script.clone() {
+            Some(script) => script(self, cx, bd, text, reply),
+            None => reply.err(Error::failed("nobody has said what to do")),
+        }
+    }
+}
+
+impl LocalSideDoor for Desk {
+    fn knock(&mut self, _: &Cx<Self>, _: &Binding, times: u32) -> Result<u32, Error> {
+        Ok(times + 1)
+    }
+}

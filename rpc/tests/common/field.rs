@@ -1,0 +1,343 @@
+//! The grounds that processes meet on, and the processes.
+
+use super::desk::{Desk, Script};
+use super::outcome::Got;
+use super::probe::{LocalProbe, ProbeProxy};
+use super::{millis, secs};
+use peers_rpc::kernel::Wait;
+use peers_rpc::kernel::sim::{ProcessId, World};
+use peers_rpc::wire::DecodeOwned;
+use peers_rpc::{
+    Address, AlreadyBound, Binding, Call, CloseReason, Cx, Endpoint, Error, Handle, Kernel, Limits,
+    Listener, Node, Reply, Rpc,
+};
+use std::cell::{Cell, Ref, RefCell};
+use std::env;
+use std::process;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// How long a test may wait for one thing, in real time: a working test never comes near.
+const REAL_PATIENCE: Duration = secs(60);
+/// The same in virtual time.
+const VIRTUAL_PATIENCE: Duration = secs(86_400);
+/// How long a turn waits on a real ground before the test looks again: what it waits for may have happened in it.
+const GLANCE: Duration = millis(1);
+
+/// What runs everything.
+enum Ground {
+    Simulated(World),
+    Tcp(Kernel),
+    Unix(Kernel),
+}
+
+/// Where processes meet.
+pub(crate) struct Field {
+    ground: Ground,
+}
+
+/// One process: an `Rpc`, an object, a listener, and what they have seen.
+pub(crate) struct Peer {
+    process: Option<ProcessId>,
+    handle: Handle,
+    rpc: RefCell<Option<Rpc>>,
+    desk: RefCell<Option<Node<Desk>>>,
+    listener: RefCell<Option<Listener>>,
+    address: Address,
+    accepted: Rc<RefCell<Vec<Endpoint>>>,
+}
+
+/// What is bound on a connection that was accepted.
+type Bind = fn(&Cx<Desk>, &Endpoint) -> Result<(), AlreadyBound>;
+
+impl Field {
+    /// A simulated world: each peer is a process of its own, and time is virtual.
+    pub(crate) fn simulated(seed: u64) -> Self {
+        Self { ground: Ground::Simulated(World::new(seed)) }
+    }
+
+    /// TCP on loopback.
+    pub(crate) fn tcp() -> Self {
+        Self { ground: Ground::Tcp(Kernel::new().unwrap()) }
+    }
+
+    /// Unix sockets.
+    pub(crate) fn unix() -> Self {
+        Self { ground: Ground::Unix(Kernel::new().unwrap()) }
+    }
+
+    /// The simulated world, for its faults.
+    pub(crate) fn world(&mut self) -> &mut World {
+        match &mut self.ground {
+            Ground::Simulated(world) => world,
+            _ => panic!("only a simulated world has faults"),
+        }
+    }
+
+    // ---- processes
+
+    /// A process with the default limits.
+    pub(crate) fn peer(&mut self, name: &str) -> Peer {
+        self.peer_with(name, Limits::default())
+    }
+
+    /// A process that listens and serves the probe interface on every connection.
+    pub(crate) fn peer_with(&mut self, name: &str, limits: Limits) -> Peer {
+        self.peer_serving(name, limits, LocalProbe::bind)
+    }
+
+    /// A process that binds what `bind` says on the connections that it accepts.
+    pub(crate) fn peer_serving(&mut self, name: &str, limits: Limits, bind: Bind) -> Peer {
+        match &mut self.ground {
+            Ground::Simulated(world) => {
+                let address = Address::Sim(name.to_owned());
+                let mut peer = None;
+                let process = world.process(name, |kernel| {
+                    peer = Some(Peer::new(kernel, &address, limits, bind));
+                });
+                Peer { process: Some(process), ..peer.unwrap() }
+            }
+            Ground::Tcp(kernel) => {
+                Peer::new(kernel, &"inet:localhost:0".parse().unwrap(), limits, bind)
+            }
+            Ground::Unix(kernel) => Peer::new(kernel, &fresh_path(name), limits, bind),
+        }
+    }
+
+    /// Dials from one process to another, and serves the probe interface there as well.
+    pub(crate) fn dial(&mut self, from: &Peer, to: &Peer) -> ProbeProxy {
+        let endpoint = from.rpc().connect(&to.address);
+        LocalProbe::bind(&from.cx(), &endpoint).unwrap();
+        self.wake(from);
+        ProbeProxy::new(endpoint)
+    }
+
+    /// Ends a process of the simulated world on the spot.
+    pub(crate) fn crash(&mut self, peer: &Peer) {
+        self.world().crash(peer.process.unwrap());
+    }
+
+    /// A client and a server with the default limits, and the client's proxy.
+    pub(crate) fn pair(&mut self) -> (Peer, Peer, ProbeProxy) {
+        self.pair_with(Limits::default(), Limits::default())
+    }
+
+    /// A client and a server.
+    pub(crate) fn pair_with(&mut self, client: Limits, server: Limits) -> (Peer, Peer, ProbeProxy) {
+        let server = self.peer_with("server", server);
+        let client = self.peer_with("client", client);
+        let node = self.dial(&client, &server);
+        (client, server, node)
+    }
+
+    /// The same, and they have met: the hellos are exchanged.
+    pub(crate) fn met_pair(&mut self) -> (Peer, Peer, ProbeProxy) {
+        let (client, server, node) = self.pair();
+        self.outcome(&client, node.context()).unwrap();
+        (client, server, node)
+    }
+
+    // ---- driving
+
+    /// Runs `f` as a task of that process.
+    pub(crate) fn on<R: 'static>(&mut self, peer: &Peer, f: impl FnOnce() -> R + 'static) -> R {
+        let done = Rc::new(Cell::new(None));
+        let place = done.clone();
+        peer.handle.schedule(move || place.set(Some(f())));
+        self.wake(peer);
+        let mut result = None;
+        self.until(|| {
+            result = result.take().or_else(|| done.take());
+            result.is_some()
+        });
+        result.unwrap()
+    }
+
+    /// Makes a call from that process.
+    pub(crate) fn start<T: DecodeOwned + 'static>(&mut self, from: &Peer, call: Call<T>) -> Got<T> {
+        let (k, got) = Got::new(&from.handle);
+        self.on(from, move || call.then(k));
+        got
+    }
+
+    /// Makes a call from that process and drives until it has its outcome.
+    pub(crate) fn outcome<T>(&mut self, from: &Peer, call: Call<T>) -> Result<T, Error>
+    where
+        T: DecodeOwned + 'static,
+    {
+        let got = self.start(from, call);
+        self.until(|| got.is_done());
+        got.take()
+    }
+
+    /// Drives until all of these have their outcome, and gives them in order.
+    pub(crate) fn outcomes<T: 'static>(&mut self, all: &[Got<T>]) -> Vec<Result<T, Error>> {
+        self.until(|| all.iter().all(Got::is_done));
+        all.iter().map(Got::take).collect()
+    }
+
+    /// Answers a call that the probe of `peer` holds.
+    pub(crate) fn answer(&mut self, peer: &Peer, text: &str, result: Result<&str, Error>) {
+        let reply = peer.take_held(text);
+        let result = result.map(str::to_owned);
+        self.on(peer, move || reply.resume(result));
+    }
+
+    /// Drives until `condition` holds.
+    #[track_caller]
+    pub(crate) fn until(&mut self, mut condition: impl FnMut() -> bool) {
+        match &mut self.ground {
+            Ground::Simulated(world) => {
+                let end = world.now() + VIRTUAL_PATIENCE;
+                while !condition() {
+                    assert!(world.step(), "nothing will ever happen any more");
+                    assert!(world.now() < end, "it does not happen");
+                }
+            }
+            Ground::Tcp(kernel) | Ground::Unix(kernel) => {
+                let end = kernel.handle().now() + REAL_PATIENCE;
+                while !condition() {
+                    let glance = kernel.handle().now() + GLANCE;
+                    kernel.turn(Wait::Until(glance)).unwrap();
+                    assert!(kernel.handle().now() < end, "it does not happen");
+                }
+            }
+        }
+    }
+
+    /// Drives until that span of virtual time has passed.
+    pub(crate) fn pass(&mut self, span: Duration) {
+        self.world().run_for(span);
+    }
+
+    /// The virtual time since the world began.
+    pub(crate) fn now(&mut self) -> Duration {
+        self.world().now().since(peers_rpc::Instant::default())
+    }
+
+    /// Tells the simulated world that something was done in a process from outside.
+    fn wake(&mut self, peer: &Peer) {
+        if let (Ground::Simulated(world), Some(process)) = (&mut self.ground, peer.process) {
+            world.with(process, |_| ());
+        }
+    }
+}
+
+impl Peer {
+    fn new(kernel: &Kernel, address: &Address, limits: Limits, bind: Bind) -> Self {
+        let handle = kernel.handle();
+        let rpc = Rpc::with_limits(&handle, limits);
+        let desk = kernel.node(Desk::default());
+        let accepted = Rc::new(RefCell::new(Vec::new()));
+        let (cx, log) = (desk.cx(), accepted.clone());
+        let accept = move |endpoint: Endpoint| {
+            log.borrow_mut().push(endpoint.clone());
+            bind(&cx, &endpoint)
+        };
+        let listener = rpc.listen(address, accept).unwrap();
+        Self {
+            process: None,
+            handle,
+            address: listener.address(),
+            rpc: RefCell::new(Some(rpc)),
+            desk: RefCell::new(Some(desk)),
+            listener: RefCell::new(Some(listener)),
+            accepted,
+        }
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    pub(crate) fn process(&self) -> ProcessId {
+        self.process.unwrap()
+    }
+
+    pub(crate) fn rpc(&self) -> Ref<'_, Rpc> {
+        Ref::map(self.rpc.borrow(), |rpc| rpc.as_ref().unwrap())
+    }
+
+    /// Takes the owner of its connections away from it.
+    pub(crate) fn take_rpc(&self) -> Rpc {
+        self.rpc.take().unwrap()
+    }
+
+    /// Takes the object behind the probe interface away from it.
+    pub(crate) fn take_desk(&self) -> Node<Desk> {
+        self.desk.take().unwrap()
+    }
+
+    /// Takes its listener away from it.
+    pub(crate) fn take_listener(&self) -> Listener {
+        self.listener.take().unwrap()
+    }
+
+    /// The context of its object.
+    pub(crate) fn cx(&self) -> Cx<Desk> {
+        self.desk.borrow().as_ref().unwrap().cx()
+    }
+
+    /// The connections that it has accepted, oldest first.
+    pub(crate) fn accepted(&self) -> Vec<Endpoint> {
+        self.accepted.borrow().clone()
+    }
+
+    /// Looks at the state of its object.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Desk) -> R) -> R {
+        self.desk.borrow().as_ref().unwrap().with(look)
+    }
+
+    /// What its object has heard, in order.
+    pub(crate) fn heard(&self) -> Vec<String> {
+        self.look(|desk| desk.heard.clone())
+    }
+
+    /// Who has called it, in order.
+    pub(crate) fn callers(&self) -> Vec<Binding> {
+        self.look(|desk| desk.callers.clone())
+    }
+
+    /// How many replies its object holds.
+    pub(crate) fn holds(&self) -> usize {
+        self.look(|desk| desk.held.len())
+    }
+
+    /// Takes the reply that its object holds for `text`.
+    pub(crate) fn take_held(&self, text: &str) -> Reply<String> {
+        let take = |desk: &mut Desk| {
+            let at = desk.held.iter().position(|(held, _)| held == text)?;
+            Some(desk.held.remove(at)?.1)
+        };
+        let taken = self.cx().enter(|desk, _| take(desk)).unwrap();
+        taken.unwrap_or_else(|| panic!("no call with {text:?} is held"))
+    }
+
+    /// Says what its object does when it is asked.
+    pub(crate) fn when_asked(
+        &self,
+        script: impl Fn(&mut Desk, &Cx<Desk>, &Binding, String, Reply<String>) + 'static,
+    ) {
+        let script: Script = Rc::new(script);
+        self.cx().enter(move |desk, _| desk.script = Some(script)).unwrap();
+    }
+
+    /// Notes why an endpoint of this process ends: a continuation that gets it, and where it will be.
+    pub(crate) fn watch(&self, endpoint: &Endpoint) -> Got<CloseReason> {
+        let (k, got) = Got::new(&self.handle);
+        endpoint.on_close(k);
+        got
+    }
+}
+
+/// A path for a socket that nobody else uses.
+fn fresh_path(name: &str) -> Address {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let file = format!("peers-{}-{}-{name}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    Address::Unix(env::temp_dir().join(file))
+}

@@ -1,0 +1,74 @@
+//! Processes that talk to each other, on three grounds: a simulated world, TCP on loopback, and Unix sockets.
+//!
+//! A test asks for a [`Field`], starts a [`Peer`] or more on it, dials, and drives until what it waits for has happened.
+//! The same code runs on every ground: [`everywhere!`] makes three tests of one scenario. In the simulated world each
+//! peer is a process with a kernel of its own and time is virtual; on the real grounds the peers share one kernel, and
+//! only a deadline that no working test ever meets ends the waiting.
+//!
+//! Nothing here sleeps, and nothing here knows what a test wants to prove.
+
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test file uses its part")]
+
+mod desk;
+mod field;
+mod outcome;
+
+pub(crate) use desk::Desk;
+pub(crate) use field::{Field, Peer};
+pub(crate) use outcome::Got;
+
+/// The interface that the tests call: see `interfaces/probe.rpc`.
+#[allow(clippy::all, unreachable_pub, missing_docs)]
+pub(crate) mod probe {
+    include!("../interfaces/probe.rs");
+}
+
+pub(crate) use probe::{
+    Context, LocalProbe, LocalSideDoor, NoSuchKey, OutOfRange, ProbeProxy, SideDoorProxy,
+};
+
+use peers_rpc::Limits;
+use std::time::Duration;
+
+pub(crate) const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+pub(crate) const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// The default limits with a change.
+pub(crate) fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
+}
+
+/// Makes three tests of a scenario: in a simulated world, over TCP, over a Unix socket.
+macro_rules! everywhere {
+    ($(#[$attribute:meta])* fn $name:ident($field:ident: &mut Field) $body:block) => {
+        $(#[$attribute])*
+        mod $name {
+            use super::*;
+
+            fn scenario($field: &mut Field) $body
+
+            #[test]
+            fn simulated() {
+                scenario(&mut Field::simulated(1));
+            }
+
+            #[test]
+            fn tcp() {
+                scenario(&mut Field::tcp());
+            }
+
+            #[test]
+            fn unix() {
+                scenario(&mut Field::unix());
+            }
+        }
+    };
+}
+pub(crate) use everywhere;
