@@ -75,6 +75,8 @@ mod caller;
 pub mod doc;
 mod endpoint;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod helpers;
 mod interface;
 pub mod limits;

@@ -1,0 +1,128 @@
+//! What the fuzz target of the session runs, and a test with a seeded corpus too: hostile bytes go in, nothing may panic,
+//! no call may be lost, and segments must not show. Corpora and mutation live outside.
+
+use crate::limits::Limits;
+use crate::session::{CloseReason, Event, Head, Inbound, Outcome, Role, Session};
+use peers_kernel::Instant;
+use peers_wire::{Buffer, Hello, NodeId, PREAMBLE};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Calls that wait for the peer's answers when its bytes come.
+const CALLS: usize = 4;
+
+/// Lets a session that has made four calls read `data`, once as a whole and once in segments, whose size is the lower half
+/// of the first byte. With its highest bit unset, a proper greeting goes before the rest.
+///
+/// # Panics
+/// If the two differ, or a call ends twice or never.
+pub fn session(data: &[u8]) {
+    let Some((&first, rest)) = data.split_first() else { return };
+    let mut stream = Vec::new();
+    if first & 0x80 == 0 {
+        stream.extend(PREAMBLE);
+        Hello::new(NodeId::from_bits(1)).put(&mut stream);
+    }
+    stream.extend(rest);
+    let whole = converse(std::iter::once(&stream[..]));
+    let segments = converse(stream.chunks(usize::from(first & 0x0f).max(1)));
+    assert_eq!(whole, segments, "segments must not show");
+}
+
+/// What a conversation came to.
+#[derive(Debug, PartialEq)]
+struct Report {
+    seen: Vec<Seen>,
+    said: Vec<u8>,
+    reason: Option<String>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Seen {
+    Opened(Hello),
+    Request(Option<u64>, u64, usize),
+    Answer(usize, bool),
+    Cancelled(u64),
+}
+
+fn converse<'a>(segments: impl Iterator<Item = &'a [u8]>) -> Report {
+    let (now, limits) = (Instant::from_nanos(1), Rc::new(Limits::default()));
+    let mut out = Vec::new();
+    let mut session =
+        Session::new(Role::Dialled, NodeId::from_bits(2), limits.clone(), now, &mut out);
+    for key in 0..CALLS {
+        let taken = session.call(now, Head::new(1), Buffer::new(), key, &mut out);
+        assert!(taken.is_ok(), "there is room for four calls");
+    }
+    let mut inbound = Inbound::new(&limits);
+    let mut report = Report { seen: Vec::new(), said: Vec::new(), reason: None };
+    for segment in segments {
+        if let Err(reason) =
+            read(&mut session, &mut inbound, &limits, segment, &mut out, &mut report.seen)
+        {
+            session.bye_for(&reason, &mut out);
+            report.reason = Some(match reason {
+                CloseReason::Foreign(_) => String::new(), // says how much had come
+                reason => reason.to_string(),
+            });
+            break;
+        }
+    }
+    session.flush_credits(&mut out);
+    report.said = out;
+    settle(session, &report);
+    report
+}
+
+fn read(
+    session: &mut Session<usize>,
+    inbound: &mut Inbound,
+    limits: &Limits,
+    mut input: &[u8],
+    out: &mut Vec<u8>,
+    seen: &mut Vec<Seen>,
+) -> Result<(), CloseReason> {
+    let now = Instant::from_nanos(1);
+    while let Some(frame) = inbound.next(&mut input)? {
+        let Some(event) = session.accept(now, frame, out)? else { continue };
+        seen.push(match event {
+            Event::Opened(hello) => {
+                inbound.open(limits);
+                Seen::Opened(hello)
+            }
+            Event::Request(request) => {
+                match request.call {
+                    Some(call) if request.method % 2 == 0 => {
+                        let fits = session.reply(call, out, |writer| writer.put(b"value"));
+                        assert!(fits.is_ok(), "every peer takes small answers");
+                    }
+                    Some(_) => {}
+                    None => session.event_started(out),
+                }
+                Seen::Request(request.call, request.method, request.args.len())
+            }
+            Event::Answer { pending, outcome, .. } => {
+                Seen::Answer(pending, matches!(outcome, Outcome::Value(_)))
+            }
+            Event::Cancelled { call } => Seen::Cancelled(call),
+        });
+    }
+    session.note_partial(now, inbound.pending());
+    Ok(())
+}
+
+/// Each call has ended once, or is still to be had.
+fn settle(mut session: Session<usize>, report: &Report) {
+    let mut keys: Vec<usize> = Vec::new();
+    keys.extend(report.seen.iter().filter_map(|seen| match seen {
+        Seen::Answer(key, _) => Some(*key),
+        _ => None,
+    }));
+    let later = Instant::from_nanos(1) + Duration::from_secs(3_600);
+    if report.reason.is_none() {
+        let _ = session.expire(later, &mut Vec::new());
+    }
+    keys.extend(session.drain().map(|(_, key)| key));
+    keys.sort_unstable();
+    assert!(keys.iter().copied().eq(0..CALLS), "each call ends once: {keys:?}");
+}
