@@ -1,11 +1,32 @@
-//! One step from task to task: bare, and through a continuation into a node.
+//! One step from task to task: bare, and through a continuation into a node. The floor is the least that a queue of
+//! boxed closures can cost: compare with that, for the machine may be busy.
 
 mod harness;
 
 use harness::{report, timed};
 use peers_kernel::{Cx, Handle, Kernel, Lost};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
 
-const HOPS: u64 = 5_000_000;
+const HOPS: u64 = 1_000_000;
+
+/// A queue of boxed closures and nothing else.
+type Closures = Rc<RefCell<VecDeque<Box<dyn FnOnce()>>>>;
+
+fn floor(queue: &Closures, left: u64) {
+    if left > 0 {
+        let again = queue.clone();
+        queue.borrow_mut().push_back(Box::new(move || floor(&again, left - 1)));
+    }
+}
+
+fn run(queue: &Closures) {
+    loop {
+        let Some(task) = queue.borrow_mut().pop_front() else { return };
+        task()
+    }
+}
 
 /// A task that schedules the next one.
 fn bare(handle: &Handle, left: u64) {
@@ -32,6 +53,11 @@ impl Chain {
 fn main() -> std::io::Result<()> {
     let mut kernel = Kernel::new()?;
     let handle = kernel.handle();
+    let queue = Closures::default();
+    report("floor: boxed closures in a queue", "-", HOPS, || {
+        floor(&queue, HOPS);
+        timed(|| run(&queue))
+    });
     report("bare task", "<= 14", HOPS, || {
         bare(&handle, HOPS);
         timed(|| kernel.run().expect("the kernel runs"))

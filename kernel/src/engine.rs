@@ -193,13 +193,6 @@ impl Core {
         drop(earlier);
     }
 
-    /// [`Core::reserve`] and [`Core::fill`] in one.
-    pub(crate) fn register(&self, watch: Rc<dyn Watch>) -> Key {
-        let key = self.reserve();
-        self.fill(key, watch);
-        key
-    }
-
     /// Forgets the source of that key, and drops it unless someone else holds it.
     pub(crate) fn unregister(&self, key: Key) {
         let watch = self.watches.borrow_mut().remove(key);

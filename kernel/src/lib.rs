@@ -1,4 +1,89 @@
 //! A single-threaded event kernel in continuation-passing style.
+//!
+//! Programs that wait for many things at once are written here as handlers: small functions that get an event and the
+//! state of their [`Node`] as plain `&mut`, say what shall happen next, and return. What happens next is a [`Cont`], a
+//! continuation that is resumed once, with a value or an error. No locks, no `async`, one thread, one stack frame deep.
+//!
+//! ```
+//! use peers_kernel::{Cont, Cx, Kernel, Lost};
+//! use std::time::Duration;
+//!
+//! struct Kettle {
+//!     cups: u32,
+//! }
+//!
+//! impl Kettle {
+//!     fn boil(&mut self, cx: &Cx<Self>, tea: Cont<u32, Lost>) {
+//!         cx.after(Duration::from_secs(180), |kettle, _| {
+//!             kettle.cups += 1;
+//!             tea.ok(kettle.cups)
+//!         });
+//!     }
+//! }
+//!
+//! let mut kernel = Kernel::simulated(1); // three minutes pass at once; `Kernel::new()?` waits for them
+//! let kettle = kernel.node(Kettle { cups: 0 });
+//! let drink = Cont::new(&kernel.handle(), |tea: Result<u32, Lost>| assert_eq!(tea, Ok(1)));
+//! kettle.cx().schedule(|kettle, cx| kettle.boil(cx, drink));
+//! kernel.run()?;
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # The seven rules
+//!
+//! 1. **Tasks run in one place**, one at a time, to completion, on a clean stack.
+//! 2. **Resuming a continuation only queues it.** Nothing ever runs a handler inline, not even an immediate failure; so
+//!    state can be lent as `&mut`, and a chain of a hundred million steps needs no stack.
+//! 3. **A turn runs ready tasks first in, first out**, including those they queue, until none is left or its [`Budget`]
+//!    is spent. Then it flushes, polls, and looks at timers and other threads, whose tasks join the tail of the same
+//!    queue. So neither an endless chain nor a flood delays anybody else by more than a turn.
+//! 4. **A continuation ends exactly once**: with a value, with an error, or by being dropped, which is an error that
+//!    whoever waits is told ([`Lost`]).
+//! 5. **Only the loop enters a node**, so a handler has the node's state as plain `&mut`.
+//! 6. **Owners hold strongly, everything handed around is weak.** [`Kernel`], [`Node`] and [`Listener`] own; a
+//!    [`Handle`], a [`Cx`], an [`Outlet`] keep nothing alive and are harmless when it is gone.
+//! 7. **The kernel never touches the operating system by itself.** Time, entropy and readiness come through one seam
+//!    with two hosts behind it: the system, and a simulated [world](sim) where the same program runs unchanged, in
+//!    virtual time, the same way for the same seed.
+//!
+//! # A turn
+//!
+//! ```text
+//!             +--------------------- the ready queue ---------------------+
+//!             |  continuation   task   source   continuation   timer ...  | <--+
+//!             +-----------------------------------------------------------+    |
+//!                  |  one after another, until empty or the budget is spent    |
+//!                  v                                                           |
+//!        handler(&mut state, &cx, ..) --- resumes, schedules -------------------+
+//!                  |                                                           |
+//!             flush: one write per connection that has output                  |
+//!                  |                                                           |
+//!             poll: wait for readiness, not at all if tasks are left           |
+//!                  |                                                           |
+//!             read the clock                                                   |
+//!                  |                                                           |
+//!             sources that are ready, timers that are due, posted tasks -------+
+//! ```
+//!
+//! # When things go wrong
+//!
+//! A handler that panics costs its caller an error and nobody else anything: node, connection and process live on, and
+//! the log names the line where the handler was made. It also names handlers that run longer than 50 ms. A program that
+//! hangs is asked for [`Handle::dump`], which lists what waits, since when, made where.
+//!
+//! # Where to look
+//!
+//! | to | use |
+//! |---|---|
+//! | keep state and handle events | [`Node`], [`Cx`] |
+//! | say what happens next | [`Cont`], and [`Collect`] for many at once |
+//! | wait | [`Handle::after`], [`Handle::at`] |
+//! | talk to the network | [`Handle::connect`], [`Handle::listen`], [`Stream`], [`Outlet`] |
+//! | compute for long | [`Handle::offload`] |
+//! | come in from other threads | [`Remote`], [`spawn_loop`] |
+//! | test | [`sim::World`], [`Kernel::simulated`] |
+//!
+//! The examples are programs of one page each: `echo`, `ticker`, `chat`, `background`, `shutdown`.
 
 #![deny(unsafe_code)]
 
@@ -29,7 +114,9 @@ mod registry;
 mod remote;
 mod resolve;
 mod rng;
+mod signal;
 pub mod sim;
+mod source;
 mod stream;
 mod task;
 mod thread;
@@ -50,9 +137,12 @@ pub use meter::Budget;
 pub use node::{Cx, Node};
 pub use offload::Stop;
 pub use outlet::{Full, Outlet};
+pub use poller::Descriptor;
 pub use rand_core;
 pub use remote::{INBOX, Remote};
 pub use rng::{ForkedRng, Rng};
+pub use signal::{Signal, Signals};
+pub use source::Source;
 pub use stream::{Input, Stream};
 pub use thread::{LoopThread, spawn_loop};
 pub use time::Instant;

@@ -88,15 +88,41 @@ pub(crate) struct Registered<T: Descriptor> {
     interest: Cell<Readiness>,
 }
 
-/// Types that answer with the same descriptor for as long as they live, whatever is done through a shared reference.
+/// Types that own a descriptor, or stand for one that lasts as long as the process, and answer with the same one for as
+/// long as they live, whatever is done through a shared reference.
 ///
-/// The argument for `unsafe` below rests on this, so implementations stay in this crate and are looked at one by one.
-pub(crate) trait Descriptor: AsFd + AsRawFd {}
+/// The loop's only `unsafe` block rests on this, so the trait is sealed and its implementations are looked at one by one.
+/// For any other type go through [`OwnedFd`](std::os::fd::OwnedFd).
+pub trait Descriptor: AsFd + AsRawFd + sealed::Sealed + 'static {}
 
-impl Descriptor for socket2::Socket {}
-impl Descriptor for std::os::fd::OwnedFd {}
-impl Descriptor for std::fs::File {}
-impl Descriptor for std::os::unix::net::UnixStream {}
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! descriptors {
+    ($($of:ty),* $(,)?) => { $(
+        impl sealed::Sealed for $of {}
+        impl Descriptor for $of {}
+    )* };
+}
+
+descriptors! {
+    std::fs::File,
+    std::io::PipeReader,
+    std::io::PipeWriter,
+    std::io::Stdin,
+    std::net::TcpListener,
+    std::net::TcpStream,
+    std::net::UdpSocket,
+    std::os::fd::OwnedFd,
+    std::os::unix::net::UnixDatagram,
+    std::os::unix::net::UnixListener,
+    std::os::unix::net::UnixStream,
+    std::process::ChildStderr,
+    std::process::ChildStdin,
+    std::process::ChildStdout,
+    socket2::Socket,
+}
 
 impl<T: Descriptor> Registered<T> {
     /// Takes `io` over and reports it under `key` from the next wait on.

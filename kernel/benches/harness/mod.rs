@@ -6,21 +6,26 @@
 use std::time::{Duration, Instant};
 
 /// Rounds of each measurement; the best one counts, because whatever else the machine does only adds.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 15;
 
 /// Reads the system's clock.
-pub fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
 /// Runs `round` a few times; it says how long `operations` of something took. Prints nanoseconds for one.
-pub fn report(name: &str, target: &str, operations: u64, mut round: impl FnMut() -> Duration) {
+pub(crate) fn report(
+    name: &str,
+    target: &str,
+    operations: u64,
+    mut round: impl FnMut() -> Duration,
+) {
     let best = (0..ROUNDS).map(|_| round()).min().unwrap_or_default();
     println!("{name:<44} {:>8.1} ns   target {target}", best.as_nanos() as f64 / operations as f64);
 }
 
 /// How long `f` takes.
-pub fn timed(f: impl FnOnce()) -> Duration {
+pub(crate) fn timed(f: impl FnOnce()) -> Duration {
     let start = now();
     f();
     start.elapsed()

@@ -1,0 +1,207 @@
+//! Signals as events: a signal handler writes a byte into a socket pair, and the loop reads it like anything else.
+//!
+//! Nothing of ours runs inside a signal handler. Invariants:
+//! 1. Each signal of a [`Signals`] has a socket pair of its own, so that the byte need not say which one it was.
+//! 2. Registrations end with their [`Signals`]; bytes written meanwhile are lost with it.
+
+use crate::engine::Core;
+use crate::handle::Handle;
+use crate::host::{Key, Readiness};
+use crate::poller::Registered;
+use crate::watch::Watch;
+use signal_hook::SigId;
+use signal_hook::consts::signal as number;
+use signal_hook::low_level::{pipe, unregister};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::net::UnixStream;
+use std::panic::Location;
+use std::rc::{Rc, Weak};
+
+/// Signals that a program may hear of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Signal {
+    /// SIGINT: someone pressed Ctrl-C.
+    Interrupt,
+    /// SIGTERM: someone asks the program to end.
+    Terminate,
+    /// SIGHUP: the terminal has gone, or someone asks to read the configuration again.
+    Hangup,
+    /// SIGQUIT: someone pressed Ctrl-\.
+    Quit,
+    /// SIGUSR1: whatever the program makes of it.
+    User1,
+    /// SIGUSR2: whatever the program makes of it.
+    User2,
+    /// SIGCHLD: a child has ended.
+    Child,
+    /// SIGWINCH: the terminal has another size.
+    WindowChange,
+}
+
+impl Signal {
+    fn number(self) -> i32 {
+        match self {
+            Self::Interrupt => number::SIGINT,
+            Self::Terminate => number::SIGTERM,
+            Self::Hangup => number::SIGHUP,
+            Self::Quit => number::SIGQUIT,
+            Self::User1 => number::SIGUSR1,
+            Self::User2 => number::SIGUSR2,
+            Self::Child => number::SIGCHLD,
+            Self::WindowChange => number::SIGWINCH,
+        }
+    }
+}
+
+impl Handle {
+    /// Calls `handler` for each of these signals from now on, as a task. The system may merge signals of one kind that come close
+    /// together.
+    ///
+    /// While registered they do not have their usual effect, and not afterwards either: once this was called for a signal,
+    /// the process ignores it when nobody listens.
+    ///
+    /// # Errors
+    /// `Unsupported` on a simulated kernel; otherwise if the process has no descriptors left.
+    #[track_caller]
+    pub fn signals(
+        &self,
+        which: &[Signal],
+        handler: impl FnMut(Signal) + 'static,
+    ) -> io::Result<Signals> {
+        let hearing = Rc::new(Hearing {
+            born: Location::caller(),
+            handler: Cell::new(Some(Box::new(handler))),
+        });
+        // Built up one by one, so that an error undoes what was done.
+        let mut signals = Signals { bells: Vec::new(), hearing };
+        for &signal in which {
+            let bell = Bell::hang(&self.core, signal, &signals.hearing)?;
+            signals.bells.push(bell);
+        }
+        Ok(signals)
+    }
+}
+
+/// Hears signals for as long as it lives.
+#[must_use = "signals are heard only as long as this lives"]
+pub struct Signals {
+    bells: Vec<Rc<Bell>>,
+    hearing: Rc<Hearing>,
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        for bell in self.bells.drain(..) {
+            bell.take_down()
+        }
+        drop(self.hearing.handler.take());
+    }
+}
+
+impl fmt::Debug for Signals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.bells.iter().map(|bell| bell.signal)).finish()
+    }
+}
+
+type Handler = dyn FnMut(Signal);
+
+struct Hearing {
+    born: &'static Location<'static>,
+    /// Absent while it runs, and after the end.
+    handler: Cell<Option<Box<Handler>>>,
+}
+
+/// One signal of one [`Signals`].
+struct Bell {
+    core: Weak<Core>,
+    key: Key,
+    signal: Signal,
+    registration: SigId,
+    /// Present until it is taken down.
+    pipe: RefCell<Option<Registered<UnixStream>>>,
+    hearing: Rc<Hearing>,
+}
+
+impl Bell {
+    fn hang(core: &Rc<Core>, signal: Signal, hearing: &Rc<Hearing>) -> io::Result<Rc<Self>> {
+        let host = core.host();
+        let Some(real) = host.real() else {
+            return Err(io::Error::new(
+                ErrorKind::Unsupported,
+                "there are no signals in a simulated world",
+            ));
+        };
+        let (ours, theirs) = UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let key = core.reserve();
+        let readable = Readiness { readable: true, writable: false };
+        let hung = Registered::new(real.waiting(), ours, key, readable)
+            .and_then(|pipe| Ok((pipe, pipe::register(signal.number(), theirs)?)));
+        match hung {
+            Ok((pipe, registration)) => {
+                let bell = Rc::new(Self {
+                    core: Rc::downgrade(core),
+                    key,
+                    signal,
+                    registration,
+                    pipe: RefCell::new(Some(pipe)),
+                    hearing: hearing.clone(),
+                });
+                core.fill(key, bell.clone());
+                Ok(bell)
+            }
+            Err(error) => {
+                core.unregister(key);
+                Err(error)
+            }
+        }
+    }
+
+    fn take_down(&self) {
+        // First, so that no signal handler writes into a socket whose other end is closed.
+        unregister(self.registration);
+        drop(self.pipe.take());
+        if let Some(core) = self.core.upgrade() {
+            core.unregister(self.key);
+        }
+    }
+
+    /// How often it rang since it was last asked, as far as the system tells.
+    fn rings(&self) -> io::Result<usize> {
+        let pipe = self.pipe.borrow();
+        let Some(pipe) = &*pipe else { return Ok(0) };
+        let mut bytes = [0; 64];
+        let mut io = pipe.io();
+        let count = io.read(&mut bytes);
+        pipe.rearm();
+        count
+    }
+}
+
+impl Watch for Bell {
+    fn ready(self: Rc<Self>, core: &Rc<Core>, _: Readiness) {
+        let rings = match self.rings() {
+            Ok(rings) => rings,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            Err(error) => return log::error!("cannot hear of {:?}: {error}", self.signal),
+        };
+        for _ in 0..rings {
+            let Some(mut handler) = self.hearing.handler.take() else { return };
+            core.catch(self.hearing.born, || handler(self.signal));
+            // The handler may have dropped what owns it, and then it goes too.
+            if self.pipe.borrow().is_some() {
+                self.hearing.handler.set(Some(handler))
+            }
+        }
+    }
+
+    fn flush(self: Rc<Self>, _: &Rc<Core>) {}
+
+    fn describe(&self) -> String {
+        format!("signal {:?}", self.signal)
+    }
+}
