@@ -1,5 +1,6 @@
-//! What writing and reading costs: per type, and per frame of a small call, beside copying as many bytes.
-//! Run with `cargo bench -p peers-wire`; an argument selects the rows whose name contains it.
+//! What writing and reading costs: per type, and per frame of a small call, beside copying as many
+//! bytes. Run with `cargo bench -p peers-wire`; an argument selects the rows whose name contains
+//! it.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -16,7 +17,8 @@ use peers_wire::{
     from_slice, limits, put_call, put_reply, to_buffer,
 };
 
-/// How long a round takes; the best of [`ROUNDS`] counts, so that what else the machine does matters little.
+/// How long a round takes; the best of [`ROUNDS`] counts, so that what else the machine does
+/// matters little.
 const ROUND: Duration = Duration::from_millis(2);
 
 /// How many rounds a figure is measured.

@@ -1,8 +1,8 @@
-//! Requests and replies: the head of a call or event, and putting calls, events and replies. How a call ends
-//! without a value lives in `outcome`.
+//! Requests and replies: the head of a call or event, and putting calls, events and replies. How a
+//! call ends without a value lives in `outcome`.
 //!
-//! Invariants: 1. head and arguments are written in one pass, or not at all; 2. a deadline that is not
-//! none never becomes 0 on the way.
+//! Invariants: 1. head and arguments are written in one pass, or not at all; 2. a deadline that is
+//! not none never becomes 0 on the way.
 
 use std::time::Duration;
 
@@ -41,7 +41,8 @@ impl CallHead {
         Self { method, remaining_ms: 0, depth: 0, trace: None }
     }
 
-    /// What `remaining` is on the wire: milliseconds rounded up, at least 1, at most what fits (49 days).
+    /// What `remaining` is on the wire: milliseconds rounded up, at least 1, at most what fits (49
+    /// days).
     ///
     /// ```
     /// # use peers_wire::CallHead;
@@ -117,7 +118,8 @@ impl CallHead {
 /// [`Encoded`](crate::Encoded).
 ///
 /// # Errors
-/// Those of [`Writer::finish`](crate::Writer::finish); nothing is appended then. `limit` bounds the body, in bytes.
+/// Those of [`Writer::finish`](crate::Writer::finish); nothing is appended then. `limit` bounds the
+/// body, in bytes.
 #[inline]
 pub fn put_call<S: Sink, A: Encode + ?Sized>(
     out: &mut S,
@@ -149,8 +151,8 @@ pub fn put_event<S: Sink, A: Encode + ?Sized>(
     })
 }
 
-/// Appends a call (`Some`) or an event (`None`) up to its arguments, `args` bytes that the caller sends right behind from a
-/// chunk of their own.
+/// Appends a call (`Some`) or an event (`None`) up to its arguments, `args` bytes that the caller
+/// sends right behind from a chunk of their own.
 ///
 /// # Errors
 /// [`Error::OutputTooLarge`] if head and arguments exceed `limit`; nothing is appended then.
@@ -175,7 +177,8 @@ pub fn put_call_head<S: Sink>(
 /// Appends the reply to a call.
 ///
 /// # Errors
-/// Those of [`Writer::finish`](crate::Writer::finish); nothing is appended then. `limit` bounds the body, in bytes.
+/// Those of [`Writer::finish`](crate::Writer::finish); nothing is appended then. `limit` bounds the
+/// body, in bytes.
 #[inline]
 pub fn put_reply<S: Sink, T: Encode + ?Sized>(
     out: &mut S,

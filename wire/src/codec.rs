@@ -1,8 +1,9 @@
-//! How each Rust type is spelled in bytes: the traits, and their implementations for the types of the interface
-//! language. Frames and budgets never live here.
+//! How each Rust type is spelled in bytes: the traits, and their implementations for the types of
+//! the interface language. Frames and budgets never live here.
 //!
-//! Invariants: 1. static types carry no tags: both sides know the type; 2. a value has one spelling, so decoding and
-//! encoding again gives the same bytes (sets and maps: once sorted); 3. whatever is recursive goes through `nested`.
+//! Invariants: 1. static types carry no tags: both sides know the type; 2. a value has one
+//! spelling, so decoding and encoding again gives the same bytes (sets and maps: once sorted); 3.
+//! whatever is recursive goes through `nested`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,8 @@ use crate::{Error, Reader, Writer, limits};
 
 /// A value that can be written.
 ///
-/// Structs write their fields inside [`Writer::structure`], enums a [`Writer::variant`] and its fields.
+/// Structs write their fields inside [`Writer::structure`], enums a [`Writer::variant`] and its
+/// fields.
 pub trait Encode {
     /// Appends the value.
     fn encode(&self, w: &mut Writer<'_>);
@@ -74,8 +76,8 @@ pub trait Decode<'a>: Sized {
     /// Whatever is wrong with the bytes. The reader is then of no further use.
     fn decode(r: &mut Reader<'a>) -> Result<Self, Error>;
 
-    /// Reads `count` elements of a list, whose count was checked by [`Reader::count`]. Types for which one pass over
-    /// the whole is faster than a step per element override this.
+    /// Reads `count` elements of a list, whose count was checked by [`Reader::count`]. Types for
+    /// which one pass over the whole is faster than a step per element override this.
     ///
     /// # Errors
     /// As [`decode`](Self::decode).

@@ -1,8 +1,8 @@
 //! Every way bytes can be wrong, as one enum. What a session or an application does about an error
 //! never lives here.
 //!
-//! Invariants: 1. offsets count from the start of the input handed to the reader; 2. no variant holds
-//! text of the peer, so that an error can be logged as it is.
+//! Invariants: 1. offsets count from the start of the input handed to the reader; 2. no variant
+//! holds text of the peer, so that an error can be logged as it is.
 
 use std::fmt;
 

@@ -1,8 +1,9 @@
-//! Frames: the header of sixteen bytes, and cutting a stream of segments into frames. What the bodies mean lives in
-//! `message`; what a session does with frames never lives here.
+//! Frames: the header of sixteen bytes, and cutting a stream of segments into frames. What the
+//! bodies mean lives in `message`; what a session does with frames never lives here.
 //!
-//! Invariants: 1. a header is judged as soon as its sixteen bytes are there; 2. memory grows only with bytes that
-//! arrived; 3. how the stream is cut into segments never shows in the frames; 4. a deframer between frames holds no memory.
+//! Invariants: 1. a header is judged as soon as its sixteen bytes are there; 2. memory grows only
+//! with bytes that arrived; 3. how the stream is cut into segments never shows in the frames; 4. a
+//! deframer between frames holds no memory.
 
 use byteorder::{ByteOrder, NetworkEndian};
 
@@ -68,7 +69,8 @@ impl Kind {
     /// The kind with this number.
     ///
     /// # Errors
-    /// [`Error::ReservedKind`] for 32 to 47, [`Error::UnknownKind`] for others below 128 that are not assigned.
+    /// [`Error::ReservedKind`] for 32 to 47, [`Error::UnknownKind`] for others below 128 that are
+    /// not assigned.
     #[inline]
     pub const fn from_number(number: u8) -> Result<Self, Error> {
         Ok(match number {
@@ -199,7 +201,8 @@ impl<'a> Frame<'a> {
 
 /// Cuts a stream of bytes into frames.
 ///
-/// A frame that lies wholly inside the input is borrowed from it; only an incomplete one at the end is kept.
+/// A frame that lies wholly inside the input is borrowed from it; only an incomplete one at the end
+/// is kept.
 ///
 /// ```
 /// use peers_wire::{Deframer, Kind, Ping};
@@ -241,18 +244,19 @@ impl Deframer {
         self.limit = limit;
     }
 
-    /// How many bytes of an incomplete frame are kept: non-zero iff a frame has begun and the rest is owed.
+    /// How many bytes of an incomplete frame are kept: non-zero iff a frame has begun and the rest
+    /// is owed.
     #[must_use]
     pub const fn pending(&self) -> usize {
         if self.handed_out { 0 } else { self.tail.len() }
     }
 
-    /// Takes the next frame from the front of `input`. `None` means that all of `input` was taken and
-    /// more is needed.
+    /// Takes the next frame from the front of `input`. `None` means that all of `input` was taken
+    /// and more is needed.
     ///
     /// # Errors
-    /// [`Error::FrameTooLarge`] and those of [`Header::from_bytes`], as soon as the header is there. The stream
-    /// cannot be read any further; asking again gives the same error.
+    /// [`Error::FrameTooLarge`] and those of [`Header::from_bytes`], as soon as the header is
+    /// there. The stream cannot be read any further; asking again gives the same error.
     #[inline]
     pub fn next<'s, 'i: 's>(
         &'s mut self,
@@ -307,8 +311,8 @@ impl Deframer {
         Ok(Some(Frame::new(header, &self.tail[HEADER..])))
     }
 
-    /// Moves bytes from `input` until the tail has `total` of them. Room at most doubles what is there, and never exceeds
-    /// the frame.
+    /// Moves bytes from `input` until the tail has `total` of them. Room at most doubles what is
+    /// there, and never exceeds the frame.
     fn fill(&mut self, input: &mut &[u8], total: usize) {
         let taken = input.len().min(total.saturating_sub(self.tail.len()));
         let (head, rest) = input.split_at(taken);
@@ -322,10 +326,12 @@ impl Deframer {
     }
 }
 
-/// Appends a frame whose body, of at most `limit` bytes, is written by `body`; the length is filled in afterwards.
+/// Appends a frame whose body, of at most `limit` bytes, is written by `body`; the length is filled
+/// in afterwards.
 ///
 /// # Errors
-/// Those of [`Writer::finish`]; sizes and limit count the body only. The output is then as it was before.
+/// Those of [`Writer::finish`]; sizes and limit count the body only. The output is then as it was
+/// before.
 #[inline]
 pub fn put_frame<S: Sink>(
     out: &mut S,
@@ -343,7 +349,8 @@ pub fn put_frame<S: Sink>(
     writer.finish().map_err(without_header)
 }
 
-/// Appends only the header of a frame: the `length` bytes of its body are appended or sent by the caller.
+/// Appends only the header of a frame: the `length` bytes of its body are appended or sent by the
+/// caller.
 #[inline]
 pub fn put_header<S: Sink>(out: &mut S, header: Header) {
     append(out, &header.to_bytes());

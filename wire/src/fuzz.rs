@@ -1,5 +1,5 @@
-//! What the fuzz targets run, and the tests with a seeded corpus too: hostile bytes go in, nothing may
-//! panic, and what was read must be written again as it was. Corpora and mutation live outside.
+//! What the fuzz targets run, and the tests with a seeded corpus too: hostile bytes go in, nothing
+//! may panic, and what was read must be written again as it was. Corpora and mutation live outside.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -7,7 +7,8 @@ use std::fmt::Debug;
 use crate::{Decode, Deframer, Encode, Error, Frame, Kind, Message, Reader, Value};
 use crate::{from_slice, limits, to_vec};
 
-/// Reads `data` as a stream of frames, once as a whole and once cut into segments whose size is the first byte.
+/// Reads `data` as a stream of frames, once as a whole and once cut into segments whose size is the
+/// first byte.
 ///
 /// # Panics
 /// If the two differ, or a message that was read cannot be written again.

@@ -1,5 +1,6 @@
 //! The hash that turns a method's signature into its number on the wire: FNV-1a with 64 bits, and
-//! nothing else. It identifies, it does not protect: never key a table by it without checking what was found.
+//! nothing else. It identifies, it does not protect: never key a table by it without checking what
+//! was found.
 
 /// The number of the method with this canonical signature, for example
 /// `registry.node.get(string)->string`.

@@ -1,5 +1,5 @@
-//! Bytes: frames, messages and values, with a limit on everything. No sockets, no loop, no clock: bytes go
-//! in, typed values come out, and the other way round.
+//! Bytes: frames, messages and values, with a limit on everything. No sockets, no loop, no clock:
+//! bytes go in, typed values come out, and the other way round.
 //!
 //! A frame is a header and a body, in network byte order:
 //!
@@ -33,8 +33,8 @@
 //! # }
 //! ```
 //!
-//! Values of the types of the interface language are spelled by [`Encode`] and [`Decode`]; a [`Value`]
-//! says itself what it is. `docs/wire-protocol.md` specifies every byte.
+//! Values of the types of the interface language are spelled by [`Encode`] and [`Decode`]; a
+//! [`Value`] says itself what it is. `docs/wire-protocol.md` specifies every byte.
 
 #![forbid(unsafe_code)]
 

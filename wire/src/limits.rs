@@ -10,8 +10,8 @@ pub const DEPTH: u32 = 64;
 /// [`Value`](crate::Value).
 pub const NODES: u32 = 65_536;
 
-/// How many bytes of memory the elements of collections and boxes decoded from one input may take. Stops small
-/// elements from unfolding into large ones; strings are bounded by their own bytes.
+/// How many bytes of memory the elements of collections and boxes decoded from one input may take.
+/// Stops small elements from unfolding into large ones; strings are bounded by their own bytes.
 pub const MEMORY: usize = 64 << 20;
 
 /// The most elements room is made for on the strength of a count alone.
@@ -35,7 +35,8 @@ pub const LEAST_FRAME: u32 = FRAME_BEFORE_HELLO;
 /// The longest text, in bytes, of an exception. Longer ones are cut when sent and when received.
 pub const TEXT: usize = 4_096;
 
-/// The longest text, in bytes, of a refusal or a goodbye; cut like [`TEXT`], so that they fit every frame limit.
+/// The longest text, in bytes, of a refusal or a goodbye; cut like [`TEXT`], so that they fit every
+/// frame limit.
 pub const REASON: usize = 1_024;
 
 /// The longest name of a place (origin, file), in bytes, in an exception; cut like [`TEXT`].

@@ -1,9 +1,9 @@
-//! A connection's own frames (hello, cancel, credit, ping, pong), and [`Message`]: any frame with its body
-//! read. Requests live in `call`, their ends in `outcome`; when a message may be sent, and what to do about
-//! it, lives in no file here.
+//! A connection's own frames (hello, cancel, credit, ping, pong), and [`Message`]: any frame with
+//! its body read. Requests live in `call`, their ends in `outcome`; when a message may be sent, and
+//! what to do about it, lives in no file here.
 //!
-//! Invariants: 1. a message that is written can be read; 2. a hello is a structure, so that later versions
-//! may add fields.
+//! Invariants: 1. a message that is written can be read; 2. a hello is a structure, so that later
+//! versions may add fields.
 
 use std::fmt;
 
@@ -143,7 +143,8 @@ impl Hello {
     /// Reads the body of a hello.
     ///
     /// # Errors
-    /// Whatever is wrong with the bytes; [`Error::TooSmall`] for a frame limit nobody can live with.
+    /// Whatever is wrong with the bytes; [`Error::TooSmall`] for a frame limit nobody can live
+    /// with.
     pub fn decode(body: &[u8]) -> Result<Self, Error> {
         read_structure(body, |r| {
             let hello = Self {

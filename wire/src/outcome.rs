@@ -1,7 +1,8 @@
-//! How calls end without a value, and connections end at all: exception, refused, bye. Replies live in `call`.
+//! How calls end without a value, and connections end at all: exception, refused, bye. Replies live
+//! in `call`.
 //!
-//! Invariants: 1. all three are structures, so that later versions may add fields; 2. texts are bounded in
-//! both directions; 3. a code this version does not know is kept, never an error.
+//! Invariants: 1. all three are structures, so that later versions may add fields; 2. texts are
+//! bounded in both directions; 3. a code this version does not know is kept, never an error.
 
 use std::fmt;
 
@@ -30,7 +31,8 @@ impl<'a> Exception<'a> {
     /// Appends the frame.
     ///
     /// # Errors
-    /// Those of [`Writer::finish`](crate::Writer::finish); nothing is appended then. `limit` bounds the body, in bytes.
+    /// Those of [`Writer::finish`](crate::Writer::finish); nothing is appended then. `limit` bounds
+    /// the body, in bytes.
     pub fn put<S: Sink>(&self, out: &mut S, limit: u32, call: u64) -> Result<(), Error> {
         put_frame(out, limit, Kind::Exception, 0, call, |w| {
             w.structure(|w| {

@@ -1,4 +1,5 @@
-//! The first eight bytes of a connection, and what else people send to an open port. Frames never live here.
+//! The first eight bytes of a connection, and what else people send to an open port. Frames never
+//! live here.
 //!
 //! Invariants: 1. a foreign opening is recognised at the first byte that differs; 2. what is
 //! printed about it is printable ASCII of bounded length.
@@ -12,7 +13,8 @@ use crate::Error;
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u16 = 1;
 
-/// What both sides send first: magic and [`VERSION`]. The first byte is no ASCII, so that no text protocol starts with it.
+/// What both sides send first: magic and [`VERSION`]. The first byte is no ASCII, so that no text
+/// protocol starts with it.
 pub const PREAMBLE: [u8; 8] = [0x89, b'P', b'E', b'E', b'R', b'S', 0, VERSION as u8];
 
 const MAGIC: usize = 6;
@@ -150,7 +152,8 @@ impl fmt::Display for Sniffed {
     }
 }
 
-/// Says what the first bytes of a connection look like. Eight bytes are enough, more are not looked at.
+/// Says what the first bytes of a connection look like. Eight bytes are enough, more are not looked
+/// at.
 ///
 /// ```
 /// use peers_wire::{Sniffed, sniff};

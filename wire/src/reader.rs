@@ -1,9 +1,9 @@
-//! Reading: a slice that shrinks from the front, with the budgets that keep hostile bytes cheap. How single types
-//! are spelled lives in `codec`; no state survives an input.
+//! Reading: a slice that shrinks from the front, with the budgets that keep hostile bytes cheap.
+//! How single types are spelled lives in `codec`; no state survives an input.
 //!
 //! Invariants: 1. nothing is allocated for bytes that are not there; 2. `end - rest.len()` is the
-//! offset of the next byte in the input the reader was made from, also inside a structure; 3. depth, nodes and memory are
-//! charged against one budget per input, never per value.
+//! offset of the next byte in the input the reader was made from, also inside a structure; 3.
+//! depth, nodes and memory are charged against one budget per input, never per value.
 
 use std::ops::{Deref, DerefMut};
 
@@ -159,8 +159,8 @@ impl<'a> Reader<'a> {
         self.take(count)
     }
 
-    /// Reads a count of elements that take at least `min_size` bytes each and `memory` bytes once decoded, and
-    /// charges the budgets.
+    /// Reads a count of elements that take at least `min_size` bytes each and `memory` bytes once
+    /// decoded, and charges the budgets.
     ///
     /// # Errors
     /// [`Error::BadCount`] if the bytes left cannot hold them, [`Error::TooManyNodes`] for too
@@ -179,7 +179,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Opens a structure: a u32 length, then its fields. The reader given back ends where the
-    /// structure ends. Dropping it skips fields that were not read, which a newer peer may have added.
+    /// structure ends. Dropping it skips fields that were not read, which a newer peer may have
+    /// added.
     ///
     /// ```
     /// # use peers_wire::{Error, Reader};
@@ -204,7 +205,8 @@ impl<'a> Reader<'a> {
         Ok(Structure { reader: self, after, end })
     }
 
-    /// Reads a field that older peers do not send: its default (`None` for options) if nothing is left.
+    /// Reads a field that older peers do not send: its default (`None` for options) if nothing is
+    /// left.
     ///
     /// # Errors
     /// Whatever its type finds wrong.
@@ -213,8 +215,8 @@ impl<'a> Reader<'a> {
         if self.rest.is_empty() { Ok(T::default()) } else { T::decode(self) }
     }
 
-    /// Reads the position of an enum's variant. A position that the type does not have is reported by
-    /// [`unknown_variant`](Self::unknown_variant).
+    /// Reads the position of an enum's variant. A position that the type does not have is reported
+    /// by [`unknown_variant`](Self::unknown_variant).
     ///
     /// # Errors
     /// [`Error::Truncated`].
@@ -230,7 +232,8 @@ impl<'a> Reader<'a> {
         Error::UnknownVariant { name, found, offset: self.offset().saturating_sub(4) }
     }
 
-    /// Runs `read` one level deeper. Whatever can contain itself must read its contents through this.
+    /// Runs `read` one level deeper. Whatever can contain itself must read its contents through
+    /// this.
     ///
     /// # Errors
     /// [`Error::TooDeep`] at the limit, else those of `read`.

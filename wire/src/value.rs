@@ -1,8 +1,9 @@
-//! A value that says itself what it is, for tools and for interfaces that cannot know their types. How static types
-//! are spelled lives in `codec`; conversions live at the end of this file and decide nothing.
+//! A value that says itself what it is, for tools and for interfaces that cannot know their types.
+//! How static types are spelled lives in `codec`; conversions live at the end of this file and
+//! decide nothing.
 //!
-//! Invariants: 1. each value costs a node of the budget, each list, map and record a level of depth; 2. what was read is written again
-//! byte for byte.
+//! Invariants: 1. each value costs a node of the budget, each list, map and record a level of
+//! depth; 2. what was read is written again byte for byte.
 
 use std::fmt;
 
@@ -110,7 +111,8 @@ impl<'a> Decode<'a> for Value {
     }
 }
 
-/// Reads like a literal: strings and bytes are quoted, and whatever a terminal might act on is escaped.
+/// Reads like a literal: strings and bytes are quoted, and whatever a terminal might act on is
+/// escaped.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,8 +1,9 @@
 //! Writing: appending to a growing output, with lengths patched afterwards. How single types are
 //! spelled lives in `codec`.
 //!
-//! Invariants: 1. writing never fails where it happens: the first failure is kept and told by `finish`; 2. after a failure
-//! nothing is appended, and `finish` cuts the output back to where it was; 3. the output never exceeds the limit.
+//! Invariants: 1. writing never fails where it happens: the first failure is kept and told by
+//! `finish`; 2. after a failure nothing is appended, and `finish` cuts the output back to where it
+//! was; 3. the output never exceeds the limit.
 
 use byteorder::{ByteOrder, NetworkEndian};
 use smallvec::SmallVec;
@@ -151,8 +152,9 @@ impl<'w> Writer<'w> {
     /// Ends writing.
     ///
     /// # Errors
-    /// The first thing that could not be written: [`Error::OutputTooLarge`], with the size of the whole,
-    /// [`Error::TooManyElements`] or [`Error::TooDeep`]. The output is then as it was before.
+    /// The first thing that could not be written: [`Error::OutputTooLarge`], with the size of the
+    /// whole, [`Error::TooManyElements`] or [`Error::TooDeep`]. The output is then as it was
+    /// before.
     #[inline]
     pub fn finish(mut self) -> Result<(), Error> {
         match self.failed.take() {
@@ -228,7 +230,8 @@ impl<'w> Writer<'w> {
         self.u32(position);
     }
 
-    /// Runs `write` one level deeper. Whatever can contain itself must write its contents through this.
+    /// Runs `write` one level deeper. Whatever can contain itself must write its contents through
+    /// this.
     #[inline]
     pub fn nested(&mut self, write: impl FnOnce(&mut Self)) {
         let Some(depth) = self.depth.checked_sub(1) else {
@@ -245,7 +248,8 @@ impl<'w> Writer<'w> {
         self.out.len()
     }
 
-    /// Writes the length of what stands behind a header of `header` bytes at `at` into its first four.
+    /// Writes the length of what stands behind a header of `header` bytes at `at` into its first
+    /// four.
     #[inline]
     pub(crate) fn patch_length(&mut self, at: usize, header: usize) {
         if self.failed.is_some() {

@@ -1,5 +1,5 @@
-//! The fuzz targets over a seeded corpus: the vectors, mutated and spliced, the same in every run. `tests/fuzz` runs
-//! the same functions without end.
+//! The fuzz targets over a seeded corpus: the vectors, mutated and spliced, the same in every run.
+//! `tests/fuzz` runs the same functions without end.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,5 +1,5 @@
-//! Bytes that lie. Nothing panics, nothing is allocated for bytes that are not there, the stack stays flat, and the
-//! error says what is wrong.
+//! Bytes that lie. Nothing panics, nothing is allocated for bytes that are not there, the stack
+//! stays flat, and the error says what is wrong.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,5 @@
-//! Whatever is written can be read, and is what it was: all types, all messages, in both kinds of output.
+//! Whatever is written can be read, and is what it was: all types, all messages, in both kinds of
+//! output.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,5 +1,5 @@
-//! The test vectors under `docs/vectors`: each is read, compared with what it claims to be, and written again. Bytes
-//! that change here change the protocol.
+//! The test vectors under `docs/vectors`: each is read, compared with what it claims to be, and
+//! written again. Bytes that change here change the protocol.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
