@@ -13,6 +13,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::{Rc, Weak};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// One end of a connection.
@@ -22,9 +23,29 @@ use std::time::Duration;
 /// by connection, in the order in which connections were made.
 #[derive(Clone)]
 pub struct Endpoint {
+    place: Rc<Place>,
+}
+
+/// What all clones of an endpoint share. It holds no connection.
+struct Place {
     handle: Handle,
     link: Weak<Link>,
     id: u64,
+    end: End,
+}
+
+/// How an endpoint ended, once it has: also for other threads, which hold endpoints by name only.
+pub(crate) type End = Arc<OnceLock<(EndpointName, CloseReason)>>;
+
+/// What calls fail with when the endpoint has ended.
+pub(crate) fn gone(end: &End) -> Error {
+    match end.get() {
+        Some((name, reason)) => {
+            let error = Error::new(ErrorKind::Disconnected(reason.clone()));
+            error.through(&name.to_string().into())
+        }
+        None => Error::new(ErrorKind::Disconnected(CloseReason::Local)),
+    }
 }
 
 /// An interface was bound twice on one endpoint.
@@ -43,29 +64,37 @@ impl fmt::Display for AlreadyBound {
 impl std::error::Error for AlreadyBound {}
 
 impl Endpoint {
-    pub(crate) fn of(link: &Rc<Link>) -> Self {
-        Self { handle: link.handle().clone(), link: Rc::downgrade(link), id: link.id }
+    /// The endpoint with this number; `link` may still be in the making.
+    pub(crate) fn new(handle: Handle, link: Weak<Link>, id: u64) -> Self {
+        Self { place: Rc::new(Place { handle, link, id, end: End::default() }) }
     }
 
     pub(crate) fn link(&self) -> Option<Rc<Link>> {
-        self.link.upgrade().filter(|link| link.is_open())
+        self.place.link.upgrade().filter(|link| link.is_open())
     }
 
     pub(crate) fn weak(&self) -> Weak<Link> {
-        self.link.clone()
+        self.place.link.clone()
+    }
+
+    /// Its number: connections are numbered in the order in which they were made.
+    pub(crate) fn id(&self) -> u64 {
+        self.place.id
+    }
+
+    /// Where its end is written down.
+    pub(crate) fn end(&self) -> &End {
+        &self.place.end
     }
 
     /// The error of calls on an endpoint that has ended.
     pub(crate) fn gone(&self) -> Error {
-        match self.link.upgrade() {
-            Some(link) => link.gone(),
-            None => Error::new(ErrorKind::Disconnected(CloseReason::Local)),
-        }
+        gone(&self.place.end)
     }
 
     /// The loop that it lives on.
     pub fn handle(&self) -> &Handle {
-        &self.handle
+        &self.place.handle
     }
 
     /// Whether it still lives: a connection being dialled does.
@@ -103,9 +132,9 @@ impl Endpoint {
 
     /// Resumes `k` with the reason, exactly once, when this endpoint ends, or at once if it has.
     pub fn on_close(&self, k: Reply<CloseReason>) {
-        match self.link.upgrade() {
-            Some(link) => link.on_close(k),
-            None => k.ok(CloseReason::Local),
+        match self.place.end.get() {
+            Some((_, reason)) => k.ok(reason.clone()),
+            None => self.place.link.upgrade().map_or((), |link| link.on_close(k)),
         }
     }
 
@@ -146,7 +175,7 @@ pub(crate) fn encode(arguments: impl Encode) -> Result<peers_wire::Buffer, Error
 
 impl PartialEq for Endpoint {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id && self.link.ptr_eq(&other.link)
+        Rc::ptr_eq(&self.place, &other.place)
     }
 }
 
@@ -154,7 +183,7 @@ impl Eq for Endpoint {}
 
 impl Hash for Endpoint {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.id.hash(state);
+        self.place.id.hash(state);
     }
 }
 
@@ -166,13 +195,13 @@ impl PartialOrd for Endpoint {
 
 impl Ord for Endpoint {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.id.cmp(&other.id)
+        self.place.id.cmp(&other.place.id)
     }
 }
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Endpoint({}: {self})", self.id)
+        write!(f, "Endpoint({}: {self})", self.place.id)
     }
 }
 

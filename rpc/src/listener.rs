@@ -103,7 +103,7 @@ impl Door {
         shared.counters.borrow_mut().accepted += 1;
         let here = stream.local().unwrap_or_else(|_| self.address.borrow().clone());
         let link = Link::accepted(&shared, dialler, here);
-        let bound = (self.accept.borrow_mut())(Endpoint::of(&link));
+        let bound = (self.accept.borrow_mut())(link.endpoint().clone());
         match bound {
             Ok(()) => link.attach(stream),
             Err(error) => {

@@ -122,7 +122,8 @@ impl Rpc {
 
     /// All living endpoints, oldest first.
     pub fn endpoints(&self) -> Vec<Endpoint> {
-        let mut all: Vec<Endpoint> = self.shared.all_links().iter().map(Endpoint::of).collect();
+        let mut all: Vec<Endpoint> =
+            self.shared.all_links().iter().map(|link| link.endpoint().clone()).collect();
         all.sort();
         all
     }
@@ -182,7 +183,7 @@ impl Dialler {
 
 fn connect(shared: &Rc<Shared>, address: &Address) -> Endpoint {
     let link = Link::dialled(shared, address);
-    let endpoint = Endpoint::of(&link);
+    let endpoint = link.endpoint().clone();
     let (weak, to) = (Rc::downgrade(&link), address.clone());
     shared.handle.with_cause(Cause::NONE, || {
         let k = Cont::new(&shared.handle, move |result: io::Result<_>| {

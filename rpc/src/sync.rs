@@ -5,7 +5,7 @@
 
 use crate::call::{Call, Patience, Plan};
 use crate::caller::Caller;
-use crate::endpoint::{Endpoint, encode};
+use crate::endpoint::{End, Endpoint, encode, gone};
 use crate::error::{Misuse, Overload};
 use crate::interface::Method;
 use crate::limits::Limits;
@@ -93,11 +93,11 @@ impl Peers {
         let made = self.with(move |rpc| {
             let endpoint = rpc.connect(&address);
             let link = endpoint.link()?;
-            Some((link.slot(), link.id))
+            Some((link.slot(), endpoint.id(), endpoint.end().clone()))
         });
         let named = made.map_err(io::Error::other)?;
-        let (slot, id) = named.ok_or_else(|| io::Error::other("the loop is closing"))?;
-        Ok(SyncEndpoint { remote: self.remote.clone(), name: self.name, slot, id })
+        let (slot, id, end) = named.ok_or_else(|| io::Error::other("the loop is closing"))?;
+        Ok(SyncEndpoint { remote: self.remote.clone(), name: self.name, slot, id, end })
     }
 
     /// Runs `work` on the loop's thread and waits for what it returns.
@@ -137,6 +137,7 @@ pub struct SyncEndpoint {
     name: u64,
     slot: usize,
     id: u64,
+    end: End,
 }
 
 impl SyncEndpoint {
@@ -144,7 +145,7 @@ impl SyncEndpoint {
     fn endpoint(&self) -> Option<Endpoint> {
         let rpc = find(self.name)?;
         let link = rpc.shared().links.borrow().get(self.slot)?.clone();
-        (link.id == self.id).then(|| Endpoint::of(&link))
+        (link.endpoint().id() == self.id).then(|| link.endpoint().clone())
     }
 
     /// Sets the keep-alive, as [`Endpoint::set_keepalive`] does.
@@ -192,6 +193,9 @@ impl Caller for SyncEndpoint {
         arguments: impl peers_wire::Encode,
     ) -> Result<(), Error> {
         let arguments = encode(arguments)?;
+        if self.end.get().is_some() {
+            return Err(gone(&self.end));
+        }
         let me = self.clone();
         post(&self.remote, move || {
             let Some(link) = me.endpoint().and_then(|endpoint| endpoint.link()) else { return };
@@ -252,12 +256,11 @@ impl<T: DecodeOwned + Send + 'static> SyncCall<T> {
         let longest = plan.deadline(now, Limits::default().default_timeout).map(|d| d - now);
         let (tell, told) = bounded(1);
         post(&endpoint.remote.clone(), move || {
-            let Some(endpoint) = endpoint.endpoint() else {
-                let gone = ErrorKind::Disconnected(crate::session::CloseReason::Local);
-                return drop(tell.send(Err(gone.into()))); // a waiter that gave up hears nothing
+            let Some(found) = endpoint.endpoint() else {
+                return drop(tell.send(Err(gone(&endpoint.end)))); // a waiter that gave up hears nothing
             };
-            let k = Cont::new(endpoint.handle(), move |result| drop(tell.send(result)));
-            Call::new(endpoint.clone(), plan).then(k);
+            let k = Cont::new(found.handle(), move |result| drop(tell.send(result)));
+            Call::new(found.clone(), plan).then(k);
         })?;
         receive(&told, longest, method)?
     }

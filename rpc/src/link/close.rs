@@ -3,7 +3,7 @@
 use super::{Link, Wire};
 use crate::name::{Ends, Site};
 use crate::session::CloseReason;
-use crate::{Error, ErrorKind, Reply};
+use crate::{Error, Reply};
 use peers_kernel::{Address, Cause, Outlet, Stream};
 use std::io;
 use std::rc::Rc;
@@ -73,12 +73,13 @@ impl Link {
         if let Some((_, timer)) = self.timer.take() {
             self.handle().cancel(timer);
         }
-        if let Wire::Open(outlet) = self.wire.replace(Wire::Closed(reason.clone())) {
+        if let Wire::Open(outlet) = self.wire.replace(Wire::Closed) {
             let_go(&outlet, &reason);
         }
         self.shared().log_close(&name, &reason);
-        let error = Error::new(ErrorKind::Disconnected(reason.clone()));
-        let error = error.through(&name.to_string().into());
+        let first = self.endpoint().end().set((name, reason.clone())).is_ok();
+        debug_assert!(first, "a link has one session, which was taken above");
+        let error = self.gone();
         for (_, call) in session.drain() {
             (call.done)(Err(error.clone()));
         }
@@ -102,11 +103,7 @@ impl Link {
 
     /// What calls on this link fail with now.
     pub(crate) fn gone(&self) -> Error {
-        let reason = match &*self.wire.borrow() {
-            Wire::Closed(reason) => reason.clone(),
-            _ => CloseReason::Local,
-        };
-        self.error(ErrorKind::Disconnected(reason))
+        self.endpoint().gone()
     }
 
     /// Says goodbye and ends; `k` is resumed when the last bytes have left, and lost if they cannot.

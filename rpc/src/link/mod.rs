@@ -18,6 +18,7 @@ mod serve;
 pub(crate) use output::Scratch;
 pub(crate) use serve::Serve;
 
+use crate::endpoint::Endpoint;
 use crate::interface::Method;
 use crate::name::{EndpointName, Ends, Site};
 use crate::serving::Serving;
@@ -49,12 +50,12 @@ enum Wire {
     /// Connected.
     Open(Outlet),
     /// Over.
-    Closed(CloseReason),
+    Closed,
 }
 
 /// One connection.
 pub(crate) struct Link {
-    pub(crate) id: u64,
+    endpoint: Endpoint,
     shared: Rc<Shared>,
     me: Weak<Link>,
     slot: Cell<usize>,
@@ -93,7 +94,7 @@ impl Link {
         let now = shared.handle.now();
         let session = Session::new(role, shared.node, shared.limits.clone(), now, &mut hello);
         let link = Rc::new_cyclic(|me| Self {
-            id: shared.next_link(),
+            endpoint: Endpoint::new(shared.handle.clone(), me.clone(), shared.next_link()),
             shared: shared.clone(),
             me: me.clone(),
             slot: Cell::new(usize::MAX),
@@ -113,6 +114,11 @@ impl Link {
         link.slot.set(shared.links.borrow_mut().insert(link.clone()));
         link.arm();
         link
+    }
+
+    /// This end, as programs hold it.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// The loop.
@@ -181,15 +187,8 @@ impl Link {
         error.into().through(&origin)
     }
 
-    /// Runs `k` with the reason when this link ends; at once, through the queue, if it has ended.
+    /// Runs `k` with the reason when this link ends.
     pub(crate) fn on_close(&self, k: Reply<CloseReason>) {
-        let ended = match &*self.wire.borrow() {
-            Wire::Closed(reason) => Some(reason.clone()),
-            _ => None,
-        };
-        match ended {
-            Some(reason) => k.ok(reason),
-            None => self.watchers.borrow_mut().push(k),
-        }
+        self.watchers.borrow_mut().push(k);
     }
 }

@@ -123,7 +123,7 @@ impl Link {
         match &mut *self.wire.borrow_mut() {
             Wire::Dialling(backlog) => scratch.append_to(backlog),
             Wire::Open(outlet) => return scratch.write_to(outlet),
-            Wire::Closed(_) => {}
+            Wire::Closed => {}
         }
         Ok(())
     }
@@ -133,7 +133,7 @@ impl Link {
         let held = match &*self.wire.borrow() {
             Wire::Open(outlet) => outlet.buffered() as u64,
             Wire::Dialling(backlog) => backlog.len() as u64,
-            Wire::Closed(_) => return,
+            Wire::Closed => return,
         };
         let (now, taken) = (self.handle().now(), self.given.get().saturating_sub(held));
         self.drive(|session, out| session.flushed(now, taken, out));

@@ -2,7 +2,7 @@
 
 use super::Link;
 use crate::binding::Binding;
-use crate::endpoint::{AlreadyBound, Endpoint};
+use crate::endpoint::AlreadyBound;
 use crate::interface::Interface;
 use crate::serving::{Inherited, Record};
 use crate::session::Request;
@@ -165,7 +165,7 @@ impl Link {
             arguments: request.args,
             settled: &settled,
         };
-        let binding = Binding::new(Endpoint::of(self), cause);
+        let binding = Binding::new(self.endpoint().clone(), cause);
         let served = self.handle().with_cause(cause, || object.serve(&binding, incoming));
         if let (Err(lost), Some(call)) = (served, request.call)
             && !settled.get()

@@ -38,18 +38,18 @@ pub(crate) struct Field {
 }
 
 /// One process: an `Rpc`, an object, a listener, and what they have seen.
-pub(crate) struct Peer {
+pub(crate) struct Peer<S: 'static = Desk> {
     process: Option<ProcessId>,
     handle: Handle,
     rpc: RefCell<Option<Rpc>>,
-    desk: RefCell<Option<Node<Desk>>>,
+    node: RefCell<Option<Node<S>>>,
     listener: RefCell<Option<Listener>>,
     address: Address,
     accepted: Rc<RefCell<Vec<Endpoint>>>,
 }
 
 /// What is bound on a connection that was accepted.
-type Bind = fn(&Cx<Desk>, &Endpoint) -> Result<(), AlreadyBound>;
+type Bind<S> = fn(&Cx<S>, &Endpoint) -> Result<(), AlreadyBound>;
 
 impl Field {
     /// A simulated world: each peer is a process of its own, and time is virtual.
@@ -84,29 +84,36 @@ impl Field {
 
     /// A process that listens and serves the probe interface on every connection.
     pub(crate) fn peer_with(&mut self, name: &str, limits: Limits) -> Peer {
-        self.peer_serving(name, limits, LocalProbe::bind)
+        self.peer_serving(name, limits, Desk::default(), LocalProbe::bind)
     }
 
-    /// A process that binds what `bind` says on the connections that it accepts.
-    pub(crate) fn peer_serving(&mut self, name: &str, limits: Limits, bind: Bind) -> Peer {
+    /// A process with an object of its own, which `bind` binds on every connection that it accepts.
+    pub(crate) fn peer_serving<S: 'static>(
+        &mut self,
+        name: &str,
+        limits: Limits,
+        state: S,
+        bind: Bind<S>,
+    ) -> Peer<S> {
         match &mut self.ground {
             Ground::Simulated(world) => {
                 let address = Address::Sim(name.to_owned());
                 let mut peer = None;
                 let process = world.process(name, |kernel| {
-                    peer = Some(Peer::new(kernel, &address, limits, bind));
+                    peer = Some(Peer::new(kernel, &address, limits, state, bind));
                 });
                 Peer { process: Some(process), ..peer.unwrap() }
             }
             Ground::Tcp(kernel) => {
-                Peer::new(kernel, &"inet:localhost:0".parse().unwrap(), limits, bind)
+                let address = "inet:localhost:0".parse().unwrap();
+                Peer::new(kernel, &address, limits, state, bind)
             }
-            Ground::Unix(kernel) => Peer::new(kernel, &fresh_path(name), limits, bind),
+            Ground::Unix(kernel) => Peer::new(kernel, &fresh_path(name), limits, state, bind),
         }
     }
 
     /// Dials from one process to another, and serves the probe interface there as well.
-    pub(crate) fn dial(&mut self, from: &Peer, to: &Peer) -> ProbeProxy {
+    pub(crate) fn dial(&mut self, from: &Peer, to: &Peer<impl Sized>) -> ProbeProxy {
         let endpoint = from.rpc().connect(&to.address);
         LocalProbe::bind(&from.cx(), &endpoint).unwrap();
         self.wake(from);
@@ -114,7 +121,7 @@ impl Field {
     }
 
     /// Ends a process of the simulated world on the spot.
-    pub(crate) fn crash(&mut self, peer: &Peer) {
+    pub(crate) fn crash(&mut self, peer: &Peer<impl Sized>) {
         self.world().crash(peer.process.unwrap());
     }
 
@@ -141,7 +148,11 @@ impl Field {
     // ---- driving
 
     /// Runs `f` as a task of that process.
-    pub(crate) fn on<R: 'static>(&mut self, peer: &Peer, f: impl FnOnce() -> R + 'static) -> R {
+    pub(crate) fn on<R: 'static>(
+        &mut self,
+        peer: &Peer<impl Sized>,
+        f: impl FnOnce() -> R + 'static,
+    ) -> R {
         let done = Rc::new(Cell::new(None));
         let place = done.clone();
         peer.handle.schedule(move || place.set(Some(f())));
@@ -155,14 +166,17 @@ impl Field {
     }
 
     /// Makes a call from that process.
-    pub(crate) fn start<T: DecodeOwned + 'static>(&mut self, from: &Peer, call: Call<T>) -> Got<T> {
+    pub(crate) fn start<T>(&mut self, from: &Peer<impl Sized>, call: Call<T>) -> Got<T>
+    where
+        T: DecodeOwned + 'static,
+    {
         let (k, got) = Got::new(&from.handle);
         self.on(from, move || call.then(k));
         got
     }
 
     /// Makes a call from that process and drives until it has its outcome.
-    pub(crate) fn outcome<T>(&mut self, from: &Peer, call: Call<T>) -> Result<T, Error>
+    pub(crate) fn outcome<T>(&mut self, from: &Peer<impl Sized>, call: Call<T>) -> Result<T, Error>
     where
         T: DecodeOwned + 'static,
     {
@@ -217,31 +231,31 @@ impl Field {
     }
 
     /// Tells the simulated world that something was done in a process from outside.
-    fn wake(&mut self, peer: &Peer) {
+    fn wake(&mut self, peer: &Peer<impl Sized>) {
         if let (Ground::Simulated(world), Some(process)) = (&mut self.ground, peer.process) {
             world.with(process, |_| ());
         }
     }
 }
 
-impl Peer {
-    fn new(kernel: &Kernel, address: &Address, limits: Limits, bind: Bind) -> Self {
+impl<S: 'static> Peer<S> {
+    fn new(kernel: &Kernel, at: &Address, limits: Limits, state: S, bind: Bind<S>) -> Self {
         let handle = kernel.handle();
         let rpc = Rpc::with_limits(&handle, limits);
-        let desk = kernel.node(Desk::default());
+        let node = kernel.node(state);
         let accepted = Rc::new(RefCell::new(Vec::new()));
-        let (cx, log) = (desk.cx(), accepted.clone());
+        let (cx, log) = (node.cx(), accepted.clone());
         let accept = move |endpoint: Endpoint| {
             log.borrow_mut().push(endpoint.clone());
             bind(&cx, &endpoint)
         };
-        let listener = rpc.listen(address, accept).unwrap();
+        let listener = rpc.listen(at, accept).unwrap();
         Self {
             process: None,
             handle,
             address: listener.address(),
             rpc: RefCell::new(Some(rpc)),
-            desk: RefCell::new(Some(desk)),
+            node: RefCell::new(Some(node)),
             listener: RefCell::new(Some(listener)),
             accepted,
         }
@@ -268,9 +282,9 @@ impl Peer {
         self.rpc.take().unwrap()
     }
 
-    /// Takes the object behind the probe interface away from it.
-    pub(crate) fn take_desk(&self) -> Node<Desk> {
-        self.desk.take().unwrap()
+    /// Takes its object away from it.
+    pub(crate) fn take_node(&self) -> Node<S> {
+        self.node.take().unwrap()
     }
 
     /// Takes its listener away from it.
@@ -279,8 +293,8 @@ impl Peer {
     }
 
     /// The context of its object.
-    pub(crate) fn cx(&self) -> Cx<Desk> {
-        self.desk.borrow().as_ref().unwrap().cx()
+    pub(crate) fn cx(&self) -> Cx<S> {
+        self.node.borrow().as_ref().unwrap().cx()
     }
 
     /// The connections that it has accepted, oldest first.
@@ -289,10 +303,19 @@ impl Peer {
     }
 
     /// Looks at the state of its object.
-    pub(crate) fn look<R>(&self, look: impl FnOnce(&Desk) -> R) -> R {
-        self.desk.borrow().as_ref().unwrap().with(look)
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&S) -> R) -> R {
+        self.node.borrow().as_ref().unwrap().with(look)
     }
 
+    /// Notes why an endpoint of this process ends: a continuation that gets it, and where it will be.
+    pub(crate) fn watch(&self, endpoint: &Endpoint) -> Got<CloseReason> {
+        let (k, got) = Got::new(&self.handle);
+        endpoint.on_close(k);
+        got
+    }
+}
+
+impl Peer {
     /// What its object has heard, in order.
     pub(crate) fn heard(&self) -> Vec<String> {
         self.look(|desk| desk.heard.clone())
@@ -325,13 +348,6 @@ impl Peer {
     ) {
         let script: Script = Rc::new(script);
         self.cx().enter(move |desk, _| desk.script = Some(script)).unwrap();
-    }
-
-    /// Notes why an endpoint of this process ends: a continuation that gets it, and where it will be.
-    pub(crate) fn watch(&self, endpoint: &Endpoint) -> Got<CloseReason> {
-        let (k, got) = Got::new(&self.handle);
-        endpoint.on_close(k);
-        got
     }
 }
 
