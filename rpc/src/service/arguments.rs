@@ -94,7 +94,10 @@ impl Cli {
     /// # Errors
     /// When it is none.
     pub fn address(&self, word: &str) -> Result<Address, Failure> {
-        word.parse().map_err(|error| Failure::usage(format!("{error}")))
+        word.parse().map_err(|error| {
+            let like = "an address looks like inet:localhost:5000, inet:[::1]:5000 or unix:/path";
+            Failure::usage(format!("{error}; {like}"))
+        })
     }
 }
 
