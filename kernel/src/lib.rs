@@ -98,6 +98,7 @@ mod engine;
 #[cfg(target_os = "linux")]
 mod epoll;
 mod handle;
+mod heap;
 mod host;
 mod kernel;
 mod listener;

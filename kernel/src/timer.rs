@@ -7,11 +7,10 @@
 //! 3. No clock is read and no task is run here.
 
 use crate::cause::Cause;
+use crate::heap::Heap;
 use crate::task::{Entry, Job, Task};
 use crate::time::Instant;
 use slab::Slab;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 /// Names a timer for [`Handle::cancel`](crate::Handle::cancel). Keeping it keeps nothing alive; it is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,7 +41,7 @@ struct Armed {
 /// All timers of one kernel.
 #[derive(Default)]
 pub(crate) struct Timers {
-    heap: BinaryHeap<Reverse<Due>>,
+    heap: Heap<Due>,
     armed: Slab<Armed>,
     sequence: u64,
 }
@@ -57,7 +56,7 @@ impl Timers {
         let sequence = self.sequence;
         let slot = u32::try_from(self.armed.insert(Armed { sequence, cause, task }))
             .expect("four billion timers do not fit in memory");
-        self.heap.push(Reverse(Due { at, sequence, slot }));
+        self.heap.push(Due { at, sequence, slot });
         TimerId { sequence, slot }
     }
 
@@ -78,14 +77,14 @@ impl Timers {
         if self.next()? > now {
             return None;
         }
-        let Reverse(due) = self.heap.pop()?;
+        let due = self.heap.pop()?;
         let Armed { cause, task, .. } = self.armed.remove(due.slot as usize);
         Some(Entry { cause, job: Job::Task(task) })
     }
 
     /// When the earliest timer is due.
     pub(crate) fn next(&mut self) -> Option<Instant> {
-        while let Some(&Reverse(due)) = self.heap.peek() {
+        while let Some(due) = self.heap.peek() {
             if self.is_armed(due.slot, due.sequence) {
                 return Some(due.at);
             }
@@ -110,8 +109,7 @@ impl Timers {
 
     fn rebuild(&mut self) {
         let armed = &self.armed;
-        self.heap.retain(|Reverse(due)| {
-            armed.get(due.slot as usize).is_some_and(|a| a.sequence == due.sequence)
-        });
+        self.heap
+            .retain(|due| armed.get(due.slot as usize).is_some_and(|a| a.sequence == due.sequence));
     }
 }
