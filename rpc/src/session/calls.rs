@@ -232,6 +232,11 @@ impl<K> Calls<K> {
         calls
     }
 
+    #[cfg(test)]
+    pub(super) fn holds_memory(&self) -> bool {
+        self.table.is_some()
+    }
+
     /// Gives the table's memory back if it is empty.
     pub(super) fn release(&mut self) {
         if self.table.as_ref().is_some_and(|table| table.entries.is_empty()) {

@@ -136,3 +136,75 @@ impl<K> Session<K> {
         self.queue.take_if(|queue| queue.is_empty() && queue.oversized.is_empty());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Event, Head, Inbound};
+    use super::*;
+    use crate::limits::Limits;
+    use peers_wire::{Buffer, NodeId};
+    use std::rc::Rc;
+
+    struct End {
+        session: Session<u32>,
+        inbound: Inbound,
+        limits: Rc<Limits>,
+        out: Vec<u8>,
+        written: u64,
+    }
+
+    impl End {
+        fn new(role: Role, limits: &Rc<Limits>) -> Self {
+            let (node, mut out) = (NodeId::from_bits(1), Vec::new());
+            let session = Session::new(role, node, limits.clone(), NOW, &mut out);
+            Self { session, inbound: Inbound::new(limits), limits: limits.clone(), out, written: 0 }
+        }
+
+        fn read(&mut self, mut input: &[u8]) {
+            while let Some(frame) = self.inbound.next(&mut input).expect("frames") {
+                match self.session.accept(NOW, frame, &mut self.out).expect("no violation") {
+                    Some(Event::Opened(_)) => self.inbound.open(&self.limits),
+                    Some(Event::Request(request)) => {
+                        let call = request.call.expect("a call");
+                        self.session.reply(call, &mut self.out, |w| w.u8(1)).expect("it fits");
+                    }
+                    _ => {}
+                }
+            }
+        }
+
+        fn write(&mut self) -> Vec<u8> {
+            let sent = std::mem::take(&mut self.out);
+            self.written += sent.len() as u64;
+            self.session.flushed(NOW, self.written, &mut self.out);
+            sent
+        }
+
+        fn holds_memory(&self) -> bool {
+            let Session { calls, queue, incoming, .. } = &self.session;
+            calls.holds_memory() || queue.is_some() || incoming.holds_memory()
+        }
+    }
+
+    #[test]
+    fn an_idle_session_gives_its_memory_back() {
+        let limits = Rc::new(Limits::default());
+        let mut a = End::new(Role::Dialled, &limits);
+        let mut b = End::new(Role::Accepted, &limits);
+        for key in 0..1_000 {
+            let taken = a.session.call(NOW, Head::new(1), Buffer::new(), key, &mut a.out);
+            assert!(taken.is_ok());
+        }
+        while !(a.out.is_empty() && b.out.is_empty()) {
+            b.read(&a.write());
+            a.read(&b.write());
+        }
+        assert_eq!(a.session.pending() + a.session.waiting(), 0);
+        assert!(a.holds_memory() && b.holds_memory());
+        for end in [&mut a, &mut b] {
+            let idle = NOW + limits.ping_idle;
+            assert_eq!(end.session.expire(idle, &mut end.out), Ok(None));
+            assert!(!end.holds_memory());
+        }
+    }
+}

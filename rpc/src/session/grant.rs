@@ -161,6 +161,11 @@ impl Incoming {
         free
     }
 
+    #[cfg(test)]
+    pub(super) fn holds_memory(&self) -> bool {
+        self.leaving.capacity() > 0
+    }
+
     /// Gives memory back that nothing needs.
     pub(super) fn release(&mut self) {
         if self.leaving.is_empty() {

@@ -40,7 +40,11 @@ impl<K> Session<K> {
             }
         };
         self.clock.used_at(now);
-        self.launch(now, direct, Waiting { id: Some(id), head, args }, out);
+        if direct {
+            self.put_request(now, Some(id), head, args, out);
+        } else {
+            self.enqueue(Waiting { id: Some(id), head, args });
+        }
         Ok(id)
     }
 
@@ -61,7 +65,11 @@ impl<K> Session<K> {
             Err(why) => return Err(Rejected { why, pending: () }),
         };
         self.clock.used_at(now);
-        self.launch(now, direct, Waiting { id: None, head, args }, out);
+        if direct {
+            self.put_request(now, None, head, args, out);
+        } else {
+            self.enqueue(Waiting { id: None, head, args });
+        }
         Ok(())
     }
 
@@ -102,18 +110,20 @@ impl<K> Session<K> {
             && self.meter.waiting() <= self.limits.output_soft as u64
     }
 
-    #[inline]
-    fn launch(&mut self, now: Instant, direct: bool, request: Waiting, out: &mut impl Output) {
-        if direct {
-            self.put_request(now, request, out);
-        } else {
-            self.queue.get_or_insert_default().push(request);
-        }
+    #[cold]
+    fn enqueue(&mut self, request: Waiting) {
+        self.queue.get_or_insert_default().push(request);
     }
 
     #[inline]
-    fn put_request(&mut self, now: Instant, request: Waiting, out: &mut impl Output) {
-        let Waiting { id, head, args } = request;
+    fn put_request(
+        &mut self,
+        now: Instant,
+        id: Option<CallId>,
+        head: Head,
+        args: Buffer,
+        out: &mut impl Output,
+    ) {
         self.outgoing.take(id.is_some());
         let (head, limit) = (head.to_wire(now), self.frame_limit());
         let moved = args.spilled() && args.len() >= CHUNK;
@@ -144,7 +154,7 @@ impl<K> Session<K> {
                     if let Some(id) = id {
                         self.calls.set_phase(id, Stage::Sent);
                     }
-                    self.put_request(now, request, out);
+                    self.put_request(now, id, request.head, request.args, out);
                 }
             }
         }
