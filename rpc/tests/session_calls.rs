@@ -248,6 +248,11 @@ fn after_the_end_nothing_is_sent_and_every_call_comes_back_in_order() {
         pair.a.call(pair.now, Head::new(1), b"", key);
     }
     pair.settle();
+    let first = pair.b.called();
+    pair.b.reply(first, b"");
+    pair.settle();
+    pair.a.call(pair.now, Head::new(1), b"", 10); // in the slot of the one that was answered
+    pair.a.write_all(pair.now);
     pair.a.session.bye_for(&CloseReason::Local, &mut pair.a.out);
     assert_eq!(frames(&pair.a.out, false).len(), 1);
     pair.a.session.bye_for(&CloseReason::Local, &mut pair.a.out);
@@ -259,7 +264,7 @@ fn after_the_end_nothing_is_sent_and_every_call_comes_back_in_order() {
     pair.a_to_b(usize::MAX);
     let closed = CloseReason::PeerBye { code: ByeCode::Closed, text: String::new() };
     assert_eq!(pair.b.closed, Some(closed));
-    assert!(pair.a.session.drain().map(|(_, key)| key).eq(0..10));
+    assert!(pair.a.session.drain().map(|(_, key)| key).eq(1..=10));
 }
 
 #[test]

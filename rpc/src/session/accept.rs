@@ -167,7 +167,11 @@ impl<K> Session<K> {
         self.counters.unstarted = self.counters.unstarted.saturating_add(1);
         match call {
             Some(call) => self.refuse(call, out, code, ""),
-            None => self.event_started(out),
+            None => {
+                let count = &mut self.counters.unstarted_events;
+                *count = count.saturating_add(1);
+                self.event_started(out);
+            }
         }
     }
 

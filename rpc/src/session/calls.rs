@@ -297,6 +297,16 @@ mod tests {
     }
 
     #[test]
+    fn calls_that_have_ended_do_not_hide_those_behind_them() {
+        let mut calls = Calls::new();
+        let ended = calls.open(1, at(10), Phase::Sent).expect("room");
+        let overdue = calls.open(2, at(20), Phase::Sent).expect("room");
+        assert_eq!(calls.end(ended), Some((1, Phase::Sent)));
+        assert_eq!(calls.next_deadline(), at(10), "early, but never late");
+        assert_eq!(calls.overdue(Instant::from_nanos(20)), Some(overdue));
+    }
+
+    #[test]
     fn a_slot_is_not_used_again_before_the_peer_has_answered() {
         let mut calls = Calls::new();
         let first = calls.open(1, None, Phase::Sent).expect("room");

@@ -182,6 +182,8 @@ pub struct Counters {
     pub duplicate_replies: u32,
     /// Requests of the peer that were not started because their time had passed or they were nested too deeply.
     pub unstarted: u32,
+    /// Those of them that were events.
+    pub unstarted_events: u32,
     /// Our events that were not sent because their time passed while they waited, or the peer accepts smaller frames.
     pub unsent_events: u32,
 }

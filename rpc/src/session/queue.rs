@@ -137,3 +137,43 @@ impl Queue {
 fn is_wanted<K>(request: &Waiting, calls: &Calls<K>) -> bool {
     request.id.is_none_or(|id| calls.is_queued(id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::calls::Phase;
+    use super::*;
+
+    fn fill(queue: &mut Queue, calls: &mut Calls<()>, requests: usize, size: usize) -> Vec<CallId> {
+        let mut wait = |_| {
+            let id = calls.open((), None, Phase::Queued(size)).expect("room");
+            let args = Buffer::from_vec(vec![0; size]);
+            queue.push(Waiting { id: Some(id), head: Head::new(1), args });
+            id
+        };
+        (0..requests).map(&mut wait).collect()
+    }
+
+    #[test]
+    fn husks_are_swept_before_they_outnumber_what_is_wanted() {
+        let (mut queue, mut calls) = (Queue::default(), Calls::new());
+        for id in fill(&mut queue, &mut calls, 10_000, 4).into_iter().skip(1) {
+            assert!(calls.end(id).is_some());
+            queue.forget(4, &calls);
+            assert!(queue.entries.len() - queue.live <= queue.live.max(SLACK));
+            assert_eq!(queue.live_bytes, 4 * queue.live);
+        }
+        assert!(queue.entries.len() <= 1 + SLACK);
+    }
+
+    #[test]
+    fn large_husks_are_swept_before_they_weigh_more_than_what_is_wanted() {
+        let (mut queue, mut calls) = (Queue::default(), Calls::new());
+        for id in fill(&mut queue, &mut calls, 40, 100_000) {
+            assert!(calls.end(id).is_some());
+            queue.forget(100_000, &calls);
+            assert!(queue.bytes - queue.live_bytes <= queue.live_bytes.max(SLACK_BYTES));
+            let held: usize = queue.entries.iter().map(|request| request.args.len()).sum();
+            assert_eq!(held, queue.bytes);
+        }
+    }
+}
