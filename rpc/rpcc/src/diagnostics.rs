@@ -11,7 +11,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use crate::source::{Sources, Span};
 
 /// The most errors shown in one run: beyond that, they are counted.
-const MAX_SHOWN: usize = 50;
+pub(crate) const MAX_SHOWN: usize = 50;
 
 /// One error while it is being described.
 #[derive(Clone, Debug)]

@@ -14,8 +14,26 @@ use crate::syntax::{ast, parse};
 /// The most files of one run.
 const MAX_FILES: usize = 256;
 
-/// Module names that would hide what generated code refers to.
-const RESERVED_STEMS: [&str; 4] = ["std", "core", "alloc", "peers_rpc"];
+/// Module names that would hide crates or types that generated code refers to.
+const RESERVED_STEMS: [&str; 17] = [
+    "std",
+    "core",
+    "alloc",
+    "peers_rpc",
+    "bool",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "usize",
+    "f32",
+    "f64",
+    "str",
+];
 
 /// What reads a file: from a disk, from memory.
 pub(crate) type Loader<'l> = dyn Fn(&Path) -> io::Result<String> + 'l;
@@ -60,6 +78,7 @@ pub(crate) fn load(
         files.imports_of(FileId(next));
         next += 1;
     }
+    files.check_ending();
     files.check_stems();
     files.sort();
     files.loaded
@@ -138,6 +157,16 @@ impl Files<'_> {
                 self.reports.push(Report::new(import.span, title, label));
                 None
             }
+        }
+    }
+
+    /// The endings of imports were checked where they stand.
+    fn check_ending(&mut self) {
+        let root = &self.sources.get(FileId(0)).path;
+        if root.extension().is_none_or(|ending| ending != "rpc") {
+            let title = format!("`{}` is no interface file", root.display());
+            let report = Report::new(self.imported_at(FileId(0)), title, "");
+            self.reports.push(report.help("interface files end in `.rpc`"));
         }
     }
 

@@ -132,3 +132,44 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row[b.len()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_told_by_case_and_underscores() {
+        for (name, snake_case, camel_case) in [
+            ("get", "get", "Get"),
+            ("get_all", "get_all", "GetAll"),
+            ("getAll", "get_all", "GetAll"),
+            ("GetAll", "get_all", "GetAll"),
+            ("GCD", "gcd", "Gcd"),
+            ("HTTPServer", "http_server", "HttpServer"),
+            ("x2y", "x2y", "X2y"),
+            ("p2p_node", "p2p_node", "P2pNode"),
+            ("key_2", "key_2", "Key2"),
+            ("a__b_", "a_b", "AB"),
+            ("X", "x", "X"),
+        ] {
+            assert_eq!((snake(name).as_str(), camel(name).as_str()), (snake_case, camel_case));
+            assert_eq!(screaming(name), snake_case.to_ascii_uppercase());
+        }
+    }
+
+    #[test]
+    fn keywords_are_escaped() {
+        assert_eq!(escape("type"), "r#type");
+        assert_eq!(escape("kind"), "kind");
+        assert!(is_impossible("self") && !is_impossible("type"));
+    }
+
+    #[test]
+    fn the_nearest_name_is_near() {
+        assert_eq!(nearest("asynch", &["event", "async"]), Some("async"));
+        assert_eq!(nearest("strin", &["string", "struct"]), Some("string"));
+        assert_eq!(nearest("nothing", &["string"]), None);
+        assert_eq!(nearest("a", &["b"]), None);
+        assert_eq!(nearest("anything", &[]), None);
+    }
+}

@@ -57,14 +57,24 @@ fn files_have_a_limit() {
 }
 
 #[test]
+fn the_ending_counts() {
+    let compiler = Compiler::with_loader(|_| Ok("struct a { x: u8 }".into()));
+    assert_eq!(messages(compiler.compile("a.idl")), ["`a.idl` is no interface file"]);
+    assert_eq!(
+        messages(compiler.compile("u8.rpc")),
+        ["`u8` cannot be the name of an interface file"]
+    );
+}
+
+#[test]
 fn imports_have_a_limit() {
     let compiler = Compiler::with_loader(|path: &Path| {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let next = stem.trim_start_matches('f').parse::<u32>().unwrap_or_default() + 1;
-        Ok(format!("import \"f{next}.rpc\""))
+        let next = stem.trim_start_matches("file").parse::<u32>().unwrap_or_default() + 1;
+        Ok(format!("import \"file{next}.rpc\""))
     });
-    let expected = "cannot import `f256.rpc`: more than 256 files are imported";
-    assert_eq!(messages(compiler.compile("f0.rpc")), [expected]);
+    let expected = "cannot import `file256.rpc`: more than 256 files are imported";
+    assert_eq!(messages(compiler.compile("file0.rpc")), [expected]);
 }
 
 #[test]

@@ -61,3 +61,32 @@ fn finished(graph: &Graph) -> Vec<usize> {
     }
     order
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn components_are_cycles() {
+        let graph = vec![vec![1], vec![2, 3], vec![0], vec![4], vec![3], vec![5], vec![]];
+        let of = components(&graph);
+        assert!(of[0] == of[1] && of[1] == of[2]);
+        assert!(of[3] == of[4] && of[3] != of[0]);
+        assert!(of[5] != of[6] && of[5] != of[3]);
+    }
+
+    #[test]
+    fn long_chains_need_no_stack() {
+        let mut graph: Graph = (1..200_000).map(|next| vec![next]).collect();
+        graph.push(vec![0]);
+        let of = components(&graph);
+        assert!(of.iter().all(|component| *component == of[0]));
+    }
+
+    #[test]
+    fn marks_spread_along_edges() {
+        let mut marked = [false, true, false, false];
+        spread(&vec![vec![1], vec![2], vec![1], vec![0]], &mut marked);
+        assert_eq!(marked, [false, true, true, false]);
+    }
+}

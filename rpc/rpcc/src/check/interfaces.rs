@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::directives;
-use crate::diagnostics::Report;
+use crate::diagnostics::{MAX_SHOWN, Report};
 use crate::load::Loaded;
 use crate::model::{Convention, InterfaceId, Method, MethodId, Model};
 use crate::names;
@@ -153,7 +153,8 @@ impl Flat<'_> {
             return "only an interface that `extends` another has something to override".into();
         }
         let names = self.methods.iter().map(|entry| self.model.method(entry.0).name.text.as_str());
-        match names::nearest(name, &names.collect::<Vec<_>>()) {
+        let candidates = if self.reports.len() < MAX_SHOWN { names.collect() } else { Vec::new() };
+        match names::nearest(name, &candidates) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "to declare a new method, leave out `override`".into(),
         }

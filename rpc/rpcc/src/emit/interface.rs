@@ -172,18 +172,29 @@ fn description(model: &Model, id: InterfaceId, out: &mut Lines) {
     out.blank();
     out.line(format!("/// What `{name}` consists of, for tools."));
     out.line("#[allow(dead_code)]");
-    let before =
-        format!("pub static {}: peers_rpc::Interface = peers_rpc::Interface {{", names.description);
-    out.open(before);
-    out.line(format!("name: \"{name}\","));
     let mut methods = interface.flat.clone();
-    methods.sort_by_key(|(method, _)| model.wire_id(*method));
+    methods.sort_by_cached_key(|(method, _)| model.wire_id(*method));
     let path = |(method, convention): &(MethodId, Convention)| {
         let describer = methods::describer(model, id, *method, *convention);
         let module = scope::interface(model, describer).methods;
         let name = format!("{module}::{}", constant(model.method(*method)));
         format!("&{}", scope::interface_path(model, interface.file, describer, &name))
     };
-    out.list("methods: &[", &methods.iter().map(path).collect::<Vec<_>>(), "],");
-    out.close("};");
+    let methods: Vec<_> = methods.iter().map(path).collect();
+
+    let before = format!("pub static {}: peers_rpc::Interface =", names.description);
+    let start = "peers_rpc::Interface {";
+    let line = format!("{start} name: \"{name}\", methods: &[{}] }};", methods.join(", "));
+    if out.fits(&format!("{before} {line}")) {
+        out.line(format!("{before} {line}"));
+    } else if out.fits(&format!("    {line}")) {
+        out.open(before);
+        out.line(line);
+        out.leave();
+    } else {
+        out.open(format!("{before} {start}"));
+        out.line(format!("name: \"{name}\","));
+        out.list("methods: &[", &methods, "],");
+        out.close("};");
+    }
 }

@@ -40,6 +40,11 @@ impl Lines {
         self.indent += 1;
     }
 
+    /// Goes one level up.
+    pub(super) fn leave(&mut self) {
+        self.indent -= 1;
+    }
+
     /// Goes one level up and adds a line.
     pub(super) fn close(&mut self, line: impl AsRef<str>) {
         self.indent -= 1;
@@ -75,7 +80,7 @@ impl Lines {
             let (name, ty) = split(part, ": ");
             self.typed(name, ty, ",");
         }
-        self.indent -= 1;
+        self.leave();
         let (arrow, ty) = split(after, " -> ");
         let (ty, end) =
             ty.split_at(ty.rfind([' ', ';']).filter(|_| !arrow.is_empty()).unwrap_or(0));
@@ -163,7 +168,7 @@ impl Lines {
         }
         self.open(name);
         self.line(format!("{ty},"));
-        self.indent -= 1;
+        self.leave();
     }
 
     /// Adds `let name = (parts);`, the tuple in a line of its own if that makes it fit.
@@ -174,7 +179,7 @@ impl Lines {
         }
         self.open(format!("let {name} ="));
         self.line(tuple);
-        self.indent -= 1;
+        self.leave();
     }
 
     /// Adds a line that ends in a type and `after`, breaking the type where it does not fit.

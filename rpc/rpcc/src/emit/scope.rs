@@ -6,6 +6,9 @@ use crate::model::{InterfaceId, ItemId, Model, TypeId};
 use crate::names;
 use crate::source::FileId;
 
+/// The type parameter of proxies: a type of this name has to be told from it.
+const PARAMETER: &str = "C";
+
 /// The Rust names that belong to an interface.
 pub(super) struct InterfaceNames {
     pub(super) proxy: String,
@@ -103,7 +106,9 @@ fn prefixed(stem: &str, name: &str) -> String {
 
 /// How something that `file` declares is reached from the module of `from`.
 fn path(model: &Model, from: FileId, file: FileId, name: &str) -> String {
-    if from == file {
+    if from == file && name == PARAMETER {
+        format!("self::{name}")
+    } else if from == file {
         name.into()
     } else if from == FileId(0) {
         format!("{}::{name}", module(model, file))

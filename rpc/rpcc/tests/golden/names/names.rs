@@ -484,3 +484,324 @@ impl<'a> peers_rpc::wire::Decode<'a> for Answer2 {
         }
     }
 }
+
+/// `names.c`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[allow(dead_code)]
+pub struct C {
+    /// `c: u8`.
+    pub c: u8,
+}
+
+impl peers_rpc::wire::Encode for C {
+    fn encode(&self, w: &mut peers_rpc::wire::Writer<'_>) {
+        w.structure(|w| {
+            w.write(&self.c);
+        });
+    }
+}
+
+impl<'a> peers_rpc::wire::Decode<'a> for C {
+    const MIN_SIZE: usize = 4;
+
+    fn decode(r: &mut peers_rpc::wire::Reader<'a>) -> Result<Self, peers_rpc::wire::Error> {
+        let mut r = r.structure()?;
+        Ok(Self { c: r.read()? })
+    }
+}
+
+/// `names.s`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[allow(dead_code)]
+pub struct S {
+    /// `c: c`.
+    pub c: self::C,
+}
+
+impl peers_rpc::wire::Encode for S {
+    fn encode(&self, w: &mut peers_rpc::wire::Writer<'_>) {
+        w.structure(|w| {
+            w.write(&self.c);
+        });
+    }
+}
+
+impl<'a> peers_rpc::wire::Decode<'a> for S {
+    const MIN_SIZE: usize = 4;
+
+    fn decode(r: &mut peers_rpc::wire::Reader<'a>) -> Result<Self, peers_rpc::wire::Error> {
+        let mut r = r.structure()?;
+        Ok(Self { c: r.read()? })
+    }
+}
+
+/// Calls `names.t` on whoever is at the other end.
+#[derive(Clone, Debug)]
+#[allow(dead_code)]
+pub struct TProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
+    caller: C,
+}
+
+#[allow(dead_code)]
+impl<C: peers_rpc::Caller> TProxy<C> {
+    /// A proxy that calls through `caller`.
+    pub fn new(caller: C) -> Self {
+        Self { caller }
+    }
+
+    /// What it calls through.
+    pub fn caller(&self) -> &C {
+        &self.caller
+    }
+
+    /// Calls `names.t.swap`.
+    pub fn swap(&self, c: &self::C, s: &S) -> C::Call<(self::C, S)> {
+        self.caller.call(&t_methods::SWAP, (c, s))
+    }
+}
+
+impl<C: peers_rpc::Caller> peers_rpc::Proxy<C> for TProxy<C> {
+    fn new(caller: C) -> Self {
+        Self { caller }
+    }
+}
+
+/// An implementation of `names.t`.
+#[allow(dead_code)]
+pub trait LocalT: Sized + 'static {
+    /// Serves `names.t.swap`.
+    fn swap(
+        &mut self,
+        cx: &peers_rpc::Cx<Self>,
+        bd: &peers_rpc::Binding,
+        c: self::C,
+        s: S,
+    ) -> Result<(self::C, S), peers_rpc::Error>;
+
+    /// Serves `names.t` on `endpoint`, until that ends.
+    ///
+    /// # Errors
+    /// If one of its methods is served there already.
+    fn bind(
+        cx: &peers_rpc::Cx<Self>,
+        endpoint: &peers_rpc::Endpoint,
+    ) -> Result<(), peers_rpc::AlreadyBound> {
+        endpoint.bind(cx, &T, serve_t::<Self>)
+    }
+}
+
+fn serve_t<S: LocalT>(
+    state: &mut S,
+    cx: &peers_rpc::Cx<S>,
+    bd: &peers_rpc::Binding,
+    call: peers_rpc::stub::Incoming<'_>,
+) -> peers_rpc::stub::Served {
+    match call.method() {
+        t_ids::SWAP => call.plain(|(c, s)| state.swap(cx, bd, c, s)),
+        _ => call.unknown(),
+    }
+}
+
+/// What `names.t` consists of, for tools.
+#[allow(dead_code)]
+pub static T: peers_rpc::Interface =
+    peers_rpc::Interface { name: "names.t", methods: &[&t_methods::SWAP] };
+
+pub(crate) mod t_ids {
+    /// `names.t.swap(c,s)->(c,s)`
+    pub(crate) const SWAP: u64 = 0x4a6a_1287_7040_57a5;
+}
+
+pub(crate) mod t_methods {
+    pub(crate) static SWAP: peers_rpc::Method = peers_rpc::Method {
+        id: super::t_ids::SWAP,
+        name: "names.t.swap",
+        rust_name: "swap",
+        signature: "swap(c: c, s: s) -> (c, s)",
+        convention: peers_rpc::Convention::Plain,
+        timeout: None,
+        throws: &[],
+        doc: "",
+        deprecated: None,
+    };
+}
+
+/// Calls `names.u` on whoever is at the other end.
+#[derive(Clone, Debug)]
+#[allow(dead_code)]
+pub struct UProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
+    caller: C,
+}
+
+#[allow(dead_code)]
+impl<C: peers_rpc::Caller> UProxy<C> {
+    /// A proxy that calls through `caller`.
+    pub fn new(caller: C) -> Self {
+        Self { caller }
+    }
+
+    /// What it calls through.
+    pub fn caller(&self) -> &C {
+        &self.caller
+    }
+
+    /// Calls `names.u.x`.
+    pub fn x(&self) -> C::Call<u8> {
+        self.caller.call(&u_methods::X, ())
+    }
+}
+
+impl<C: peers_rpc::Caller> peers_rpc::Proxy<C> for UProxy<C> {
+    fn new(caller: C) -> Self {
+        Self { caller }
+    }
+}
+
+/// An implementation of `names.u`.
+#[allow(dead_code)]
+pub trait LocalU: Sized + 'static {
+    /// Serves `names.u.x`.
+    fn x(
+        &mut self,
+        cx: &peers_rpc::Cx<Self>,
+        bd: &peers_rpc::Binding,
+    ) -> Result<u8, peers_rpc::Error>;
+
+    /// Serves `names.u` on `endpoint`, until that ends.
+    ///
+    /// # Errors
+    /// If one of its methods is served there already.
+    fn bind(
+        cx: &peers_rpc::Cx<Self>,
+        endpoint: &peers_rpc::Endpoint,
+    ) -> Result<(), peers_rpc::AlreadyBound> {
+        endpoint.bind(cx, &U, serve_u::<Self>)
+    }
+}
+
+fn serve_u<S: LocalU>(
+    state: &mut S,
+    cx: &peers_rpc::Cx<S>,
+    bd: &peers_rpc::Binding,
+    call: peers_rpc::stub::Incoming<'_>,
+) -> peers_rpc::stub::Served {
+    match call.method() {
+        u_ids::X => call.plain(|()| state.x(cx, bd)),
+        _ => call.unknown(),
+    }
+}
+
+/// What `names.u` consists of, for tools.
+#[allow(dead_code)]
+pub static U: peers_rpc::Interface =
+    peers_rpc::Interface { name: "names.u", methods: &[&u_methods::X] };
+
+pub(crate) mod u_ids {
+    /// `names.u.x()->u8`
+    pub(crate) const X: u64 = 0x3a2a_5892_6093_f645;
+}
+
+pub(crate) mod u_methods {
+    pub(crate) static X: peers_rpc::Method = peers_rpc::Method {
+        id: super::u_ids::X,
+        name: "names.u.x",
+        rust_name: "x",
+        signature: "x() -> u8",
+        convention: peers_rpc::Convention::Plain,
+        timeout: None,
+        throws: &[],
+        doc: "",
+        deprecated: None,
+    };
+}
+
+/// Calls `names.v` on whoever is at the other end.
+#[derive(Clone, Debug)]
+#[allow(dead_code)]
+pub struct VProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
+    caller: C,
+}
+
+#[allow(dead_code)]
+impl<C: peers_rpc::Caller> VProxy<C> {
+    /// A proxy that calls through `caller`.
+    pub fn new(caller: C) -> Self {
+        Self { caller }
+    }
+
+    /// What it calls through.
+    pub fn caller(&self) -> &C {
+        &self.caller
+    }
+
+    /// Calls `names.v.a_long_name_to_fill_this_line`.
+    pub fn a_long_name_to_fill_this_line(&self) -> C::Call<u8> {
+        self.caller.call(&v_methods::A_LONG_NAME_TO_FILL_THIS_LINE, ())
+    }
+}
+
+impl<C: peers_rpc::Caller> peers_rpc::Proxy<C> for VProxy<C> {
+    fn new(caller: C) -> Self {
+        Self { caller }
+    }
+}
+
+/// An implementation of `names.v`.
+#[allow(dead_code)]
+pub trait LocalV: Sized + 'static {
+    /// Serves `names.v.a_long_name_to_fill_this_line`.
+    fn a_long_name_to_fill_this_line(
+        &mut self,
+        cx: &peers_rpc::Cx<Self>,
+        bd: &peers_rpc::Binding,
+    ) -> Result<u8, peers_rpc::Error>;
+
+    /// Serves `names.v` on `endpoint`, until that ends.
+    ///
+    /// # Errors
+    /// If one of its methods is served there already.
+    fn bind(
+        cx: &peers_rpc::Cx<Self>,
+        endpoint: &peers_rpc::Endpoint,
+    ) -> Result<(), peers_rpc::AlreadyBound> {
+        endpoint.bind(cx, &V, serve_v::<Self>)
+    }
+}
+
+fn serve_v<S: LocalV>(
+    state: &mut S,
+    cx: &peers_rpc::Cx<S>,
+    bd: &peers_rpc::Binding,
+    call: peers_rpc::stub::Incoming<'_>,
+) -> peers_rpc::stub::Served {
+    match call.method() {
+        v_ids::A_LONG_NAME_TO_FILL_THIS_LINE => {
+            call.plain(|()| state.a_long_name_to_fill_this_line(cx, bd))
+        }
+        _ => call.unknown(),
+    }
+}
+
+/// What `names.v` consists of, for tools.
+#[allow(dead_code)]
+pub static V: peers_rpc::Interface =
+    peers_rpc::Interface { name: "names.v", methods: &[&v_methods::A_LONG_NAME_TO_FILL_THIS_LINE] };
+
+pub(crate) mod v_ids {
+    /// `names.v.a_long_name_to_fill_this_line()->u8`
+    pub(crate) const A_LONG_NAME_TO_FILL_THIS_LINE: u64 = 0xa9ed_7cac_fb06_2ba0;
+}
+
+pub(crate) mod v_methods {
+    pub(crate) static A_LONG_NAME_TO_FILL_THIS_LINE: peers_rpc::Method = peers_rpc::Method {
+        id: super::v_ids::A_LONG_NAME_TO_FILL_THIS_LINE,
+        name: "names.v.a_long_name_to_fill_this_line",
+        rust_name: "a_long_name_to_fill_this_line",
+        signature: "a_long_name_to_fill_this_line() -> u8",
+        convention: peers_rpc::Convention::Plain,
+        timeout: None,
+        throws: &[],
+        doc: "",
+        deprecated: None,
+    };
+}

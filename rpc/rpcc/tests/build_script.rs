@@ -1,0 +1,65 @@
+//! `peers_rpcc::compile` as a build script calls it. It may end its process, so the tests start themselves as children.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::{env, fs};
+
+/// What the child compiles; set iff this process is one.
+const CHILD: &str = "RPCC_TEST_CHILD";
+
+#[test]
+fn child() {
+    if let Some(path) = env::var_os(CHILD) {
+        peers_rpcc::compile(path);
+        println!("went on");
+    }
+}
+
+fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&folder).expect("the folder can be made");
+    folder
+}
+
+fn build(package: &Path, out: Option<&Path>, path: &str) -> Output {
+    let mut child = Command::new(env::current_exe().expect("a test has a file"));
+    child.args(["--exact", "child", "--nocapture"]).env(CHILD, path);
+    child.env("CARGO_MANIFEST_DIR", package).env_remove("OUT_DIR");
+    if let Some(out) = out {
+        child.env("OUT_DIR", out);
+    }
+    child.output().expect("a test can be run")
+}
+
+#[test]
+fn the_output_is_written_and_all_inputs_are_watched() {
+    let out = scratch("build_good");
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/p2p");
+    let output = build(&package, Some(&out), "p2p.rpc");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("cargo::rerun-if-changed=p2p.rpc\n"), "{text}");
+    assert!(text.contains("cargo::rerun-if-changed=../registry/registry.rpc\n"), "{text}");
+    assert!(text.contains("went on"));
+    let written = fs::read_to_string(out.join("p2p.rs")).ok();
+    assert_eq!(written, fs::read_to_string(package.join("p2p.rs")).ok());
+}
+
+#[test]
+fn errors_end_the_build_readably() {
+    let out = scratch("build_bad");
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad");
+    let output = build(&package, Some(&out), "enums.rpc");
+    assert_eq!(output.status.code(), Some(1));
+    let (stdout, stderr) = (output.stdout, String::from_utf8_lossy(&output.stderr));
+    assert!(!String::from_utf8_lossy(&stdout).contains("went on"));
+    let expected = fs::read_to_string(package.join("enums.err")).expect("it is there");
+    assert!(stderr.contains(expected.trim_end()), "{stderr}");
+    assert!(!out.join("enums.rs").exists());
+}
+
+#[test]
+fn outside_of_build_scripts_it_says_so() {
+    let output = build(Path::new("."), None, "enums.rpc");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("OUT_DIR is not set"));
+}
