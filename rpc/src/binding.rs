@@ -51,9 +51,20 @@ impl Binding {
         self.served(|link| link.serving().borrow().depth(self.cause)).unwrap_or(0)
     }
 
-    /// The call tree that this call belongs to, when its caller traces.
+    /// Whether the answer to an `:async` call is still wanted: it was not given yet, its caller has neither cancelled nor
+    /// gone. What takes many steps looks here before the next.
+    pub fn is_waiting(&self) -> bool {
+        self.served(|link| link.serving().borrow().is_running(self.cause)).unwrap_or(false)
+    }
+
+    /// The call tree that this call belongs to, and who stands above it there, when its caller traces.
     pub fn trace(&self) -> Option<Trace> {
         self.served(|link| link.serving().borrow().trace(self.cause))?
+    }
+
+    /// This call's own number in its tree: the parent of every call made for it.
+    pub fn span(&self) -> Option<u64> {
+        self.served(|link| link.serving().borrow().span(self.cause))?
     }
 
     fn served<R>(&self, read: impl FnOnce(&Link) -> R) -> Option<R> {

@@ -4,7 +4,7 @@ use crate::endpoint::Endpoint;
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::listener::Listener;
-use crate::session::CloseReason;
+use crate::session::{self, CloseReason};
 use crate::shared::Shared;
 use crate::{AlreadyBound, Error, Reply};
 use peers_kernel::{Address, Cause, Collect, Cont, Handle};
@@ -28,12 +28,25 @@ pub enum Security {
 pub struct Counters {
     /// Replies resumed after their caller had gone or cancelled.
     pub inert_replies: u64,
-    /// Events that were not started: unknown, too late, or closing.
+    /// Events of others that were not started: unknown, too late, too deep, or while closing.
     pub dropped_events: u64,
+    /// Our events that were not sent: too late, or too large for the peer.
+    pub unsent_events: u64,
+    /// Replies of others to calls that had their outcome already.
+    pub late_replies: u64,
     /// Connections accepted.
     pub accepted: u64,
     /// Connections turned away because there were too many.
     pub crowded: u64,
+}
+
+impl Counters {
+    /// Adds what one connection has counted.
+    pub(crate) fn add(&mut self, session: &session::Counters) {
+        self.dropped_events += u64::from(session.unstarted_events);
+        self.unsent_events += u64::from(session.unsent_events);
+        self.late_replies += u64::from(session.late_replies) + u64::from(session.duplicate_replies);
+    }
 }
 
 /// The rpc side of one process: a node id, limits, and the strong hold on every connection.
@@ -69,7 +82,11 @@ impl Rpc {
 
     /// What happened so far.
     pub fn counters(&self) -> Counters {
-        *self.shared.counters.borrow()
+        let mut counters = *self.shared.counters.borrow();
+        for link in self.shared.all_links() {
+            counters.add(&link.counters());
+        }
+        counters
     }
 
     /// Marks calls that nobody's call led to as roots of call trees, so that

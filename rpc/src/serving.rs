@@ -31,6 +31,8 @@ pub(crate) struct Record {
     pub(crate) deadline: Option<Instant>,
     pub(crate) depth: u16,
     pub(crate) trace: Option<Trace>,
+    /// The parent of calls made for this one, iff it is traced.
+    span: u64,
     /// Whether a reply is owed later: the handler has returned and the record lives on.
     pub(crate) running: bool,
     nested: SmallVec<[Nested; 1]>,
@@ -60,6 +62,7 @@ impl Serving {
         link: Weak<Link>,
         call: Option<u64>,
         inherited: Inherited,
+        span: u64,
     ) -> Cause {
         self.next_generation = self.next_generation.wrapping_add(1).max(1);
         let generation = self.next_generation;
@@ -71,6 +74,7 @@ impl Serving {
             deadline,
             depth,
             trace,
+            span,
             running: false,
             nested: SmallVec::new(),
             prune_at: 16,
@@ -113,6 +117,11 @@ impl Serving {
         self.get(cause)?.trace
     }
 
+    pub(crate) fn span(&self, cause: Cause) -> Option<u64> {
+        let record = self.get(cause)?;
+        record.trace.map(|_| record.span)
+    }
+
     /// What a call made under `cause` inherits.
     pub(crate) fn inherit(&self, cause: Cause) -> Inherited {
         match self.get(cause) {
@@ -120,7 +129,7 @@ impl Serving {
             Some(record) => Inherited {
                 deadline: record.deadline,
                 depth: record.depth.saturating_add(1),
-                trace: record.trace,
+                trace: record.trace.map(|trace| Trace { parent: record.span, ..trace }),
             },
         }
     }

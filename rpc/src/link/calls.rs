@@ -9,6 +9,7 @@ use crate::session::{CallId, CloseReason, Head, Rejected, Why};
 use crate::{Error, ErrorKind};
 use peers_kernel::Instant;
 use peers_wire::Buffer;
+use std::time::Duration;
 
 impl Link {
     /// Sends a call, or lets it wait for credit. Whatever goes wrong reaches `done`.
@@ -32,7 +33,8 @@ impl Link {
             done(Err(self.error(ErrorKind::TooDeep { depth: inherited.depth })));
             return None;
         }
-        let head = self.head(method, earlier(deadline, inherited.deadline), inherited);
+        let inherited_end = inherited.deadline.map(|end| in_time_for_an_answer(made, end));
+        let head = self.head(method, earlier(deadline, inherited_end), inherited);
         let pending = PendingCall { method, made, done };
         let sent = self.drive(|session, out| session.call(made, head, arguments, pending, out))?;
         match sent {
@@ -95,6 +97,17 @@ impl Link {
             Why::Exhausted => ErrorKind::Disconnected(CloseReason::Exhausted),
         }
     }
+}
+
+/// What a call for a call keeps of the outer one's time for telling how the inner one has ended: this fraction of what is
+/// left, and at most so much. It is small, because calls nest deeply.
+const ANSWERING: u32 = 32;
+const MOST_ANSWERING: Duration = Duration::from_millis(10);
+
+/// The deadline of a call made now for one that ends at `end`: early enough for that one to be answered.
+fn in_time_for_an_answer(now: Instant, end: Instant) -> Instant {
+    let left = end.since(now);
+    now + (left - (left / ANSWERING).min(MOST_ANSWERING))
 }
 
 /// The earlier of two deadlines, `None` being never.

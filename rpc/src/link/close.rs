@@ -67,8 +67,9 @@ impl Link {
     /// Ends the link: fails every pending call, makes every served one inert, tells the watchers, lets go of the
     /// stream. What was already written still leaves, for as long as the kernel lingers.
     pub(crate) fn end(&self, reason: CloseReason) {
+        let name = self.name(); // while the session knows who is there
         let Some(session) = self.session.borrow_mut().take() else { return };
-        let name = self.name();
+        self.shared().counters.borrow_mut().add(session.counters());
         self.flush_batch();
         if let Some((_, timer)) = self.timer.take() {
             self.handle().cancel(timer);

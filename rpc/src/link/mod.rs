@@ -151,6 +151,11 @@ impl Link {
         self.session.borrow().as_ref().is_some_and(|session| session.is_pending(id))
     }
 
+    /// What its session has counted so far; nothing once it has ended.
+    pub(crate) fn counters(&self) -> crate::session::Counters {
+        self.session.borrow().as_ref().map_or_else(Default::default, |session| *session.counters())
+    }
+
     /// How many calls of ours have no outcome yet.
     pub(crate) fn pending(&self) -> usize {
         self.session.borrow().as_ref().map_or(0, Session::pending)

@@ -11,6 +11,7 @@ use crate::text::Brief;
 use crate::{Error, ErrorKind};
 use peers_kernel::{Cause, Cx, Instant, Lost};
 use peers_wire::{Encode, RefusedCode, Trace};
+use rand_core::Rng as _;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -155,7 +156,10 @@ impl Link {
     fn run(self: &Rc<Self>, object: &dyn Object, request: &Request<'_>) {
         let Request { method, deadline, depth, trace, .. } = *request;
         let inherited = Inherited { deadline, depth, trace };
-        let cause = self.serving().borrow_mut().begin(self.me.clone(), request.call, inherited);
+        let span = if trace.is_some() { self.handle().rng().next_u64() } else { 0 };
+        let mut serving = self.serving().borrow_mut();
+        let cause = serving.begin(self.me.clone(), request.call, inherited, span);
+        drop(serving);
         let settled = Cell::new(false);
         let incoming = Incoming {
             link: self,
