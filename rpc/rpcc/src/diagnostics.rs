@@ -11,7 +11,10 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use crate::source::{Sources, Span};
 
 /// The most errors shown in one run: beyond that, they are counted.
-pub(crate) const MAX_SHOWN: usize = 50;
+const MAX_SHOWN: usize = 50;
+
+/// How many errors of a stage get a name that may have been meant: finding it takes time.
+pub(crate) const MAX_SUGGESTED: usize = 10;
 
 /// One error while it is being described.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::directives;
-use crate::diagnostics::{MAX_SHOWN, Report};
+use crate::diagnostics::{MAX_SUGGESTED, Report};
 use crate::load::Loaded;
 use crate::model::{Convention, InterfaceId, Method, MethodId, Model};
 use crate::names;
@@ -12,6 +12,9 @@ use crate::syntax::ast::{self, Directive, ItemKind, TypeKind};
 
 /// The most methods of a run, inherited ones counted for each interface that has them.
 const MAX_METHODS: usize = 16_384;
+
+/// The most overloads shown in one error.
+const MAX_LISTED: usize = 5;
 
 /// Completes the interfaces of a model.
 pub(super) fn check(model: &mut Model, loaded: &Loaded, reports: &mut Vec<Report>) {
@@ -91,9 +94,14 @@ impl Flat<'_> {
 
     /// Changes the conventions of inherited methods.
     fn overrides(&mut self, overrides: &[ast::Override]) {
+        let mut named: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, (method, _)) in self.methods.iter().enumerate() {
+            named.entry(&self.model.method(*method).name.text).or_default().push(at);
+        }
         let mut done: BTreeMap<MethodId, Span> = BTreeMap::new();
         for overriding in overrides {
-            let Some(at) = self.overridden(overriding) else { continue };
+            let named = named.get(overriding.name.text.as_str()).map_or(&[][..], Vec::as_slice);
+            let Some(at) = self.overridden(overriding, named) else { continue };
             let (method, before) = self.methods[at];
             if let Some(first) = done.insert(method, overriding.name.span) {
                 let title = format!("`{}` is overridden twice", overriding.name.text);
@@ -105,13 +113,9 @@ impl Flat<'_> {
         }
     }
 
-    /// The one inherited method that an override means.
-    fn overridden(&mut self, overriding: &ast::Override) -> Option<usize> {
+    /// The one inherited method that an override means, of those with its name.
+    fn overridden(&mut self, overriding: &ast::Override, named: &[usize]) -> Option<usize> {
         let name = overriding.name.text.as_str();
-        let same_name =
-            |entry: &(MethodId, Convention)| self.model.method(entry.0).name.text == name;
-        let named: Vec<_> =
-            (0..self.methods.len()).filter(|at| same_name(&self.methods[*at])).collect();
         let types = overriding.arguments.as_ref().map(|types| spell_all(types));
         let fits = |at: &&usize| {
             let method = self.model.method(self.methods[**at].0);
@@ -128,12 +132,12 @@ impl Flat<'_> {
             }
             (true, false) => {
                 let title = format!("no inherited `{name}` has these arguments");
-                self.list(Report::new(overriding.name.span, title, ""), &named)
+                self.list(Report::new(overriding.name.span, title, ""), named)
             }
             (false, _) => {
                 let title = format!("more than one `{name}` is inherited");
                 let report = Report::new(overriding.name.span, title, "");
-                let report = self.list(report, &named);
+                let report = self.list(report, named);
                 report.help(format!("say which: `override {name}(argument types)`"))
             }
         };
@@ -142,7 +146,7 @@ impl Flat<'_> {
     }
 
     fn list(&self, report: Report, methods: &[usize]) -> Report {
-        methods.iter().fold(report, |report, at| {
+        methods.iter().take(MAX_LISTED).fold(report, |report, at| {
             let method = self.model.method(self.methods[*at].0);
             report.and(method.name.span, "this one is inherited")
         })
@@ -153,7 +157,8 @@ impl Flat<'_> {
             return "only an interface that `extends` another has something to override".into();
         }
         let names = self.methods.iter().map(|entry| self.model.method(entry.0).name.text.as_str());
-        let candidates = if self.reports.len() < MAX_SHOWN { names.collect() } else { Vec::new() };
+        let candidates =
+            if self.reports.len() < MAX_SUGGESTED { names.collect() } else { Vec::new() };
         match names::nearest(name, &candidates) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "to declare a new method, leave out `override`".into(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::directives;
-use crate::diagnostics::{MAX_SHOWN, Report};
+use crate::diagnostics::{MAX_SUGGESTED, Report};
 use crate::load::{Loaded, Parsed};
 use crate::model::{
     Field, File, Interface, InterfaceId, ItemId, Kind, Method, Model, Ty, TypeDef, TypeId, Variant,
@@ -352,7 +352,7 @@ impl<'r> Resolver<'r> {
 
     /// A name that may have been meant.
     fn suggestion(&self, scope: FileId, name: &str) -> Option<String> {
-        if self.reports.len() >= MAX_SHOWN {
+        if self.reports.len() >= MAX_SUGGESTED {
             return None;
         }
         let declared = self.scopes[scope.0].keys().copied();

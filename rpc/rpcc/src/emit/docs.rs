@@ -3,6 +3,9 @@
 
 use super::lines::Lines;
 
+/// The most bytes of a code span: what would be longer is text.
+const LONGEST_SPAN: usize = 500;
+
 /// Writes the docs of an item, or `otherwise` if it has none.
 pub(super) fn emit(docs: &[String], otherwise: &str, out: &mut Lines) {
     let lines = escaped(docs);
@@ -108,6 +111,9 @@ fn code(text: &str, out: &mut String) -> usize {
         at += next;
         let found = text[at..].len() - text[at..].trim_start_matches('`').len();
         at += found;
+        if at > LONGEST_SPAN {
+            break;
+        }
         if found == ticks {
             out.push_str(&text[..at]);
             return at;
