@@ -4,6 +4,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod transcript;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -35,17 +37,28 @@ pub fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
-/// The path of one of the workspace's binaries, built if it is not there yet.
+/// The path of one of the workspace's binaries, built as this test was and up to date.
 ///
 /// # Panics
-/// When it can be neither found nor built.
+/// When it cannot be built.
 pub fn binary(package: &str, name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test runs from a file");
     let folder = test.parent().and_then(Path::parent).expect("in target/PROFILE/deps");
-    let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    if !path.exists() {
-        let built = Command::new(env!("CARGO")).args(["build", "-p", package]).status();
-        assert!(built.is_ok_and(|status| status.success()), "cannot build {package}");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--package", package, "--bin", name]).current_dir(root());
+    if folder.ends_with("release") {
+        cargo.arg("--release");
     }
-    path
+    let built = cargo.status().expect("cargo runs");
+    assert!(built.success(), "cannot build {name}");
+    folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// The Rust of the tutorial, compiled and run.
+#[cfg(doctest)]
+mod tutorial {
+    #[doc = include_str!("../../docs/tutorial/1-registry.md")]
+    mod registry {}
+    #[doc = include_str!("../../docs/tutorial/2-calls.md")]
+    mod calls {}
 }

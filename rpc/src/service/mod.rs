@@ -46,7 +46,7 @@ impl Failure {
             ErrorKind::Raised(_) | ErrorKind::Failed(_) | ErrorKind::Panicked => None,
             ErrorKind::NoReply => None,
             ErrorKind::TimedOut { .. } => Some("it is busy or stopped: try a longer --timeout"),
-            _ => Some("is a node listening there? Start one with the serve command"),
+            _ => Some("start a node there with the serve command, or check the address"),
         };
         match hint {
             None => Self { text: error.to_string(), code: RAISED },

@@ -144,12 +144,7 @@ impl fmt::Display for CloseReason {
             }
             Self::EndOfStream => f.write_str("the peer ended the connection; has it died?"),
             Self::Io(_, text) => write!(f, "connection broken: {}", Escaped(text)),
-            Self::ConnectFailed { address, text, .. } => write!(
-                f,
-                "cannot connect to {}: {}; does it listen there?",
-                Escaped(address),
-                Escaped(text)
-            ),
+            Self::ConnectFailed { text, .. } => write!(f, "{}; does it listen?", Escaped(text)),
             Self::Foreign(opening) => write!(f, "not a peer: {opening}; check the address"),
             Self::Version { ours, theirs } => write!(
                 f,

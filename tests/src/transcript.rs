@@ -1,0 +1,389 @@
+//! Runs the transcripts of a document: what a reader would type, in several terminals, and what they would see.
+//!
+//! A fence that begins with ` ```console ` is a transcript. `terminal=NAME` behind it says in which terminal; without
+//! it, it is the reader's main one. In a fence:
+//!
+//! * `$ COMMAND` runs a command to its end; the lines below are what it prints, standard error included;
+//! * `$ COMMAND &` starts it in the background; the lines below are awaited, and come from any background process of
+//!   that terminal;
+//! * lines before the first command are awaited from the background processes of that terminal;
+//! * `$ kill PID`, `$ kill -9 PID` and `$ echo $?` mean what they say.
+//!
+//! A line `...` stands for any number of lines, `[..]` inside a line for any text.
+//!
+//! The document shows ports, process ids and node ids of one real run; this run has others. Listening ports are
+//! replaced by free ones in commands and back in output; a process id is learned where a process first shows it;
+//! node ids and the ports of dialling sockets compare as equal.
+//!
+//! Nothing outlives a run: background processes are killed by id when it ends, and every wait has a deadline.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+/// How long an expected line of a background process may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One fence of a document.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// Which terminal.
+    pub terminal: String,
+    /// Line of the document on which it begins.
+    pub line: usize,
+    /// Its lines.
+    pub lines: Vec<String>,
+}
+
+/// The transcripts of a document, in order.
+pub fn fences(document: &str) -> Vec<Fence> {
+    let mut found: Vec<Fence> = Vec::new();
+    let mut inside = false;
+    for (at, line) in document.lines().enumerate() {
+        if let Some(info) = line.strip_prefix("```") {
+            if !inside && info.split_whitespace().next() == Some("console") {
+                let name = info.split_whitespace().find_map(|word| word.strip_prefix("terminal="));
+                let terminal = name.unwrap_or("main").to_owned();
+                found.push(Fence { terminal, line: at + 1, lines: Vec::new() });
+                inside = true;
+            } else {
+                inside = false;
+            }
+        } else if inside && let Some(fence) = found.last_mut() {
+            fence.lines.push(line.to_owned());
+        }
+    }
+    found
+}
+
+/// The background processes of one terminal.
+struct Terminal {
+    lines: Receiver<String>,
+    sender: Sender<String>,
+    children: Vec<Child>,
+}
+
+impl Default for Terminal {
+    fn default() -> Self {
+        let (sender, lines) = channel();
+        Self { lines, sender, children: Vec::new() }
+    }
+}
+
+/// A reader at work.
+#[derive(Default)]
+pub struct Session {
+    /// Where the commands are.
+    binaries: BTreeMap<String, PathBuf>,
+    /// Port in the document to port of this run.
+    ports: BTreeMap<String, String>,
+    /// Process id of this run to process id in the document.
+    pids: BTreeMap<String, String>,
+    terminals: BTreeMap<String, Terminal>,
+    last_code: i32,
+}
+
+impl Session {
+    /// A session in which these commands exist.
+    pub fn new(binaries: impl IntoIterator<Item = (&'static str, PathBuf)>) -> Self {
+        let mut session = Self::default();
+        session.binaries.extend(binaries.into_iter().map(|(name, path)| (name.to_owned(), path)));
+        session
+    }
+
+    /// Types a fence and compares what shows.
+    ///
+    /// # Errors
+    /// What was expected and what came instead, with the line of the document.
+    pub fn run(&mut self, fence: &Fence) -> Result<(), String> {
+        let mut expected: Vec<&str> = Vec::new();
+        let mut output: Option<Vec<String>> = None;
+        for line in fence.lines.iter().map(String::as_str).chain(["$"]) {
+            let Some(command) = line.strip_prefix('$') else {
+                expected.push(line);
+                continue;
+            };
+            self.compare(&fence.terminal, &expected, output.take())
+                .map_err(|problem| format!("the transcript at line {}: {problem}", fence.line))?;
+            expected.clear();
+            let command = command.trim();
+            if !command.is_empty() {
+                output = self.command(&fence.terminal, command)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn compare(
+        &mut self,
+        terminal: &str,
+        expected: &[&str],
+        output: Option<Vec<String>>,
+    ) -> Result<(), String> {
+        match output {
+            Some(output) => {
+                let shown: Vec<String> = output.iter().map(|line| self.as_shown(line)).collect();
+                if lines_match(expected, &shown) {
+                    return Ok(());
+                }
+                Err(format!("expected:\n{}\ngot:\n{}", expected.join("\n"), shown.join("\n")))
+            }
+            None => expected.iter().try_for_each(|line| self.expect_line(terminal, line)),
+        }
+    }
+
+    /// Waits until a background process of the terminal prints the line; others it prints before are passed over.
+    fn expect_line(&mut self, terminal: &str, expected: &str) -> Result<(), String> {
+        let mut passed = Vec::new();
+        loop {
+            let lines = &self.terminals.entry(terminal.to_owned()).or_default().lines;
+            match lines.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    self.learn_pid(expected, &line);
+                    let shown = self.as_shown(&line);
+                    if line_matches(expected, &shown) {
+                        return Ok(());
+                    }
+                    passed.push(shown);
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    let passed = passed.join("\n");
+                    return Err(format!("{expected:?} was never printed; these were:\n{passed}"));
+                }
+            }
+        }
+    }
+
+    /// Runs a command; its output, or none yet if it goes on in the background.
+    fn command(&mut self, terminal: &str, line: &str) -> Result<Option<Vec<String>>, String> {
+        if line == "echo $?" {
+            return Ok(Some(vec![self.last_code.to_string()]));
+        }
+        let (line, background) = match line.strip_suffix('&') {
+            Some(line) => (line, true),
+            None => (line, false),
+        };
+        let words = words(line);
+        let (name, arguments) = words.split_first().ok_or("an empty command")?;
+        let arguments: Vec<String> = arguments.iter().map(|word| self.as_typed(word)).collect();
+        let binary = self.binaries.get(name).cloned().unwrap_or_else(|| PathBuf::from(name));
+        let mut command = Command::new(&binary);
+        command.args(&arguments).stdin(Stdio::null()).env_remove("RUST_LOG");
+        if background {
+            return self
+                .start(terminal, command)
+                .map(|()| None)
+                .map_err(|e| format!("{name}: {e}"));
+        }
+        let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+        self.last_code = output.status.code().unwrap_or(-1);
+        let text = [output.stdout, output.stderr].concat();
+        Ok(Some(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect()))
+    }
+
+    fn start(&mut self, terminal: &str, mut command: Command) -> std::io::Result<()> {
+        let terminal = self.terminals.entry(terminal.to_owned()).or_default();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        if let Some(stdout) = child.stdout.take() {
+            forward(stdout, terminal.sender.clone());
+        }
+        if let Some(stderr) = child.stderr.take() {
+            forward(stderr, terminal.sender.clone());
+        }
+        terminal.children.push(child);
+        Ok(())
+    }
+
+    /// A word of the document as this run types it.
+    fn as_typed(&mut self, word: &str) -> String {
+        if let Some((pid, _)) = self.pids.iter().find(|(_, shown)| *shown == word) {
+            return pid.clone();
+        }
+        let Some((head, port)) = word.rsplit_once(':') else { return word.to_owned() };
+        let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+        if !head.starts_with("inet:") || !is_port {
+            return word.to_owned();
+        }
+        let ours = self.ports.entry(port.to_owned()).or_insert_with(free_port);
+        format!("{head}:{ours}")
+    }
+
+    /// A line of this run as the document would show it.
+    fn as_shown(&self, line: &str) -> String {
+        let mut line = line.to_owned();
+        for (shown, ours) in &self.ports {
+            line = line.replace(&format!(":{ours}"), &format!(":{shown}"));
+        }
+        match line.split_once([' ', ':']) {
+            Some((pid, rest)) if self.pids.contains_key(pid) => {
+                let separator = &line[pid.len()..line.len() - rest.len()];
+                format!("{}{separator}{rest}", self.pids[pid])
+            }
+            _ => line,
+        }
+    }
+
+    /// Takes a process id that shows at the start of both lines for the same.
+    fn learn_pid(&mut self, expected: &str, line: &str) {
+        let pid = |line: &str| {
+            let digits: String = line.chars().take_while(char::is_ascii_digit).collect();
+            (!digits.is_empty()).then_some(digits)
+        };
+        if let (Some(shown), Some(ours)) = (pid(expected), pid(line)) {
+            self.pids.entry(ours).or_insert(shown);
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let children = self.terminals.values_mut().flat_map(|terminal| &mut terminal.children);
+        for child in children {
+            drop(child.kill()); // one that has ended already is what we want
+            drop(child.wait());
+        }
+    }
+}
+
+fn forward(from: impl Read + Send + 'static, to: Sender<String>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            if to.send(line).is_err() {
+                break;
+            }
+        }
+    });
+}
+
+fn free_port() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it has an address").port().to_string()
+}
+
+/// Words as a shell splits them: spaces separate, quotes keep together.
+fn words(line: &str) -> Vec<String> {
+    let (mut found, mut word, mut quote, mut begun) = (Vec::new(), String::new(), None, false);
+    for c in line.chars() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            None if c == '"' || c == '\'' => (quote, begun) = (Some(c), true),
+            None if c.is_whitespace() => {
+                if begun {
+                    found.push(std::mem::take(&mut word));
+                }
+                begun = false;
+            }
+            _ => {
+                word.push(c);
+                begun = true;
+            }
+        }
+    }
+    if begun {
+        found.push(word);
+    }
+    found
+}
+
+/// Whether output is what the document shows, `...` standing for any number of lines.
+fn lines_match(expected: &[&str], shown: &[String]) -> bool {
+    match (expected.split_first(), shown.split_first()) {
+        (None, None) => true,
+        (Some((&"...", rest)), _) => {
+            (0..=shown.len()).any(|skip| lines_match(rest, &shown[skip..]))
+        }
+        (Some((line, expected)), Some((first, shown))) => {
+            line_matches(line, first) && lines_match(expected, shown)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a line is what the document shows, `[..]` standing for any text.
+fn line_matches(expected: &str, shown: &str) -> bool {
+    let (expected, shown) = (without_chance(expected), without_chance(shown));
+    let mut parts = expected.split("[..]");
+    let Some(mut rest) = parts.next().and_then(|first| shown.strip_prefix(first)) else {
+        return false;
+    };
+    let mut last = None;
+    for part in parts {
+        last = Some(part);
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    match last {
+        None => rest.is_empty(),
+        Some(part) => shown.ends_with(part),
+    }
+}
+
+/// A line without what differs from run to run: node ids, and the dialler's port in an accepted endpoint's name.
+fn without_chance(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find("]@{") {
+        let head = &rest[..at];
+        let id = head.rfind('[').map_or(at, |open| open + 1);
+        out.push_str(&head[..id]);
+        out.push_str("ID]@");
+        rest = &rest[at + 2..];
+        if let Some(name) = rest.strip_prefix("{{{AF_INET:127.0.0.1:") {
+            let port = name.find('}').unwrap_or(0);
+            out.push_str("{{{AF_INET:127.0.0.1:PORT");
+            rest = &name[port..];
+        }
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fences_know_their_terminal() {
+        let found = fences(
+            "text\n```console terminal=a\n$ x\ny\n```\n```rust\n$ no\n```\n```console\n$ z\n```\n",
+        );
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].terminal.as_str(), found[0].line), ("a", 2));
+        assert_eq!(found[0].lines, ["$ x", "y"]);
+        assert_eq!(
+            (found[1].terminal.as_str(), &found[1].lines[..]),
+            ("main", &["$ z".to_owned()][..])
+        );
+    }
+
+    #[test]
+    fn lines_match_up_to_chance_and_elision() {
+        assert!(line_matches("a[..]c", "abbc") && !line_matches("a[..]c", "abb"));
+        let shown = "rpc error: [75d4]@{{{AF_INET:127.0.0.1:47503}:{AF_INET:127.0.0.1:5000}}}: x";
+        let other = "rpc error: [9f00a]@{{{AF_INET:127.0.0.1:1}:{AF_INET:127.0.0.1:5000}}}: x";
+        assert!(line_matches(shown, other));
+        assert!(!line_matches(shown, &other.replace("5000", "5001")));
+        assert!(!line_matches(shown, &other.replace(": x", ": y")));
+        let lines = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
+        assert!(lines_match(&["a", "...", "c"], &lines) && lines_match(&["...", "c"], &lines));
+        assert!(!lines_match(&["a", "c"], &lines) && !lines_match(&["a", "b"], &lines));
+    }
+
+    #[test]
+    fn a_wrong_transcript_fails() {
+        let mut session = Session::new([]);
+        let fence = |lines: &[&str]| Fence {
+            terminal: "main".to_owned(),
+            line: 1,
+            lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+        };
+        session.run(&fence(&["$ echo 'a  b' c", "a  b c", "$ false", "$ echo $?", "1"])).unwrap();
+        assert!(session.run(&fence(&["$ echo a", "b"])).is_err());
+        assert!(session.run(&fence(&["$ echo a"])).is_err());
+        assert!(session.run(&fence(&["$ true", "a"])).is_err());
+    }
+}
