@@ -133,6 +133,7 @@ fn an_answer_in_the_output_does_not_make_room_before_it_leaves() {
     (0..64).for_each(|n| put_request(&mut bytes, n, false));
     side.feed(now, &bytes);
     side.reply(0, b"answer");
+    side.write(now, 0);
     let mut one_more = Vec::new();
     put_request(&mut one_more, 64, false);
     side.feed(now, &one_more);
@@ -140,17 +141,38 @@ fn an_answer_in_the_output_does_not_make_room_before_it_leaves() {
 }
 
 #[test]
-fn a_peer_that_returns_credit_it_does_not_hold_is_sent_away() {
-    for (events, amount) in [(0, 1), (3, 4), (3, 0), (3, u32::MAX)] {
-        let mut pair = Pair::open();
-        (0..events).for_each(|n| pair.a.event(pair.now, n));
-        pair.a.call(pair.now, Head::new(1), b"", 1);
-        let mut bytes = Vec::new();
-        Credit { amount }.put(&mut bytes);
-        pair.a.feed(pair.now, &bytes);
-        let held = events as u32;
-        assert_eq!(pair.a.closed, Some(Violation::BadCredit { amount, held }.into()));
+fn a_credit_for_more_than_the_events_raises_the_grant() {
+    for (amount, more) in [(3, 3), (8, 8), (u32::MAX, 100)] {
+        let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 10));
+        (0..5).for_each(|n| pair.a.event(pair.now, n));
+        for key in 0..105 {
+            pair.a.call(pair.now, Head::new(1), b"", key);
+        }
+        assert_eq!((pair.a.session.credit_held(), pair.a.session.waiting()), (10, 100));
+        credit(&mut pair, amount);
+        assert_eq!(pair.a.session.waiting(), 100 - more, "{amount}");
+        let events = 5 - amount.min(5) as usize;
+        assert_eq!(pair.a.session.credit_held(), 5 + events + more);
     }
+}
+
+#[test]
+fn credits_that_return_nothing_are_charged() {
+    for amount in [0, 1] {
+        let mut pair = Pair::open();
+        let taken = (0..1_000).take_while(|_| {
+            credit(&mut pair, amount);
+            pair.a.closed.is_none()
+        });
+        assert_eq!(taken.count(), 200);
+        assert_eq!(pair.a.closed, Some(Violation::Calm.into()));
+    }
+}
+
+fn credit(pair: &mut Pair, amount: u32) {
+    let mut bytes = Vec::new();
+    Credit { amount }.put(&mut bytes);
+    pair.a.feed(pair.now, &bytes);
 }
 
 #[test]

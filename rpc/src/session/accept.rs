@@ -51,7 +51,9 @@ impl<K> Session<K> {
                 self.answered(now, frame.call, Outcome::Refused(code, text), out)
             }
             Kind::Credit => {
-                self.outgoing.returned(Credit::decode(frame.body)?.amount)?;
+                if !self.outgoing.returned(Credit::decode(frame.body)?.amount) {
+                    self.budget.charge(now, &self.limits)?;
+                }
                 self.pump(now, out);
                 Ok(None)
             }
@@ -92,10 +94,10 @@ impl<K> Session<K> {
 
     /// Answers a ping, unless an earlier answer has not left yet: that one will do.
     fn put_pong(&mut self, number: u64, out: &mut impl Output) {
-        if self.pong_at.is_some_and(|at| at >= self.meter.written) {
+        if self.pong_at > 0 && self.pong_at >= self.meter.written {
             return;
         }
-        self.pong_at = Some(self.meter.queued);
+        self.pong_at = self.meter.queued;
         self.meter.put(out, |bytes| Pong { number }.put(bytes));
     }
 

@@ -86,13 +86,6 @@ pub enum Violation {
         /// The grant.
         grant: u32,
     },
-    /// It returned more credit than it held, or none.
-    BadCredit {
-        /// What it returned.
-        amount: u32,
-        /// What it held.
-        held: u32,
-    },
     /// More frames that cost it nothing than [`Limits::control_rate`](crate::limits::Limits::control_rate) allows.
     Calm,
 }
@@ -183,9 +176,6 @@ impl fmt::Display for Violation {
                 write!(f, "an answer to call {call:#x}, which was never sent")
             }
             Self::OverGrant { grant } => write!(f, "more than the {grant} requests granted"),
-            Self::BadCredit { amount, held } => {
-                write!(f, "a credit of {amount}, having held {held}")
-            }
             Self::Calm => f.write_str("too many pings, cancels or frames without a meaning"),
         }
     }

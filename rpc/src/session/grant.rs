@@ -5,7 +5,8 @@
 //! both at their limit cannot wait for each other for ever.
 //!
 //! Invariants:
-//! 1. What we hold of the peer's credit is at most what it granted, or what may be sent before its hello.
+//! 1. What we hold of the peer's credit is at most what it granted, or what may be sent before its hello; unless that was
+//!    more, and then it only shrinks.
 //! 2. What the peer holds of ours is never counted higher than the peer itself counts it: a call is taken off when its
 //!    answer begins to leave, before the peer can know. So only a peer that breaks the rule is accused.
 
@@ -62,13 +63,13 @@ impl Outgoing {
         self.calls -= 1;
     }
 
-    /// The peer returns the credit of started events.
-    pub(super) fn returned(&mut self, amount: u32) -> Result<(), Violation> {
-        if amount == 0 || amount > self.events {
-            return Err(Violation::BadCredit { amount, held: self.events });
-        }
-        self.events -= amount;
-        Ok(())
+    /// The peer gives credit: back for events that it has started, and what is more raises the grant. True iff all of it
+    /// was for events.
+    pub(super) fn returned(&mut self, amount: u32) -> bool {
+        let back = amount.min(self.events);
+        self.events -= back;
+        self.granted = self.granted.saturating_add(amount - back);
+        back == amount && amount > 0
     }
 }
 

@@ -127,8 +127,8 @@ pub struct Session<K> {
     /// Pings sent, and the number of the last that was answered.
     pings: u32,
     ponged: u32,
-    /// Where our last pong starts in the output.
-    pong_at: Option<u64>,
+    /// Where our last pong starts in the output; 0, where the opening is, iff there was none.
+    pong_at: u64,
     counters: Counters,
 }
 
@@ -159,7 +159,7 @@ impl<K> Session<K> {
             budget: Budget::default(),
             pings: 0,
             ponged: 0,
-            pong_at: None,
+            pong_at: 0,
             counters: Counters::default(),
             limits,
         };
