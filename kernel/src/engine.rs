@@ -289,9 +289,14 @@ impl Core {
 
     /// Drops `value`; continuations it owns report `why`.
     pub(crate) fn lose<V>(&self, why: Lost, value: V) {
-        let outer = self.loss.replace(why);
-        drop(value);
-        self.loss.set(outer);
+        let _restore = Restore { cell: &self.loss, outer: self.loss.replace(why) };
+        drop(value)
+    }
+
+    /// Runs `f` with another cause.
+    pub(crate) fn with_cause<R>(&self, cause: Cause, f: impl FnOnce() -> R) -> R {
+        let _restore = Restore { cell: &self.cause, outer: self.cause.replace(cause) };
+        f()
     }
 
     // ---- the end
@@ -299,8 +304,7 @@ impl Core {
     /// Ends everything: what waits is dropped, and from here on whatever is handed in is dropped too.
     pub(crate) fn close(&self) {
         self.open.set(false);
-        self.inbox.close();
-        self.works.close();
+        drop_quietly((self.inbox.close(), self.works.close()));
         loop {
             let timers = self.timers.borrow_mut().clear();
             let watches = self.watches.borrow_mut().clear();
@@ -332,6 +336,18 @@ impl Core {
             drop_quietly(entry);
         }
         self.burying.set(false);
+    }
+}
+
+/// Puts a former value back, after a panic as well.
+struct Restore<'a, V: Copy> {
+    cell: &'a Cell<V>,
+    outer: V,
+}
+
+impl<V: Copy> Drop for Restore<'_, V> {
+    fn drop(&mut self) {
+        self.cell.set(self.outer)
     }
 }
 

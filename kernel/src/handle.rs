@@ -90,14 +90,7 @@ impl Handle {
 
     /// Runs `f` under another cause: what it makes carries that one.
     pub fn with_cause<R>(&self, cause: Cause, f: impl FnOnce() -> R) -> R {
-        struct Restore<'a>(&'a Core, Cause);
-        impl Drop for Restore<'_> {
-            fn drop(&mut self) {
-                self.0.cause.set(self.1)
-            }
-        }
-        let _restore = Restore(&self.core, self.core.cause.replace(cause));
-        f()
+        self.core.with_cause(cause, f)
     }
 
     /// Charges one unit of work, done inside the running task, to the turn's budget. False: the budget is spent, so

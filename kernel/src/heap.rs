@@ -106,7 +106,7 @@ mod tests {
         fn it_sorts(mut numbers in prop::collection::vec(0_u32..1000, 0..200), modulus in 1_u32..4) {
             let mut heap = Heap::default();
             numbers.iter().for_each(|n| heap.push(*n));
-            let keep = |n: &u32| n % modulus == 0;
+            let keep = |n: &u32| n.is_multiple_of(modulus);
             heap.retain(keep);
             numbers.retain(keep);
             numbers.sort_unstable();

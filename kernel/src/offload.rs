@@ -219,10 +219,10 @@ impl Works {
         self.parked.borrow().iter().map(|(_, parked)| (parked.born, parked.since)).collect()
     }
 
-    /// Tells all work to stop and the workers to end. They are not waited for.
-    pub(crate) fn close(&self) {
+    /// Tells all work to stop. The workers end when what this returns is dropped; they are not waited for.
+    pub(crate) fn close(&self) -> impl Sized + use<> {
         self.stop_if(|_| true);
-        self.pool.take();
+        self.pool.take()
     }
 
     /// Forgets what is parked.

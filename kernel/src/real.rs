@@ -265,7 +265,7 @@ impl Acceptor for RealAcceptor {
 fn resolved(address: &SockAddr) -> io::Result<Resolved> {
     if address.is_unix() {
         // The dialling end has no name.
-        return Ok(Resolved::Unix(address.as_pathname().unwrap_or(Path::new("")).to_owned()));
+        return Ok(Resolved::Unix(address.as_pathname().map(Path::to_owned).unwrap_or_default()));
     }
     match address.as_socket() {
         Some(socket) => Ok(Resolved::Inet(socket)),

@@ -182,9 +182,8 @@ impl Inbox {
         (self.is_threaded() && self.shared.remotes.load(Ordering::Acquire) > 0) || !self.is_empty()
     }
 
-    /// Nothing can be posted from here on; what waits is dropped.
-    pub(crate) fn close(&self) {
-        let receiver = self.receiver.take();
-        drop(receiver);
+    /// Nothing can be posted any more once what this returns is dropped, and with it what waits there.
+    pub(crate) fn close(&self) -> impl Sized + use<> {
+        self.receiver.take()
     }
 }

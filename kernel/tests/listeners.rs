@@ -104,8 +104,9 @@ fn a_handler_may_drop_its_own_listener() {
     let listener = kernel.handle().listen(&any_port(), accept).unwrap();
     let address = socket_addr(listener.address());
     *owner.borrow_mut() = Some(listener);
-    let _peers: Vec<_> = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let peers: Vec<_> = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
     run_until(&mut kernel, "the first connection", || owner.borrow().is_none());
+    drop(peers);
     kernel.run().unwrap();
     assert_eq!(count.get(), 1);
 }

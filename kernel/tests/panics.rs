@@ -100,9 +100,40 @@ fn payloads_and_values_that_panic_when_dropped_are_survived() -> io::Result<()> 
     handle.schedule(move || noted.add("went on"));
     kernel.run()?;
     assert_eq!(trace.all(), ["went on"]);
-    let mine = Mine;
-    handle.schedule(move || drop(mine));
+    Ok(())
+}
+
+#[test]
+fn a_kernel_ends_though_what_it_drops_panics() -> io::Result<()> {
+    let kernel = Kernel::new()?;
+    let (handle, trace) = (kernel.handle(), Trace::new());
+    let holding = || {
+        let mine = Mine;
+        move || drop(mine)
+    };
+    handle.schedule(holding());
+    handle.after(std::time::Duration::from_secs(1), holding());
+    let (posted, end) = (holding(), trace.clone());
+    kernel.remote().post(move |_| posted()).unwrap();
+    let offloaded = holding();
+    let k = Cont::new(&handle, move |_: Result<(), Lost>| offloaded());
+    handle.after(std::time::Duration::from_secs(2), move || k.ok(()));
     drop(kernel);
+    end.add("it has ended");
+    assert_eq!(trace.all(), ["it has ended"]);
+    Ok(())
+}
+
+#[test]
+fn a_node_whose_state_panics_when_dropped_leaves_no_trace_in_later_losses() -> io::Result<()> {
+    let mut kernel = Kernel::simulated(1);
+    let (handle, trace) = (kernel.handle(), Trace::new());
+    let node = kernel.node(Mine);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(node))).is_err());
+    let noted = trace.clone();
+    drop(Cont::new(&handle, move |outcome: Result<(), Lost>| noted.add(outcome)));
+    kernel.run()?;
+    assert_eq!(trace.all(), [Err(Lost::Dropped)]);
     Ok(())
 }
 

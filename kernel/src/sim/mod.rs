@@ -38,7 +38,7 @@ use std::time::Duration;
 ///     let serve = |stream: Stream| {
 ///         stream.start(|outlet, input| {
 ///             if let Input::Bytes(bytes) = input {
-///                 let _ = outlet.write(bytes);
+///                 outlet.write(bytes).unwrap();
 ///             }
 ///         });
 ///     };

@@ -42,6 +42,17 @@ pub fn run_until(kernel: &mut Kernel, what: &str, done: impl Fn() -> bool) {
     }
 }
 
+/// How many turns a kernel takes in that span of time: few if it waits, very many if something keeps it awake.
+pub fn turns_in(kernel: &mut Kernel, span: Duration) -> usize {
+    let end = kernel.handle().now() + span;
+    let mut turns = 0;
+    while kernel.handle().now() < end {
+        kernel.turn(peers_kernel::Wait::Until(end)).unwrap();
+        turns += 1;
+    }
+    turns
+}
+
 /// Everything one end of a connection hears.
 #[derive(Clone, Default)]
 pub struct Heard {
