@@ -4,7 +4,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod raw;
+pub mod stage;
 pub mod transcript;
+pub mod trial;
+pub mod victim;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

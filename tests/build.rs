@@ -1,0 +1,5 @@
+//! Compiles the interface that the tests attack.
+
+fn main() {
+    peers_rpcc::compile("trial.rpc");
+}

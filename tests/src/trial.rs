@@ -1,0 +1,107 @@
+//! The object that the tests of hostile conditions attack: what `trial.rpc` says, in memory.
+
+#![allow(missing_docs, reason = "generated from documented lines")]
+
+use peers_rpc::kernel::Cont;
+use peers_rpc::wire::Value;
+use peers_rpc::{
+    Address, Binding, Cx, Error, ErrorKind, Exception, Kernel, Listener, Node, Refusal, Reply, Rpc,
+};
+use std::io;
+
+peers_rpc::include_rpc!("trial");
+
+/// State of the attacked object.
+#[derive(Debug, Default)]
+pub struct Trial {
+    /// What `note` and `echo` were given, in order.
+    pub heard: Vec<String>,
+    /// The replies of `hold` that were not given yet.
+    pub held: Vec<(String, Reply<String>)>,
+}
+
+impl LocalTrial for Trial {
+    fn note(&mut self, _: &Cx<Self>, _: &Binding, text: String) {
+        self.heard.push(text);
+    }
+
+    fn echo(&mut self, _: &Cx<Self>, _: &Binding, text: String) -> Result<String, Error> {
+        self.heard.push(text.clone());
+        Ok(text)
+    }
+
+    fn sum(&mut self, _: &Cx<Self>, _: &Binding, numbers: Vec<i64>) -> Result<i64, Error> {
+        Ok(numbers.iter().fold(0, |sum, n| i64::wrapping_add(sum, *n)))
+    }
+
+    fn count(&mut self, _: &Cx<Self>, _: &Binding, things: Value) -> Result<u32, Error> {
+        match things {
+            Value::List(items) => Ok(items.len() as u32),
+            _ => Ok(0),
+        }
+    }
+
+    fn panic(&mut self, _: &Cx<Self>, _: &Binding, secret: String) -> Result<String, Error> {
+        panic!("{secret} in /etc/secrets");
+    }
+
+    fn fail(&mut self, _: &Cx<Self>, _: &Binding, bytes: u32) -> Result<String, Error> {
+        Err(Error::failed("x".repeat(bytes as usize)))
+    }
+
+    fn raise(&mut self, _: &Cx<Self>, _: &Binding, bytes: u32) -> Result<String, Error> {
+        Err(TooBad { what: "x".repeat(bytes as usize) }.raise())
+    }
+
+    fn load(&mut self, _: &Cx<Self>, _: &Binding, bytes: u32) -> Result<String, Error> {
+        Ok("x".repeat(bytes as usize))
+    }
+
+    fn hold(&mut self, _: &Cx<Self>, _: &Binding, text: String, reply: Reply<String>) {
+        self.held.push((text, reply));
+    }
+
+    fn release(&mut self, _: &Cx<Self>, _: &Binding, answer: bool) -> Result<u32, Error> {
+        let held = std::mem::take(&mut self.held);
+        let count = held.len() as u32;
+        for (text, reply) in held {
+            if answer { reply.ok(text) } else { drop(reply) }
+        }
+        Ok(count)
+    }
+
+    fn holds(&mut self, _: &Cx<Self>, _: &Binding) -> Result<u32, Error> {
+        Ok(self.held.len() as u32)
+    }
+
+    fn bounce(&mut self, cx: &Cx<Self>, bd: &Binding, reply: Reply<u16>) {
+        let (back, depth) = (bd.proxy::<TrialProxy>(), bd.depth());
+        back.bounce().then(Cont::new(cx.handle(), move |result: Result<u16, Error>| {
+            reply.resume(match result {
+                Err(error) if is_too_deep(&error) => Ok(depth),
+                other => other,
+            })
+        }));
+    }
+}
+
+fn is_too_deep(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::TooDeep { .. } | ErrorKind::Refused(Refusal::TooDeep))
+}
+
+impl Trial {
+    /// A fresh object, bound on every connection that comes in at `address`.
+    ///
+    /// # Errors
+    /// When it cannot listen there.
+    pub fn serve(
+        kernel: &Kernel,
+        rpc: &Rpc,
+        address: &Address,
+    ) -> io::Result<(Listener, Node<Self>)> {
+        let node = kernel.node(Self::default());
+        let cx = node.cx();
+        let listener = rpc.listen(address, move |endpoint| LocalTrial::bind(&cx, &endpoint))?;
+        Ok((listener, node))
+    }
+}

@@ -1,0 +1,124 @@
+//! A process to attack, as the tests hold it: started, asked how it is, killed at the end.
+
+use crate::raw::Raw;
+use crate::trial::TrialProxy;
+use peers_rpc::service::NodeProcess;
+use peers_rpc::{Address, Error, Peers, SyncEndpoint, spawn_loop};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A running victim and an honest client that is connected to it all the time.
+#[derive(Debug)]
+pub struct Victim {
+    process: NodeProcess,
+    honest: TrialProxy<SyncEndpoint>,
+    _client: Peers,
+    log: PathBuf,
+}
+
+/// Runs the binary `$0` with at most `$2` descriptors, its log in the file `$1`.
+const RUN: &str = "ulimit -n \"$2\" && exec \"$0\" 2>\"$1\"";
+
+impl Victim {
+    /// Starts `binary` and connects the honest client.
+    ///
+    /// # Panics
+    /// When that does not work.
+    pub fn start(binary: &str) -> Self {
+        Self::with_descriptors(binary, 8_192)
+    }
+
+    /// The same with at most so many descriptors for the process.
+    ///
+    /// # Panics
+    /// When that does not work.
+    pub fn with_descriptors(binary: &str, limit: u32) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let file = format!("peers-victim-{}-{number}.log", std::process::id());
+        let log = std::env::temp_dir().join(file);
+        let arguments = ["-c", RUN, binary, &log.display().to_string(), &limit.to_string()];
+        let process = NodeProcess::start(Path::new("/bin/sh"), arguments).expect("it starts");
+        let client = spawn_loop().expect("a loop starts");
+        let endpoint = client.connect(process.address()).expect("the loop lives");
+        let victim = Self { process, honest: TrialProxy::new(endpoint), _client: client, log };
+        victim.assert_well();
+        victim
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &Address {
+        self.process.address()
+    }
+
+    /// A connection that speaks bytes.
+    pub fn raw(&self) -> Raw {
+        Raw::connect(self.address())
+    }
+
+    /// The same, after the hellos.
+    pub fn greeted(&self) -> Raw {
+        Raw::greeted(self.address())
+    }
+
+    /// The honest client's proxy.
+    pub fn honest(&self) -> &TrialProxy<SyncEndpoint> {
+        &self.honest
+    }
+
+    /// What it has logged so far.
+    ///
+    /// # Panics
+    /// When its log cannot be read.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("a log")
+    }
+
+    /// The process itself.
+    pub fn process(&mut self) -> &mut NodeProcess {
+        &mut self.process
+    }
+
+    /// It serves the client that was there before, and a new one.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[track_caller]
+    pub fn assert_well(&self) {
+        let served: Result<String, Error> = self.honest.echo("well?").wait();
+        assert_eq!(served.as_deref(), Ok("well?"), "the honest client");
+        let mut fresh = self.greeted();
+        fresh.echo(1, "new here");
+        assert_eq!(fresh.reply_to(1), "new here");
+    }
+
+    /// The same, once it has noticed that others have gone: until then a new client may be turned away.
+    ///
+    /// # Panics
+    /// When it never does.
+    #[track_caller]
+    pub fn assert_well_in_the_end(&self) {
+        let opens = (0..10_000).any(|_| self.raw().is_greeted());
+        assert!(opens, "it turns everybody away");
+        self.assert_well();
+    }
+
+    /// Bytes of memory that the process occupies now.
+    ///
+    /// # Panics
+    /// When the system does not tell.
+    pub fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = fs::read_to_string(path).expect("the process lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        let kilobytes = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number");
+        kilobytes * 1_024
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.log)); // a file too many in the temporary folder is no failure
+    }
+}
