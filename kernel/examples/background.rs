@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Counts slowly, and looks now and then whether anybody still waits.
 fn count_primes(numbers: Range<u64>, stop: &Stop) -> u64 {
-    let is_prime = |n: u64| n > 1 && (2..).take_while(|d| d * d <= n).all(|d| n % d != 0);
+    let is_prime = |n: u64| n > 1 && (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d));
     numbers.take_while(|_| !stop.is_set()).filter(|n| is_prime(*n)).count() as u64
 }
 
