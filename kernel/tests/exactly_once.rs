@@ -88,7 +88,7 @@ fn what_a_dead_node_was_to_answer_is_told_that_the_owner_is_gone() -> io::Result
 #[test]
 fn a_node_dropped_by_its_own_handler_dies_when_the_handler_returns() -> io::Result<()> {
     struct Mortal {
-        own: Rc<Cell<Option<peers_kernel::Node<Mortal>>>>,
+        own: Rc<Cell<Option<peers_kernel::Node<Self>>>>,
         last_words: Trace<&'static str>,
     }
 
