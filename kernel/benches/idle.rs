@@ -1,17 +1,13 @@
 //! What an idle connection costs: user memory of this process for each of many that are open and say nothing. Both ends
-//! live here, so the figure for one end is half of what is measured; and what a round trip costs while they are there.
+//! live here, so the figure for one end is half of what is measured.
 
-mod harness;
-
-use harness::timed;
 use peers_kernel::{Address, Cont, Handle, Input, Kernel, Outlet, Stream, Wait};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 
 /// Connections, within the limit of descriptors: each takes two.
 const MOST: usize = 9_000;
-const TRIPS: u32 = 20_000;
 
 /// Resident memory of this process that no file backs, in bytes.
 fn resident() -> io::Result<usize> {
@@ -21,12 +17,13 @@ fn resident() -> io::Result<usize> {
     Ok(kib * 1024)
 }
 
-fn dial(handle: &Handle, to: &Address, keep: &Rc<RefCell<Vec<Outlet>>>, heard: &Rc<Cell<u32>>) {
-    let (keep, heard) = (keep.clone(), heard.clone());
+fn dial(handle: &Handle, to: &Address, keep: &Rc<RefCell<Vec<Outlet>>>) {
+    let keep = keep.clone();
     let dialled = move |outcome: io::Result<Stream>| match outcome {
         Ok(stream) => {
-            let hear = move |_: &Outlet, _: Input<'_>| heard.set(heard.get() + 1);
-            keep.borrow_mut().push(stream.start(hear))
+            // As real handlers do, this one owns something.
+            let own = keep.clone();
+            keep.borrow_mut().push(stream.start(move |_, _| drop(own.clone())))
         }
         Err(error) => panic!("{error}"),
     };
@@ -48,12 +45,11 @@ fn main() -> io::Result<()> {
     let limit = handle.descriptor_limit().unwrap_or(1_000);
     let count = MOST.min((limit - 50) / 2);
     let outlets: Rc<RefCell<Vec<Outlet>>> = Rc::default();
-    let heard = Rc::new(Cell::new(0));
     let mut open_to = |count: usize| -> io::Result<()> {
         while outlets.borrow().len() < count {
             let missing = count - outlets.borrow().len();
             for _ in 0..missing.min(100) {
-                dial(&handle, listener.address(), &outlets, &heard);
+                dial(&handle, listener.address(), &outlets);
             }
             let wanted = outlets.borrow().len() + missing.min(100);
             while outlets.borrow().len() < wanted {
@@ -72,17 +68,5 @@ fn main() -> io::Result<()> {
         "{:<44} {each:>8} bytes   target < 300",
         format!("idle connection, one end of {count}")
     );
-
-    let outlet = outlets.borrow()[0].clone();
-    let took = timed(|| {
-        for trip in 0..TRIPS {
-            outlet.write(&[0; 64]).ok();
-            while heard.get() <= trip {
-                kernel.turn(Wait::Idle).ok();
-            }
-        }
-    });
-    let nanos = took.as_nanos() / u128::from(TRIPS);
-    println!("{:<44} {nanos:>8} ns", "round trip beside them, both ends in one loop");
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Promise: a listener survives running out of descriptors and connections that die in its queue, without spinning.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{any_port, run_until, socket_addr};

@@ -1,5 +1,7 @@
 //! Promise: what a slow peer does not read costs no more memory than the limit, and nobody else a wait.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Heard, any_port, dialled, echo_server, pair, run_until, socket_addr, turns_in};

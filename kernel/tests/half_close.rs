@@ -1,5 +1,7 @@
 //! Promise: either side may end its half alone, and what is owed is still sent.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Heard, any_port, dialled, pair, run_until, socket_addr, turns_in};

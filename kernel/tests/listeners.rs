@@ -1,5 +1,7 @@
 //! Promise: a listener tells where it really listens, hands out every connection, and rests and ends when it is told to.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{any_port, dialled, echo_server, run_until, socket_addr};

@@ -1,6 +1,8 @@
 //! Promise: a simulated world runs the same code as the real one, and the same seed gives the same run, whatever
 //! befalls it. Every scenario here runs twice and its traces are compared.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 use peers_kernel::sim::{ProcessId, World};
 use peers_kernel::{Address, Cont, Handle, Input, Instant, Kernel, Listener, Outlet, Stream};
 use std::cell::{Cell, RefCell};
@@ -340,6 +342,15 @@ fn an_endless_chain_of_tasks_stops_neither_clock_nor_others() {
     });
     world.run_for(Duration::from_millis(20));
     assert_eq!((log.len(), ticks.get()), (1, 1));
+}
+
+#[test]
+fn a_visit_from_outside_sees_the_time_of_the_world() {
+    let mut world = World::new(1);
+    let process = world.process("slept", |_| ());
+    world.run_for(SECOND);
+    let now = world.now();
+    assert_eq!(world.with(process, |handle| handle.now()), now);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Promise: a descriptor of one's own is waited for once per arming, and never after it is dropped.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::run_until;

@@ -1,5 +1,7 @@
 //! Promise: bytes written to a stream arrive in order and unchanged, and every end is heard once and last.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Heard, any_port, dialled, echo_server, pair, run_until, socket_addr};

@@ -1,5 +1,7 @@
 //! Promise: Unix sockets work as TCP does, and their files are neither left behind nor taken from anybody alive.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Heard, dialled, echo_server, pair, run_until, socket_path};

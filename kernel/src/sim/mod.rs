@@ -191,14 +191,16 @@ impl World {
 
     // ---- processes
 
-    /// Runs `f` in a process, now, between its tasks.
+    /// Runs `f` in a process, now, between its tasks. It sees the time of the world.
     ///
     /// # Panics
     /// If the process is not running.
     pub fn with<R>(&mut self, process: ProcessId, f: impl FnOnce(&Handle) -> R) -> R {
         let running = self.processes[process.0].as_mut();
         let running = running.unwrap_or_else(|| panic!("{process:?} is not running"));
-        let result = f(&running.kernel.handle());
+        let handle = running.kernel.handle();
+        handle.core.read_clock();
+        let result = f(&handle);
         self.wake(process.0);
         result
     }

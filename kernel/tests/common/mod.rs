@@ -1,6 +1,7 @@
 //! What the tests over real sockets share: addresses, deadlines, and one-line servers.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its share of it")]
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
 use peers_kernel::{Address, Cont, Handle, Input, Kernel, Listener, Outlet, Stream};
 use std::cell::{Cell, RefCell};
