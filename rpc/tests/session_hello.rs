@@ -5,7 +5,7 @@ mod session_harness;
 use peers_kernel::Instant;
 use peers_rpc::limits::Limits;
 use peers_rpc::session::{CloseReason, Head, Role, Violation};
-use peers_wire::{Bye, ByeCode, Hello, Kind, NodeId, PREAMBLE, Ping, Sniffed, VERSION};
+use peers_wire::{Buffer, Bye, ByeCode, Hello, Kind, NodeId, PREAMBLE, Ping, Sniffed, VERSION};
 use session_harness::{Pair, Seen, Side, frames, greeting, limits, millis, secs};
 
 #[test]
@@ -177,6 +177,18 @@ fn a_call_that_the_hello_forbids_fails_and_lets_the_others_pass() {
     let why = peers_rpc::session::Why::TooLarge { size: 4_501, limit: 4_500 };
     assert_eq!(refused, Err(peers_rpc::session::Rejected { why, pending: 3 }));
     assert!(pair.a.try_call(pair.now, Head::new(3), &[3; 4_484], 3).is_ok());
+}
+
+#[test]
+fn an_event_that_the_hello_forbids_is_dropped_and_counted() {
+    let mut pair = Pair::new(Limits::default(), limits(|l| l.frame = 4_500));
+    let (now, args) = (pair.now, Buffer::from_slice(&[1; 5_000]));
+    pair.a.session.event(now, Head::new(1), args, &mut pair.a.out).expect("it is taken");
+    pair.a.event(now, 2);
+    pair.settle();
+    assert_eq!(pair.b.asked().method, 2);
+    assert_eq!(pair.a.session.counters().unsent_events, 1);
+    assert_eq!((pair.a.session.waiting(), pair.a.session.credit_held()), (0, 1));
 }
 
 fn stranger() -> (Side, Instant) {
