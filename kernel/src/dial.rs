@@ -25,8 +25,9 @@ use std::time::Duration;
 
 /// How long all candidates of one address may take together, lookup excluded.
 const LIMIT: Duration = Duration::from_secs(30);
-/// A Unix listener's queue is full: how long until the next attempt, doubling.
+/// A Unix listener's queue is full: how long until the next attempt, doubling from the first to the last.
 const RETRY: Duration = Duration::from_millis(5);
+const LAST_RETRY: Duration = Duration::from_millis(500);
 
 impl Handle {
     /// Dials `to`; `k` gets the stream, or why there is none. Literals and `localhost` are tried IPv4 first, names are
@@ -118,7 +119,7 @@ impl Dial {
     fn attempt_later(self: &Rc<Self>, core: &Rc<Core>, candidate: Resolved) {
         self.candidates.borrow_mut().push_front(candidate);
         let wait = self.retry.get();
-        self.retry.set(wait * 2);
+        self.retry.set((wait * 2).min(LAST_RETRY));
         let dial = self.clone();
         let again = move |core: &Rc<Core>| dial.attempt(core, ErrorKind::WouldBlock.into());
         core.at(core.now() + wait, Plain::boxed(self.born, again));

@@ -97,6 +97,7 @@ mod dump;
 mod engine;
 #[cfg(target_os = "linux")]
 mod epoll;
+mod half;
 mod handle;
 mod heap;
 mod host;

@@ -13,6 +13,7 @@
 use crate::address::Address;
 use crate::cause::Cause;
 use crate::engine::Core;
+use crate::half::{Inward, Outward};
 use crate::host::{Key, Readiness, Resolved, Socket};
 use crate::outlet::{Full, Outlet};
 use crate::output::Output;
@@ -40,34 +41,6 @@ pub(crate) type Handler = dyn FnMut(&Outlet, Input<'_>) -> bool;
 pub(crate) struct Listening<H: ?Sized> {
     pub(crate) born: &'static Location<'static>,
     pub(crate) handler: H,
-}
-
-/// What becomes of bytes that arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Inward {
-    /// Nobody has started the stream yet; they stay in the system's buffer.
-    Unstarted,
-    /// They go to the handler.
-    Open,
-    /// They stay in the system's buffer.
-    Paused,
-    /// There will be none.
-    Ended,
-    /// Closed on our side: they are thrown away.
-    Discarded,
-}
-
-/// What becomes of bytes that are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outward {
-    /// They are sent.
-    Open,
-    /// Those buffered are sent, then the peer is told that there will be none. No more are taken.
-    Finishing,
-    /// The peer has been told.
-    Finished,
-    /// The socket takes none any more; `Rare::broken` says why.
-    Broken,
 }
 
 pub(crate) struct Pipe {
@@ -459,10 +432,8 @@ impl Pipe {
 
     /// Tells the host what to report.
     fn renew_interest(&self, core: &Rc<Core>) {
-        let wanted = Readiness {
-            readable: matches!(self.inward.get(), Inward::Open | Inward::Discarded),
-            writable: self.blocked.get(),
-        };
+        let wanted =
+            Readiness { readable: self.inward.get().is_read(), writable: self.blocked.get() };
         let result = match &*self.socket.borrow() {
             Some(socket) => socket.interest(wanted),
             None => return,
