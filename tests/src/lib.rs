@@ -65,4 +65,10 @@ mod tutorial {
     mod registry {}
     #[doc = include_str!("../../docs/tutorial/2-calls.md")]
     mod calls {}
+    #[doc = include_str!("../../docs/tutorial/6-data.md")]
+    mod data {}
+    #[doc = include_str!("../../docs/tutorial/7-native-objects.md")]
+    mod native_objects {}
+    #[doc = include_str!("../../docs/tutorial/8-events.md")]
+    mod events {}
 }

@@ -171,7 +171,8 @@ impl Session {
         let arguments: Vec<String> = arguments.iter().map(|word| self.as_typed(word)).collect();
         let binary = self.binaries.get(name).cloned().unwrap_or_else(|| PathBuf::from(name));
         let mut command = Command::new(&binary);
-        command.args(&arguments).stdin(Stdio::null()).env_remove("RUST_LOG");
+        command.args(&arguments).current_dir(crate::root());
+        command.stdin(Stdio::null()).env_remove("RUST_LOG");
         if background {
             return self
                 .start(terminal, command)
