@@ -56,6 +56,11 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
+    /// Nothing is served yet. Causes of two tables on one kernel are told apart by where their generations start.
+    pub(crate) fn starting_at(generation: u32) -> Self {
+        Self { next_generation: generation, ..Self::default() }
+    }
+
     /// Starts a record; the cause names it.
     pub(crate) fn begin(
         &mut self,

@@ -23,7 +23,7 @@ pub(crate) struct Shared {
     pub(crate) handle: Handle,
     pub(crate) node: NodeId,
     pub(crate) limits: Rc<Limits>,
-    pub(crate) me: Weak<Shared>,
+    pub(crate) me: Weak<Self>,
     pub(crate) links: RefCell<Slab<Rc<Link>>>,
     pub(crate) serving: RefCell<Serving>,
     pub(crate) scratch: RefCell<Scratch>,
@@ -49,12 +49,12 @@ impl Shared {
         };
         Rc::new_cyclic(|me| Self {
             throttle: RefCell::new(Throttle::new(limits.log_rate)),
+            serving: RefCell::new(Serving::starting_at(handle.rng().next_u32())),
             handle,
             node,
             limits: Rc::new(limits),
             me: me.clone(),
             links: RefCell::default(),
-            serving: RefCell::default(),
             scratch: RefCell::default(),
             closing: Cell::new(false),
             tracing: Cell::new(false),

@@ -78,10 +78,10 @@ impl<'a> Incoming<'a> {
             return self.close();
         }
         self.settled.set(true);
-        let (link, cause) = (Rc::downgrade(self.link), self.cause);
+        let (shared, cause) = (Rc::downgrade(self.link.shared()), self.cause);
         let reply = Cont::new(self.link.handle(), move |result: Result<T, Error>| {
-            if let Some(link) = link.upgrade() {
-                link.finish(cause, &result);
+            if let Some(shared) = shared.upgrade() {
+                shared.finish(cause, &result);
             }
         });
         run(arguments, reply);

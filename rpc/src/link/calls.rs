@@ -7,7 +7,7 @@ use crate::interface::Method;
 use crate::serving::Inherited;
 use crate::session::{CallId, CloseReason, Head, Rejected, Why};
 use crate::{Error, ErrorKind};
-use peers_kernel::Instant;
+use peers_kernel::{Cause, Instant};
 use peers_wire::Buffer;
 use std::time::Duration;
 
@@ -24,11 +24,8 @@ impl Link {
                 return None;
             }
         };
-        let cause = self.handle().cause();
-        let inherited = match plan.detached {
-            true => Inherited::default(),
-            false => self.serving().borrow().inherit(cause),
-        };
+        let cause = if plan.detached { Cause::NONE } else { self.handle().cause() };
+        let inherited = self.serving().borrow().inherit(cause);
         if inherited.depth > self.shared().limits.call_depth {
             done(Err(self.error(ErrorKind::TooDeep { depth: inherited.depth })));
             return None;

@@ -57,7 +57,7 @@ enum Wire {
 pub(crate) struct Link {
     endpoint: Endpoint,
     shared: Rc<Shared>,
-    me: Weak<Link>,
+    me: Weak<Self>,
     slot: Cell<usize>,
     session: RefCell<Option<Session<PendingCall>>>,
     inbound: RefCell<Inbound>,

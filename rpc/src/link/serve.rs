@@ -6,6 +6,7 @@ use crate::endpoint::AlreadyBound;
 use crate::interface::Interface;
 use crate::serving::{Inherited, Record};
 use crate::session::Request;
+use crate::shared::Shared;
 use crate::stub::{Incoming, Served};
 use crate::text::Brief;
 use crate::{Error, ErrorKind};
@@ -208,17 +209,6 @@ impl Link {
         true
     }
 
-    /// Answers an `:async` call, unless it is over.
-    pub(crate) fn finish<T: Encode>(&self, cause: Cause, result: &Result<T, Error>) {
-        let record = self.serving().borrow_mut().end(cause);
-        let Some(record) = record else { return self.shared().count_inert_reply() };
-        if let Some(call) = record.call {
-            self.owed.borrow_mut().remove(&call);
-            self.answer(call, result);
-        }
-        self.shared().call_finished();
-    }
-
     /// The peer no longer wants an answer.
     pub(super) fn cancelled(&self, call: u64) {
         let before = self.deferred.borrow().len();
@@ -309,6 +299,19 @@ impl Link {
             self.name(),
             Brief(&text, limit)
         ));
+    }
+}
+
+impl Shared {
+    /// Answers an `:async` call, unless it is over: its caller has gone, or cancelled, or its time has passed.
+    pub(crate) fn finish<T: Encode>(&self, cause: Cause, result: &Result<T, Error>) {
+        let record = self.serving.borrow_mut().end(cause);
+        let Some(record) = record else { return self.count_inert_reply() };
+        if let (Some(link), Some(call)) = (record.link.upgrade(), record.call) {
+            link.owed.borrow_mut().remove(&call);
+            link.answer(call, result);
+        }
+        self.call_finished();
     }
 }
 

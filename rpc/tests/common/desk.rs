@@ -114,3 +114,8 @@ impl LocalSideDoor for Desk {
         Ok(times + 1)
     }
 }
+
+/// Panics here, where a test expects panics.
+pub(crate) fn stumble(_: &mut Desk) -> ! {
+    panic!("as the test wants it");
+}

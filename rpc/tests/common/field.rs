@@ -3,7 +3,7 @@
 use super::desk::{Desk, Script};
 use super::outcome::Got;
 use super::probe::{LocalProbe, ProbeProxy};
-use super::{millis, secs};
+use super::secs;
 use peers_rpc::kernel::Wait;
 use peers_rpc::kernel::sim::{ProcessId, World};
 use peers_rpc::wire::DecodeOwned;
@@ -19,17 +19,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// How long a test may wait for one thing, in real time: a working test never comes near.
-const REAL_PATIENCE: Duration = secs(60);
+const REAL_PATIENCE: Duration = secs(30);
 /// The same in virtual time.
 const VIRTUAL_PATIENCE: Duration = secs(86_400);
-/// How long a turn waits on a real ground before the test looks again: what it waits for may have happened in it.
-const GLANCE: Duration = millis(1);
-
 /// What runs everything.
 enum Ground {
     Simulated(World),
-    Tcp(Kernel),
-    Unix(Kernel),
+    Tcp(Vec<Kernel>),
+    Unix(Vec<Kernel>),
 }
 
 /// Where processes meet.
@@ -59,12 +56,12 @@ impl Field {
 
     /// TCP on loopback.
     pub(crate) fn tcp() -> Self {
-        Self { ground: Ground::Tcp(Kernel::new().unwrap()) }
+        Self { ground: Ground::Tcp(Vec::new()) }
     }
 
     /// Unix sockets.
     pub(crate) fn unix() -> Self {
-        Self { ground: Ground::Unix(Kernel::new().unwrap()) }
+        Self { ground: Ground::Unix(Vec::new()) }
     }
 
     /// The simulated world, for its faults.
@@ -104,20 +101,26 @@ impl Field {
                 });
                 Peer { process: Some(process), ..peer.unwrap() }
             }
-            Ground::Tcp(kernel) => {
+            Ground::Tcp(kernels) => {
                 let address = "inet:localhost:0".parse().unwrap();
-                Peer::new(kernel, &address, limits, state, bind)
+                kernels.push(Kernel::new().unwrap());
+                Peer::new(&kernels[kernels.len() - 1], &address, limits, state, bind)
             }
-            Ground::Unix(kernel) => Peer::new(kernel, &fresh_path(name), limits, state, bind),
+            Ground::Unix(kernels) => {
+                kernels.push(Kernel::new().unwrap());
+                Peer::new(&kernels[kernels.len() - 1], &fresh_path(name), limits, state, bind)
+            }
         }
     }
 
     /// Dials from one process to another, and serves the probe interface there as well.
     pub(crate) fn dial(&mut self, from: &Peer, to: &Peer<impl Sized>) -> ProbeProxy {
-        let endpoint = from.rpc().connect(&to.address);
-        LocalProbe::bind(&from.cx(), &endpoint).unwrap();
-        self.wake(from);
-        ProbeProxy::new(endpoint)
+        let (dialler, cx, address) = (from.rpc().dialler(), from.cx(), to.address.clone());
+        self.on(from, move || {
+            let endpoint = dialler.connect(&address).unwrap();
+            LocalProbe::bind(&cx, &endpoint).unwrap();
+            ProbeProxy::new(endpoint)
+        })
     }
 
     /// Ends a process of the simulated world on the spot.
@@ -209,12 +212,13 @@ impl Field {
                     assert!(world.now() < end, "it does not happen");
                 }
             }
-            Ground::Tcp(kernel) | Ground::Unix(kernel) => {
-                let end = kernel.handle().now() + REAL_PATIENCE;
+            Ground::Tcp(kernels) | Ground::Unix(kernels) => {
+                let end = kernels[0].remote().now() + REAL_PATIENCE;
                 while !condition() {
-                    let glance = kernel.handle().now() + GLANCE;
-                    kernel.turn(Wait::Until(glance)).unwrap();
-                    assert!(kernel.handle().now() < end, "it does not happen");
+                    for kernel in kernels.iter_mut() {
+                        kernel.turn(Wait::No).unwrap();
+                    }
+                    assert!(kernels[0].remote().now() < end, "it does not happen");
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! Processes that talk to each other, on three grounds: a simulated world, TCP on loopback, and Unix sockets.
 //!
 //! A test asks for a [`Field`], starts a [`Peer`] or more on it, dials, and drives until what it waits for has happened.
-//! The same code runs on every ground: [`everywhere!`] makes three tests of one scenario. In the simulated world each
-//! peer is a process with a kernel of its own and time is virtual; on the real grounds the peers share one kernel, and
+//! The same code runs on every ground: [`everywhere!`] makes three tests of one scenario. Each peer is a process with a
+//! kernel of its own. In the simulated world time is virtual; on the real grounds the kernels take turns on one thread, and
 //! only a deadline that no working test ever meets ends the waiting.
 //!
 //! Nothing here sleeps, and nothing here knows what a test wants to prove.
@@ -13,7 +13,7 @@ mod desk;
 mod field;
 mod outcome;
 
-pub(crate) use desk::Desk;
+pub(crate) use desk::{Desk, stumble};
 pub(crate) use field::{Field, Peer};
 pub(crate) use outcome::Got;
 

@@ -1,0 +1,122 @@
+//! Promise: a handler that panics is one call's misfortune. Its caller is told; the node, the connection and the process
+//! live on.
+
+mod common;
+
+use common::{Field, Got, everywhere};
+use peers_rpc::{Error, ErrorKind};
+use std::sync::Once;
+
+/// Ten thousand panics need not be printed.
+fn quietly() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let ordinary = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let meant = info.location().is_some_and(|at| at.file().ends_with("desk.rs"));
+            if !meant {
+                ordinary(info);
+            }
+        }));
+    });
+}
+
+everywhere! {
+    fn ten_thousand_panics_and_nothing_is_lost(field: &mut Field) {
+        quietly();
+        let (client, server, node) = field.met_pair();
+        node.note("before").unwrap();
+        for round in 0..10 {
+            let (ks, gots): (Vec<_>, Vec<Got<String>>) = (0..1_000).map(|_| Got::new(client.handle())).unzip();
+            let proxy = node.clone();
+            field.on(&client, move || {
+                for (n, k) in ks.into_iter().enumerate() {
+                    match n % 2 {
+                        0 => proxy.panic().then(k),
+                        _ => proxy.panic_holding().then(k),
+                    }
+                }
+            });
+            for outcome in field.outcomes(&gots) {
+                assert_eq!(outcome.unwrap_err().kind(), &ErrorKind::Panicked, "round {round}");
+            }
+        }
+        assert_eq!(field.outcome(&client, node.echo("after")).unwrap(), "after");
+        assert_eq!(server.heard(), ["before", "after"], "the same object, on the same connection");
+        assert_eq!(server.accepted().len(), 1);
+        assert_eq!(server.rpc().running(), 0);
+    }
+}
+
+everywhere! {
+    fn an_event_that_panics_disturbs_nobody(field: &mut Field) {
+        quietly();
+        let (client, server, node) = field.met_pair();
+        for _ in 0..100 {
+            node.explode().unwrap();
+        }
+        assert_eq!(field.outcome(&client, node.echo("after")).unwrap(), "after");
+        assert_eq!(server.heard(), ["after"]);
+    }
+}
+
+everywhere! {
+    fn a_panic_fails_the_calls_made_before_it_as_little_as_those_behind(field: &mut Field) {
+        quietly();
+        let (client, server, node) = field.met_pair();
+        let held = field.start(&client, node.hold("held"));
+        let panicked = field.start(&client, node.panic());
+        let behind = field.start(&client, node.echo("behind"));
+        field.until(|| panicked.is_done() && behind.is_done());
+        field.answer(&server, "held", Ok("still answered"));
+        field.until(|| held.is_done());
+        assert_eq!(held.take().unwrap(), "still answered");
+        assert_eq!(behind.take().unwrap(), "behind");
+    }
+}
+
+everywhere! {
+    fn a_continuation_that_panics_leaves_its_caller_alive(field: &mut Field) {
+        quietly();
+        let (client, _server, node) = field.met_pair();
+        let cx = client.cx();
+        let call = node.echo("x");
+        field.on(&client, move || {
+            call.then(cx.on_any(|desk, _, _: Result<String, Error>| common::stumble(desk)));
+        });
+        for _ in 0..3 {
+            assert_eq!(field.outcome(&client, node.echo("after")).unwrap(), "after");
+        }
+    }
+}
+
+everywhere! {
+    fn a_later_handler_that_panics_tells_the_caller(field: &mut Field) {
+        quietly();
+        let (client, server, node) = field.met_pair();
+        server.when_asked(|_, cx, _, _, reply| {
+            cx.schedule(move |desk, _| {
+                let _held = reply;
+                common::stumble(desk);
+            });
+        });
+        let error = field.outcome(&client, node.ask("x")).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Panicked);
+    }
+}
+
+#[test]
+fn work_on_another_thread_that_panics_tells_the_caller() {
+    quietly();
+    let mut field = Field::tcp();
+    let (client, server, node) = field.met_pair();
+    server.when_asked(|_, cx, _, _, reply| {
+        cx.offload(
+            |_| -> Result<String, Error> { common::stumble(&mut common::Desk::default()) },
+            reply,
+        );
+    });
+    let error = field.outcome(&client, node.ask("x")).unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Panicked);
+    assert_eq!(field.outcome(&client, node.echo("after")).unwrap(), "after");
+}
