@@ -69,6 +69,8 @@ pub(crate) struct Link {
     /// What the session has said and the stream has not been given yet: holds something only during a batch.
     scratch: RefCell<Scratch>,
     batching: Cell<bool>,
+    /// Set iff the stream will tell when it has written everything.
+    watching_drain: Cell<bool>,
     bound: RefCell<SmallVec<[Rc<dyn Object>; 1]>>,
     /// The peer's `:async` calls that still owe an answer, by the peer's id.
     owed: RefCell<HashMap<u64, Cause>>,
@@ -106,6 +108,7 @@ impl Link {
             timer: Cell::new(None),
             scratch: RefCell::default(),
             batching: Cell::new(false),
+            watching_drain: Cell::new(false),
             bound: RefCell::default(),
             owed: RefCell::default(),
             deferred: RefCell::default(),

@@ -100,6 +100,27 @@ impl Link {
             self.end_soon(CloseReason::SlowPeer);
         }
         self.arm();
+        self.watch_drain();
+    }
+
+    /// Requests may wait because the socket does not take what was written; then nothing else may tell that it has.
+    fn watch_drain(&self) {
+        let waiting = self.session.borrow().as_ref().is_some_and(|session| session.waiting() > 0);
+        if !waiting || self.watching_drain.get() {
+            return;
+        }
+        if let Wire::Open(outlet) = &*self.wire.borrow()
+            && outlet.buffered() > 0
+        {
+            self.watching_drain.set(true);
+            let me = self.me.clone();
+            outlet.on_drained(move || {
+                if let Some(link) = me.upgrade() {
+                    link.watching_drain.set(false);
+                    link.note_flushed();
+                }
+            });
+        }
     }
 
     /// Sends what a batch has gathered so far: before the stream is let go.

@@ -1,0 +1,69 @@
+//! Requests that wait because the socket is full leave as soon as it is not, though the peer answers nothing.
+
+use peers_rpc::kernel::sim::World;
+use peers_rpc::stub::{Incoming, Served};
+use peers_rpc::wire::method_id;
+use peers_rpc::{
+    Address, Binding, Caller, Convention, Cx, Endpoint, Interface, Method, Reply, Rpc,
+};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+const HOLD_ID: u64 = method_id("test.holder.hold(bytes)->()");
+
+static HOLD: Method = Method {
+    id: HOLD_ID,
+    name: "test.holder.hold",
+    rust_name: "hold",
+    signature: "hold(data: bytes)",
+    convention: Convention::Async,
+    timeout: Some(Duration::ZERO),
+    throws: &[],
+    doc: "",
+    deprecated: None,
+};
+
+static HOLDER: Interface = Interface { name: "test.holder", methods: &[&HOLD] };
+
+/// Keeps every reply for ever.
+struct Holder {
+    replies: Vec<Reply<()>>,
+    received: Rc<Cell<usize>>,
+}
+
+fn serve(holder: &mut Holder, _: &Cx<Holder>, _: &Binding, call: Incoming<'_>) -> Served {
+    call.later(|(data,): (Vec<u8>,), reply| {
+        holder.received.set(holder.received.get() + data.len());
+        holder.replies.push(reply);
+    })
+}
+
+#[test]
+fn megabytes_of_unanswered_requests_arrive_without_waiting_for_a_ping() {
+    const CALLS: usize = 400;
+    const SIZE: usize = 10_000;
+    let mut world = World::new(1);
+    let address: Address = "sim:holder".parse().unwrap();
+    let received = Rc::new(Cell::new(0));
+
+    let (at, count) = (address.clone(), received.clone());
+    world.process("server", move |kernel| {
+        let rpc = Rpc::new(&kernel.handle());
+        let node = kernel.node(Holder { replies: Vec::new(), received: count });
+        let cx = node.cx();
+        let bind = move |endpoint: Endpoint| endpoint.bind(&cx, &HOLDER, serve);
+        let listener = rpc.listen(&at, bind).unwrap();
+        (rpc, node, listener)
+    });
+    world.process("client", move |kernel| {
+        let rpc = Rpc::new(&kernel.handle());
+        let endpoint = rpc.connect(&address);
+        for _ in 0..CALLS {
+            endpoint.call::<()>(&HOLD, (vec![7_u8; SIZE],)).then_or(|()| {}, |_| {});
+        }
+        rpc
+    });
+    world.run_for(Duration::from_secs(10));
+    assert_eq!(received.get(), CALLS * SIZE);
+}
