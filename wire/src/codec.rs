@@ -301,6 +301,17 @@ impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
     }
 }
 
+/// Reads the count of a set or map, and charges what its tree takes: a node has room for eleven
+/// elements, and all but the root are at least half full. A million maps of one large element
+/// would otherwise take ten times what they were charged.
+fn tree_count(r: &mut Reader<'_>, min_size: usize, memory: usize) -> Result<usize, Error> {
+    let count = r.count(min_size, memory.saturating_mul(2))?;
+    if count > 0 {
+        r.charge_memory(memory.saturating_mul(11))?;
+    }
+    Ok(count)
+}
+
 impl<T: Encode> Encode for BTreeSet<T> {
     fn encode(&self, w: &mut Writer<'_>) {
         w.elements(self.len(), |w| self.iter().for_each(|item| item.encode(w)));
@@ -311,7 +322,7 @@ impl<'a, T: Decode<'a> + Ord> Decode<'a> for BTreeSet<T> {
     const MIN_SIZE: usize = 4;
 
     fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
-        let count = r.count(T::MIN_SIZE, size_of::<T>())?;
+        let count = tree_count(r, T::MIN_SIZE, size_of::<T>())?;
         r.nested(|r| {
             let mut set = Self::new();
             for _ in 0..count {
@@ -340,7 +351,7 @@ impl<'a, K: Decode<'a> + Ord, V: Decode<'a>> Decode<'a> for BTreeMap<K, V> {
     const MIN_SIZE: usize = 4;
 
     fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
-        let count = r.count(K::MIN_SIZE + V::MIN_SIZE, size_of::<(K, V)>())?;
+        let count = tree_count(r, K::MIN_SIZE + V::MIN_SIZE, size_of::<(K, V)>())?;
         r.nested(|r| {
             let mut map = Self::new();
             for _ in 0..count {

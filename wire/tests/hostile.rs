@@ -187,6 +187,25 @@ fn small_elements_cannot_unfold_into_much_memory() {
     );
 }
 
+/// A map of one element has a node for eleven.
+#[test]
+fn small_maps_cannot_unfold_into_much_memory() {
+    type Large = (Option<(String, String, String)>, Option<(String, String, String)>);
+    let maps = |count: u32| {
+        let mut bytes = Vec::from(count.to_be_bytes());
+        (0..count).for_each(|_| bytes.extend([0, 0, 0, 1, 7, 0, 0]));
+        bytes
+    };
+    let error = from_slice::<Vec<BTreeMap<u8, Large>>>(&maps(100_000)).map(|_| ()).unwrap_err();
+    assert!(matches!(error, Error::TooMuchMemory { limit: limits::MEMORY, .. }), "{error}");
+    assert!(from_slice::<Vec<BTreeMap<u8, Large>>>(&maps(10_000)).is_ok());
+    let error =
+        from_slice::<Vec<BTreeSet<(u8, Option<(String, String, String)>, bool)>>>(&maps(400_000));
+    assert!(matches!(error, Err(Error::TooMuchMemory { .. })));
+    let honest: BTreeMap<_, _> = (0..200_000u32).map(|n| (n.to_string(), n.to_string())).collect();
+    assert_eq!(from_slice(&to_vec(&honest).unwrap()), Ok(honest), "a frame full of pairs is fine");
+}
+
 #[test]
 fn lying_counts_fail_before_their_elements_are_read() {
     fn fails<T: for<'a> Decode<'a> + Debug>(count: u32) {
