@@ -4,8 +4,8 @@
 
 use peers_rpc::Address;
 use peers_rpc::wire::{
-    CallHead, Deframer, Encode, Frame, HEADER, Hello, Kind, NodeId, PREAMBLE, from_slice, limits,
-    method_id, put_call, put_event,
+    Bye, ByeCode, CallHead, Deframer, Encode, Frame, HEADER, Header, Hello, Kind, NodeId, PREAMBLE,
+    from_slice, limits, method_id, put_call, put_event,
 };
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -194,7 +194,7 @@ impl Raw {
         if !self.fill(&mut bytes) {
             return None;
         }
-        let header = peers_rpc::wire::Header::from_bytes(&bytes).expect("a header");
+        let header = Header::from_bytes(&bytes).expect("a header");
         let mut body = vec![0; header.length as usize];
         let whole = self.fill(&mut body);
         whole.then_some(Said { kind: header.kind, call: header.call, body })
@@ -245,9 +245,25 @@ impl Raw {
 
     /// Waits until the other side has ended the connection, and gives the goodbye it said, if it came through.
     #[track_caller]
-    pub fn bye(&mut self) -> Option<peers_rpc::wire::ByeCode> {
+    pub fn bye(&mut self) -> Option<ByeCode> {
         let bye = self.rest().into_iter().rfind(|said| said.kind == Kind::Bye)?;
-        peers_rpc::wire::Bye::decode(&bye.body).ok().map(|bye| bye.code)
+        Bye::decode(&bye.body).ok().map(|bye| bye.code)
+    }
+
+    /// The same for a connection whose greeting was not read.
+    #[track_caller]
+    pub fn bye_after_greeting(&mut self) -> Option<ByeCode> {
+        self.read_greeting();
+        self.bye()
+    }
+
+    /// Reads so many bytes and forgets them.
+    ///
+    /// # Panics
+    /// When they do not come.
+    #[track_caller]
+    pub fn read_exactly(&mut self, count: usize) {
+        assert!(self.fill(&mut vec![0; count]), "the connection ended before {count} bytes");
     }
 
     /// Whatever bytes come until the other side ends the connection.
