@@ -193,16 +193,15 @@ impl Caller for SyncEndpoint {
         arguments: impl peers_wire::Encode,
     ) -> Result<(), Error> {
         let arguments = encode(arguments)?;
-        if self.end.get().is_some() {
-            return Err(gone(&self.end));
-        }
+        let ended = self.end.get().is_some();
         let me = self.clone();
         post(&self.remote, move || {
             let Some(link) = me.endpoint().and_then(|endpoint| endpoint.link()) else { return };
             if let Err(error) = link.event(method, arguments) {
                 crate::warn(error);
             }
-        })
+        })?;
+        if ended { Err(gone(&self.end)) } else { Ok(()) }
     }
 }
 

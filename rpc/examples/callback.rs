@@ -1,0 +1,60 @@
+//! The server calls its clients back on the connections that they made: a room that passes on what is said.
+//!
+//! `cargo run -p peers-rpc --example callback`
+
+use peers_rpc::doc::{LocalNode, NodeProxy};
+use peers_rpc::{Binding, Cx, Error, Kernel, Rpc};
+use std::collections::BTreeMap;
+
+/// Who is here. The binding is the key: it needs no name, and nobody can pretend to be someone else.
+#[derive(Default)]
+struct Room(BTreeMap<Binding, String>);
+
+impl LocalNode for Room {
+    /// `put("enter", NAME)` enters the room; `put("say", TEXT)` speaks, which only those may who have entered.
+    fn put(&mut self, _: &Cx<Self>, bd: &Binding, key: String, value: String) {
+        match (key.as_str(), self.0.get(bd)) {
+            ("enter", _) => drop(self.0.insert(bd.clone(), value)),
+            ("say", Some(speaker)) => {
+                for client in self.0.keys() {
+                    let sent = client.proxy::<NodeProxy>().put(speaker, &value);
+                    sent.unwrap_or_else(peers_rpc::warn);
+                }
+            }
+            _ => println!("room: {bd} has not entered"),
+        }
+    }
+
+    fn get(&mut self, _: &Cx<Self>, bd: &Binding, _: String) -> Result<String, Error> {
+        self.0.get(bd).cloned().ok_or_else(|| Error::failed("you have not entered"))
+    }
+}
+
+/// What a client serves to the room.
+struct Guest;
+
+impl LocalNode for Guest {
+    fn put(&mut self, cx: &Cx<Self>, _: &Binding, speaker: String, text: String) {
+        println!("guest: {speaker} says {text}");
+        cx.handle().stop();
+    }
+
+    fn get(&mut self, _: &Cx<Self>, _: &Binding, _: String) -> Result<String, Error> {
+        Err(Error::failed("a guest keeps nothing"))
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut kernel = Kernel::new()?;
+    let (room, guest) = (kernel.node(Room::default()), kernel.node(Guest));
+    let (rpc, cx) = (Rpc::new(&kernel.handle()), room.cx());
+    let listener = rpc.listen(&"inet:localhost:0".parse()?, move |ep| LocalNode::bind(&cx, &ep))?;
+
+    let endpoint = rpc.connect(&listener.address());
+    LocalNode::bind(&guest.cx(), &endpoint)?; // on the same endpoint: this is what the room calls back
+    let n: NodeProxy = NodeProxy::new(endpoint);
+    n.put("say", "nobody hears this")?;
+    n.put("enter", "Chani")?;
+    n.put("say", "the spice must flow")?;
+    Ok(kernel.run()?)
+}
