@@ -77,6 +77,11 @@ pub enum Error {
         /// Where it stands.
         offset: usize,
     },
+    /// Bytes of the right shape that spell no value of their type: for types with rules of their own.
+    Invalid {
+        /// What they should spell, with its rules.
+        what: &'static str,
+    },
     /// Nesting deeper than [`limits::DEPTH`](crate::limits::DEPTH), read or written.
     TooDeep {
         /// The limit.
@@ -234,6 +239,7 @@ impl Error {
             Self::UnknownTag { found, offset } => {
                 write!(f, "unknown value tag {found} at offset {offset}")
             }
+            Self::Invalid { what } => write!(f, "bytes that spell no {what}"),
             Self::TooDeep { limit } => write!(f, "nesting deeper than {limit}"),
             Self::TooManyNodes { limit, offset } => {
                 write!(f, "more than {limit} nodes at offset {offset}")

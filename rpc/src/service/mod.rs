@@ -1,18 +1,20 @@
-//! What the binaries share: command lines, log lines, serving until a signal, exit codes.
+//! What the applications share: command lines, log lines, serving until a signal, exit codes, and staying connected.
 //!
-//! This is the only part of the crate that prints or ends a process. Libraries have no use for it.
+//! This is the only part of the crate that prints or ends a process. Libraries use [`stay_connected`] at most.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the binaries' own output")]
 
 mod arguments;
 mod child;
+mod contact;
 mod log_lines;
 mod serve;
 
 pub use arguments::{Arguments, Cli};
 pub use child::NodeProcess;
+pub use contact::stay_connected;
 pub use log_lines::init_log;
-pub use serve::{say, serve};
+pub use serve::{note, say, serve};
 
 use crate::{Error, ErrorKind, Peers, spawn_loop};
 use peers_kernel::Address;

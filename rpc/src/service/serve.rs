@@ -1,6 +1,7 @@
 //! Serving until a signal: one line when it listens, a drain at the first signal, the end at the second.
 
 use super::Failure;
+use crate::text::Escaped;
 use crate::{Listener, Rpc};
 use peers_kernel::{Address, Cont, Handle, Kernel, Signal};
 use std::cell::RefCell;
@@ -47,9 +48,18 @@ fn close(rpc: &Rpc, handle: &Handle) {
     rpc.close(Cont::new(handle, move |_: Result<(), crate::Error>| stopper.stop()));
 }
 
-/// Prints a node's line on standard output: `PID [ADDRESS]: TEXT`. A closed output is nobody's loss.
+/// Prints a node's line on standard output: `PID [ADDRESS]: TEXT`. What could harm a terminal is escaped, what is very
+/// long is cut, and a closed output is nobody's loss.
 pub fn say(address: &Address, text: &str) {
-    let line = format!("{} [{address}]: {text}\n", std::process::id());
+    print_line(&format!("{} [{address}]: {}\n", std::process::id(), Escaped(text)));
+}
+
+/// The same for nodes whose lines do not show where they listen: `PID: TEXT`.
+pub fn note(text: &str) {
+    print_line(&format!("{}: {}\n", std::process::id(), Escaped(text)));
+}
+
+fn print_line(line: &str) {
     let mut out = io::stdout().lock();
     drop(out.write_all(line.as_bytes()).and_then(|()| out.flush()));
 }

@@ -1,0 +1,74 @@
+//! The basic node: every method computes at once and returns its result.
+//!
+//! While it computes it does nothing else, not even answer a ping. A [`Herd`](crate::Herd) without peers does the same
+//! work on other threads.
+
+use crate::LocalNode;
+use crate::operation::{Gcd, GetPrime, GetRandom, Inverse, IsPrime, Operation};
+use peers_rpc::kernel::Stop;
+use peers_rpc::{Address, Binding, Cx, Error, Kernel, Listener, Node, Rpc, Security};
+use std::io;
+
+/// A node that computes by itself.
+#[derive(Debug, Default)]
+pub struct Loner(());
+
+impl Loner {
+    /// A loner, served at `address`. What it returns must be kept: dropping the listener closes the door.
+    ///
+    /// # Errors
+    /// When it cannot listen there.
+    pub fn serve(
+        kernel: &Kernel,
+        rpc: &Rpc,
+        address: &Address,
+        security: Option<Security>,
+    ) -> io::Result<(Listener, Node<Self>)> {
+        let node = kernel.node(Self::default());
+        let cx = node.cx();
+        let accept = move |endpoint| LocalNode::bind(&cx, &endpoint);
+        let listener = match security {
+            Some(security) => rpc.listen_with(security, address, accept)?,
+            None => rpc.listen(address, accept)?,
+        };
+        Ok((listener, node))
+    }
+}
+
+fn compute<O: Operation>(cx: &Cx<Loner>, operation: O) -> Result<O::Output, Error> {
+    operation.compute(cx.handle().fork_rng(), &Stop::default())
+}
+
+impl LocalNode for Loner {
+    fn get_random(&mut self, cx: &Cx<Self>, _: &Binding, bits: u32) -> Result<Vec<u8>, Error> {
+        compute(cx, GetRandom { bits })
+    }
+
+    fn get_prime(&mut self, cx: &Cx<Self>, _: &Binding, bits: u32) -> Result<Vec<u8>, Error> {
+        compute(cx, GetPrime { bits })
+    }
+
+    fn is_prime(&mut self, cx: &Cx<Self>, _: &Binding, x: Vec<u8>) -> Result<bool, Error> {
+        compute(cx, IsPrime { x })
+    }
+
+    fn gcd(
+        &mut self,
+        cx: &Cx<Self>,
+        _: &Binding,
+        x: Vec<u8>,
+        y: Vec<u8>,
+    ) -> Result<Vec<u8>, Error> {
+        compute(cx, Gcd { x, y })
+    }
+
+    fn inverse(
+        &mut self,
+        cx: &Cx<Self>,
+        _: &Binding,
+        u: Vec<u8>,
+        v: Vec<u8>,
+    ) -> Result<Vec<u8>, Error> {
+        compute(cx, Inverse { u, v })
+    }
+}

@@ -1,0 +1,66 @@
+//! Staying connected to an address: dialling again after every end, with patience.
+
+use crate::{CloseReason, Dialler, Endpoint, Error};
+use peers_kernel::{Address, Cause, Cx, Instant};
+use rand_core::Rng as _;
+use std::time::Duration;
+
+/// The most that is waited before the first new attempt; it doubles with each.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// The most that is ever waited between two attempts. A connection that lasted longer was a success.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// What happens on each new connection.
+type Meet<S> = Box<dyn FnMut(&mut S, &Cx<S>, &Endpoint, u32)>;
+
+/// An address that a node wants to be connected to.
+struct Contact<S: 'static> {
+    dialler: Dialler,
+    address: Address,
+    meet: Meet<S>,
+    /// Attempts without lasting success.
+    failures: u32,
+}
+
+/// Dials `address` now and again whenever the connection ends or cannot be made, until the node or the
+/// [`Rpc`](crate::Rpc) is gone. Connections are never closed for being unused.
+///
+/// `meet` runs inside the node for each attempt, with the new endpoint, before anything is known of its fate, and the
+/// number of attempts that failed before it: the place to bind objects and to introduce oneself. Whoever turns out to
+/// be the wrong peer is closed, which is a failed attempt.
+///
+/// Waits are random, up to a ceiling that doubles from 50 ms to 30 s, so that a crowd does not come back all at once.
+#[track_caller]
+pub fn stay_connected<S: 'static>(
+    cx: &Cx<S>,
+    dialler: &Dialler,
+    address: &Address,
+    meet: impl FnMut(&mut S, &Cx<S>, &Endpoint, u32) + 'static,
+) {
+    let (dialler, address) = (dialler.clone(), address.clone());
+    let contact = Contact { dialler, address, meet: Box::new(meet), failures: 0 };
+    // Whatever asked for it, these connections are made on nobody's behalf.
+    cx.handle().with_cause(Cause::NONE, || cx.schedule(|state, cx| contact.dial(state, cx)));
+}
+
+impl<S: 'static> Contact<S> {
+    fn dial(mut self, state: &mut S, cx: &Cx<S>) {
+        let Some(endpoint) = self.dialler.connect(&self.address) else { return }; // the process ends
+        endpoint.set_keepalive(Duration::ZERO);
+        (self.meet)(state, cx, &endpoint, self.failures);
+        let dialled = cx.handle().now();
+        let ended = move |_: &mut S, cx: &Cx<S>, _: Result<CloseReason, Error>| {
+            self.dial_again(cx, dialled);
+        };
+        endpoint.on_close(cx.on_any(ended));
+    }
+
+    fn dial_again(mut self, cx: &Cx<S>, dialled: Instant) {
+        let lasted = cx.handle().now() - dialled >= LONGEST_WAIT;
+        self.failures = if lasted { 1 } else { self.failures.saturating_add(1) };
+        let ceiling = FIRST_WAIT.saturating_mul(1 << (self.failures - 1).min(16)).min(LONGEST_WAIT);
+        let nanos = u64::try_from(ceiling.as_nanos()).unwrap_or(u64::MAX);
+        let wait = Duration::from_nanos(cx.handle().rng().next_u64() % nanos);
+        cx.after(wait, |state, cx| self.dial(state, cx));
+    }
+}
