@@ -91,6 +91,10 @@ fn line(doc: &str) -> String {
             code(rest, &mut out)
         } else if rest.starts_with("http://") || rest.starts_with("https://") {
             url(rest, &mut out)
+        } else if rest.starts_with("~~~") {
+            // Would begin a code block, which rustdoc would run.
+            out.push_str("\\~\\~\\~");
+            3
         } else {
             if matches!(first, '[' | ']' | '<' | '>' | '\\') && !(out.is_empty() && first == '>') {
                 out.push('\\');

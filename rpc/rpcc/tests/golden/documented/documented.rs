@@ -90,6 +90,10 @@ impl<C: peers_rpc::Caller> peers_rpc::Proxy<C> for OracleProxy<C> {
 /// Not in a list.
 ///
 /// > a quote with \\ and \< and \>
+/// > \~\~\~ no code
+///
+/// \~\~\~
+/// nor this, and ~~struck~~ out
 ///
 /// Implement this to serve `documented.oracle`, and [`bind`](Self::bind) it.
 #[allow(dead_code)]
