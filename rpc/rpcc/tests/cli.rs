@@ -68,6 +68,7 @@ fn versions_are_compared() {
     for (name, file, code) in [
         ("methods", ["service"; 2], 1),
         ("types", ["types"; 2], 1),
+        ("stand_ins", ["grid"; 2], 1),
         ("renamed", ["before", "after"], 1),
         ("compatible", ["registry"; 2], 0),
         ("nothing", ["registry"; 2], 0),
