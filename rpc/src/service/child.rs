@@ -3,9 +3,10 @@
 use super::Failure;
 use peers_kernel::Address;
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 
 /// A running node. Dropping it kills the process and waits for it.
@@ -13,12 +14,12 @@ use std::thread::JoinHandle;
 pub struct NodeProcess {
     child: Child,
     address: Address,
-    printer: Option<JoinHandle<()>>,
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl NodeProcess {
-    /// Starts `binary` with these arguments and waits for the line that says where it listens. Its further lines are
-    /// printed as they come.
+    /// Starts `binary` with these arguments and waits for the line that says where it listens. This one and its further
+    /// lines are printed as they come.
     ///
     /// # Errors
     /// When it cannot be started, or ends before it listens.
@@ -26,29 +27,51 @@ impl NodeProcess {
         binary: &Path,
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Result<Self, Failure> {
+        Self::launch(binary, arguments, Stdio::inherit(), |line| {
+            let mut out = std::io::stdout().lock();
+            drop(writeln!(out, "{line}").and_then(|()| out.flush()));
+        })
+    }
+
+    /// The same, but each line goes to `lines`, those on standard error too: for demonstrations that show the lines of
+    /// several nodes in an order that makes sense, and for tests. When `lines` is full, the node waits.
+    ///
+    /// # Errors
+    /// When it cannot be started, or ends before it listens.
+    pub fn start_into(
+        binary: &Path,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        lines: &SyncSender<String>,
+    ) -> Result<Self, Failure> {
+        let lines = lines.clone();
+        Self::launch(binary, arguments, Stdio::piped(), move |line| drop(lines.send(line)))
+    }
+
+    fn launch(
+        binary: &Path,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        stderr: Stdio,
+        show: impl Fn(String) + Clone + Send + 'static,
+    ) -> Result<Self, Failure> {
         let mut child = Command::new(binary)
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(stderr)
             .spawn()?;
-        let stdout = child.stdout.take().ok_or_else(|| Failure::usage("no pipe to the node"))?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let mut node = Self { child, address: Address::Unix("".into()), readers: Vec::new() };
+        let errors = stderr.map(BufReader::new);
+        node.readers.extend(errors.map(|lines| pass_on(lines, show.clone())).transpose()?);
+        let stdout = stdout.ok_or_else(|| Failure::usage("no pipe to the node"))?;
         let mut lines = BufReader::new(stdout);
         let mut first = String::new();
         lines.read_line(&mut first)?;
-        let Some(address) = listening(&first) else {
-            child.kill()?;
-            child.wait()?;
-            return Err(Failure::usage(format!("the node did not start to listen: {first:?}")));
-        };
-        print!("{first}");
-        let printer =
-            std::thread::Builder::new().name("node output".to_owned()).spawn(move || {
-                for line in lines.lines().map_while(Result::ok) {
-                    let mut out = std::io::stdout().lock();
-                    drop(writeln!(out, "{line}").and_then(|()| out.flush()));
-                }
-            })?;
-        Ok(Self { child, address, printer: Some(printer) })
+        let unclear = || Failure::usage(format!("the node did not start to listen: {first:?}"));
+        node.address = listening(&first).ok_or_else(unclear)?;
+        show(first.trim_end().to_owned());
+        node.readers.push(pass_on(lines, show)?);
+        Ok(node)
     }
 
     /// Where it listens.
@@ -77,12 +100,21 @@ impl Drop for NodeProcess {
         if let Err(failure) = self.kill() {
             log::debug!("a node was gone before it was ended: {}", failure.text);
         }
-        if let Some(printer) = self.printer.take()
-            && printer.join().is_err()
-        {
-            log::warn!("the thread that printed a node's lines panicked");
+        for reader in self.readers.drain(..) {
+            if reader.join().is_err() {
+                log::warn!("the thread that read a node's lines panicked");
+            }
         }
     }
+}
+
+/// Reads lines on a thread of their own until there are no more.
+fn pass_on(
+    lines: impl BufRead + Send + 'static,
+    show: impl Fn(String) + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let thread = std::thread::Builder::new().name("node output".to_owned());
+    thread.spawn(move || lines.lines().map_while(Result::ok).for_each(show))
 }
 
 /// The address out of `PID [ADDRESS]: listening`.

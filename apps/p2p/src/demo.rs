@@ -1,0 +1,167 @@
+//! `p2p demo`: four nodes in processes of their own, linked as a diamond, and the tutorial's session with them.
+
+#![allow(clippy::print_stdout, reason = "a demonstration prints")]
+
+use peers_p2p::P2pNodeProxy;
+use peers_rpc::service::{Failure, NodeProcess};
+use peers_rpc::{Error, Peers, SyncEndpoint, spawn_loop};
+use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// How long a line of a node may take to appear.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Lines that may wait to be shown.
+const LINES: usize = 1_024;
+
+pub(crate) fn run() -> Result<(), Failure> {
+    let mut stage = Stage::new()?;
+    stage.build_diamond()?;
+    stage.search_and_copy()?;
+    stage.compete()?;
+    stage.lose_a_node()
+}
+
+/// Nodes n1 to n4, a client of each, and what they print.
+struct Stage {
+    /// Goes first: as long as somebody may read them, nodes wait to get rid of their lines.
+    lines: Receiver<String>,
+    peers: Peers,
+    nodes: Vec<NodeProcess>,
+    clients: Vec<P2pNodeProxy<SyncEndpoint>>,
+    sender: SyncSender<String>,
+}
+
+impl Stage {
+    fn new() -> Result<Self, Failure> {
+        let (sender, lines) = sync_channel(LINES);
+        let (nodes, clients) = (Vec::new(), Vec::new());
+        Ok(Self { lines, peers: spawn_loop()?, nodes, clients, sender })
+    }
+
+    fn build_diamond(&mut self) -> Result<(), Failure> {
+        println!("Four nodes. n1 and n4 are linked with n2 and n3, but not with each other.\n");
+        for peers in [&[] as &[usize], &[1], &[1], &[2, 3]] {
+            self.start(peers)?;
+        }
+        println!("\nA client of each, on another thread's loop; calls block this thread.");
+        for (node, name) in self.nodes.iter().zip(["n1", "n2", "n3", "n4"]) {
+            let address = node.address();
+            println!("> let {name} = P2pNodeProxy::new(peers.connect(\"{address}\")?);");
+            self.clients.push(P2pNodeProxy::new(self.peers.connect(address)?));
+        }
+        Ok(())
+    }
+
+    /// Starts the next node, which dials the given ones, and shows how they greet it.
+    fn start(&mut self, peers: &[usize]) -> Result<(), Failure> {
+        let peers = peers.iter().map(|peer| self.address(*peer));
+        let words: Vec<String> = ["serve", "inet:localhost:0"].map(str::to_owned).into();
+        let words: Vec<String> = words.into_iter().chain(peers.clone()).collect();
+        println!("$ p2p {} &", words.join(" "));
+        let binary = std::env::current_exe()?;
+        let greeters: Vec<String> = peers.collect();
+        let node = NodeProcess::start_into(&binary, words, &self.sender)?;
+        let mut expected = vec!["]: listening".to_owned()];
+        expected.extend(greeters.iter().map(|greeter| format!("[{greeter}]: add peer ")));
+        self.nodes.push(node);
+        self.show(&expected)
+    }
+
+    fn search_and_copy(&self) -> Result<(), Failure> {
+        println!("\nNobody knows anything about Arrakis. Then n1 does.");
+        self.get_all(1)?;
+        self.put(1, "dune")?;
+        println!(
+            "\nn4 asks n2 or n3, whichever chance chooses; that one asks n1. Both keep a copy."
+        );
+        println!("> n4.get(\"arrakis\").wait()?");
+        let value = self.client(4).get("arrakis").wait();
+        let cached = "]: cached value: arrakis -> dune".to_owned();
+        self.show(&[cached.clone(), format!("[{}{cached}", self.address(4))])?;
+        println!("{:?}", value.map_err(|error| self.failed(4, &error))?);
+        Ok(())
+    }
+
+    fn compete(&self) -> Result<(), Failure> {
+        println!("\nCompeting values. A node that has one of its own does not search.");
+        self.put(2, "atreides territory")?;
+        self.put(3, "harkonnen territory")?;
+        for node in [2, 3, 1, 4] {
+            println!("> n{node}.get(\"arrakis\").wait()?");
+            let value = self.client(node).get("arrakis").wait();
+            println!("{:?}", value.map_err(|error| self.failed(node, &error))?);
+        }
+        println!("\nAll values in the network:");
+        self.get_all(4)
+    }
+
+    fn lose_a_node(&mut self) -> Result<(), Failure> {
+        println!("\nThe Harkonnens leave.");
+        self.put(4, "fremen territory")?;
+        println!("$ kill -9 {}", self.nodes[2].id());
+        self.nodes[2].kill()?;
+        println!("\nWhoever asks the dead node notices: n1 now, n4 when it asks itself.");
+        for node in [1, 4] {
+            println!("> n{node}.get_all(\"arrakis\").wait()?");
+            let values = self.client(node).get_all("arrakis").wait();
+            let removed =
+                format!("[{}]: removed dead peer: {}", self.address(node), self.address(3));
+            self.show(&["illegal_operation: Invalid endpoint".to_owned(), removed])?;
+            print_all(&values.map_err(|error| self.failed(node, &error))?);
+        }
+        println!("\nAnd so do the Atreides.");
+        self.put(2, "fremen territory")?;
+        self.get_all(1)
+    }
+
+    fn put(&self, node: usize, value: &str) -> Result<(), Failure> {
+        println!("> n{node}.put(\"arrakis\", {value:?})?;");
+        let put = self.client(node).put("arrakis", value);
+        put.map_err(|error| self.failed(node, &error))?;
+        self.show(&[format!("[{}]: put arrakis -> {value}", self.address(node))])
+    }
+
+    fn get_all(&self, node: usize) -> Result<(), Failure> {
+        println!("> n{node}.get_all(\"arrakis\").wait()?");
+        let values = self.client(node).get_all("arrakis").wait();
+        print_all(&values.map_err(|error| self.failed(node, &error))?);
+        Ok(())
+    }
+
+    /// Waits for lines of the nodes, one with each of these texts, and shows them in this order. A line that fits none
+    /// is shown as it comes; one that fits several counts for the last.
+    fn show(&self, expected: &[String]) -> Result<(), Failure> {
+        let mut found: Vec<Option<String>> = vec![None; expected.len()];
+        while let Some(missing) = found.iter().position(Option::is_none) {
+            let line = self.lines.recv_timeout(PATIENCE);
+            let text = &expected[missing];
+            let line = line.map_err(|_| Failure::usage(format!("no node printed {text:?}")))?;
+            let fits = |at: &usize| found[*at].is_none() && line.contains(&expected[*at]);
+            match (0..expected.len()).rev().find(fits) {
+                Some(at) => found[at] = Some(line),
+                None => println!("{line}"),
+            }
+        }
+        found.iter().flatten().for_each(|line| println!("{line}"));
+        Ok(())
+    }
+
+    fn client(&self, node: usize) -> &P2pNodeProxy<SyncEndpoint> {
+        &self.clients[node - 1]
+    }
+
+    fn address(&self, node: usize) -> String {
+        self.nodes[node - 1].address().to_string()
+    }
+
+    fn failed(&self, node: usize, error: &Error) -> Failure {
+        Failure::of_call(self.nodes[node - 1].address(), error)
+    }
+}
+
+/// As the tutorial shows a tuple of values.
+fn print_all(values: &BTreeSet<String>) {
+    let values: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
+    println!("({})", values.join(", "));
+}

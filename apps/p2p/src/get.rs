@@ -1,0 +1,88 @@
+//! `get`: a randomised depth-first search, one peer at a time, that leaves copies along its way back.
+//!
+//! Iteration is by continuation: each answer decides about the next question, so no stack grows however many peers are
+//! asked in vain.
+
+use crate::overlay::{Route, note_dead};
+use crate::{NoSuchKey, P2pNode, P2pNodeProxy, chance};
+use peers_rpc::{Binding, Cx, Error, ErrorKind, Exception as _, Reply};
+use std::time::Duration;
+
+/// When a peer has used up the caller's time but for this, no other is asked: that could only turn a time-out into
+/// "nobody has it".
+const TOO_LATE: Duration = Duration::from_millis(50);
+
+/// A search on behalf of a caller, between two questions.
+struct Hunt {
+    key: String,
+    /// What the peers are told not to visit.
+    visited: Vec<String>,
+    /// Whom to ask, the next one last.
+    rest: Vec<(String, P2pNodeProxy)>,
+    caller: Binding,
+    reply: Reply<String>,
+}
+
+impl P2pNode {
+    /// Answers with the value kept here, or with the first that a peer answers with; `no_such_key` if nobody does.
+    pub(crate) fn find_one(
+        &mut self,
+        cx: &Cx<Self>,
+        bd: &Binding,
+        key: String,
+        visited: &[String],
+        reply: Reply<String>,
+    ) {
+        if let Some(value) = self.values.get(&key) {
+            return reply.ok(value.clone());
+        }
+        let route = self.route(visited);
+        let Route { next: mut rest, visited } = route.unwrap_or_default();
+        chance::shuffle(&mut cx.handle().rng(), &mut rest);
+        self.ask_next(cx, Hunt { key, visited, rest, caller: bd.clone(), reply });
+    }
+
+    fn ask_next(&mut self, cx: &Cx<Self>, mut hunt: Hunt) {
+        let Some((id, peer)) = hunt.rest.pop() else {
+            return hunt.reply.err(NoSuchKey { key: hunt.key }.raise());
+        };
+        note_dead(&peer);
+        let call = peer.get_from(&hunt.key, &hunt.visited);
+        call.then(cx.on((id, peer, hunt), Self::found, Self::not_found));
+    }
+
+    /// A peer has a value. Perhaps this node got one meanwhile? Then that one counts.
+    fn found(&mut self, _: &Cx<Self>, value: String, (_, _, hunt): (String, P2pNodeProxy, Hunt)) {
+        let Hunt { key, reply, .. } = hunt;
+        if let Some(own) = self.values.get(&key) {
+            self.say(&format!("ignored value: {key} -> {value}"));
+            return reply.ok(own.clone());
+        }
+        self.say(&format!("cached value: {key} -> {value}"));
+        self.values.insert(key, value.clone());
+        reply.ok(value);
+    }
+
+    fn not_found(
+        &mut self,
+        cx: &Cx<Self>,
+        error: Error,
+        (id, peer, hunt): (String, P2pNodeProxy, Hunt),
+    ) {
+        self.fault(&id, &peer, &error);
+        if hunt.is_over(cx, &error) {
+            return hunt.reply.err(error);
+        }
+        self.ask_next(cx, hunt);
+    }
+}
+
+impl Hunt {
+    /// Whether nobody waits for more, or only for so short a time that nothing can come of it.
+    fn is_over(&self, cx: &Cx<P2pNode>, error: &Error) -> bool {
+        let timed_out = matches!(error.kind(), ErrorKind::TimedOut { .. } | ErrorKind::Failed(_));
+        let end = cx.handle().now() + TOO_LATE;
+        let late = timed_out && self.caller.deadline().is_some_and(|deadline| deadline <= end);
+        late || !self.caller.is_waiting()
+    }
+}

@@ -1,0 +1,115 @@
+//! The overlay as one node sees it: its peers, how they are met, and how they are lost.
+//!
+//! Peers named on the command line are dialled, again and again until they are there; whoever dials binds itself on the
+//! connection, so that one connection serves calls both ways. A dead peer is noticed when somebody asks it.
+//!
+//! Invariants:
+//! 1. Only the end of a connection removes a peer, and only the connection that the peer is known by.
+//! 2. A connection stands for one peer at a time.
+
+use crate::{LocalP2pNode as _, P2pNode, P2pNodeProxy};
+use peers_rpc::service::stay_connected;
+use peers_rpc::{Address, CloseReason, Cx, Dialler, Endpoint, Error, ErrorKind, warn};
+use std::collections::BTreeSet;
+
+/// Whom a search goes to next, and whom it has visited then.
+#[derive(Default)]
+pub(crate) struct Route {
+    pub(crate) next: Vec<(String, P2pNodeProxy)>,
+    pub(crate) visited: Vec<String>,
+}
+
+impl P2pNode {
+    /// Dials each of `others`, again and again, for as long as the process lives.
+    pub(crate) fn join(cx: &Cx<Self>, dialler: &Dialler, others: &[Address]) {
+        for address in others {
+            stay_connected(cx, dialler, address, Self::meet);
+        }
+    }
+
+    /// Introduces itself on a connection that is being made.
+    fn meet(&mut self, cx: &Cx<Self>, endpoint: &Endpoint, failures: u32) {
+        if let Err(error) = Self::bind(cx, endpoint) {
+            return log::error!("nothing can be bound on a new connection: {error}");
+        }
+        let peer = P2pNodeProxy::new(endpoint.clone());
+        peer.add_peer(&self.id).then(cx.on((peer, failures), Self::met, Self::not_met));
+    }
+
+    fn met(&mut self, _: &Cx<Self>, id: String, (peer, _): (P2pNodeProxy, u32)) {
+        if let Err(why) = self.enrol(&id, peer.clone()) {
+            log::warn!("no peer of mine: {why}");
+            peer.caller().close();
+        }
+    }
+
+    /// The first failure is worth a warning, further ones are not: it goes on trying.
+    fn not_met(&mut self, _: &Cx<Self>, error: Error, (peer, failures): (P2pNodeProxy, u32)) {
+        match error.kind() {
+            ErrorKind::Disconnected(_) if failures > 0 => log::debug!("still not there: {error}"),
+            _ => warn(error),
+        }
+        peer.caller().close();
+    }
+
+    /// Makes whoever is at the other end of `peer` a peer, known by `id`; in place of whoever was known by that id, and
+    /// of whatever that connection was known by.
+    pub(crate) fn enrol(&mut self, id: &str, peer: P2pNodeProxy) -> Result<(), &'static str> {
+        if id == self.id {
+            return Err("this id is my own");
+        }
+        if id.len() > self.bounds.id_bytes {
+            return Err("this id is too long");
+        }
+        self.peers.retain(|_, known| known.caller() != peer.caller());
+        if self.peers.len() >= self.bounds.peers && !self.peers.contains_key(id) {
+            return Err("I have enough peers");
+        }
+        self.peers.insert(id.to_owned(), peer);
+        Ok(())
+    }
+
+    /// Looks at why a peer did not answer: one whose connection has ended is no peer any more.
+    pub(crate) fn fault(&mut self, id: &str, peer: &P2pNodeProxy, error: &Error) {
+        let dead = match error.kind() {
+            ErrorKind::Disconnected(reason) => *reason != CloseReason::RpcGone,
+            _ => false,
+        };
+        let known = self.peers.get(id).is_some_and(|known| known.caller() == peer.caller());
+        if dead && known {
+            self.peers.remove(id);
+            self.say(&format!("removed dead peer: {id}"));
+        }
+    }
+
+    /// The way of a search that has visited these nodes: the other peers are next, and all of them, with this node, are
+    /// visited from then on. `None` if the list is longer than it may be, or would be.
+    pub(crate) fn route(&self, visited: &[String]) -> Option<Route> {
+        if !self.fits(visited.iter()) {
+            return None;
+        }
+        let mut all: BTreeSet<&String> = visited.iter().collect();
+        let unvisited = self.peers.iter().filter(|(id, _)| !all.contains(id));
+        let next = unvisited.map(|(id, peer)| (id.clone(), peer.clone())).collect();
+        all.extend(self.peers.keys());
+        all.insert(&self.id);
+        let fits = self.fits(all.iter().copied());
+        fits.then(|| Route { next, visited: all.into_iter().cloned().collect() })
+    }
+
+    fn fits<'a>(&self, mut ids: impl ExactSizeIterator<Item = &'a String>) -> bool {
+        let (bounds, count) = (&self.bounds, ids.len());
+        let within = |sum: usize, id: &String| {
+            let sum = sum + id.len();
+            (sum <= bounds.visited_bytes).then_some(sum)
+        };
+        count <= bounds.visited_ids && ids.try_fold(0, within).is_some()
+    }
+}
+
+/// Says so when a peer is about to be asked whose connection has ended, in the words of the tutorial.
+pub(crate) fn note_dead(peer: &P2pNodeProxy) {
+    if !peer.caller().is_open() {
+        log::warn!(target: "illegal_operation", "Invalid endpoint");
+    }
+}

@@ -1,0 +1,155 @@
+//! `search`: all values by query id. Each node passes a query on once, to all peers but the one that it came from, and
+//! answers later copies of it with nothing.
+//!
+//! No list of visited nodes travels, so nobody can poison one, and no living link goes unused: whoever can be reached is
+//! found. A connection that ends in the middle may take with it what was found behind it; then whoever began the search
+//! begins again, under a new id. `docs/overlay.md` lays the cost beside that of `get_all`.
+//!
+//! Invariants:
+//! 1. A query is passed on at most once for each id remembered, to at most [`Bounds::fan_out`](crate::Bounds::fan_out) peers.
+//! 2. What others claim to have found stays within the bounds of this node.
+
+use crate::get_all::Harvest as _;
+use crate::overlay::note_dead;
+use crate::seen::Verdict;
+use crate::{Bounds, Findings, P2pNode, QueryId, chance};
+use peers_rpc::kernel::rand_core::Rng as _;
+use peers_rpc::{Binding, Collect, Cx, Error, ErrorKind, Reply};
+
+/// A search that began here.
+struct Quest {
+    key: String,
+    caller: Binding,
+    rounds: u32,
+    found: Findings,
+}
+
+impl P2pNode {
+    /// Answers with all values in the network.
+    pub(crate) fn begin_search(
+        &mut self,
+        cx: &Cx<Self>,
+        bd: &Binding,
+        key: String,
+        reply: Reply<Findings>,
+    ) {
+        let (caller, rounds) = (bd.clone(), self.bounds.rounds);
+        let found = Findings::new();
+        self.search_round(cx, Quest { key, caller, rounds, found }, reply);
+    }
+
+    fn search_round(&mut self, cx: &Cx<Self>, quest: Quest, reply: Reply<Findings>) {
+        let mut rng = cx.handle().rng();
+        let query = QueryId { high: rng.next_u64(), low: rng.next_u64() };
+        let (key, caller, hops) = (quest.key.clone(), quest.caller.clone(), self.bounds.hops);
+        let next = |node: &mut Self, cx: &Cx<Self>, found: Findings, reply| {
+            node.searched_round(cx, quest, found, reply);
+        };
+        self.pass_on(cx, &caller, key, query, hops, cx.on_ok(reply, next));
+    }
+
+    fn searched_round(
+        &mut self,
+        cx: &Cx<Self>,
+        mut quest: Quest,
+        found: Findings,
+        reply: Reply<Findings>,
+    ) {
+        let again = found.broken && quest.rounds > 1 && quest.caller.is_waiting();
+        let sent = found.requests.saturating_sub(1); // the request that is being answered counts once
+        (quest.found.exhausted, quest.found.broken) = (found.exhausted, found.broken);
+        quest.found.requests = quest.found.requests.saturating_add(sent);
+        for value in &found.values {
+            quest.found.insert(value, &self.bounds);
+        }
+        if !again {
+            return reply.ok(quest.found);
+        }
+        quest.rounds -= 1;
+        self.search_round(cx, quest, reply);
+    }
+
+    /// Answers with the values here and behind all peers but the caller, unless this query was here before.
+    pub(crate) fn pass_on(
+        &mut self,
+        cx: &Cx<Self>,
+        bd: &Binding,
+        key: String,
+        query: QueryId,
+        hops: u32,
+        reply: Reply<Findings>,
+    ) {
+        let mut found = Findings::new();
+        match self.seen.admit(cx.handle().now(), &query, bd.endpoint()) {
+            Verdict::New => self.requests.searched += 1,
+            Verdict::Known => return reply.ok(found),
+            Verdict::Refused => {
+                found.exhausted = true;
+                return reply.ok(found);
+            }
+        }
+        let hops = hops.min(self.bounds.hops);
+        let others = self.peers.iter().filter(|(_, peer)| peer.caller() != bd.endpoint());
+        let mut next: Vec<_> = others.map(|(id, peer)| (id.clone(), peer.clone())).collect();
+        let most = if hops == 0 { 0 } else { self.bounds.fan_out };
+        if next.len() > most {
+            found.exhausted = true;
+            chance::shuffle(&mut cx.handle().rng(), &mut next);
+            next.truncate(most);
+        }
+        let question = key.clone();
+        let gathered = Collect::all(cx.on_ok(reply, move |node, _, outcomes: Vec<_>, reply| {
+            if let Some(value) = node.values.get(&key) {
+                found.insert(value, &node.bounds);
+            }
+            for outcome in outcomes {
+                found.merge(outcome, &node.bounds);
+            }
+            reply.ok(found);
+        }));
+        for (id, peer) in next {
+            note_dead(&peer);
+            let call = peer.search_from(&question, &query, hops - 1);
+            call.then(cx.on_err(gathered.branch(), move |node, _, error, branch| {
+                node.fault(&id, &peer, &error);
+                branch.err(error);
+            }));
+        }
+    }
+}
+
+impl Findings {
+    /// One branch is part of it; one without an answer cost its request.
+    pub(crate) fn merge(&mut self, outcome: Result<Self, Error>, bounds: &Bounds) {
+        match outcome {
+            Ok(branch) => {
+                self.requests = self.requests.saturating_add(branch.requests);
+                self.exhausted |= branch.exhausted;
+                self.broken |= branch.broken;
+                for value in &branch.values {
+                    self.insert(value, bounds);
+                }
+            }
+            Err(error) => {
+                self.requests = self.requests.saturating_add(1);
+                match error.kind() {
+                    ErrorKind::Disconnected(_) => self.broken = true,
+                    _ => self.exhausted = true,
+                }
+            }
+        }
+    }
+
+    /// A value is part of it, if there is room.
+    pub(crate) fn insert(&mut self, value: &str, bounds: &Bounds) {
+        if self.values.contains(value) {
+            return;
+        }
+        let bytes: usize = self.values.iter().map(String::len).sum();
+        if self.values.len() >= bounds.values || bytes + value.len() > bounds.value_bytes {
+            self.exhausted = true;
+            return;
+        }
+        self.values.insert(value.to_owned());
+    }
+}
