@@ -1,6 +1,8 @@
 //! The herd, simulated: who is a peer of whom, what is forwarded where, what is printed, and what becomes of requests when
 //! nodes die on the way.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::Field;

@@ -2,6 +2,8 @@
 //!
 //! Node and client live on one real kernel, which the test turns. Deadlines only bound what would never end.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 use peers_numbers::{Client, Herd, HerdNodeProxy, Number};
 use peers_rpc::kernel::Wait;
 use peers_rpc::wire::DecodeOwned;

@@ -64,3 +64,93 @@ impl<S: 'static> Contact<S> {
         cx.after(wait, |state, cx| self.dial(state, cx));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Listener, Rpc};
+    use peers_kernel::Node;
+    use peers_kernel::sim::{ProcessId, World};
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    /// When each attempt was made, and how many had failed before it.
+    type Attempts = Rc<RefCell<Vec<(Instant, u32)>>>;
+
+    fn place() -> Address {
+        "sim:place".parse().unwrap()
+    }
+
+    /// A process that wants to be connected to a place.
+    fn caller(world: &mut World) -> (ProcessId, Attempts) {
+        let attempts = Attempts::default();
+        let log = attempts.clone();
+        let process = world.process("caller", |kernel| {
+            let rpc = Rpc::new(&kernel.handle());
+            let node: Node<Attempts> = kernel.node(log);
+            let meet = |log: &mut Attempts, cx: &Cx<Attempts>, _: &Endpoint, failures| {
+                log.borrow_mut().push((cx.handle().now(), failures));
+            };
+            stay_connected(&node.cx(), &rpc.dialler(), &place(), meet);
+            (node, rpc)
+        });
+        (process, attempts)
+    }
+
+    fn server(world: &mut World) -> ProcessId {
+        world.process("place", |kernel| {
+            let rpc = Rpc::new(&kernel.handle());
+            let listener: Listener = rpc.listen(&place(), |_| Ok(())).unwrap();
+            (listener, rpc)
+        })
+    }
+
+    fn waits(attempts: &Attempts) -> Vec<Duration> {
+        attempts.borrow().windows(2).map(|two| two[1].0 - two[0].0).collect()
+    }
+
+    #[test]
+    fn attempts_become_rarer_and_never_end() {
+        let mut world = World::new(1);
+        let (_, attempts) = caller(&mut world);
+        world.run_for(Duration::from_secs(3_600));
+        let waits = waits(&attempts);
+        assert!(waits.len() > 120, "an hour holds 120 of the longest waits: {}", waits.len());
+        assert!(waits[..3].iter().all(|wait| *wait < Duration::from_millis(300)), "{waits:?}");
+        let longest = waits.iter().max().unwrap();
+        assert!(
+            (Duration::from_secs(25)..Duration::from_secs(31)).contains(longest),
+            "{longest:?}"
+        );
+        let counted: Vec<u32> = attempts.borrow().iter().map(|(_, failures)| *failures).collect();
+        assert!(counted.iter().copied().eq(0..counted.len() as u32));
+    }
+
+    #[test]
+    fn a_connection_that_lasted_makes_up_for_all_failures() {
+        let mut world = World::new(2);
+        let (_, attempts) = caller(&mut world);
+        world.run_for(Duration::from_secs(300));
+        let place = server(&mut world);
+        // Longer than any unused connection is kept by itself.
+        world.run_for(Duration::from_secs(1_000));
+        let before = attempts.borrow().len();
+        world.crash(place);
+        world.run_for(Duration::from_secs(1));
+        let after = attempts.borrow()[before..].to_vec();
+        assert_eq!(after.first().map(|(_, failures)| *failures), Some(1), "{after:?}");
+        assert!(after.len() > 1, "soon again: {after:?}");
+    }
+
+    #[test]
+    fn two_callers_do_not_come_back_together() {
+        let run = |seed| {
+            let mut world = World::new(seed);
+            let (_, attempts) = caller(&mut world);
+            world.run_for(Duration::from_secs(60));
+            waits(&attempts)
+        };
+        assert_ne!(run(1), run(2));
+        assert_eq!(run(1), run(1));
+    }
+}

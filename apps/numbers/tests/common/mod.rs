@@ -2,6 +2,7 @@
 //!
 //! Nothing here waits for real time; one seed, one run.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use peers_numbers::{Client, Herd, HerdNodeProxy, Loner};
