@@ -1,13 +1,16 @@
 //! An interface: its proxy, the trait to implement, the function that serves it, its description.
 
 use super::lines::Lines;
-use super::{constant, docs, methods, proxy, rust, scope};
-use crate::model::{Convention, InterfaceId, Method, MethodId, Model};
+use super::{constant, docs, lints, methods, proxy, rust, scope};
+use crate::model::{Convention, InterfaceId, MethodId, Model};
 use crate::names;
 use crate::source::FileId;
 
 /// Variables of the functions of the trait and of the function that serves it.
 const TAKEN: [&str; 4] = ["state", "cx", "bd", "reply"];
+
+/// How many parameters a method of the trait may have besides its arguments: `self`, `cx`, `bd` and `reply`.
+const SERVED: usize = 4;
 
 /// Writes everything that belongs to an interface.
 pub(super) fn emit(model: &Model, id: InterfaceId, out: &mut Lines) {
@@ -31,8 +34,8 @@ fn local(model: &Model, id: InterfaceId, out: &mut Lines) {
         );
     }
     let methods = interface.flat.iter().map(|(method, _)| model.method(*method));
-    let lints = lints(methods, 3);
-    out.line(format!("#[allow(dead_code{lints})]"));
+    let lints = lints::of_methods(methods, SERVED);
+    lints::allow(lints::unused(interface.file).into_iter().chain(lints), out);
     out.open(format!("pub trait {}: Sized + 'static {{", names.local));
     for (method, convention) in &interface.flat {
         let method_docs = &model.method(*method).docs;
@@ -42,23 +45,6 @@ fn local(model: &Model, id: InterfaceId, out: &mut Lines) {
     }
     bind(&names, &name, out);
     out.close("}");
-}
-
-/// The lints of clippy that methods of such names, arguments and types would set off.
-pub(super) fn lints<'m>(methods: impl Iterator<Item = &'m Method>, more: usize) -> String {
-    let (mut long, mut complex, mut convention) = (false, false, false);
-    for method in methods {
-        let types = method.arguments.iter().map(|argument| &argument.ty).chain(&method.result);
-        complex |= types.into_iter().any(rust::is_complex);
-        long |= method.arguments.len() + more + 1 > 7;
-        convention |= ["to_", "into_", "from_"].iter().any(|start| method.rust.starts_with(start));
-    }
-    let lints = [
-        (long, ", clippy::too_many_arguments"),
-        (complex, ", clippy::type_complexity"),
-        (convention, ", clippy::wrong_self_convention"),
-    ];
-    lints.iter().filter(|(set, _)| *set).map(|(_, lint)| *lint).collect()
 }
 
 fn trait_method(
@@ -171,7 +157,6 @@ fn description(model: &Model, id: InterfaceId, out: &mut Lines) {
     let name = model.interface_name(id);
     out.blank();
     out.line(format!("/// What `{name}` consists of, for tools."));
-    out.line("#[allow(dead_code)]");
     let mut methods = interface.flat.clone();
     methods.sort_by_cached_key(|(method, _)| model.wire_id(*method));
     let path = |(method, convention): &(MethodId, Convention)| {

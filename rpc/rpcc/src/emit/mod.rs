@@ -6,6 +6,7 @@
 mod docs;
 mod interface;
 mod lines;
+mod lints;
 mod methods;
 mod proxy;
 mod rust;

@@ -1,7 +1,7 @@
 //! The proxy of an interface: a method for each of its own, and a way to its base's proxy.
 
 use super::lines::Lines;
-use super::{constant, docs, interface, rust, scope};
+use super::{constant, docs, lints, rust, scope};
 use crate::model::{Convention, InterfaceId, Method, MethodId, Model};
 use crate::names;
 use crate::source::FileId;
@@ -19,7 +19,6 @@ pub(super) fn emit(model: &Model, id: InterfaceId, out: &mut Lines) {
     let name = model.interface_name(id);
     out.line(format!("/// Calls `{name}` on whoever is at the other end."));
     out.line("#[derive(Clone, Debug)]");
-    out.line("#[allow(dead_code)]");
     out.open(format!("pub struct {proxy}<C: peers_rpc::Caller = peers_rpc::Endpoint> {{"));
     out.line(base.as_ref().map_or_else(|| "caller: C,".into(), |base| format!("base: {base}<C>,")));
     out.close("}");
@@ -52,8 +51,9 @@ fn constructor(function: &str, base: Option<&str>, out: &mut Lines) {
 fn inherent(model: &Model, id: InterfaceId, base: Option<&str>, out: &mut Lines) {
     let (names, interface) = (scope::interface(model, id), model.interface(id));
     out.blank();
-    let lints = interface::lints(interface.methods.iter(), 0);
-    out.line(format!("#[allow(dead_code{lints})]"));
+    let unused = lints::unused(interface.file).into_iter();
+    let lints = unused.chain(lints::of_inherent(&interface.methods));
+    lints::allow(lints.chain(lints::of_methods(interface.methods.iter(), 1)), out);
     out.open(format!("impl<C: peers_rpc::Caller> {}<C> {{", names.proxy));
     out.line("/// A proxy that calls through `caller`.");
     constructor("pub fn", base, out);

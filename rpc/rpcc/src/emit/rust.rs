@@ -6,9 +6,6 @@ use crate::names;
 use crate::source::FileId;
 use crate::syntax::ast::Scalar;
 
-/// From where clippy on finds a type too complex to read.
-const COMPLEX: usize = 200;
-
 /// The owned type, as seen from the module of `file`.
 pub(super) fn owned(model: &Model, file: FileId, ty: &Ty) -> String {
     spell(model, file, ty, None)
@@ -88,15 +85,12 @@ pub(super) fn variable(field: &Field, taken: &[&str]) -> String {
     }
 }
 
-/// True iff clippy would complain of the length of a type.
-pub(super) fn is_complex(ty: &Ty) -> bool {
-    complexity(ty, 2) > COMPLEX
-}
-
-fn complexity(ty: &Ty, depth: usize) -> usize {
+/// How complex clippy finds a type that stands `depth` levels deep: ten for each name and tuple, times its depth.
+pub(super) fn complexity(ty: &Ty, depth: usize) -> usize {
     let inside = match ty {
         Ty::Scalar(_) | Ty::Named(_) => 0,
-        Ty::List(of) | Ty::Set(of) | Ty::Option { of, .. } => complexity(of, depth + 1),
+        Ty::List(of) | Ty::Set(of) | Ty::Option { of, boxed: false } => complexity(of, depth + 1),
+        Ty::Option { of, boxed: true } => 10 * (depth + 1) + complexity(of, depth + 2),
         Ty::Map(key, value) => complexity(key, depth + 1) + complexity(value, depth + 1),
         Ty::Tuple(parts) => parts.iter().map(|part| complexity(part, depth + 1)).sum(),
     };

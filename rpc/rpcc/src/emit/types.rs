@@ -1,7 +1,7 @@
 //! Structs, enums and exceptions, and how they travel.
 
 use super::lines::Lines;
-use super::{docs, rust};
+use super::{docs, lints, rust};
 use crate::model::{Field, Kind, Model, Ty, TypeDef, TypeId, Variant};
 use crate::names;
 use crate::syntax::ast::Scalar;
@@ -46,7 +46,9 @@ fn structure(model: &Model, id: TypeId, fields: &[Field], shown_as: &str, out: &
     let ty = model.ty(id);
     docs::emit(&ty.docs, shown_as, out);
     out.line(derives(ty));
-    allow(ty, out);
+    // An exception is made by its constructor, which is allowed to be unused.
+    let unused = lints::unused(ty.file).filter(|_| !matches!(ty.kind, Kind::Exception(_)));
+    lints::allow(unused.into_iter().chain(lints::of_fields(ty)), out);
     if fields.is_empty() {
         return out.line(format!("pub struct {};", ty.rust));
     }
@@ -59,27 +61,16 @@ fn structure(model: &Model, id: TypeId, fields: &[Field], shown_as: &str, out: &
     out.close("}");
 }
 
-/// Not every program uses all that its interfaces declare.
-fn allow(ty: &TypeDef, out: &mut Lines) {
-    let complex = ty.fields().any(|field| rust::is_complex(&field.ty));
-    out.line(if complex {
-        "#[allow(dead_code, clippy::type_complexity)]"
-    } else {
-        "#[allow(dead_code)]"
-    });
-}
-
 fn constructor(model: &Model, ty: &TypeDef, fields: &[Field], out: &mut Lines) {
     out.blank();
-    out.line("#[allow(dead_code)]");
+    lints::allow(lints::unused(ty.file), out);
     out.open(format!("impl {} {{", ty.rust));
     out.line("/// The exception with these arguments.");
     let name = |field: &Field| names::escape(&field.rust);
     let parameter =
         |field: &Field| format!("{}: {}", name(field), rust::converted(model, ty.file, &field.ty));
-    if fields.len() > 7 {
-        out.line("#[allow(clippy::too_many_arguments)]");
-    }
+    let long = (fields.len() > 7).then_some("clippy::too_many_arguments");
+    lints::allow(long, out);
     let parameters: Vec<_> = fields.iter().map(parameter).collect();
     if fields.is_empty() {
         out.open("pub fn new() -> Self {");
@@ -138,13 +129,8 @@ fn enumeration(model: &Model, id: TypeId, variants: &[Variant], out: &mut Lines)
     let ty = model.ty(id);
     docs::emit(&ty.docs, &format!("`{}`.", model.type_name(id)), out);
     out.line(derives(ty));
-    allow(ty, out);
-    if variants.iter().any(|variant| !variant.fields.is_empty()) {
-        out.line("#[allow(clippy::large_enum_variant)]");
-    }
-    if variants.len() > 2 {
-        out.line("#[allow(clippy::enum_variant_names)]");
-    }
+    let lints = lints::of_fields(ty).chain(lints::of_variants(ty, variants));
+    lints::allow(lints::unused(ty.file).into_iter().chain(lints), out);
     out.open(format!("pub enum {} {{", ty.rust));
     for variant in variants {
         docs::emit(&variant.docs, &format!("`{}`.", variant.name.text), out);

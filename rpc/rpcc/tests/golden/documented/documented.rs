@@ -40,7 +40,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for Answer {
 
 /// Calls `documented.oracle` on whoever is at the other end.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct OracleProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
     caller: C,
 }
@@ -139,7 +138,6 @@ fn serve_oracle<S: LocalOracle>(
 }
 
 /// What `documented.oracle` consists of, for tools.
-#[allow(dead_code)]
 pub static ORACLE: peers_rpc::Interface = peers_rpc::Interface {
     name: "documented.oracle",
     methods: &[&oracle_methods::TELL, &oracle_methods::ASK],
@@ -180,7 +178,6 @@ pub(crate) mod oracle_methods {
 
 /// Nobody knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[allow(dead_code)]
 pub struct Unknown {
     /// What was asked.
     pub question: String,

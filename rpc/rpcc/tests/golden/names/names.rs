@@ -42,8 +42,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for Type {
 /// `names.Answer`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(dead_code)]
-#[allow(clippy::large_enum_variant)]
-#[allow(clippy::enum_variant_names)]
 pub enum Answer {
     /// `yes`.
     Yes,
@@ -93,7 +91,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for Answer {
 
 /// `Loop(for: string, in: u32)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[allow(dead_code)]
 pub struct Loop {
     /// `for: string`.
     pub r#for: String,
@@ -141,7 +138,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for Loop {
 
 /// Calls `names.GCD` on whoever is at the other end.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct GcdProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
     caller: C,
 }
@@ -306,7 +302,6 @@ fn serve_gcd<S: LocalGcd>(
 }
 
 /// What `names.GCD` consists of, for tools.
-#[allow(dead_code)]
 pub static GCD: peers_rpc::Interface = peers_rpc::Interface {
     name: "names.GCD",
     methods: &[
@@ -438,10 +433,167 @@ pub(crate) mod gcd_methods {
     };
 }
 
+/// `names.operation`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(dead_code, clippy::enum_variant_names)]
+pub enum Operation {
+    /// `op_add`.
+    OpAdd,
+    /// `op_subtract`.
+    OpSubtract,
+    /// `op_negate`.
+    OpNegate,
+}
+
+impl peers_rpc::wire::Encode for Operation {
+    fn encode(&self, w: &mut peers_rpc::wire::Writer<'_>) {
+        match self {
+            Self::OpAdd => w.variant(0),
+            Self::OpSubtract => w.variant(1),
+            Self::OpNegate => w.variant(2),
+        }
+    }
+}
+
+impl<'a> peers_rpc::wire::Decode<'a> for Operation {
+    const MIN_SIZE: usize = 4;
+
+    fn decode(r: &mut peers_rpc::wire::Reader<'a>) -> Result<Self, peers_rpc::wire::Error> {
+        match r.variant()? {
+            0 => Ok(Self::OpAdd),
+            1 => Ok(Self::OpSubtract),
+            2 => Ok(Self::OpNegate),
+            found => Err(r.unknown_variant("names.operation", found)),
+        }
+    }
+}
+
+/// `names.state`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(dead_code, clippy::enum_variant_names)]
+pub enum State {
+    /// `first_state`.
+    FirstState,
+    /// `second`.
+    Second,
+    /// `third`.
+    Third,
+}
+
+impl peers_rpc::wire::Encode for State {
+    fn encode(&self, w: &mut peers_rpc::wire::Writer<'_>) {
+        match self {
+            Self::FirstState => w.variant(0),
+            Self::Second => w.variant(1),
+            Self::Third => w.variant(2),
+        }
+    }
+}
+
+impl<'a> peers_rpc::wire::Decode<'a> for State {
+    const MIN_SIZE: usize = 4;
+
+    fn decode(r: &mut peers_rpc::wire::Reader<'a>) -> Result<Self, peers_rpc::wire::Error> {
+        match r.variant()? {
+            0 => Ok(Self::FirstState),
+            1 => Ok(Self::Second),
+            2 => Ok(Self::Third),
+            found => Err(r.unknown_variant("names.state", found)),
+        }
+    }
+}
+
+/// Calls `names.order` on whoever is at the other end.
+#[derive(Clone, Debug)]
+pub struct OrderProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
+    caller: C,
+}
+
+#[allow(dead_code, clippy::should_implement_trait)]
+impl<C: peers_rpc::Caller> OrderProxy<C> {
+    /// A proxy that calls through `caller`.
+    pub fn new(caller: C) -> Self {
+        Self { caller }
+    }
+
+    /// What it calls through.
+    pub fn caller(&self) -> &C {
+        &self.caller
+    }
+
+    /// Calls `names.order.cmp`.
+    pub fn cmp(&self, a: u8) -> C::Call<i8> {
+        self.caller.call(&order_methods::CMP, (a,))
+    }
+}
+
+impl<C: peers_rpc::Caller> peers_rpc::Proxy<C> for OrderProxy<C> {
+    fn new(caller: C) -> Self {
+        Self { caller }
+    }
+}
+
+/// An implementation of `names.order`.
+#[allow(dead_code)]
+pub trait LocalOrder: Sized + 'static {
+    /// Serves `names.order.cmp`.
+    fn cmp(
+        &mut self,
+        cx: &peers_rpc::Cx<Self>,
+        bd: &peers_rpc::Binding,
+        a: u8,
+    ) -> Result<i8, peers_rpc::Error>;
+
+    /// Serves `names.order` on `endpoint`, until that ends.
+    ///
+    /// # Errors
+    /// If one of its methods is served there already.
+    fn bind(
+        cx: &peers_rpc::Cx<Self>,
+        endpoint: &peers_rpc::Endpoint,
+    ) -> Result<(), peers_rpc::AlreadyBound> {
+        endpoint.bind(cx, &ORDER, serve_order::<Self>)
+    }
+}
+
+fn serve_order<S: LocalOrder>(
+    state: &mut S,
+    cx: &peers_rpc::Cx<S>,
+    bd: &peers_rpc::Binding,
+    call: peers_rpc::stub::Incoming<'_>,
+) -> peers_rpc::stub::Served {
+    match call.method() {
+        order_ids::CMP => call.plain(|(a,)| state.cmp(cx, bd, a)),
+        _ => call.unknown(),
+    }
+}
+
+/// What `names.order` consists of, for tools.
+pub static ORDER: peers_rpc::Interface =
+    peers_rpc::Interface { name: "names.order", methods: &[&order_methods::CMP] };
+
+pub(crate) mod order_ids {
+    /// `names.order.cmp(u8)->i8`
+    pub(crate) const CMP: u64 = 0x5d62_ea5e_610a_3ba1;
+}
+
+pub(crate) mod order_methods {
+    pub(crate) static CMP: peers_rpc::Method = peers_rpc::Method {
+        id: super::order_ids::CMP,
+        name: "names.order.cmp",
+        rust_name: "cmp",
+        signature: "cmp(a: u8) -> i8",
+        convention: peers_rpc::Convention::Plain,
+        timeout: None,
+        throws: &[],
+        doc: "",
+        deprecated: None,
+    };
+}
+
 /// `names.answer2`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(dead_code)]
-#[allow(clippy::large_enum_variant)]
 pub enum Answer2 {
     /// `w`.
     W {
@@ -537,7 +689,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for S {
 
 /// Calls `names.t` on whoever is at the other end.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct TProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
     caller: C,
 }
@@ -603,7 +754,6 @@ fn serve_t<S: LocalT>(
 }
 
 /// What `names.t` consists of, for tools.
-#[allow(dead_code)]
 pub static T: peers_rpc::Interface =
     peers_rpc::Interface { name: "names.t", methods: &[&t_methods::SWAP] };
 
@@ -628,7 +778,6 @@ pub(crate) mod t_methods {
 
 /// Calls `names.u` on whoever is at the other end.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct UProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
     caller: C,
 }
@@ -692,7 +841,6 @@ fn serve_u<S: LocalU>(
 }
 
 /// What `names.u` consists of, for tools.
-#[allow(dead_code)]
 pub static U: peers_rpc::Interface =
     peers_rpc::Interface { name: "names.u", methods: &[&u_methods::X] };
 
@@ -717,7 +865,6 @@ pub(crate) mod u_methods {
 
 /// Calls `names.v` on whoever is at the other end.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct VProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
     caller: C,
 }
@@ -783,7 +930,6 @@ fn serve_v<S: LocalV>(
 }
 
 /// What `names.v` consists of, for tools.
-#[allow(dead_code)]
 pub static V: peers_rpc::Interface =
     peers_rpc::Interface { name: "names.v", methods: &[&v_methods::A_LONG_NAME_TO_FILL_THIS_LINE] };
 

@@ -5,7 +5,6 @@ pub use registry::{LocalNode, NODE, NoSuchKey, NodeProxy};
 
 /// Calls `p2p.p2p_node` on whoever is at the other end.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct P2pNodeProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
     base: registry::NodeProxy<C>,
 }
@@ -150,7 +149,6 @@ fn serve_p2p_node<S: LocalP2pNode>(
 }
 
 /// What `p2p.p2p_node` consists of, for tools.
-#[allow(dead_code)]
 pub static P2P_NODE: peers_rpc::Interface = peers_rpc::Interface {
     name: "p2p.p2p_node",
     methods: &[
@@ -241,13 +239,11 @@ pub(crate) mod p2p_node_methods {
 mod registry {
     /// `no_such_key(key: string)`.
     #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-    #[allow(dead_code)]
     pub struct NoSuchKey {
         /// `key: string`.
         pub key: String,
     }
 
-    #[allow(dead_code)]
     impl NoSuchKey {
         /// The exception with these arguments.
         pub fn new(key: impl Into<String>) -> Self {
@@ -286,12 +282,10 @@ mod registry {
 
     /// Calls `registry.node` on whoever is at the other end.
     #[derive(Clone, Debug)]
-    #[allow(dead_code)]
     pub struct NodeProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
         caller: C,
     }
 
-    #[allow(dead_code)]
     impl<C: peers_rpc::Caller> NodeProxy<C> {
         /// A proxy that calls through `caller`.
         pub fn new(caller: C) -> Self {
@@ -327,7 +321,6 @@ mod registry {
     }
 
     /// An implementation of `registry.node`.
-    #[allow(dead_code)]
     pub trait LocalNode: Sized + 'static {
         /// Maps `key` to `value`.
         fn put(
@@ -372,7 +365,6 @@ mod registry {
     }
 
     /// What `registry.node` consists of, for tools.
-    #[allow(dead_code)]
     pub static NODE: peers_rpc::Interface = peers_rpc::Interface {
         name: "registry.node",
         methods: &[&node_methods::PUT, &node_methods::GET],

@@ -2,7 +2,6 @@
 
 /// `no_such_key(key: string)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[allow(dead_code)]
 pub struct NoSuchKey {
     /// `key: string`.
     pub key: String,
@@ -47,7 +46,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for NoSuchKey {
 
 /// Calls `registry.node` on whoever is at the other end.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct NodeProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
     caller: C,
 }
@@ -133,7 +131,6 @@ fn serve_node<S: LocalNode>(
 }
 
 /// What `registry.node` consists of, for tools.
-#[allow(dead_code)]
 pub static NODE: peers_rpc::Interface = peers_rpc::Interface {
     name: "registry.node",
     methods: &[&node_methods::PUT, &node_methods::GET],

@@ -55,8 +55,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for Node {
 /// `tree.expression`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(dead_code)]
-#[allow(clippy::large_enum_variant)]
-#[allow(clippy::enum_variant_names)]
 pub enum Expression {
     /// `number`.
     Number {
@@ -198,7 +196,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for Cell {
 
 /// `deep(tree: node)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[allow(dead_code)]
 pub struct Deep {
     /// `tree: node`.
     pub tree: Node,
@@ -243,7 +240,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for Deep {
 
 /// Calls `tree.forest` on whoever is at the other end.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct ForestProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
     base: left::GardenProxy<C>,
 }
@@ -356,7 +352,6 @@ fn serve_forest<S: LocalForest>(
 }
 
 /// What `tree.forest` consists of, for tools.
-#[allow(dead_code)]
 pub static FOREST: peers_rpc::Interface = peers_rpc::Interface {
     name: "tree.forest",
     methods: &[
@@ -427,7 +422,6 @@ pub(crate) mod forest_methods {
 
 /// Calls `tree.jungle` on whoever is at the other end.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct JungleProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
     base: ForestProxy<C>,
 }
@@ -538,7 +532,6 @@ fn serve_jungle<S: LocalJungle>(
 }
 
 /// What `tree.jungle` consists of, for tools.
-#[allow(dead_code)]
 pub static JUNGLE: peers_rpc::Interface = peers_rpc::Interface {
     name: "tree.jungle",
     methods: &[
@@ -587,7 +580,6 @@ pub(crate) mod jungle_methods {
 mod left {
     /// A cell on the left.
     #[derive(Clone, Debug, PartialEq, Default)]
-    #[allow(dead_code)]
     pub struct Cell {
         /// `inner: cell`.
         pub inner: super::right::Cell,
@@ -612,12 +604,10 @@ mod left {
 
     /// Calls `left.garden` on whoever is at the other end.
     #[derive(Clone, Debug)]
-    #[allow(dead_code)]
     pub struct GardenProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
         caller: C,
     }
 
-    #[allow(dead_code)]
     impl<C: peers_rpc::Caller> GardenProxy<C> {
         /// A proxy that calls through `caller`.
         pub fn new(caller: C) -> Self {
@@ -652,7 +642,6 @@ mod left {
     }
 
     /// An implementation of `left.garden`.
-    #[allow(dead_code)]
     pub trait LocalGarden: Sized + 'static {
         /// Serves `left.garden.grow`.
         fn grow(
@@ -706,7 +695,6 @@ mod left {
     }
 
     /// What `left.garden` consists of, for tools.
-    #[allow(dead_code)]
     pub static GARDEN: peers_rpc::Interface = peers_rpc::Interface {
         name: "left.garden",
         methods: &[&garden_methods::GROW, &garden_methods::COUNT, &garden_methods::COUNT_ALL],
@@ -765,7 +753,6 @@ mod left {
 mod right {
     /// `right.cell`.
     #[derive(Clone, Debug, PartialEq, Default)]
-    #[allow(dead_code)]
     pub struct Cell {
         /// `width: f32`.
         pub width: f32,
@@ -790,7 +777,6 @@ mod right {
 
     /// `too_wide(width: f32, limit: f32)`.
     #[derive(Clone, Debug, PartialEq, Default)]
-    #[allow(dead_code)]
     pub struct TooWide {
         /// `width: f32`.
         pub width: f32,
@@ -798,7 +784,6 @@ mod right {
         pub limit: f32,
     }
 
-    #[allow(dead_code)]
     impl TooWide {
         /// The exception with these arguments.
         pub fn new(width: f32, limit: f32) -> Self {

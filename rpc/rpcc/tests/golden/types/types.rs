@@ -112,7 +112,7 @@ impl<'a> peers_rpc::wire::Decode<'a> for Scalars {
 
 /// `types.containers`.
 #[derive(Clone, Debug, PartialEq, Default)]
-#[allow(dead_code, clippy::type_complexity)]
+#[allow(dead_code)]
 pub struct Containers {
     /// `names: list<string>`.
     pub names: Vec<String>,
@@ -184,9 +184,7 @@ impl<'a> peers_rpc::wire::Decode<'a> for Nothing {
 
 /// What can be drawn.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(dead_code)]
-#[allow(clippy::large_enum_variant)]
-#[allow(clippy::enum_variant_names)]
+#[allow(dead_code, clippy::large_enum_variant)]
 pub enum Shape {
     /// `nothing`.
     Nothing,
@@ -240,7 +238,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for Shape {
 /// `types.colour`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(dead_code)]
-#[allow(clippy::enum_variant_names)]
 pub enum Colour {
     /// `red`.
     Red,
@@ -275,7 +272,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for Colour {
 
 /// `busy()`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[allow(dead_code)]
 pub struct Busy;
 
 #[allow(dead_code)]
@@ -315,7 +311,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for Busy {
 
 /// `empty()`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[allow(dead_code)]
 pub struct Empty;
 
 #[allow(dead_code)]
@@ -355,7 +350,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for Empty {
 
 /// `too_large(size: u64, limit: u64, hint: string)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[allow(dead_code)]
 pub struct TooLarge {
     /// `size: u64`.
     pub size: u64,
@@ -406,7 +400,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for TooLarge {
 
 /// `at(place: point, raw: bytes, what: value, why: option<string>)`.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(dead_code)]
 pub struct At {
     /// `place: point`.
     pub place: Point,
@@ -465,7 +458,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for At {
 
 /// Calls `types.plotter` on whoever is at the other end.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct PlotterProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
     caller: C,
 }
@@ -619,7 +611,6 @@ fn serve_plotter<S: LocalPlotter>(
 }
 
 /// What `types.plotter` consists of, for tools.
-#[allow(dead_code)]
 pub static PLOTTER: peers_rpc::Interface = peers_rpc::Interface {
     name: "types.plotter",
     methods: &[

@@ -2,7 +2,6 @@
 
 /// Calls `wide.surveyor` on whoever is at the other end.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct SurveyorProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
     caller: C,
 }
@@ -383,7 +382,6 @@ fn serve_surveyor<S: LocalSurveyor>(
 }
 
 /// What `wide.surveyor` consists of, for tools.
-#[allow(dead_code)]
 pub static SURVEYOR: peers_rpc::Interface = peers_rpc::Interface {
     name: "wide.surveyor",
     methods: &[
@@ -506,7 +504,6 @@ pub(crate) mod surveyor_methods {
 
 /// `there_is_far_too_much_of_everything(how_much_there_is: string, how_much_there_may_be: string, where_it_is: string)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[allow(dead_code)]
 pub struct ThereIsFarTooMuchOfEverything {
     /// `how_much_there_is: string`.
     pub how_much_there_is: String,
@@ -573,7 +570,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for ThereIsFarTooMuchOfEverything {
 
 /// `there_is_even_more_than_that(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[allow(dead_code)]
 pub struct ThereIsEvenMoreThanThat {
     /// `a: u8`.
     pub a: u8,
@@ -653,7 +649,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for ThereIsEvenMoreThanThat {
 
 /// `and_then_some_more_on_top()`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[allow(dead_code)]
 pub struct AndThenSomeMoreOnTop;
 
 #[allow(dead_code)]
@@ -694,7 +689,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for AndThenSomeMoreOnTop {
 /// `wide.landscape`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(dead_code)]
-#[allow(clippy::large_enum_variant)]
 pub enum Landscape {
     /// `a_mountain_of_considerable_height`.
     AMountainOfConsiderableHeight {
