@@ -27,9 +27,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let node = kernel.node(Registry::default());
     let cx = node.cx();
-    let listener = rpc.listen(&"inet:localhost:0".parse()?, move |endpoint| {
-        LocalNode::bind(&cx, &endpoint)
-    })?;
+    let listener =
+        rpc.listen(&"inet:localhost:0".parse()?, move |endpoint| LocalNode::bind(&cx, &endpoint))?;
     println!("listening at {}", listener.address());
 
     let n: NodeProxy = NodeProxy::new(rpc.connect(&listener.address()));

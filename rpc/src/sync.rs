@@ -30,20 +30,48 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
     /// The processes (in the sense of [`Rpc`]) of this loop's thread that other threads may name.
-    static HERE: RefCell<BTreeMap<u64, Weak<Rpc>>> = const { RefCell::new(BTreeMap::new()) };
+    static HERE: RefCell<BTreeMap<u64, Named>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-fn enlist(rpc: &Rc<Rpc>) -> u64 {
+/// What a name stands for, and how other threads reach it.
+struct Named {
+    rpc: Weak<Rpc>,
+    remote: Remote,
+}
+
+fn enlist(rpc: &Rc<Rpc>, remote: Remote) -> u64 {
     let name = NEXT.fetch_add(1, Ordering::Relaxed);
     HERE.with_borrow_mut(|here| {
-        here.retain(|_, rpc| rpc.strong_count() > 0);
-        here.insert(name, Rc::downgrade(rpc));
+        here.retain(|_, named| named.rpc.strong_count() > 0);
+        here.insert(name, Named { rpc: Rc::downgrade(rpc), remote });
     });
     name
 }
 
 fn find(name: u64) -> Option<Rc<Rpc>> {
-    HERE.with_borrow(|here| here.get(&name)?.upgrade())
+    HERE.with_borrow(|here| here.get(&name)?.rpc.upgrade())
+}
+
+impl Endpoint {
+    /// The same endpoint for other threads. `None` if it has ended, or if its loop was not started by [`spawn_loop`]:
+    /// then no other thread can reach it.
+    pub fn to_sync(&self) -> Option<SyncEndpoint> {
+        let link = self.link()?;
+        HERE.with_borrow(|here| {
+            let mine = |named: &Named| {
+                named.rpc.upgrade().is_some_and(|rpc| Rc::ptr_eq(rpc.shared(), link.shared()))
+            };
+            let (name, named) = here.iter().find(|(_, named)| mine(named))?;
+            let remote = named.remote.clone();
+            Some(SyncEndpoint {
+                remote,
+                name: *name,
+                slot: link.slot(),
+                id: self.id(),
+                end: self.end().clone(),
+            })
+        })
+    }
 }
 
 /// Starts a loop with an [`Rpc`] on a thread of its own.
@@ -66,8 +94,9 @@ pub fn spawn_loop_with<T: 'static>(
     let (tell, told) = bounded(1);
     let thread = peers_kernel::spawn_loop(move |kernel: &Kernel| {
         let rpc = Rc::new(Rpc::with_limits(&kernel.handle(), limits));
+        let name = enlist(&rpc, kernel.remote());
         let owned = start(kernel, &rpc);
-        if tell.send(enlist(&rpc)).is_err() {
+        if tell.send(name).is_err() {
             log::debug!("a loop started for nobody");
         }
         (owned, rpc)
@@ -90,14 +119,9 @@ impl Peers {
     /// When the loop has ended.
     pub fn connect(&self, address: &Address) -> io::Result<SyncEndpoint> {
         let address = address.clone();
-        let made = self.with(move |rpc| {
-            let endpoint = rpc.connect(&address);
-            let link = endpoint.link()?;
-            Some((link.slot(), endpoint.id(), endpoint.end().clone()))
-        });
+        let made = self.with(move |rpc| rpc.connect(&address).to_sync());
         let named = made.map_err(io::Error::other)?;
-        let (slot, id, end) = named.ok_or_else(|| io::Error::other("the loop is closing"))?;
-        Ok(SyncEndpoint { remote: self.remote.clone(), name: self.name, slot, id, end })
+        named.ok_or_else(|| io::Error::other("the loop is closing"))
     }
 
     /// Runs `work` on the loop's thread and waits for what it returns.

@@ -60,6 +60,7 @@ pub fn fences(document: &str) -> Vec<Fence> {
 }
 
 /// The background processes of one terminal.
+#[derive(Debug)]
 struct Terminal {
     lines: Receiver<String>,
     sender: Sender<String>,
@@ -74,7 +75,7 @@ impl Default for Terminal {
 }
 
 /// A reader at work.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Session {
     /// Where the commands are.
     binaries: BTreeMap<String, PathBuf>,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Which of our crates a package may depend on, at run time and at build time.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("kernel", &[]),
     ("wire", &[]),
     ("rpc", &["peers-kernel", "peers-wire"]),
@@ -15,6 +15,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
     ("apps/registry", &["peers-rpc", "peers-rpcc"]),
     ("apps/p2p", &["peers-rpc", "peers-rpcc"]),
     ("apps/numbers", &["peers-rpc", "peers-rpcc"]),
+    ("docs/tutorial/chat", &["peers-rpc", "peers-rpcc"]),
     ("tests", &["peers-rpc", "peers-wire", "peers-rpcc", "peers-registry"]),
 ];
 

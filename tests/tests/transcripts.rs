@@ -5,7 +5,8 @@ use peers_tests::{binary, files, root, shown};
 use std::fs;
 
 /// The binaries that transcripts may run.
-const BINARIES: [(&str, &str); 2] = [("peers-registry", "registry"), ("peers-rpcc", "rpcc")];
+const BINARIES: [(&str, &str); 3] =
+    [("peers-registry", "registry"), ("peers-rpcc", "rpcc"), ("peers-chat", "chat")];
 
 #[test]
 fn every_transcript_of_the_tutorial_is_true() {

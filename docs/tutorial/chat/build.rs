@@ -1,0 +1,5 @@
+//! Compiles the interface.
+
+fn main() {
+    peers_rpcc::compile("chat.rpc");
+}

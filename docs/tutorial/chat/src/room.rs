@@ -1,0 +1,49 @@
+//! The room: who is there, by binding.
+
+use crate::{GuestProxy, LocalRoom, NameTaken};
+use peers_rpc::{Binding, Cx, Error, Exception};
+use std::collections::BTreeMap;
+
+/// Guests and their names.
+#[derive(Debug, Default)]
+pub struct Room {
+    guests: BTreeMap<Binding, String>,
+}
+
+impl LocalRoom for Room {
+    fn join(&mut self, cx: &Cx<Self>, bd: &Binding, name: String) -> Result<Vec<String>, Error> {
+        if self.guests.values().any(|taken| *taken == name) {
+            return Err(NameTaken { name }.raise());
+        }
+        let present = self.guests.values().cloned().collect();
+        self.tell_others(bd, &name, "(enters)");
+        self.guests.insert(bd.clone(), name);
+        let guest = bd.clone();
+        bd.endpoint().on_close(cx.on_any(move |room, _, _| room.left(&guest)));
+        Ok(present)
+    }
+
+    fn say(&mut self, _: &Cx<Self>, bd: &Binding, text: String) {
+        if let Some(name) = self.guests.get(bd) {
+            self.tell_others(bd, name, &text);
+        }
+    }
+}
+
+impl Room {
+    fn left(&mut self, guest: &Binding) {
+        if let Some(name) = self.guests.remove(guest) {
+            self.tell_others(guest, &name, "(leaves)");
+        }
+    }
+
+    /// A guest that cannot be told is about to leave: its `on_close` says so.
+    fn tell_others(&self, speaker: &Binding, name: &str, text: &str) {
+        for guest in self.guests.keys().filter(|guest| *guest != speaker) {
+            let proxy: GuestProxy = guest.proxy();
+            if let Err(error) = proxy.heard(name, text) {
+                peers_rpc::warn(error);
+            }
+        }
+    }
+}
