@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p peers-rpc --example callback`
 
+#![allow(clippy::print_stdout, reason = "it shows what happens")]
+
 use peers_rpc::doc::{LocalNode, NodeProxy};
 use peers_rpc::{Binding, Cx, Error, Kernel, Rpc};
 use std::collections::BTreeMap;
@@ -16,10 +18,8 @@ impl LocalNode for Room {
         match (key.as_str(), self.0.get(bd)) {
             ("enter", _) => drop(self.0.insert(bd.clone(), value)),
             ("say", Some(speaker)) => {
-                for client in self.0.keys() {
-                    let sent = client.proxy::<NodeProxy>().put(speaker, &value);
-                    sent.unwrap_or_else(peers_rpc::warn);
-                }
+                let clients = self.0.keys().map(|client| client.proxy::<NodeProxy>());
+                clients.for_each(|n| n.put(speaker, &value).unwrap_or_else(peers_rpc::warn));
             }
             _ => println!("room: {bd} has not entered"),
         }

@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p peers-rpc --example fan_out`
 
+#![allow(clippy::print_stdout, reason = "it shows what happens")]
+
 use peers_rpc::doc::{LocalNode, NodeProxy};
 use peers_rpc::{Binding, Cont, Cx, Error, Kernel, Reply, Rpc, collect_async};
 
@@ -35,13 +37,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut kernel = Kernel::new()?;
     let handle = kernel.handle();
     let rpc = Rpc::new(&handle);
-    let mut owners = Vec::new();
-    let mut peers: Vec<NodeProxy> = Vec::new();
+    let (mut owners, mut peers) = (Vec::new(), Vec::<NodeProxy>::new());
     for book in ["Dune", "", "Children of Dune"] {
         let node = kernel.node(Shelf(book));
         let cx = node.cx();
-        let at = "inet:localhost:0".parse()?;
-        let listener = rpc.listen(&at, move |endpoint| LocalNode::bind(&cx, &endpoint))?;
+        let at = &"inet:localhost:0".parse()?;
+        let listener = rpc.listen(at, move |ep| LocalNode::bind(&cx, &ep))?;
         peers.push(NodeProxy::new(rpc.connect(&listener.address())));
         owners.push((node, listener));
     }

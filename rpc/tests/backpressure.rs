@@ -1,6 +1,8 @@
 //! Promise: nobody is flooded and nobody is stuck. Requests beyond the other side's grant wait here, within their deadline
 //! and within a limit; what is too much is refused as overloaded, which means that it was not executed.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Field, Got, Peer, ProbeProxy, everywhere, limits, secs};

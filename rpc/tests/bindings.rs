@@ -2,6 +2,8 @@
 //! can be a map's key and a history's token; it makes proxies for calling back; it reads the call being served; and it
 //! keeps nothing alive.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Context, Field, Got, ProbeProxy, everywhere, millis, secs};

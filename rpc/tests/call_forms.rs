@@ -1,6 +1,8 @@
 //! Promise: a call is a value, so one generated method gives all of the tutorial's calling conventions, and each waits as
 //! long as it says.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Field, Got, everywhere, millis, secs};

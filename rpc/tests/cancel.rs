@@ -1,6 +1,8 @@
 //! Promise: a cancel overtakes what is queued, makes the reply of what is running inert, and goes on to whatever was called
 //! on behalf of the call, however far away.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Field, Got, Peer, ProbeProxy, everywhere, limits, millis, secs};

@@ -1,6 +1,8 @@
 //! Promise: a deadline travels with its call as the time that remains. What is called on behalf of a call inherits it, work
 //! whose time has passed is not started, and an inner call runs out early enough for the outer one to be answered.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Context, Field, Got, Peer, ProbeProxy, millis, secs};

@@ -1,5 +1,7 @@
 //! Promise: how deep calls nest is carried along and bounded, so two peers that call each other for ever are stopped.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Context, Field, Peer, ProbeProxy, everywhere, limits};

@@ -1,5 +1,7 @@
 //! Promise: the tutorial's helpers do what they did there, and in the corners where those failed they do better.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Field, Got, NoSuchKey, ProbeProxy, everywhere, secs};

@@ -1,5 +1,7 @@
 //! Promise: requests and events of one endpoint start in the order in which they were sent; replies come in any order.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Field, Got, everywhere, limits};
@@ -53,7 +55,7 @@ everywhere! {
 everywhere! {
     fn large_arguments_do_not_overtake_small_ones(field: &mut Field) {
         let (client, server, node) = field.met_pair();
-        let text = |n: usize| format!("{n}:{}", "x".repeat(if n % 3 == 0 { 200_000 } else { 10 }));
+        let text = |n: usize| format!("{n}:{}", "x".repeat(if n.is_multiple_of(3) { 200_000 } else { 10 }));
         for n in 0..40 {
             node.note(text(n)).unwrap();
         }

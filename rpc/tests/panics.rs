@@ -1,6 +1,8 @@
 //! Promise: a handler that panics is one call's misfortune. Its caller is told; the node, the connection and the process
 //! live on.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Field, Got, everywhere};

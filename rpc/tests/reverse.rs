@@ -1,6 +1,8 @@
 //! Promise: both ends of a connection are equals. Whoever is called can call back on the same connection, without
 //! set-up; several interfaces live on one endpoint; and a client of a base interface works with an extended server.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{
@@ -128,7 +130,7 @@ everywhere! {
 
 everywhere! {
     fn an_event_that_nobody_bound_is_counted(field: &mut Field) {
-        let server = field.peer_serving("server", Limits::default(), Desk::default(), |cx, endpoint| LocalSideDoor::bind(cx, endpoint));
+        let server = field.peer_serving("server", Limits::default(), Desk::default(), LocalSideDoor::bind);
         let client = field.peer("client");
         let node = field.dial(&client, &server);
         node.note("nobody hears").unwrap();

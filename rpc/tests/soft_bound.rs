@@ -1,6 +1,8 @@
 //! Promise: a reply is bound softly to the endpoint that it is for. Holding it keeps nothing alive, and resuming it after
 //! the caller has gone does nothing, and is counted.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Field, Peer, ProbeProxy, everywhere, millis, secs};

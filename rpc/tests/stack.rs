@@ -1,6 +1,8 @@
 //! Promise: the stack does not grow with what a program does. Everything here runs on a thread whose stack is small, so
 //! that one frame for each step would end the process.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Field, Got, ProbeProxy, limits, secs};

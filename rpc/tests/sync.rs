@@ -1,6 +1,8 @@
 //! Promise: other threads call through proxies that are `Send`, wait for the outcome, and never hang: not on the loop's own
 //! thread, not after the loop has ended.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Desk, LocalProbe, NoSuchKey, ProbeProxy, limits, millis, secs};

@@ -8,6 +8,7 @@
 //! Nothing here sleeps, and nothing here knows what a test wants to prove.
 
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
 mod desk;
 mod field;
