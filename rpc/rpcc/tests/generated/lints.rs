@@ -18,9 +18,11 @@ fn scratch(name: &str) -> PathBuf {
     folder
 }
 
-fn run(command: &mut Command, what: &str) {
+/// Runs a command that must succeed; returns what it prints.
+fn run(command: &mut Command, what: &str) -> String {
     let output = command.output().expect("the command can be run");
     assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// A compiler that finds the stand-in in `folder`, after that was made.
@@ -37,52 +39,52 @@ fn stand_in(folder: &Path) {
     run(rustc.arg(tests().join("generated/stand_in.rs")), "stand-in");
 }
 
-fn golden() -> Vec<PathBuf> {
-    let names = ["documented", "names", "p2p", "registry", "tree", "types", "wide"];
-    names.iter().map(|name| tests().join(format!("golden/{name}/{name}.rs"))).collect()
+/// All golden files as modules of one crate, each declared by `module`, and one at its root.
+fn crate_of(attributes: &str, module: &str) -> String {
+    let include = |name: &str| format!("include!({:?});", tests().join(golden(name)));
+    let modules = ["documented", "names", "p2p", "registry", "tree", "types", "wide"];
+    let modules = modules.map(|name| format!("{module} module_{name} {{ {} }}\n", include(name)));
+    format!("{attributes}{}\n{}", include("p2p"), modules.concat())
 }
 
-/// Compiles each golden file as `around` says, with `INCLUDE` where it is included.
-fn compile(name: &str, kind: &str, around: &str) {
+fn golden(name: &str) -> String {
+    format!("golden/{name}/{name}.rs")
+}
+
+/// Runs a tool of Rust over a crate that uses the stand-in, in a folder of its own.
+fn check(name: &str, program: &str, arguments: &[&str], text: &str) -> String {
     let folder = scratch(name);
     stand_in(&folder);
-    for file in golden() {
-        let source = folder.join("generated.rs");
-        let text = around.replace("INCLUDE", &format!("include!({file:?});"));
-        fs::write(&source, text).expect("the source can be written");
-        let mut rustc = tool("rustc", &folder);
-        rustc.args(["--crate-type", kind, "--emit", "metadata", "--extern", "peers_rpc"]);
-        rustc.arg("--out-dir").arg(&folder);
-        run(rustc.arg(&source), &file.display().to_string());
-    }
+    let source = folder.join("generated.rs");
+    fs::write(&source, text).expect("the source can be written");
+    let mut tool = tool(program, &folder);
+    tool.args(arguments).args(["--extern", "peers_rpc", "--out-dir"]).arg(folder.join("out"));
+    run(tool.arg(&source), name)
 }
 
 #[test]
 fn libraries_compile_without_warnings() {
-    compile("library", "lib", &format!("{DENIED}INCLUDE"));
+    let text = crate_of(DENIED, "/// Generated.\npub mod");
+    check("library", "rustc", &["--crate-type", "lib", "--emit", "metadata"], &text);
 }
 
 #[test]
 fn programs_compile_without_warnings() {
-    compile("program", "bin", &format!("{DENIED}INCLUDE\nfn main() {{}}\n"));
-}
-
-#[test]
-fn modules_of_programs_compile_without_warnings() {
-    compile("module", "bin", "#![deny(warnings)]\nmod generated { INCLUDE }\nfn main() {}\n");
+    let text = crate_of("#![deny(warnings)]\n", "mod") + "fn main() {}\n";
+    check("program", "rustc", &["--crate-type", "bin", "--emit", "metadata"], &text);
 }
 
 #[test]
 fn documentation_is_without_warnings() {
-    let folder = scratch("documentation");
-    stand_in(&folder);
-    for file in golden() {
-        let source = folder.join("generated.rs");
-        let text =
-            format!("#![deny(warnings, rustdoc::all)]\n//! Generated.\ninclude!({file:?});\n");
-        fs::write(&source, text).expect("the source can be written");
-        let mut rustdoc = tool("rustdoc", &folder);
-        rustdoc.args(["--extern", "peers_rpc", "--out-dir"]).arg(folder.join("html"));
-        run(rustdoc.arg(&source), &file.display().to_string());
-    }
+    let text =
+        crate_of("#![deny(warnings, rustdoc::all)]\n//! Generated.\n", "/// Generated.\npub mod");
+    check("documentation", "rustdoc", &[], &text);
+}
+
+/// Whatever looks like code in a doc comment would be run as a test.
+#[test]
+fn documentation_has_no_tests() {
+    let text = crate_of("", "pub mod");
+    let printed = check("doc_tests", "rustdoc", &["--test"], &text);
+    assert!(printed.contains("running 0 tests"), "{printed}");
 }
