@@ -2,7 +2,6 @@
 
 /// `no_such_key(key: string)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[allow(dead_code)]
 pub struct NoSuchKey {
     /// `key: string`.
     pub key: String,
@@ -47,7 +46,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for NoSuchKey {
 
 /// `out_of_range(value: i64, least: i64, most: i64)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-#[allow(dead_code)]
 pub struct OutOfRange {
     /// `value: i64`.
     pub value: i64,
@@ -129,7 +127,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for Context {
 
 /// Calls `probe.probe` on whoever is at the other end.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct ProbeProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
     caller: C,
 }
@@ -397,7 +394,6 @@ fn serve_probe<S: LocalProbe>(
 }
 
 /// What `probe.probe` consists of, for tools.
-#[allow(dead_code)]
 pub static PROBE: peers_rpc::Interface = peers_rpc::Interface {
     name: "probe.probe",
     methods: &[
@@ -636,7 +632,6 @@ pub(crate) mod probe_methods {
 
 /// Calls `probe.side_door` on whoever is at the other end.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct SideDoorProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
     caller: C,
 }
@@ -703,11 +698,8 @@ fn serve_side_door<S: LocalSideDoor>(
 }
 
 /// What `probe.side_door` consists of, for tools.
-#[allow(dead_code)]
-pub static SIDE_DOOR: peers_rpc::Interface = peers_rpc::Interface {
-    name: "probe.side_door",
-    methods: &[&side_door_methods::KNOCK],
-};
+pub static SIDE_DOOR: peers_rpc::Interface =
+    peers_rpc::Interface { name: "probe.side_door", methods: &[&side_door_methods::KNOCK] };
 
 pub(crate) mod side_door_ids {
     /// `probe.side_door.knock(u32)->u32`

@@ -30,7 +30,6 @@ impl<'a> peers_rpc::wire::Decode<'a> for Item {
 
 /// Calls `stock.stock` on whoever is at the other end.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct StockProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
     caller: C,
 }
@@ -95,11 +94,8 @@ fn serve_stock<S: LocalStock>(
 }
 
 /// What `stock.stock` consists of, for tools.
-#[allow(dead_code)]
-pub static STOCK: peers_rpc::Interface = peers_rpc::Interface {
-    name: "stock.stock",
-    methods: &[&stock_methods::STORE],
-};
+pub static STOCK: peers_rpc::Interface =
+    peers_rpc::Interface { name: "stock.stock", methods: &[&stock_methods::STORE] };
 
 pub(crate) mod stock_ids {
     /// `stock.stock.store(item)->item`
