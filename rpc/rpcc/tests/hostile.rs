@@ -112,9 +112,9 @@ fn every_prefix_is_survived() {
 /// Nesting that would overflow a stack if anything followed it by recursion.
 #[test]
 fn deep_nesting_needs_no_stack() {
-    let deep = |open: &str| format!("struct a {{ x: {} }}", open.repeat(100_000));
+    let deep = |open: &str| format!("struct a {{ x: {} }}", open.repeat(20_000));
     let texts =
-        [deep("list<"), deep("("), deep("map<u8,"), "{".repeat(100_000), "/*".repeat(100_000)];
+        [deep("list<"), deep("("), deep("map<u8,"), "{".repeat(20_000), "/*".repeat(20_000)];
     let small = thread::Builder::new().stack_size(256 << 10);
     let done = small.spawn(move || texts.iter().for_each(|text| fuzz::interface(text.as_bytes())));
     done.expect("a thread can be made").join().expect("no stack overflow, no panic");
