@@ -17,8 +17,8 @@ use crate::compiler::Compiler;
 ///     peers_rpcc::compile("registry.rpc");
 /// }
 /// ```
-#[allow(clippy::print_stdout, clippy::print_stderr)] // what a build script is for
-#[allow(clippy::needless_doctest_main)]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a build script talks to cargo")]
+#[expect(clippy::needless_doctest_main, reason = "the example is a whole build script")]
 pub fn compile(path: impl AsRef<Path>) {
     match to_out_dir(path.as_ref()) {
         Ok(files) => {

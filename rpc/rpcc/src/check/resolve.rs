@@ -15,6 +15,25 @@ use crate::syntax::ast::{self, CONTAINERS, ItemKind, Name, Scalar, TypeKind};
 /// The most arguments of a method and parts of a tuple: what the codec implements.
 const MAX_PARTS: usize = 12;
 
+/// What types are called elsewhere, and here.
+const ELSEWHERE: [(&str, &str); 15] = [
+    ("array", "list"),
+    ("byte", "u8"),
+    ("char", "string"),
+    ("dict", "map"),
+    ("double", "f64"),
+    ("float", "f32"),
+    ("HashMap", "map"),
+    ("HashSet", "set"),
+    ("int", "i32"),
+    ("isize", "i64"),
+    ("long", "i64"),
+    ("str", "string"),
+    ("uint", "u32"),
+    ("usize", "u64"),
+    ("vec", "list"),
+];
+
 /// Resolves all files.
 pub(super) fn resolve(loaded: &Loaded, sources: &Sources, reports: &mut Vec<Report>) -> Model {
     let mut resolver = Resolver { loaded, scopes: Vec::new(), model: Model::default(), reports };
@@ -252,7 +271,14 @@ impl<'r> Resolver<'r> {
             TypeKind::Tuple(parts) => {
                 if !(2..=MAX_PARTS).contains(&parts.len()) {
                     let title = format!("a tuple has 2 to {MAX_PARTS} parts, not {}", parts.len());
-                    self.reports.push(Report::new(ty.span, title, ""));
+                    let help = match parts.len() {
+                        0 => {
+                            "a method without result has no `->`; for nothing, declare `struct nothing {}`"
+                        }
+                        1 => "leave out the parentheses",
+                        _ => "put some of them into a struct",
+                    };
+                    self.reports.push(Report::new(ty.span, title, "").help(help));
                     return None;
                 }
                 let parts: Vec<_> = parts.iter().map(|part| self.ty(file, part)).collect();
@@ -354,6 +380,10 @@ impl<'r> Resolver<'r> {
     fn suggestion(&self, scope: FileId, name: &str) -> Option<String> {
         if self.reports.len() >= MAX_SUGGESTED {
             return None;
+        }
+        let elsewhere = ELSEWHERE.iter().find(|(there, _)| there.eq_ignore_ascii_case(name));
+        if let Some((_, here)) = elsewhere {
+            return Some(format!("did you mean `{here}`?"));
         }
         let declared = self.scopes[scope.0].keys().copied();
         let built_in = Scalar::ALL.iter().map(|entry| entry.1).chain(CONTAINERS);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ast::{Directive, DirectiveKind, Name};
+use super::ast::{Directive, DirectiveKind, Name, Scalar};
 use super::lexer::Token;
 use super::parser::{Parsed, Parser, Reported};
 use crate::diagnostics::Report;
@@ -50,6 +50,9 @@ impl Parser<'_> {
         let title = format!("there is no directive `:{}`", word.text);
         let help = match names::nearest(&word.text, &DIRECTIVES) {
             Some(near) => format!("did you mean `:{near}`?"),
+            None if Scalar::named(&word.text).is_some() => {
+                format!("to declare a result, write `-> {}`", word.text)
+            }
             None => {
                 "there are `:event`, `:async`, `:timeout`, `:throws`, `:name` and `:deprecated`"
                     .into()

@@ -210,6 +210,10 @@ impl Lexer<'_> {
             let report = self.report(length, title, "");
             if first.is_alphabetic() {
                 report.set_help("names consist of the letters a to z, digits and `_`");
+            } else if first == '\'' {
+                report.set_help("texts stand in `\"`");
+            } else if first == '[' {
+                report.set_help("a list is written `list<type>`");
             }
         }
         self.at += length;

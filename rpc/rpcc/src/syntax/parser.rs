@@ -9,6 +9,7 @@ use super::ast::{
 };
 use super::lexer::{Lexeme, Token, lex};
 use crate::diagnostics::Report;
+use crate::names;
 use crate::source::{FileId, Span};
 
 /// How deep types may be nested: `list<list<…>>`.
@@ -168,7 +169,7 @@ impl Parser<'_> {
         };
         let word = word.clone();
         if !ITEMS.contains(&word.as_str()) {
-            return self.expected("`import`, `exception`, `struct`, `enum` or `interface`");
+            return Err(self.unknown_item(&word));
         }
         self.advance();
         if word == "import" {
@@ -187,6 +188,18 @@ impl Parser<'_> {
         self.take(";");
         file.items.push(Item { docs, name, kind });
         Ok(())
+    }
+
+    fn unknown_item(&mut self, word: &str) -> Reported {
+        let title = format!(
+            "expected `import`, `exception`, `struct`, `enum` or `interface`, found `{word}`"
+        );
+        let report = Report::new(self.span(), title, "");
+        self.report(match names::nearest(word, &ITEMS) {
+            Some(near) => report.help(format!("did you mean `{near}`?")),
+            None => report,
+        });
+        Reported
     }
 
     fn import(&mut self) -> Parsed<Import> {
@@ -213,6 +226,11 @@ impl Parser<'_> {
         if self.is_mark(",") {
             let report = Report::new(self.span(), "an interface extends at most one other", "");
             self.report(report.help("let the other one extend this one, or bind both interfaces"));
+            return Err(Reported);
+        }
+        if self.is_mark(":") {
+            let report = Report::new(self.span(), "expected `{` or `extends`, found `:`", "");
+            self.report(report.help("write `interface A extends B`"));
             return Err(Reported);
         }
         let open = self.expect("{", "to open the interface")?;
