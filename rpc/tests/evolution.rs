@@ -14,13 +14,13 @@ use peers_rpc::{stub, wire};
 /// The first version of the interface.
 #[allow(clippy::all, unreachable_pub, dead_code)]
 mod old {
-    include!("interfaces/old/stock.rs");
+    include!("interfaces/golden/old_stock.rs");
 }
 
 /// The later version: the struct has two more fields, and there is one method more.
 #[allow(clippy::all, unreachable_pub, dead_code)]
 mod new {
-    include!("interfaces/new/stock.rs");
+    include!("interfaces/golden/new_stock.rs");
 }
 
 /// Gives back what it was given last.

@@ -1,5 +1,5 @@
 //! Promise: the compiled interfaces that the tests of `peers-rpc` include are what the compiler writes today. That crate does
-//! not depend on the compiler, so they are kept beside their sources.
+//! not depend on the compiler, so they are kept near their sources.
 //!
 //! `UPDATE_GOLDEN=1 cargo test` rewrites them.
 
@@ -12,10 +12,9 @@ use std::{env, fs};
 #[test]
 fn the_compiled_interfaces_of_the_rpc_tests_are_fresh() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rpc/tests/interfaces");
-    for name in ["probe.rpc", "old/stock.rpc", "new/stock.rpc"] {
-        let source = folder.join(name);
-        let output = Compiler::new().compile(&source).unwrap();
-        let kept = source.with_extension("rs");
+    for name in ["probe", "old/stock", "new/stock"] {
+        let output = Compiler::new().compile(folder.join(name).with_extension("rpc")).unwrap();
+        let kept = folder.join("golden").join(name.replace('/', "_")).with_extension("rs");
         if env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(&kept, &output.rust).unwrap();
         }

@@ -21,7 +21,7 @@ pub(crate) use outcome::Got;
 /// The interface that the tests call: see `interfaces/probe.rpc`.
 #[allow(clippy::all, unreachable_pub, missing_docs)]
 pub(crate) mod probe {
-    include!("../interfaces/probe.rs");
+    include!("../interfaces/golden/probe.rs");
 }
 
 pub(crate) use probe::{
