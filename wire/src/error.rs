@@ -208,7 +208,9 @@ impl Error {
                 write!(f, "{field} is {found}, at least {least} is required")
             }
             Self::BadLength { kind, length, expected } => {
-                write!(f, "frame of kind {kind} with a body of {length} bytes, expected {expected}")
+                let least = if length < expected { "at least " } else { "" };
+                write!(f, "frame of kind {kind} with a body of {length} bytes, ")?;
+                write!(f, "expected {least}{expected}")
             }
             _ => Ok(()),
         }
