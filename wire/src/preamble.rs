@@ -189,7 +189,7 @@ pub fn sniff(bytes: &[u8]) -> Sniffed {
         ),
     ];
     for (openings, kind) in known {
-        if openings.iter().any(|opening| bytes.starts_with(&opening[..opening.len().min(8)])) {
+        if openings.iter().any(|opening| bytes.starts_with(opening)) {
             return kind;
         }
     }
