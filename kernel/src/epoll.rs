@@ -5,16 +5,19 @@
 //! Invariants:
 //! 1. `polling` stores the key of a source as the data of its epoll event, and `u64::MAX` for its own notification. That
 //!    is so in 3.11, to which the workspace is pinned, and the tests of `poller.rs` fail if it changes.
-//! 2. A notification counts as taken only when `polling` itself has waited once more; until then it would swallow
+//! 2. Every flag that `polling` asks for counts as readable or writable. One that counted as neither would be reported
+//!    again and again, and nobody would do anything about it.
+//! 3. A notification counts as taken only when `polling` itself has waited once more; until then it would swallow
 //!    every later one. So whenever one shows, the poller is asked, without waiting.
 
 use crate::host::{Key, Readiness};
 use crate::poller::unpack;
 use polling::Poller;
 use rustix::buffer::spare_capacity;
-use rustix::event::{Timespec, epoll};
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, EventFlags};
 use rustix::io::Errno;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::time::Duration;
 
@@ -23,24 +26,27 @@ const BATCH: usize = 1024;
 /// What `polling` stores for its own notification.
 const NOTIFICATION: u64 = u64::MAX;
 
+const FAILED: EventFlags = EventFlags::HUP.union(EventFlags::ERR);
+/// Among them urgent bytes of TCP, which reading skips.
+const READABLE: EventFlags = EventFlags::IN.union(EventFlags::PRI).union(FAILED);
+const WRITABLE: EventFlags = EventFlags::OUT.union(FAILED);
+
 /// Room for the events of one wait.
 pub(crate) struct Epoll {
     events: RefCell<Vec<epoll::Event>>,
-    /// The system lacks `epoll_pwait2` (Linux before 5.11): leave waiting to `polling`.
-    unsupported: Cell<bool>,
 }
 
 /// How a wait ended.
 pub(crate) enum Outcome {
     /// Everything that was ready has been told.
     Done,
-    /// Nothing has been told yet: ask the poller, with this time-out.
-    AskPoller(Option<Duration>),
+    /// Nothing has been told yet: ask the poller, without waiting.
+    AskPoller,
 }
 
 impl Default for Epoll {
     fn default() -> Self {
-        Self { events: RefCell::new(Vec::with_capacity(BATCH)), unsupported: Cell::new(false) }
+        Self { events: RefCell::new(Vec::with_capacity(BATCH)) }
     }
 }
 
@@ -51,9 +57,6 @@ impl Epoll {
         timeout: Option<Duration>,
         ready: &mut Vec<(Key, Readiness)>,
     ) -> io::Result<Outcome> {
-        if self.unsupported.get() {
-            return Ok(Outcome::AskPoller(timeout));
-        }
         let mut events = self.events.borrow_mut();
         events.clear();
         // A time-out too long for the system's type is for ever.
@@ -62,22 +65,17 @@ impl Epoll {
             Ok(_) => {}
             // A signal handler ran. The caller computes its time-out anew.
             Err(Errno::INTR) => return Ok(Outcome::Done),
-            Err(Errno::NOSYS) => {
-                self.unsupported.set(true);
-                return Ok(Outcome::AskPoller(timeout));
-            }
             Err(error) => return Err(error.into()),
         }
         if events.iter().any(|event| { event.data }.u64() == NOTIFICATION) {
             // Sources are level-triggered, so the poller reports again all that is thrown away here.
-            return Ok(Outcome::AskPoller(Some(Duration::ZERO)));
+            return Ok(Outcome::AskPoller);
         }
         ready.extend(events.iter().map(|event| {
             let (flags, data) = (event.flags, event.data);
-            let failed = flags.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR);
             let readiness = Readiness {
-                readable: failed || flags.contains(epoll::EventFlags::IN),
-                writable: failed || flags.contains(epoll::EventFlags::OUT),
+                readable: flags.intersects(READABLE),
+                writable: flags.intersects(WRITABLE),
             };
             (unpack(data.u64() as usize), readiness)
         }));

@@ -84,6 +84,11 @@
 //! | test | [`sim::World`], [`Kernel::simulated`] |
 //!
 //! The examples are programs of one page each: `echo`, `ticker`, `chat`, `background`, `shutdown`.
+//!
+//! # Where it runs
+//!
+//! On Linux 5.11 or later, which is where waiting can be as precise as the clock, and on other 64-bit Unix systems that
+//! `polling` knows. A sandbox must allow `epoll_pwait2`.
 
 #![deny(unsafe_code)]
 

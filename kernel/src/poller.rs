@@ -61,7 +61,7 @@ impl Waiting {
         #[cfg(target_os = "linux")]
         let timeout = match self.epoll.wait(&self.poller, timeout, ready)? {
             crate::epoll::Outcome::Done => return Ok(()),
-            crate::epoll::Outcome::AskPoller(timeout) => timeout,
+            crate::epoll::Outcome::AskPoller => Some(Duration::ZERO),
         };
         let mut events = self.events.borrow_mut();
         events.clear();
