@@ -245,8 +245,10 @@ impl<T, E> Cont<T, E> {
     /// Queues the handler with an error.
     #[inline]
     pub fn err(mut self, error: impl Into<E>) {
+        // Before anything is taken: if the conversion panics, whoever waits is told.
+        let error = error.into();
         if let Some(arm) = self.arm.take() {
-            arm.err(error.into())
+            arm.err(error)
         }
     }
 

@@ -101,6 +101,11 @@ impl Core {
         self.open.get()
     }
 
+    /// For what cannot be done without a kernel and is able to say so.
+    pub(crate) fn check_open(&self) -> io::Result<()> {
+        if self.is_open() { Ok(()) } else { gone() }
+    }
+
     // ---- the ready queue
 
     /// Queues a task.
@@ -217,7 +222,9 @@ impl Core {
 
     /// Calls [`Watch::flush`] once at the end of this turn, for each call made here.
     pub(crate) fn want_flush(&self, watch: Rc<dyn Watch>) {
-        self.flushes.borrow_mut().push(watch);
+        if self.open.get() {
+            self.flushes.borrow_mut().push(watch);
+        }
     }
 
     pub(crate) fn take_flushes(&self) -> Vec<Rc<dyn Watch>> {
@@ -304,7 +311,8 @@ impl Core {
     /// Ends everything: what waits is dropped, and from here on whatever is handed in is dropped too.
     pub(crate) fn close(&self) {
         self.open.set(false);
-        drop_quietly((self.inbox.close(), self.works.close()));
+        quietly(|| self.inbox.close(drop_quietly));
+        drop_quietly(self.works.close());
         loop {
             let timers = self.timers.borrow_mut().clear();
             let watches = self.watches.borrow_mut().clear();
@@ -316,7 +324,13 @@ impl Core {
             for task in timers {
                 self.push(Cause::NONE, task);
             }
-            drop_quietly((watches, flushes, works));
+            // One by one: of two that panic in one unwinding, the second would end the process.
+            for watch in watches {
+                quietly(|| watch.end());
+                drop_quietly(watch);
+            }
+            flushes.into_iter().for_each(drop_quietly);
+            works.into_iter().for_each(drop_quietly);
         }
         self.bury();
         let last = self.now.get();
@@ -353,7 +367,12 @@ impl<V: Copy> Drop for Restore<'_, V> {
 
 /// Drops a user's value; a panic in its `Drop` is logged.
 fn drop_quietly<V>(value: V) {
-    if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+    quietly(|| drop(value))
+}
+
+/// Does what drops a user's values; a panic is logged.
+fn quietly(f: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(f)).is_err() {
         log::error!("panicked while the kernel ended");
     }
 }

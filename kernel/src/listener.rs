@@ -273,6 +273,10 @@ impl Watch for Gate {
 
     fn flush(self: Rc<Self>, _: &Rc<Core>) {}
 
+    fn end(&self) {
+        self.close()
+    }
+
     fn describe(&self) -> String {
         format!("listener on {}", self.address)
     }

@@ -191,7 +191,8 @@ impl Works {
         }
         let parked = table.remove(id.slot);
         drop(table);
-        (parked.finish)(core)
+        // The user's conversions and drops may run here, outside of any task.
+        core.catch(parked.born, || (parked.finish)(core));
     }
 
     pub(crate) fn stop_caused_by(&self, cause: Cause) {

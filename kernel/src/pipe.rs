@@ -209,6 +209,9 @@ impl Pipe {
     /// Sends what is buffered, tells the peer, and ends when the peer has closed too; after [`LINGER`] in any case.
     pub(crate) fn close(self: &Rc<Self>) {
         let Some(core) = self.core.upgrade() else { return };
+        if !core.is_open() {
+            return self.abort();
+        }
         let closing = self.rare.borrow().as_ref().is_some_and(|rare| rare.linger.is_some());
         if closing || self.socket.borrow().is_none() {
             return;
@@ -374,7 +377,7 @@ impl Pipe {
         }
         self.blocked.set(false);
         self.output.borrow_mut().clear();
-        drop(self.take_drained());
+        self.discard_drained(core);
         if matches!(self.inward.get(), Inward::Ended | Inward::Discarded) {
             return self.shut(core);
         }
@@ -405,6 +408,15 @@ impl Pipe {
         }
         core.unregister(self.key);
         drop(rare);
+    }
+
+    /// Drops what waits for an empty output that will never be: by the queue, since a flush runs no user code.
+    fn discard_drained(&self, core: &Core) {
+        let drained = self.take_drained();
+        if !drained.is_empty() {
+            let discard = Plain::boxed(Location::caller(), move |_: &Rc<Core>| drop(drained));
+            core.push(Cause::NONE, discard)
+        }
     }
 
     fn arm_linger(self: &Rc<Self>, core: &Rc<Core>) {

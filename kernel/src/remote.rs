@@ -182,8 +182,10 @@ impl Inbox {
         (self.is_threaded() && self.shared.remotes.load(Ordering::Acquire) > 0) || !self.is_empty()
     }
 
-    /// Nothing can be posted any more once what this returns is dropped, and with it what waits there.
-    pub(crate) fn close(&self) -> impl Sized + use<> {
-        self.receiver.take()
+    /// Nothing can be posted any more. What waits there is handed to `bury`, one by one.
+    pub(crate) fn close(&self, bury: impl Fn(Posted)) {
+        let Some(receiver) = self.receiver.take() else { return };
+        // Bounded, since others may be posting still; what is left goes with the receiver.
+        receiver.try_iter().take(INBOX).for_each(bury)
     }
 }

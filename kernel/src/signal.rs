@@ -128,6 +128,7 @@ struct Bell {
 
 impl Bell {
     fn hang(core: &Rc<Core>, signal: Signal, hearing: &Rc<Hearing>) -> io::Result<Rc<Self>> {
+        core.check_open()?;
         let host = core.host();
         let Some(real) = host.real() else {
             return Err(io::Error::new(
@@ -200,6 +201,10 @@ impl Watch for Bell {
     }
 
     fn flush(self: Rc<Self>, _: &Rc<Core>) {}
+
+    fn end(&self) {
+        drop(self.hearing.handler.take());
+    }
 
     fn describe(&self) -> String {
         format!("signal {:?}", self.signal)

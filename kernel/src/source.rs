@@ -25,8 +25,9 @@ impl Handle {
     /// operation only.
     ///
     /// # Errors
-    /// `Unsupported` on a simulated kernel.
+    /// `Unsupported` on a simulated kernel, `NotConnected` on one that has ended.
     pub fn source<D: Descriptor>(&self, io: D) -> io::Result<Source<D>> {
+        self.core.check_open()?;
         let host = self.core.host();
         let Some(real) = host.real() else {
             return Err(io::Error::new(
@@ -78,13 +79,11 @@ impl<D: Descriptor> Source<D> {
     /// and drops the earlier task.
     ///
     /// # Errors
-    /// If the system cannot wait for this kind of descriptor: a regular file is always ready and never waited for.
+    /// If the kernel has ended, or the system cannot wait for this kind of descriptor: a regular file is always ready and
+    /// never waited for. The task is dropped.
     #[track_caller]
     pub fn readable(&self, task: impl FnOnce() + 'static) -> io::Result<()> {
-        let task = self.watched.task(Location::caller(), task);
-        let before = self.watched.armed.borrow_mut().readable.replace(task);
-        drop(before);
-        self.watched.arm()
+        self.watched.wait(|armed| &mut armed.readable, Location::caller(), task)
     }
 
     /// Queues `task` once, as soon as writing would not block, or fails. Otherwise as [`readable`](Self::readable).
@@ -93,10 +92,7 @@ impl<D: Descriptor> Source<D> {
     /// As [`readable`](Self::readable).
     #[track_caller]
     pub fn writable(&self, task: impl FnOnce() + 'static) -> io::Result<()> {
-        let task = self.watched.task(Location::caller(), task);
-        let before = self.watched.armed.borrow_mut().writable.replace(task);
-        drop(before);
-        self.watched.arm()
+        self.watched.wait(|armed| &mut armed.writable, Location::caller(), task)
     }
 }
 
@@ -110,11 +106,7 @@ impl<D: Descriptor> Deref for Source<D> {
 
 impl<D: Descriptor> Drop for Source<D> {
     fn drop(&mut self) {
-        let armed = self.watched.armed.take();
-        drop(armed);
-        if let Err(error) = self.watched.arm() {
-            log::error!("cannot stop waiting for a descriptor: {error}");
-        }
+        self.watched.disarm();
         if let Some(core) = self.watched.core.upgrade() {
             core.unregister(self.watched.key);
         }
@@ -137,18 +129,38 @@ struct Watched<D: Descriptor> {
 /// The tasks that wait, each with its cause.
 #[derive(Default)]
 struct Armed {
-    readable: Option<(Cause, Box<dyn Task>)>,
-    writable: Option<(Cause, Box<dyn Task>)>,
+    readable: Waiting,
+    writable: Waiting,
 }
 
+type Waiting = Option<(Cause, Box<dyn Task>)>;
+
 impl<D: Descriptor> Watched<D> {
-    fn task(
+    /// Lets `task` wait in that place. It does not stay there if it would wait in vain.
+    fn wait(
         &self,
+        place: fn(&mut Armed) -> &mut Waiting,
         born: &'static Location<'static>,
         task: impl FnOnce() + 'static,
-    ) -> (Cause, Box<dyn Task>) {
-        let cause = self.core.upgrade().map_or(Cause::NONE, |core| core.cause.get());
-        (cause, Plain::boxed(born, move |_: &Rc<Core>| task()))
+    ) -> io::Result<()> {
+        let core = self.core.upgrade().ok_or(ErrorKind::NotConnected)?;
+        core.check_open()?;
+        let task = (core.cause.get(), Plain::boxed(born, move |_: &Rc<Core>| task()));
+        let before = place(&mut self.armed.borrow_mut()).replace(task);
+        drop(before);
+        self.arm().inspect_err(|_| {
+            let task = place(&mut self.armed.borrow_mut()).take();
+            drop(task);
+        })
+    }
+
+    /// Drops all tasks that wait.
+    fn disarm(&self) {
+        let armed = self.armed.take();
+        drop(armed);
+        if let Err(error) = self.arm() {
+            log::error!("cannot stop waiting for a descriptor: {error}");
+        }
     }
 
     /// Asks the poller for what is waited for.
@@ -177,6 +189,10 @@ impl<D: Descriptor> Watch for Watched<D> {
     }
 
     fn flush(self: Rc<Self>, _: &Rc<Core>) {}
+
+    fn end(&self) {
+        self.disarm()
+    }
 
     fn describe(&self) -> String {
         format!("descriptor {}", self.io.io().as_raw_fd())

@@ -88,7 +88,9 @@ fn live<T>(
     };
     told(Ok(remote));
     let ran = kernel.run();
-    drop(owners);
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(owners))) {
+        report_panic(born, payload)
+    }
     if let Err(error) = ran.and_then(|()| kernel.drain()) {
         log::error!("the loop made at {born} broke: {error}");
     }

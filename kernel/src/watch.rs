@@ -16,6 +16,9 @@ pub(crate) trait Watch {
     fn ready(self: Rc<Self>, core: &Rc<Core>, readiness: Readiness);
     /// The turn's tasks are over and [`Core::want_flush`] was called. Runs no user code.
     fn flush(self: Rc<Self>, core: &Rc<Core>);
+    /// The kernel ends. Lets go of user code that may own, by way of a listener or the like, this very source; what only
+    /// the kernel owns needs nothing.
+    fn end(&self) {}
     /// One line for the dump: what it is, and what it holds.
     fn describe(&self) -> String;
 }
