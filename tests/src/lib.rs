@@ -65,6 +65,10 @@ mod tutorial {
     mod registry {}
     #[doc = include_str!("../../docs/tutorial/2-calls.md")]
     mod calls {}
+    #[doc = include_str!("../../docs/tutorial/3-p2p.md")]
+    mod p2p {}
+    #[doc = include_str!("../../docs/tutorial/5-numbers.md")]
+    mod numbers {}
     #[doc = include_str!("../../docs/tutorial/6-data.md")]
     mod data {}
     #[doc = include_str!("../../docs/tutorial/7-native-objects.md")]

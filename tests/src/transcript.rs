@@ -1,7 +1,7 @@
 //! Runs the transcripts of a document: what a reader would type, in several terminals, and what they would see.
 //!
-//! A fence that begins with ` ```console ` is a transcript. `terminal=NAME` behind it says in which terminal; without
-//! it, it is the reader's main one. In a fence:
+//! A fence that begins with ` ```console ` is a transcript. A name behind it says in which terminal; without one, it is
+//! the reader's main one. In a fence:
 //!
 //! * `$ COMMAND` runs a command to its end; the lines below are what it prints, standard error included;
 //! * `$ COMMAND &` starts it in the background; the lines below are awaited, and come from any background process of
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 /// How long an expected line of a background process may take.
@@ -45,8 +45,7 @@ pub fn fences(document: &str) -> Vec<Fence> {
     for (at, line) in document.lines().enumerate() {
         if let Some(info) = line.strip_prefix("```") {
             if !inside && info.split_whitespace().next() == Some("console") {
-                let name = info.split_whitespace().find_map(|word| word.strip_prefix("terminal="));
-                let terminal = name.unwrap_or("main").to_owned();
+                let terminal = info.split_whitespace().nth(1).unwrap_or("main").to_owned();
                 found.push(Fence { terminal, line: at + 1, lines: Vec::new() });
                 inside = true;
             } else {
@@ -64,13 +63,15 @@ pub fn fences(document: &str) -> Vec<Fence> {
 struct Terminal {
     lines: Receiver<String>,
     sender: Sender<String>,
+    /// Lines that came and were not expected yet.
+    kept: Vec<String>,
     children: Vec<Child>,
 }
 
 impl Default for Terminal {
     fn default() -> Self {
         let (sender, lines) = channel();
-        Self { lines, sender, children: Vec::new() }
+        Self { lines, sender, kept: Vec::new(), children: Vec::new() }
     }
 }
 
@@ -136,26 +137,59 @@ impl Session {
         }
     }
 
-    /// Waits until a background process of the terminal prints the line; others it prints before are passed over.
+    /// Waits until a background process of the terminal has printed the line. Lines of several processes come in any
+    /// order, so what does not match now is kept for later.
     fn expect_line(&mut self, terminal: &str, expected: &str) -> Result<(), String> {
-        let mut passed = Vec::new();
-        loop {
-            let lines = &self.terminals.entry(terminal.to_owned()).or_default().lines;
-            match lines.recv_timeout(PATIENCE) {
-                Ok(line) => {
-                    self.learn_pid(expected, &line);
-                    let shown = self.as_shown(&line);
-                    if line_matches(expected, &shown) {
-                        return Ok(());
-                    }
-                    passed.push(shown);
-                }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    let passed = passed.join("\n");
-                    return Err(format!("{expected:?} was never printed; these were:\n{passed}"));
-                }
+        let mut kept = std::mem::take(&mut self.terminal(terminal).kept);
+        let found = kept.iter().position(|line| self.matches(expected, line));
+        let outcome = match found {
+            Some(at) => {
+                kept.remove(at);
+                Ok(())
             }
+            None => self.read_until(terminal, expected, &mut kept),
+        };
+        self.terminal(terminal).kept = kept;
+        outcome
+    }
+
+    fn read_until(
+        &mut self,
+        terminal: &str,
+        expected: &str,
+        kept: &mut Vec<String>,
+    ) -> Result<(), String> {
+        loop {
+            let Ok(line) = self.terminal(terminal).lines.recv_timeout(PATIENCE) else {
+                let kept = kept.join("\n");
+                return Err(format!("{expected:?} was never printed; these were:\n{kept}"));
+            };
+            if self.matches(expected, &line) {
+                return Ok(());
+            }
+            kept.push(line);
         }
+    }
+
+    fn terminal(&mut self, name: &str) -> &mut Terminal {
+        self.terminals.entry(name.to_owned()).or_default()
+    }
+
+    /// Whether a line is the expected one. A process id not seen before is taken for the one that the document shows.
+    fn matches(&mut self, expected: &str, line: &str) -> bool {
+        if line_matches(expected, &self.as_shown(line)) {
+            return true;
+        }
+        let (Some(shown), Some(ours)) = (leading_number(expected), leading_number(line)) else {
+            return false;
+        };
+        let is_new = !self.pids.contains_key(ours) && !self.pids.values().any(|pid| pid == shown);
+        let rest = self.as_shown(&line[ours.len()..]);
+        let same = is_new && line_matches(&expected[shown.len()..], &rest);
+        if same {
+            self.pids.insert(ours.to_owned(), shown.to_owned());
+        }
+        same
     }
 
     /// Runs a command; its output, or none yet if it goes on in the background.
@@ -187,7 +221,7 @@ impl Session {
     }
 
     fn start(&mut self, terminal: &str, mut command: Command) -> std::io::Result<()> {
-        let terminal = self.terminals.entry(terminal.to_owned()).or_default();
+        let terminal = self.terminal(terminal);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         if let Some(stdout) = child.stdout.take() {
             forward(stdout, terminal.sender.clone());
@@ -227,17 +261,6 @@ impl Session {
             _ => line,
         }
     }
-
-    /// Takes a process id that shows at the start of both lines for the same.
-    fn learn_pid(&mut self, expected: &str, line: &str) {
-        let pid = |line: &str| {
-            let digits: String = line.chars().take_while(char::is_ascii_digit).collect();
-            (!digits.is_empty()).then_some(digits)
-        };
-        if let (Some(shown), Some(ours)) = (pid(expected), pid(line)) {
-            self.pids.entry(ours).or_insert(shown);
-        }
-    }
 }
 
 impl Drop for Session {
@@ -248,6 +271,12 @@ impl Drop for Session {
             drop(child.wait());
         }
     }
+}
+
+/// The digits that a line begins with.
+fn leading_number(line: &str) -> Option<&str> {
+    let end = line.find(|c: char| !c.is_ascii_digit()).unwrap_or(line.len());
+    (end > 0).then(|| &line[..end])
 }
 
 fn forward(from: impl Read + Send + 'static, to: Sender<String>) {
@@ -350,9 +379,8 @@ mod tests {
 
     #[test]
     fn fences_know_their_terminal() {
-        let found = fences(
-            "text\n```console terminal=a\n$ x\ny\n```\n```rust\n$ no\n```\n```console\n$ z\n```\n",
-        );
+        let found =
+            fences("text\n```console a\n$ x\ny\n```\n```rust\n$ no\n```\n```console\n$ z\n```\n");
         assert_eq!(found.len(), 2);
         assert_eq!((found[0].terminal.as_str(), found[0].line), ("a", 2));
         assert_eq!(found[0].lines, ["$ x", "y"]);

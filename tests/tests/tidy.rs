@@ -16,7 +16,10 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("apps/p2p", &["peers-rpc", "peers-rpcc"]),
     ("apps/numbers", &["peers-rpc", "peers-rpcc"]),
     ("docs/tutorial/chat", &["peers-rpc", "peers-rpcc"]),
-    ("tests", &["peers-rpc", "peers-wire", "peers-rpcc", "peers-registry"]),
+    (
+        "tests",
+        &["peers-rpc", "peers-wire", "peers-rpcc", "peers-registry", "peers-p2p", "peers-numbers"],
+    ),
 ];
 
 /// What the top level consists of, beside files that begin with a dot.

@@ -5,8 +5,13 @@ use peers_tests::{binary, files, root, shown};
 use std::fs;
 
 /// The binaries that transcripts may run.
-const BINARIES: [(&str, &str); 3] =
-    [("peers-registry", "registry"), ("peers-rpcc", "rpcc"), ("peers-chat", "chat")];
+const BINARIES: [(&str, &str); 5] = [
+    ("peers-registry", "registry"),
+    ("peers-p2p", "p2p"),
+    ("peers-numbers", "numbers"),
+    ("peers-rpcc", "rpcc"),
+    ("peers-chat", "chat"),
+];
 
 #[test]
 fn every_transcript_of_the_tutorial_is_true() {
