@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p peers-rpc --example hello`
 
+#![allow(clippy::print_stdout, reason = "it shows what happens")]
+
 use peers_rpc::doc::{LocalNode, NoSuchKey, NodeProxy};
 use peers_rpc::{Binding, Cx, Error, Exception, Kernel, Rpc};
 use std::collections::BTreeMap;
