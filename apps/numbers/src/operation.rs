@@ -133,3 +133,51 @@ fn spell(result: Result<Number, Wrong>) -> Result<Vec<u8>, Error> {
         Err(wrong) => Err(wrong.raise()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use peers_rpc::{Cont, ErrorKind, Kernel};
+    use std::sync::mpsc::channel;
+
+    /// How a search for a large prime ends whose owner goes away when it has begun.
+    fn abandoned_search() -> Result<Vec<u8>, Error> {
+        let kernel = Kernel::new().unwrap();
+        let owner = kernel.node(());
+        let (begin, begun) = channel();
+        let (end, ended) = channel();
+        let rng = kernel.handle().fork_rng();
+        let work = move |stop: &Stop| {
+            begin.send(()).unwrap();
+            end.send(GetPrime { bits: Number::MAX_MADE }.compute(rng, stop)).unwrap();
+            Ok(())
+        };
+        let nobody = Cont::new(&kernel.handle(), |_: Result<(), Error>| ());
+        owner.cx().offload(work, nobody);
+        begun.recv().unwrap();
+        drop(owner);
+        ended.recv().unwrap()
+    }
+
+    #[test]
+    fn a_search_ends_when_nobody_waits_for_it() {
+        // Now and then one of the first candidates is prime; not five times in a row.
+        let stopped = (0..5).filter_map(|_| abandoned_search().err()).next();
+        let error = stopped.expect("a search went on to its end");
+        assert!(error.to_string().contains("stopped: nobody waits"), "{error}");
+    }
+
+    #[test]
+    fn an_exception_names_the_line_of_its_operation() {
+        let kernel = Kernel::simulated(1);
+        let rng = || kernel.handle().fork_rng();
+        let line = |outcome: Result<Vec<u8>, Error>| match outcome.unwrap_err().kind() {
+            ErrorKind::Raised(raised) => (raised.file.clone(), raised.line),
+            other => panic!("{other:?}"),
+        };
+        let random = line(GetRandom { bits: 0 }.compute(rng(), &Stop::default()));
+        let prime = line(GetPrime { bits: 0 }.compute(rng(), &Stop::default()));
+        assert_eq!((random.0.as_str(), prime.0.as_str()), ("operation.rs", "operation.rs"));
+        assert_ne!(random.1, prime.1);
+    }
+}

@@ -6,7 +6,7 @@
 mod common;
 
 use common::Field;
-use peers_numbers::{HOPS, Number, OperationFailed};
+use peers_numbers::{HOPS, HerdNodeProxy, Number, OperationFailed};
 use peers_rpc::ErrorKind;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -136,7 +136,7 @@ fn nobody_can_ask_for_more_hops() {
     let mut field = Field::of_three(3);
     let node = field.herd_proxy("a");
     let mut longest = 0;
-    for _ in 0..1_000 {
+    for _ in 0..4_000 {
         field.take_lines();
         field.ask(node.get_random_in(16, u32::MAX)).unwrap();
         longest = longest.max(forwards(&field.take_lines()));
@@ -277,6 +277,30 @@ fn the_callers_deadline_covers_the_chain() {
     assert_eq!((field.rpc("a").running(), field.rpc("b").running()), (0, 0));
     assert!(field.rpc("a").endpoints().iter().all(|endpoint| endpoint.pending() == 0));
     assert_eq!(field.take_lines(), [] as [String; 0], "expired work is not started");
+}
+
+#[test]
+fn a_cancel_runs_along_the_chain() {
+    let mut field = Field::new(1);
+    field.start("a", &[]);
+    field.start("b", &["a"]);
+    field.settle();
+    let client = field.client("a");
+    field.ask(client.get_random(8)).unwrap();
+    field.take_lines();
+    let time = Duration::from_millis(1);
+    field.world.set_latency(time..=time);
+    // No more than one forward each, so that it is known when they arrive where. Simulated work takes up to 10 ms.
+    let node = HerdNodeProxy::new(client.proxy().caller().clone());
+    let calls = (0..40).map(|_| field.send_for_now(node.get_prime_in(64, 1))).collect();
+    field.world.run_for(Duration::from_micros(2_500));
+    let forwarded = forwards(&field.take_lines());
+    assert!(forwarded > 10);
+    assert!(field.rpc("b").running() > forwarded / 2, "they have just begun");
+    field.cancel(calls);
+    field.world.run_for(Duration::from_millis(3));
+    assert_eq!((field.rpc("a").running(), field.rpc("b").running()), (0, 0));
+    assert!(field.rpc("a").endpoints().iter().all(|endpoint| endpoint.pending() == 0));
 }
 
 #[test]

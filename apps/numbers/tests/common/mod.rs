@@ -8,7 +8,7 @@
 use peers_numbers::{Client, Herd, HerdNodeProxy, Loner};
 use peers_rpc::kernel::sim::{ProcessId, World};
 use peers_rpc::wire::DecodeOwned;
-use peers_rpc::{Address, Call, Cont, Endpoint, Error, Listener, Node, Rpc};
+use peers_rpc::{Address, Call, Cancel, Cont, Endpoint, Error, Listener, Node, Rpc};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -135,6 +135,17 @@ impl Field {
             }));
         });
         outcome
+    }
+
+    /// Sends a call that will be cancelled.
+    pub(crate) fn send_for_now<T: DecodeOwned + 'static>(&mut self, call: Call<T>) -> Cancel {
+        self.world.with(self.client, |handle| {
+            call.then_cancellable(Cont::new(handle, |_: Result<T, Error>| ()))
+        })
+    }
+
+    pub(crate) fn cancel(&mut self, cancels: Vec<Cancel>) {
+        self.world.with(self.client, |_| cancels.into_iter().for_each(Cancel::now));
     }
 
     /// Sends a call and runs the world until its outcome.
