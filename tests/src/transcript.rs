@@ -133,7 +133,13 @@ impl Session {
                 }
                 Err(format!("expected:\n{}\ngot:\n{}", expected.join("\n"), shown.join("\n")))
             }
-            None => expected.iter().try_for_each(|line| self.expect_line(terminal, line)),
+            None => {
+                // Lines that are shown whole take theirs first, so that an elision does not take it from them.
+                let (elided, whole): (Vec<&str>, Vec<&str>) =
+                    expected.iter().copied().partition(|line| line.contains("[..]"));
+                let mut lines = whole.into_iter().chain(elided);
+                lines.try_for_each(|line| self.expect_line(terminal, line))
+            }
         }
     }
 
