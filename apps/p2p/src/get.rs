@@ -3,7 +3,7 @@
 //! Iteration is by continuation: each answer decides about the next question, so no stack grows however many peers are
 //! asked in vain.
 
-use crate::overlay::{Route, note_dead};
+use crate::overlay::{Route, is_dead};
 use crate::{NoSuchKey, P2pNode, P2pNodeProxy, chance};
 use peers_rpc::{Binding, Cx, Error, ErrorKind, Exception as _, Reply};
 use std::time::Duration;
@@ -46,7 +46,7 @@ impl P2pNode {
         let Some((id, peer)) = hunt.rest.pop() else {
             return hunt.reply.err(NoSuchKey { key: hunt.key }.raise());
         };
-        note_dead(&peer);
+        is_dead(&peer); // asking it will say so, and remove it
         let call = peer.get_from(&hunt.key, &hunt.visited);
         call.then(cx.on((id, peer, hunt), Self::found, Self::not_found));
     }

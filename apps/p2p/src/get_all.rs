@@ -3,14 +3,14 @@
 //! The tutorial's algorithm, as it stands: its list sees to it that the search ends, and on trees and cliques that each
 //! node is asked once. `docs/overlay.md` says what it costs on other graphs.
 
-use crate::overlay::{Route, note_dead};
+use crate::overlay::{Route, answer_of};
 use crate::{Bounds, Findings, P2pNode, P2pNodeProxy};
 use peers_rpc::wire::{DecodeOwned, Encode};
 use peers_rpc::{Call, Collect, Cx, Error, Reply};
 use std::collections::BTreeSet;
 
 /// What such a search gathers: values, with or without the bill.
-pub(crate) trait Harvest: DecodeOwned + Encode + Send + 'static {
+pub(crate) trait Harvest: Default + DecodeOwned + Encode + Send + 'static {
     /// The harvest of one request, before anything is gathered.
     fn new() -> Self;
     /// The question to a peer.
@@ -89,12 +89,8 @@ impl P2pNode {
             reply.ok(harvest);
         }));
         for (id, peer) in next {
-            note_dead(&peer);
             let call = H::ask(&peer, &question, &visited);
-            call.then(cx.on_err(gathered.branch(), move |node, _, error, branch| {
-                node.fault(&id, &peer, &error);
-                branch.err(error);
-            }));
+            call.then(answer_of(cx, id, peer, gathered.branch()));
         }
     }
 }

@@ -9,7 +9,7 @@
 
 use crate::{LocalP2pNode as _, P2pNode, P2pNodeProxy};
 use peers_rpc::service::stay_connected;
-use peers_rpc::{Address, CloseReason, Cx, Dialler, Endpoint, Error, ErrorKind, warn};
+use peers_rpc::{Address, CloseReason, Cx, Dialler, Endpoint, Error, ErrorKind, Reply, warn};
 use std::collections::BTreeSet;
 
 /// Whom a search goes to next, and whom it has visited then.
@@ -108,8 +108,25 @@ impl P2pNode {
 }
 
 /// Says so when a peer is about to be asked whose connection has ended, in the words of the tutorial.
-pub(crate) fn note_dead(peer: &P2pNodeProxy) {
-    if !peer.caller().is_open() {
+pub(crate) fn is_dead(peer: &P2pNodeProxy) -> bool {
+    let dead = !peer.caller().is_open();
+    if dead {
         log::warn!(target: "illegal_operation", "Invalid endpoint");
     }
+    dead
+}
+
+/// Passes on to `branch` what `peer` answers. A peer that was dead before it was asked is no failure of the search: it is
+/// removed, and nothing was spent on it or lost with it.
+pub(crate) fn answer_of<H: Default + 'static>(
+    cx: &Cx<P2pNode>,
+    id: String,
+    peer: P2pNodeProxy,
+    branch: Reply<H>,
+) -> Reply<H> {
+    let dead = is_dead(&peer);
+    cx.on_err(branch, move |node, _, error, branch| {
+        node.fault(&id, &peer, &error);
+        if dead { branch.ok(H::default()) } else { branch.err(error) }
+    })
 }

@@ -10,7 +10,7 @@
 //! 2. What others claim to have found stays within the bounds of this node.
 
 use crate::get_all::Harvest as _;
-use crate::overlay::note_dead;
+use crate::overlay::answer_of;
 use crate::seen::Verdict;
 use crate::{Bounds, Findings, P2pNode, QueryId, chance};
 use peers_rpc::kernel::rand_core::Rng as _;
@@ -108,12 +108,8 @@ impl P2pNode {
             reply.ok(found);
         }));
         for (id, peer) in next {
-            note_dead(&peer);
             let call = peer.search_from(&question, &query, hops - 1);
-            call.then(cx.on_err(gathered.branch(), move |node, _, error, branch| {
-                node.fault(&id, &peer, &error);
-                branch.err(error);
-            }));
+            call.then(answer_of(cx, id, peer, gathered.branch()));
         }
     }
 }

@@ -162,6 +162,42 @@ fn the_tutorials_session_with_the_death_of_a_node() {
     assert_eq!(net.prints("get-all", 0, &["arrakis"]), "dune\nfremen territory\n");
 }
 
+/// The sockets that a node holds: its listener's, those of its signals, and those of its connections.
+#[cfg(target_os = "linux")]
+fn sockets(node: &NodeProcess) -> usize {
+    let descriptors = std::fs::read_dir(format!("/proc/{}/fd", node.id())).unwrap();
+    let targets = descriptors.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_link_is_one_socket_at_either_end() {
+    let net = Net::new();
+    let start = |peers: &[&NodeProcess]| {
+        let peers = peers.iter().map(|peer| peer.address().to_string());
+        let words = ["serve", "inet:localhost:0"].map(str::to_owned).into_iter().chain(peers);
+        NodeProcess::start_into(Path::new(P2P), words, &net.sender).unwrap()
+    };
+    let first = start(&[]);
+    let (second, third) = (start(&[&first]), start(&[&first]));
+    let (fourth, last) = (start(&[&second, &third]), start(&[&first]));
+    for _ in 0..5 + 5 {
+        drop(net.lines.recv_timeout(PATIENCE).unwrap()); // each listens, and each link is greeted
+    }
+    let links = [(&first, 3), (&second, 2), (&third, 2), (&fourth, 2)];
+    let one_link = sockets(&last);
+    for (node, links) in links {
+        assert_eq!(sockets(node) - one_link, links - 1);
+    }
+    // The node that dialled nobody asks all others all the same, and those get no socket for it.
+    let asked = p2p(&["get-all", &first.address().to_string(), "arrakis", "--count"]);
+    assert_eq!(stdout(&asked), "requests: 6 by visited nodes\n");
+    for (node, links) in &links[1..] {
+        assert_eq!(sockets(node) - one_link, links - 1);
+    }
+}
+
 #[test]
 fn both_ways_of_searching_show_what_they_cost() {
     let net = diamond();

@@ -60,8 +60,10 @@ fn whoever_can_be_reached_over_living_links_is_found() {
         }
         let dead: BTreeSet<usize> = dead.into_iter().skip(1).collect();
         let found = search(&mut net, 0);
+        assert!(!found.exhausted && !found.broken, "seed {seed}: {found:?}");
         let reached = reachable(&links, &dead);
         assert_eq!(found.values, reached, "seed {seed}: without {dead:?} of {links:?}");
+        assert_eq!(found.requests, arrived(&net), "seed {seed}: dead peers cost nothing");
     }
 }
 
