@@ -13,6 +13,7 @@ use crate::offload::Works;
 use crate::registry::Registry;
 use crate::remote::Inbox;
 use crate::rng::ForkedRng;
+use crate::spare::Spares;
 use crate::task::{Entry, Job, Queue, Task};
 use crate::time::Instant;
 use crate::timer::{TimerId, Timers};
@@ -47,6 +48,8 @@ pub(crate) struct Core {
     watches: RefCell<Watches>,
     flushes: RefCell<Vec<Rc<dyn Watch>>>,
     read_buffer: RefCell<Vec<u8>>,
+    /// Memory for outputs.
+    pub(crate) spares: Spares,
     /// Continuations that nobody resumed yet.
     pub(crate) registry: Registry,
     pub(crate) works: Works,
@@ -71,6 +74,7 @@ impl Core {
             watches: RefCell::default(),
             flushes: RefCell::default(),
             read_buffer: RefCell::default(),
+            spares: Spares::default(),
             registry: Registry::default(),
             works: Works::default(),
             inbox: Inbox::new(host.waker()),

@@ -35,7 +35,9 @@ impl Outlet {
     /// [`on_drained`](Self::on_drained), or give the peer up.
     pub fn write(&self, bytes: &[u8]) -> Result<(), Full> {
         match self.pipe.upgrade() {
-            Some(pipe) => pipe.write(bytes.len(), |output: &mut Output| output.push(bytes)),
+            Some(pipe) => pipe.write(bytes.len(), |output: &mut Output| {
+                output.end(|| pipe.room()).extend_from_slice(bytes)
+            }),
             None => Ok(()),
         }
     }
@@ -48,6 +50,26 @@ impl Outlet {
         match self.pipe.upgrade() {
             Some(pipe) => pipe.write(chunk.len(), |output: &mut Output| output.push_chunk(chunk)),
             None => Ok(()),
+        }
+    }
+
+    /// Lets `put` append to what is buffered, in place: for output that is made rather than passed on. `put` always runs; what
+    /// it appends goes nowhere if the connection is closed, finished or broken.
+    ///
+    /// # Errors
+    /// [`Full`] if more is buffered now than may be. All of it is sent nevertheless, so that nothing is cut in two; the
+    /// caller should append no more, and wait or give the peer up.
+    ///
+    /// # Panics
+    /// If `put` itself writes to this connection.
+    #[inline]
+    pub fn append(&self, put: impl FnOnce(&mut Appender<'_>)) -> Result<(), Full> {
+        match self.pipe.upgrade() {
+            Some(pipe) => pipe.append(|output| put(&mut Appender { output, pipe: Some(&pipe) })),
+            None => {
+                put(&mut Appender { output: &mut Output::default(), pipe: None });
+                Ok(())
+            }
         }
     }
 
@@ -109,6 +131,32 @@ impl Outlet {
         if let Some(pipe) = self.pipe.upgrade() {
             f(&pipe)
         }
+    }
+}
+
+/// The end of what a connection has buffered: see [`Outlet::append`].
+pub struct Appender<'a> {
+    output: &'a mut Output,
+    pipe: Option<&'a Pipe>,
+}
+
+impl Appender<'_> {
+    /// Where small things go: append to it, and touch nothing that is there.
+    #[inline]
+    pub fn bytes(&mut self) -> &mut Vec<u8> {
+        let pipe = self.pipe;
+        self.output.end(|| pipe.map_or_else(Vec::new, Pipe::room))
+    }
+
+    /// Appends `chunk` without copying it (unless it is so small that copying is cheaper).
+    pub fn chunk(&mut self, chunk: Vec<u8>) {
+        self.output.push_chunk(chunk)
+    }
+}
+
+impl fmt::Debug for Appender<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Appender").field("buffered", &self.output.len()).finish()
     }
 }
 

@@ -45,6 +45,15 @@ impl Output {
         self.tail.is_empty() && self.chunks.is_none()
     }
 
+    /// The end of the output, to be appended to; it uses the memory that `room` gives if it has none.
+    #[inline]
+    pub(crate) fn end(&mut self, room: impl FnOnce() -> Vec<u8>) -> &mut Vec<u8> {
+        if self.tail.capacity() == 0 {
+            self.tail = room();
+        }
+        &mut self.tail
+    }
+
     /// Appends a copy.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.tail.extend_from_slice(bytes);
@@ -76,16 +85,18 @@ impl Output {
         parts
     }
 
-    /// Forgets the first `count` bytes, which the socket has taken.
-    pub(crate) fn advance(&mut self, count: usize) {
+    /// Forgets the first `count` bytes, which the socket has taken. Memory that is not needed any more goes to `spent`.
+    pub(crate) fn advance(&mut self, count: usize, mut spent: impl FnMut(Vec<u8>)) {
         debug_assert!(count <= self.len(), "a socket takes no more than it was offered");
         if count >= self.len() {
-            return self.clear();
+            let Self { chunks, tail } = std::mem::take(self);
+            chunks.into_iter().flat_map(|chunks| chunks.queue).for_each(&mut spent);
+            return spent(tail);
         }
         // What is left of the tail becomes a chunk, so that the tail never has a sent part to carry along.
         self.seal();
         if let Some(chunks) = &mut self.chunks {
-            chunks.advance(count)
+            chunks.advance(count, spent)
         }
     }
 
@@ -109,14 +120,14 @@ impl Output {
 }
 
 impl Chunks {
-    fn advance(&mut self, count: usize) {
+    fn advance(&mut self, count: usize, mut spent: impl FnMut(Vec<u8>)) {
         self.len -= count;
         self.sent += count;
-        while let Some(first) = self.queue.front()
-            && first.len() <= self.sent
+        while self.queue.front().is_some_and(|first| first.len() <= self.sent)
+            && let Some(first) = self.queue.pop_front()
         {
             self.sent -= first.len();
-            self.queue.pop_front();
+            spent(first)
         }
     }
 }
@@ -135,7 +146,9 @@ mod tests {
         let mut output = Output::default();
         output.push(&[1; 100]);
         output.push_chunk(vec![2; COPY_BELOW]);
-        output.advance(100 + COPY_BELOW);
+        let mut spent = 0;
+        output.advance(100 + COPY_BELOW, |memory| spent += usize::from(memory.capacity() > 0));
+        assert_eq!(spent, 2, "what was the tail, and the chunk");
         assert!(output.is_empty());
         assert_eq!((output.tail.capacity(), output.chunks.is_none()), (0, true));
         assert!(size_of::<Output>() <= 32);
@@ -173,7 +186,7 @@ mod tests {
                     let count = size.min(offered);
                     let expected: Vec<u8> = model.drain(..count).collect();
                     proptest::prop_assert_eq!(first(&output, count), expected);
-                    output.advance(count);
+                    output.advance(count, drop);
                 }
                 proptest::prop_assert_eq!(output.len(), model.len());
             }

@@ -168,6 +168,30 @@ impl Pipe {
         Ok(())
     }
 
+    /// Lets `put` append to the output. What it appends is taken in any case, also beyond the limit.
+    #[inline]
+    pub(crate) fn append(self: &Rc<Self>, put: impl FnOnce(&mut Output)) -> Result<(), Full> {
+        if !self.is_open() {
+            put(&mut Output::default());
+            return Ok(());
+        }
+        let mut output = self.output.borrow_mut();
+        let before = output.len();
+        put(&mut output);
+        let (buffered, limit) = (output.len(), self.limit.get());
+        drop(output);
+        if buffered > before {
+            self.request_flush();
+        }
+        if buffered > limit { Err(Full { buffered, limit }) } else { Ok(()) }
+    }
+
+    /// Memory for the output.
+    #[cold]
+    pub(crate) fn room(&self) -> Vec<u8> {
+        self.core.upgrade().map_or_else(Vec::new, |core| core.spares.take())
+    }
+
     pub(crate) fn finish(self: &Rc<Self>) {
         if self.is_open() {
             self.outward.set(Outward::Finishing);
@@ -324,7 +348,7 @@ impl Pipe {
 
     /// Writes once, and takes the steps that wait for an empty output.
     fn send(self: &Rc<Self>, core: &Rc<Core>) {
-        match self.write_once() {
+        match self.write_once(core) {
             Ok(()) => {}
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
@@ -338,13 +362,13 @@ impl Pipe {
         self.renew_interest(core)
     }
 
-    fn write_once(&self) -> io::Result<()> {
+    fn write_once(&self, core: &Core) -> io::Result<()> {
         let mut output = self.output.borrow_mut();
         if let Some(socket) = &*self.socket.borrow()
             && !output.is_empty()
         {
             let count = socket.write(&output.parts())?;
-            output.advance(count);
+            output.advance(count, |spent| core.spares.keep(spent));
             self.written.set(self.written.get() + count as u64);
         }
         Ok(())

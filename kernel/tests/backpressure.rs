@@ -55,6 +55,36 @@ fn a_write_that_does_not_fit_is_refused_whole() {
 }
 
 #[test]
+fn what_is_appended_in_place_is_sent_whole_and_in_order_also_beyond_the_limit() {
+    let mut kernel = Kernel::new().unwrap();
+    let (ours, _, _theirs, heard) = pair(&mut kernel, &any_port());
+    ours.set_limit(10);
+    ours.write(b"1234").unwrap();
+    let taken = ours.append(|end| {
+        end.bytes().extend_from_slice(b"5678");
+        end.chunk(b"90".to_vec());
+    });
+    assert_eq!(taken, Ok(()));
+    let over = ours.append(|end| end.bytes().extend_from_slice(b"and more"));
+    assert_eq!(over, Err(Full { buffered: 18, limit: 10 }));
+    run_until(&mut kernel, "the bytes", || heard.len() == 18);
+    assert_eq!(heard.text(), "1234567890and more");
+}
+
+#[test]
+fn appending_to_a_closed_connection_runs_and_goes_nowhere() {
+    let mut kernel = Kernel::new().unwrap();
+    let (ours, _, _theirs, _) = pair(&mut kernel, &any_port());
+    ours.abort();
+    let mut ran = false;
+    let taken = ours.append(|end| {
+        end.bytes().push(1);
+        ran = true;
+    });
+    assert_eq!((taken, ran, ours.buffered()), (Ok(()), true, 0));
+}
+
+#[test]
 fn a_peer_that_does_not_read_is_buffered_for_up_to_the_limit_and_no_further() {
     let mut kernel = Kernel::new().unwrap();
     let (ours, theirs, heard) = pair_with_a_deaf_peer(&mut kernel);
