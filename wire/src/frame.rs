@@ -3,7 +3,8 @@
 //!
 //! Invariants: 1. a header is judged as soon as its sixteen bytes are there; 2. memory grows only
 //! with bytes that arrived; 3. how the stream is cut into segments never shows in the frames; 4. a
-//! deframer between frames holds no memory.
+//! deframer between frames holds no memory: what the last frame needed is dropped, or lent to the
+//! next one by way of the caller.
 
 use byteorder::{ByteOrder, NetworkEndian};
 
@@ -262,19 +263,34 @@ impl Deframer {
         &'s mut self,
         input: &mut &'i [u8],
     ) -> Result<Option<Frame<'s>>, Error> {
+        self.next_with(input, &mut Vec::new())
+    }
+
+    /// Like [`next`](Self::next), for callers that cut many large frames: memory for an incomplete
+    /// frame is taken out of `spare`, and put there when the frame has been dealt with. What `spare`
+    /// contains is thrown away.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    #[inline]
+    pub fn next_with<'s, 'i: 's>(
+        &'s mut self,
+        input: &mut &'i [u8],
+        spare: &mut Vec<u8>,
+    ) -> Result<Option<Frame<'s>>, Error> {
         if self.handed_out {
             self.handed_out = false;
-            self.tail = Vec::new();
+            self.forget(spare);
         }
         if !self.tail.is_empty() {
             return self.complete(input);
         }
         let Some((header, rest)) = input.split_first_chunk::<HEADER>() else {
-            return self.keep(input, HEADER);
+            return self.keep(input, HEADER, spare);
         };
         let header = self.judge(header)?;
         let Some((body, rest)) = rest.split_at_checked(header.length as usize) else {
-            return self.keep(input, HEADER + header.length as usize);
+            return self.keep(input, HEADER + header.length as usize, spare);
         };
         *input = rest;
         Ok(Some(Frame::new(header, body)))
@@ -291,9 +307,27 @@ impl Deframer {
 
     /// Keeps all of `input`, which is less than the `total` bytes wanted.
     #[cold]
-    fn keep<'s>(&'s mut self, input: &mut &[u8], total: usize) -> Result<Option<Frame<'s>>, Error> {
+    fn keep<'s>(
+        &'s mut self,
+        input: &mut &[u8],
+        total: usize,
+        spare: &mut Vec<u8>,
+    ) -> Result<Option<Frame<'s>>, Error> {
+        if !input.is_empty() {
+            self.tail = std::mem::take(spare);
+            self.tail.clear();
+        }
         self.fill(input, total);
         Ok(None)
+    }
+
+    /// The frame that was handed out is over.
+    #[cold]
+    fn forget(&mut self, spare: &mut Vec<u8>) {
+        let tail = std::mem::take(&mut self.tail);
+        if tail.capacity() > spare.capacity() {
+            *spare = tail;
+        }
     }
 
     /// Goes on with the frame that has begun.

@@ -6,8 +6,8 @@ mod common;
 
 use common::{Numbers, vector, vectors};
 use peers_wire::{
-    CallHead, Deframer, Error, HEADER, Kind, PREAMBLE, Ping, PreambleReader, Sniffed, limits,
-    put_call, put_reply, sniff,
+    CallHead, Deframer, Encoded, Error, HEADER, Kind, PREAMBLE, Ping, PreambleReader, Sniffed,
+    limits, put_call, put_reply, sniff,
 };
 
 type Read = (Vec<(Kind, u8, u64, Vec<u8>)>, Option<Error>);
@@ -183,4 +183,24 @@ fn foreign_openings_are_named_in_words() {
     }
     assert_eq!(sniff(&PREAMBLE), Sniffed::Peers);
     assert_eq!(sniff(&[]), Sniffed::Unknown);
+}
+
+#[test]
+fn memory_for_frames_in_pieces_passes_through_the_callers_hands() {
+    let mut stream = Vec::new();
+    for call in 1..=3 {
+        put_reply(&mut stream, u32::MAX, call, &Encoded(&[call as u8; 5_000])).unwrap();
+    }
+    let (mut deframer, mut spare) = (Deframer::new(10_000), Vec::with_capacity(8_000));
+    let place = spare.as_ptr();
+    let mut calls = Vec::new();
+    for segment in stream.chunks(1_000) {
+        let mut input = segment;
+        while let Some(frame) = deframer.next_with(&mut input, &mut spare).unwrap() {
+            assert!(frame.body.iter().all(|byte| u64::from(*byte) == frame.call));
+            calls.push(frame.call);
+        }
+    }
+    assert_eq!(calls, [1, 2, 3]);
+    assert_eq!((spare.as_ptr(), spare.capacity()), (place, 8_000), "nothing else was needed");
 }
