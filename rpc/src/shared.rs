@@ -1,7 +1,7 @@
 //! What all connections of one process share: the table of links, the calls being served, the limits.
 
 use crate::limits::Limits;
-use crate::link::{Link, Scratch};
+use crate::link::Link;
 use crate::name::EndpointName;
 use crate::rpc::Counters;
 use crate::serving::Serving;
@@ -26,7 +26,8 @@ pub(crate) struct Shared {
     pub(crate) me: Weak<Self>,
     pub(crate) links: RefCell<Slab<Rc<Link>>>,
     pub(crate) serving: RefCell<Serving>,
-    pub(crate) scratch: RefCell<Scratch>,
+    /// Memory for frames that arrive in pieces.
+    pub(crate) spare: Cell<Vec<u8>>,
     /// Set iff the process takes no new requests.
     pub(crate) closing: Cell<bool>,
     pub(crate) tracing: Cell<bool>,
@@ -55,7 +56,7 @@ impl Shared {
             limits: Rc::new(limits),
             me: me.clone(),
             links: RefCell::default(),
-            scratch: RefCell::default(),
+            spare: Cell::default(),
             closing: Cell::new(false),
             tracing: Cell::new(false),
             counters: RefCell::default(),

@@ -33,7 +33,12 @@ impl Link {
         let inherited_end = inherited.deadline.map(|end| in_time_for_an_answer(made, end));
         let head = self.head(method, earlier(deadline, inherited_end), inherited);
         let pending = PendingCall { method, made, done };
-        let sent = self.drive(|session, out| session.call(made, head, arguments, pending, out))?;
+        let sent = self.step(|session, out| session.call(made, head, arguments, pending, out))?;
+        // A call makes nothing else due earlier than its own deadline.
+        if let Some(deadline) = head.deadline {
+            self.arm_by(deadline);
+        }
+        self.watch_drain();
         match sent {
             Ok(id) => {
                 self.serving().borrow_mut().adopt(cause, &self.me, id);

@@ -70,12 +70,12 @@ impl Link {
         let name = self.name(); // while the session knows who is there
         let Some(session) = self.session.borrow_mut().take() else { return };
         self.shared().counters.borrow_mut().add(session.counters());
-        self.flush_batch();
         if let Some((_, timer)) = self.timer.take() {
             self.handle().cancel(timer);
         }
-        if let Wire::Open(outlet) = self.wire.replace(Wire::Closed) {
-            let_go(&outlet, &reason);
+        let wire = self.wire.replace(Wire::Closed);
+        if let Some(outlet) = wire.outlet() {
+            let_go(outlet, &reason);
         }
         self.shared().log_close(&name, &reason);
         let first = self.endpoint().end().set((name, reason.clone())).is_ok();
@@ -109,10 +109,7 @@ impl Link {
 
     /// Says goodbye and ends; `k` is resumed when the last bytes have left, and lost if they cannot.
     pub(crate) fn close_flushed(&self, k: Reply<()>) {
-        let outlet = match &*self.wire.borrow() {
-            Wire::Open(outlet) => Some(outlet.clone()),
-            _ => None,
-        };
+        let outlet = self.wire.borrow().outlet().cloned();
         self.drive(|session, out| session.bye_for(&CloseReason::RpcGone, out));
         if let Some(outlet) = outlet {
             outlet.on_drained(move || k.ok(()));

@@ -8,6 +8,9 @@ use peers_kernel::Input;
 use peers_wire::RefusedCode;
 use std::rc::Rc;
 
+/// Bytes of memory for frames in pieces that are kept for the next one, in the whole process.
+const MOST_SPARE: usize = 2 << 20;
+
 impl Link {
     /// Takes what the stream delivers.
     pub(crate) fn input(self: &Rc<Self>, input: Input<'_>) {
@@ -19,17 +22,21 @@ impl Link {
     }
 
     fn received(self: &Rc<Self>, bytes: &[u8]) {
-        self.begin_batch();
-        self.note_flushed();
-        self.read_frames(bytes);
-        self.end_batch();
+        self.batch(|| {
+            self.note_flushed();
+            let mut spare = self.shared().spare.take();
+            self.read_frames(bytes, &mut spare);
+            if spare.capacity() <= MOST_SPARE {
+                self.shared().spare.set(spare);
+            }
+        });
     }
 
-    fn read_frames(self: &Rc<Self>, mut bytes: &[u8]) {
+    fn read_frames(self: &Rc<Self>, mut bytes: &[u8], spare: &mut Vec<u8>) {
         let now = self.handle().now();
         let mut inbound = self.inbound.borrow_mut();
         while self.is_open() {
-            let frame = match inbound.next(&mut bytes) {
+            let frame = match inbound.next_with(&mut bytes, spare) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
                 Err(reason) => return self.misbehaved(reason),

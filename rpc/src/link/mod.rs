@@ -15,7 +15,6 @@ mod input;
 mod output;
 mod serve;
 
-pub(crate) use output::Scratch;
 pub(crate) use serve::Serve;
 
 use crate::endpoint::Endpoint;
@@ -49,8 +48,28 @@ enum Wire {
     Dialling(Vec<u8>),
     /// Connected.
     Open(Outlet),
+    /// The peer has not read for so long that nothing more is said; about to be ended.
+    Choked(Outlet),
     /// Over.
     Closed,
+}
+
+impl Wire {
+    /// From now on, what is said goes nowhere.
+    fn choke(&mut self) {
+        *self = match std::mem::replace(self, Self::Closed) {
+            Self::Open(outlet) => Self::Choked(outlet),
+            other => other,
+        };
+    }
+
+    /// The stream, if there is one.
+    fn outlet(&self) -> Option<&Outlet> {
+        match self {
+            Self::Open(outlet) | Self::Choked(outlet) => Some(outlet),
+            Self::Dialling(_) | Self::Closed => None,
+        }
+    }
 }
 
 /// One connection.
@@ -63,11 +82,8 @@ pub(crate) struct Link {
     inbound: RefCell<Inbound>,
     wire: RefCell<Wire>,
     ends: RefCell<Ends>,
-    /// Bytes given to the stream so far; what it still holds subtracted, bytes taken by the socket.
-    given: Cell<u64>,
     timer: Cell<Option<(Instant, TimerId)>>,
-    /// What the session has said and the stream has not been given yet: holds something only during a batch.
-    scratch: RefCell<Scratch>,
+    /// Set iff the timer is looked after at the end of a batch.
     batching: Cell<bool>,
     /// Set iff the stream will tell when it has written everything.
     watching_drain: Cell<bool>,
@@ -102,11 +118,9 @@ impl Link {
             slot: Cell::new(usize::MAX),
             inbound: RefCell::new(Inbound::new(&shared.limits)),
             session: RefCell::new(Some(session)),
-            given: Cell::new(hello.len() as u64),
             wire: RefCell::new(Wire::Dialling(hello)),
             ends: RefCell::new(ends),
             timer: Cell::new(None),
-            scratch: RefCell::default(),
             batching: Cell::new(false),
             watching_drain: Cell::new(false),
             bound: RefCell::default(),

@@ -113,9 +113,7 @@ impl Link {
 
     /// Starts what was left over, until the budget is spent again.
     fn start_deferred(self: &Rc<Self>) {
-        self.begin_batch();
-        self.start_while_budget_lasts();
-        self.end_batch();
+        self.batch(|| self.start_while_budget_lasts());
     }
 
     fn start_while_budget_lasts(self: &Rc<Self>) {

@@ -36,13 +36,27 @@ impl Inbound {
         &'s mut self,
         input: &mut &'i [u8],
     ) -> Result<Option<Frame<'s>>, CloseReason> {
+        self.next_with(input, &mut Vec::new())
+    }
+
+    /// Like [`next`](Self::next); memory for an incomplete frame is taken from `spare` and given back there, for all
+    /// connections of a process in turn.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    #[inline]
+    pub fn next_with<'s, 'i: 's>(
+        &'s mut self,
+        input: &mut &'i [u8],
+        spare: &mut Vec<u8>,
+    ) -> Result<Option<Frame<'s>>, CloseReason> {
         if let Some(opening) = &mut self.opening {
             if !opening.read(input)? {
                 return Ok(None);
             }
             self.opening = None;
         }
-        Ok(self.deframer.next(input)?)
+        Ok(self.deframer.next_with(input, spare)?)
     }
 
     /// Bytes held of a frame that has begun and is not complete.
