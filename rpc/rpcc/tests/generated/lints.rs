@@ -36,7 +36,7 @@ fn stand_in(folder: &Path) {
     let mut rustc = tool("rustc", folder);
     rustc.args(["--crate-type", "lib", "--crate-name", "peers_rpc", "--emit", "metadata"]);
     rustc.arg("--out-dir").arg(folder);
-    run(rustc.arg(tests().join("generated/stand_in.rs")), "stand-in");
+    run(rustc.arg(tests().join("generated/stand_in/mod.rs")), "stand-in");
 }
 
 /// All golden files as modules of one crate, each declared by `module`, and one at its root.
