@@ -101,9 +101,9 @@ fn visit<S, R>(
         return None;
     };
     let state = state.as_mut()?;
-    core.inside.set(true);
+    let outer = core.inside.replace(true);
     let result = f(state, &cell.cx);
-    core.inside.set(false);
+    core.inside.set(outer);
     Some(result)
 }
 
@@ -210,7 +210,8 @@ impl<S: 'static> Cx<S> {
         self.handle.core.at(at, self.boxed(Location::caller(), f))
     }
 
-    /// A plain task that enters the node, for whatever takes one.
+    /// A plain task that enters the node, for whatever takes one. It enters when it is called, so give it to the loop and do
+    /// not call it inside a node.
     pub fn task<F>(&self, f: F) -> impl FnOnce() + use<S, F>
     where
         F: FnOnce(&mut S, &Self) + 'static,

@@ -5,7 +5,7 @@ mod support;
 use peers_kernel::{Cont, Cx, Kernel, Lost, Node};
 use std::io;
 use std::time::Duration;
-use support::Trace;
+use support::{Trace, keep_log, logged};
 
 #[derive(Default)]
 struct Diary(Vec<String>);
@@ -152,6 +152,24 @@ fn entering_from_inside_a_node_is_refused() {
     }
     assert_eq!(refused, Ok(Err(Lost::Dropped)));
     assert_eq!(inner.with(|n| *n), 0);
+}
+
+#[test]
+fn a_task_called_inside_a_node_leaves_it_inside() {
+    keep_log();
+    let mut kernel = Kernel::simulated(1);
+    let (outer, inner) = (kernel.node(0), kernel.node(0));
+    let cx = inner.cx();
+    outer.cx().schedule(move |_, own| {
+        cx.task(|n, _| *n += 1)();
+        // Still inside: whether this is refused or stops at an assertion, it does not run.
+        assert_eq!(own.enter(|_, _| ()), Err(Lost::Dropped));
+    });
+    kernel.run().unwrap();
+    assert_eq!(inner.with(|n| *n), 1);
+    if cfg!(debug_assertions) {
+        assert_eq!(logged("panicked: Cx::enter inside a node's handler").len(), 1);
+    }
 }
 
 fn panic_again<T>(payload: &Box<dyn std::any::Any + Send>) -> T {
