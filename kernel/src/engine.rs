@@ -172,8 +172,9 @@ impl Core {
         task.is_some()
     }
 
+    /// When the next timer is due; one at [`Instant::FAR`] never is.
     pub(crate) fn next_timer(&self) -> Option<Instant> {
-        self.timers.borrow_mut().next()
+        self.timers.borrow_mut().next().filter(|due| *due < Instant::FAR)
     }
 
     pub(crate) fn timers(&self) -> usize {

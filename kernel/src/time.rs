@@ -13,7 +13,7 @@ use std::time::Duration;
 pub struct Instant(u64);
 
 impl Instant {
-    /// Further away than any wait: half a millennium after the origin.
+    /// Further away than any wait: half a millennium after the origin. A timer set for it never fires.
     pub const FAR: Self = Self(u64::MAX);
 
     /// The instant `nanos` nanoseconds after the origin.

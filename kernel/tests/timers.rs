@@ -91,6 +91,14 @@ fn the_past_is_now_and_the_far_future_is_never() -> io::Result<()> {
 }
 
 #[test]
+fn waiting_for_a_timer_that_is_never_due_is_waiting_for_ever() {
+    let mut kernel = Kernel::simulated(1);
+    kernel.handle().after(Duration::MAX, || panic!("never"));
+    assert_eq!(kernel.run().unwrap_err().kind(), io::ErrorKind::Deadlock);
+    assert_eq!(kernel.handle().now(), Instant::default());
+}
+
+#[test]
 fn a_simulated_run_ends_exactly_at_its_deadline() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
     let end = Instant::from_nanos(123_456_789);
