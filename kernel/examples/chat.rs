@@ -34,12 +34,14 @@ impl Chat {
         }
     }
 
-    fn tell_others(&self, guest: u32, text: &[u8]) {
-        for (_, outlet) in self.guests.iter().filter(|(other, _)| **other != guest) {
-            if outlet.write(text).is_err() {
-                outlet.abort() // it has not read for a megabyte
+    fn tell_others(&mut self, guest: u32, text: &[u8]) {
+        self.guests.retain(|other, outlet| {
+            let keeps_up = *other == guest || outlet.write(text).is_ok();
+            if !keeps_up {
+                outlet.abort() // it has not read for a megabyte, and is forgotten
             }
-        }
+            keeps_up
+        })
     }
 }
 
