@@ -76,6 +76,8 @@ pub(crate) trait Socket: Debug {
     fn shutdown(&self) -> io::Result<()>;
     /// Which readiness to report from now on.
     fn interest(&self, wanted: Readiness) -> io::Result<()>;
+    /// How many bytes the system may hold in each direction, roughly.
+    fn set_buffers(&self, bytes: usize) -> io::Result<()>;
     /// Our end's address.
     fn local(&self) -> io::Result<Resolved>;
     /// The other end's address.

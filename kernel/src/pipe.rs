@@ -14,7 +14,7 @@ use crate::address::Address;
 use crate::cause::Cause;
 use crate::engine::Core;
 use crate::half::{Inward, Outward};
-use crate::host::{Key, Readiness, Resolved, Socket};
+use crate::host::{Key, Readiness, Socket};
 use crate::outlet::{Full, Outlet};
 use crate::output::Output;
 use crate::stream::Input;
@@ -108,24 +108,31 @@ impl Pipe {
         }
     }
 
-    /// The stream has been dropped. If nobody has started it, nobody ever will.
+    /// The stream has been dropped. If nobody has started it, nobody ever will; and if nobody has written either, there is
+    /// nothing to wait for, so that turning a crowd away takes no descriptors.
     pub(crate) fn abandon(self: &Rc<Self>) {
-        if self.inward.get() == Inward::Unstarted {
-            self.close()
+        match self.inward.get() {
+            Inward::Unstarted if self.written.get() == 0 && self.buffered() == 0 => self.abort(),
+            Inward::Unstarted => self.close(),
+            _ => {}
         }
     }
 
+    pub(crate) fn set_buffers(&self, bytes: usize) -> io::Result<()> {
+        self.ask(|socket| socket.set_buffers(bytes))
+    }
+
     pub(crate) fn local(&self) -> io::Result<Address> {
-        self.ask(|socket| socket.local())
+        self.ask(|socket| socket.local()).map(Address::from_resolved)
     }
 
     pub(crate) fn peer(&self) -> io::Result<Address> {
-        self.ask(|socket| socket.peer())
+        self.ask(|socket| socket.peer()).map(Address::from_resolved)
     }
 
-    fn ask(&self, f: impl FnOnce(&dyn Socket) -> io::Result<Resolved>) -> io::Result<Address> {
+    fn ask<T>(&self, f: impl FnOnce(&dyn Socket) -> io::Result<T>) -> io::Result<T> {
         match &*self.socket.borrow() {
-            Some(socket) => f(&**socket).map(Address::from_resolved),
+            Some(socket) => f(&**socket),
             None => Err(ErrorKind::NotConnected.into()),
         }
     }
@@ -459,11 +466,8 @@ impl Pipe {
     }
 
     fn take_drained(&self) -> Vec<(Cause, Box<dyn Task>)> {
-        self.rare
-            .borrow_mut()
-            .as_mut()
-            .map(|rare| std::mem::take(&mut rare.drained))
-            .unwrap_or_default()
+        let mut rare = self.rare.borrow_mut();
+        rare.as_mut().map(|rare| std::mem::take(&mut rare.drained)).unwrap_or_default()
     }
 
     /// Tells the host what to report.

@@ -224,6 +224,13 @@ impl Socket for RealSocket {
         self.0.set_interest(wanted)
     }
 
+    fn set_buffers(&self, bytes: usize) -> io::Result<()> {
+        // More than the system's type can say is more than it would allow.
+        let bytes = bytes.min(i32::MAX as usize);
+        self.0.io().set_send_buffer_size(bytes)?;
+        self.0.io().set_recv_buffer_size(bytes)
+    }
+
     fn local(&self) -> io::Result<Resolved> {
         resolved(&self.0.io().local_addr()?)
     }

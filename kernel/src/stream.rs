@@ -23,7 +23,8 @@ pub enum Input<'a> {
     Failed(io::Error),
 }
 
-/// A connection over TCP, a Unix socket or a simulated network, that nobody listens to yet. Closes on drop.
+/// A connection over TCP, a Unix socket or a simulated network, that nobody listens to yet. Closes on drop: at once, or if
+/// something was written, as [`Outlet::close`] does.
 ///
 /// [`start`](Self::start) hands it over to the kernel. From then on it lives until one of these: it is closed through an
 /// [`Outlet`]; it fails; both halves have ended; the peer has ended its half and no outlet is left; the kernel ends.
@@ -86,6 +87,16 @@ impl Stream {
     /// The writing end, for use before or beside the handler.
     pub fn outlet(&self) -> Outlet {
         self.pipe.outlet()
+    }
+
+    /// Lets the system hold about this many bytes in each direction, instead of as many as it finds best: several
+    /// megabytes for a peer that does not read. For servers whose peers may all stop reading; it costs speed over
+    /// long distances. Linux counts its own overhead and allows twice the number. Means nothing in a simulation.
+    ///
+    /// # Errors
+    /// If the connection is gone already.
+    pub fn set_buffers(&self, bytes: usize) -> io::Result<()> {
+        self.pipe.set_buffers(bytes)
     }
 
     /// The address of our end.

@@ -100,6 +100,25 @@ fn a_peer_that_does_not_read_is_buffered_for_up_to_the_limit_and_no_further() {
 }
 
 #[test]
+fn the_system_holds_as_little_for_a_deaf_peer_as_it_is_told() {
+    let mut kernel = Kernel::new().unwrap();
+    let accepted = Rc::new(RefCell::new(None));
+    let slot = accepted.clone();
+    let accept = move |stream: Stream| *slot.borrow_mut() = Some(stream);
+    let listener = kernel.handle().listen(&any_port(), accept).unwrap();
+    let deaf = dialled(&mut kernel, listener.address()).unwrap();
+    run_until(&mut kernel, "a connection", || accepted.borrow().is_some());
+    let stream = accepted.take().unwrap();
+    deaf.set_buffers(64 * 1024).unwrap();
+    stream.set_buffers(64 * 1024).unwrap();
+    let outlet = Heard::default().listen_to(stream);
+    fill(&mut kernel, &outlet);
+    // Left to itself, the system takes more than four megabytes here.
+    assert!(outlet.written() < 1 << 20, "the system took {} bytes", outlet.written());
+    drop(deaf);
+}
+
+#[test]
 fn drained_is_told_once_and_to_everybody_who_asked() {
     let mut kernel = Kernel::new().unwrap();
     let (ours, theirs, _) = pair_with_a_deaf_peer(&mut kernel);

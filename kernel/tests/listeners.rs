@@ -64,6 +64,23 @@ fn a_crowd_is_accepted_at_most_64_a_turn() {
 }
 
 #[test]
+fn turning_a_crowd_away_takes_no_descriptors() {
+    let mut kernel = Kernel::new().unwrap();
+    let count = Rc::new(Cell::new(0));
+    let counted = count.clone();
+    let refuse = move |stream: Stream| {
+        drop(stream);
+        counted.set(counted.get() + 1);
+    };
+    let listener = kernel.handle().listen(&any_port(), refuse).unwrap();
+    let at = socket_addr(listener.address());
+    let crowd: Vec<_> = (0..100).map(|_| TcpStream::connect(at).unwrap()).collect();
+    run_until(&mut kernel, "everybody", || count.get() == 100);
+    assert_eq!(kernel.handle().dump().sources(), 1, "only the listener is left");
+    drop(crowd);
+}
+
+#[test]
 fn a_paused_listener_accepts_nobody_until_it_resumes() {
     let mut kernel = Kernel::new().unwrap();
     let (listener, count) = counting(&kernel);

@@ -129,6 +129,11 @@ impl Socket for SimSocket {
         Ok(())
     }
 
+    /// Every simulated connection holds [`CAPACITY`](super::lane::CAPACITY) bytes.
+    fn set_buffers(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
     fn local(&self) -> io::Result<Resolved> {
         self.name(|end| &end.local)
     }
