@@ -1,0 +1,36 @@
+//! What the README shows is what is there.
+
+use peers_tests::root;
+use std::fs;
+
+#[test]
+fn the_program_in_the_readme_is_an_example_that_compiles() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let example = root().join("apps/registry/examples/small.rs");
+    let example = fs::read_to_string(example).unwrap();
+    let (_, program) = example.split_once("\n\n").unwrap();
+    assert!(readme.contains(&format!("```rust\n{program}```")), "the two differ");
+    assert!((25..=40).contains(&program.lines().count()), "about thirty lines");
+}
+
+#[test]
+fn the_readme_shows_the_demonstration_as_it_prints() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let binary = peers_tests::binary("peers-registry", "registry");
+    let output = std::process::Command::new(binary).arg("demo").output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    // Everything but process ids, ports and node ids is the same in every run.
+    let chance = |line: &str| line.chars().any(|c| c.is_ascii_digit());
+    let lines: Vec<&str> =
+        printed.lines().filter(|line| !chance(line) && !line.is_empty()).collect();
+    assert!(lines.len() > 8, "{printed}");
+    for line in lines {
+        assert!(readme.lines().any(|shown| shown == line), "the README lacks: {line}");
+    }
+    let raised = |text: &str| {
+        text.split_once("[node.rs:")
+            .and_then(|(_, rest)| rest.split_once(']'))
+            .map(|(line, _)| line.to_owned())
+    };
+    assert_eq!(raised(&readme), raised(&printed), "the line that raises");
+}
