@@ -61,7 +61,7 @@ impl Outlet {
     /// caller should append no more, and wait or give the peer up.
     ///
     /// # Panics
-    /// If `put` itself writes to this connection.
+    /// If `put` uses an outlet of this connection. If it panics for a reason of its own, what it has appended stays.
     #[inline]
     pub fn append(&self, put: impl FnOnce(&mut Appender<'_>)) -> Result<(), Full> {
         match self.pipe.upgrade() {

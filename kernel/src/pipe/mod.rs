@@ -6,9 +6,11 @@
 //! Invariants:
 //! 1. The socket is there iff the pipe is registered with the core. Closing takes both, once.
 //! 2. The handler hears `End` or `Failed` last and once, and is dropped right after. It hears nothing after `close`.
-//! 3. Nothing is borrowed while the handler runs or is dropped.
+//! 3. Nothing is borrowed while the handler runs or is dropped. The output alone is lent to who appends in place.
 //! 4. One read per readable event and one write per turn. Written bytes wait for the end of the turn.
 //! 5. An idle pipe holds no buffer, and is small.
+
+mod outward;
 
 use crate::address::Address;
 use crate::cause::Cause;
@@ -342,80 +344,6 @@ impl Pipe {
         }
     }
 
-    // ---- outward
-
-    fn request_flush(self: &Rc<Self>) {
-        if !self.blocked.get()
-            && !self.flush_due.replace(true)
-            && let Some(core) = self.core.upgrade()
-        {
-            core.want_flush(self.clone());
-        }
-    }
-
-    /// Writes once, and takes the steps that wait for an empty output.
-    fn send(self: &Rc<Self>, core: &Rc<Core>) {
-        match self.write_once(core) {
-            Ok(()) => {}
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            Err(error) => return self.break_off(core, error),
-        }
-        let drained = self.output.borrow().is_empty();
-        self.blocked.set(!drained);
-        if drained {
-            self.all_sent(core)
-        }
-        self.renew_interest(core)
-    }
-
-    fn write_once(&self, core: &Core) -> io::Result<()> {
-        let mut output = self.output.borrow_mut();
-        if let Some(socket) = &*self.socket.borrow()
-            && !output.is_empty()
-        {
-            let count = socket.write(&output.parts())?;
-            output.advance(count, |spent| core.spares.keep(spent));
-            self.written.set(self.written.get() + count as u64);
-        }
-        Ok(())
-    }
-
-    fn all_sent(self: &Rc<Self>, core: &Rc<Core>) {
-        for (cause, task) in self.take_drained() {
-            core.push(cause, task)
-        }
-        if self.outward.get() == Outward::Finishing {
-            let told = match &*self.socket.borrow() {
-                Some(socket) => socket.shutdown(),
-                None => return,
-            };
-            match told {
-                Ok(()) => self.outward.set(Outward::Finished),
-                Err(error) => return self.break_off(core, error),
-            }
-        }
-        if self.settled() {
-            self.shut(core)
-        }
-    }
-
-    /// The socket takes no more. What the peer sent before is still delivered, then the failure: by the queue, since a
-    /// flush runs no user code.
-    fn break_off(&self, core: &Rc<Core>, error: io::Error) {
-        if self.outward.replace(Outward::Broken) == Outward::Broken {
-            return;
-        }
-        self.blocked.set(false);
-        self.output.borrow_mut().clear();
-        self.discard_drained(core);
-        if matches!(self.inward.get(), Inward::Ended | Inward::Discarded) {
-            return self.shut(core);
-        }
-        self.rare.borrow_mut().get_or_insert_default().broken = Some(error);
-        core.note(self.key, READABLE)
-    }
-
     // ---- the end
 
     /// Whether both directions are over.
@@ -441,15 +369,6 @@ impl Pipe {
         drop(rare);
     }
 
-    /// Drops what waits for an empty output that will never be: by the queue, since a flush runs no user code.
-    fn discard_drained(&self, core: &Core) {
-        let drained = self.take_drained();
-        if !drained.is_empty() {
-            let discard = Plain::boxed(Location::caller(), move |_: &Rc<Core>| drop(drained));
-            core.push(Cause::NONE, discard)
-        }
-    }
-
     fn arm_linger(self: &Rc<Self>, core: &Rc<Core>) {
         let pipe = Rc::downgrade(self);
         let give_up = move |_: &Rc<Core>| {
@@ -463,11 +382,6 @@ impl Pipe {
 
     fn take_broken(&self) -> Option<io::Error> {
         self.rare.borrow_mut().as_mut().and_then(|rare| rare.broken.take())
-    }
-
-    fn take_drained(&self) -> Vec<(Cause, Box<dyn Task>)> {
-        let mut rare = self.rare.borrow_mut();
-        rare.as_mut().map(|rare| std::mem::take(&mut rare.drained)).unwrap_or_default()
     }
 
     /// Tells the host what to report.

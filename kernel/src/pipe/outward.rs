@@ -1,0 +1,102 @@
+//! The way out of a connection: one write a turn, and what follows once everything is written or nothing can be.
+//!
+//! What is buffered, and what the halves do, is the [`Pipe`]'s.
+//!
+//! Invariant: nothing here runs user code, since it happens in flushes, outside of any task.
+
+use super::{Pipe, READABLE};
+use crate::cause::Cause;
+use crate::engine::Core;
+use crate::half::{Inward, Outward};
+use crate::task::{Plain, Task};
+use std::io::{self, ErrorKind};
+use std::panic::Location;
+use std::rc::Rc;
+
+impl Pipe {
+    pub(super) fn request_flush(self: &Rc<Self>) {
+        if !self.blocked.get()
+            && !self.flush_due.replace(true)
+            && let Some(core) = self.core.upgrade()
+        {
+            core.want_flush(self.clone());
+        }
+    }
+
+    /// Writes once, and takes the steps that wait for an empty output.
+    pub(super) fn send(self: &Rc<Self>, core: &Rc<Core>) {
+        match self.write_once(core) {
+            Ok(()) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error) => return self.break_off(core, error),
+        }
+        let drained = self.output.borrow().is_empty();
+        self.blocked.set(!drained);
+        if drained {
+            self.all_sent(core)
+        }
+        self.renew_interest(core)
+    }
+
+    fn write_once(&self, core: &Core) -> io::Result<()> {
+        let mut output = self.output.borrow_mut();
+        if let Some(socket) = &*self.socket.borrow()
+            && !output.is_empty()
+        {
+            let count = socket.write(&output.parts())?;
+            output.advance(count, |spent| core.spares.keep(spent));
+            self.written.set(self.written.get() + count as u64);
+        }
+        Ok(())
+    }
+
+    fn all_sent(self: &Rc<Self>, core: &Rc<Core>) {
+        for (cause, task) in self.take_drained() {
+            core.push(cause, task)
+        }
+        if self.outward.get() == Outward::Finishing {
+            let told = match &*self.socket.borrow() {
+                Some(socket) => socket.shutdown(),
+                None => return,
+            };
+            match told {
+                Ok(()) => self.outward.set(Outward::Finished),
+                Err(error) => return self.break_off(core, error),
+            }
+        }
+        if self.settled() {
+            self.shut(core)
+        }
+    }
+
+    /// The socket takes no more. What the peer sent before is still delivered, then the failure: by the queue, since a
+    /// flush runs no user code.
+    pub(super) fn break_off(&self, core: &Rc<Core>, error: io::Error) {
+        if self.outward.replace(Outward::Broken) == Outward::Broken {
+            return;
+        }
+        self.blocked.set(false);
+        self.output.borrow_mut().clear();
+        self.discard_drained(core);
+        if matches!(self.inward.get(), Inward::Ended | Inward::Discarded) {
+            return self.shut(core);
+        }
+        self.rare.borrow_mut().get_or_insert_default().broken = Some(error);
+        core.note(self.key, READABLE)
+    }
+
+    /// Drops what waits for an empty output that will never be: by the queue, since a flush runs no user code.
+    fn discard_drained(&self, core: &Core) {
+        let drained = self.take_drained();
+        if !drained.is_empty() {
+            let discard = Plain::boxed(Location::caller(), move |_: &Rc<Core>| drop(drained));
+            core.push(Cause::NONE, discard)
+        }
+    }
+
+    fn take_drained(&self) -> Vec<(Cause, Box<dyn Task>)> {
+        let mut rare = self.rare.borrow_mut();
+        rare.as_mut().map(|rare| std::mem::take(&mut rare.drained)).unwrap_or_default()
+    }
+}
