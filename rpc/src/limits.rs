@@ -67,7 +67,8 @@ pub struct Limits {
     /// Bytes of output waiting for the socket beyond which new requests wait too; replies and control frames do not.
     /// Default 1 MiB.
     pub output_soft: usize,
-    /// Bytes of input that one connection may have queued before its requests are started. Default 2 MiB.
+    /// Bytes of requests that have arrived on one connection and wait for this process to have time for them, beyond
+    /// which it is not read for a while; more by what one read has brought. Default 2 MiB.
     pub inbound_queue: usize,
     /// Cancels beyond the first of a call, pings, pongs nobody asked for and frames to be ignored, per second, that a
     /// peer may send for ever. Default 100.

@@ -88,6 +88,20 @@ fn a_started_frame_must_be_complete_in_thirty_seconds_however_it_drips() {
 }
 
 #[test]
+fn what_is_left_unread_is_not_the_peers_fault() {
+    let (mut side, start) = greeted(Limits::default());
+    side.feed(start, &[0; 10]); // a frame that has begun
+    for minute in 0..10 {
+        let now = start + secs(60 * minute);
+        side.session.input_left_unread(now);
+        side.expire(now + secs(14));
+        assert_eq!(side.session.next_deadline(), Some(now + secs(15)), "only the ping is due");
+    }
+    side.expire(start + secs(570));
+    assert_eq!(side.closed, Some(CloseReason::FrameTimeout), "since the last reading");
+}
+
+#[test]
 fn each_frame_has_its_own_thirty_seconds() {
     let (mut side, start) = greeted(Limits::default());
     let mut bytes = Vec::new();

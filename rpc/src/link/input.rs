@@ -17,7 +17,7 @@ impl Link {
         match input {
             Input::Bytes(bytes) => self.received(bytes),
             Input::End => self.input_ended(),
-            Input::Failed(error) => self.end(CloseReason::Io(error.kind(), error.to_string())),
+            Input::Failed(error) => self.conclude(CloseReason::Io(error.kind(), error.to_string())),
         }
     }
 
@@ -43,7 +43,7 @@ impl Link {
             };
             match self.drive(|session, out| session.accept(now, frame, out)) {
                 None => break,
-                Some(Err(reason)) => return self.end(reason),
+                Some(Err(reason)) => return self.conclude(reason),
                 Some(Ok(None)) => {}
                 Some(Ok(Some(Event::Opened(_)))) => inbound.open(&self.shared().limits),
                 Some(Ok(Some(event))) => self.handle_event(event),
@@ -100,7 +100,7 @@ impl Link {
             (call.done)(Err(error.clone()));
         }
         if failed.done {
-            self.end(CloseReason::EndOfStream);
+            self.conclude(CloseReason::EndOfStream);
         }
     }
 }

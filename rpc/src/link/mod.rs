@@ -5,12 +5,14 @@
 //!
 //! Invariants:
 //! 1. Only [`Shared`] holds a link strongly; it is removed there exactly once, by [`Link::end`].
-//! 2. No borrow of a link's cells is held while a handler or a continuation's destructor runs.
+//! 2. No borrow of a link's cells is held while a handler or a continuation's destructor runs, but that of `inbound`,
+//!    which only input takes: a request is served out of the bytes that it arrived in.
 //! 3. After `end` the session is gone: every pending call was failed, every served call made inert.
 //! 4. All input goes through [`Link::input`], all output through [`Link::drive`].
 
 mod calls;
 mod close;
+mod deferred;
 mod input;
 mod output;
 mod serve;
@@ -24,11 +26,12 @@ use crate::serving::Serving;
 use crate::session::{CallId, CloseReason, Inbound, Role, Session};
 use crate::shared::Shared;
 use crate::{Error, Reply};
+use deferred::Deferred;
 use peers_kernel::{Address, Cause, Handle, Instant, Outlet, TimerId};
 use serve::Object;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -91,7 +94,7 @@ pub(crate) struct Link {
     /// The peer's `:async` calls that still owe an answer, by the peer's id.
     owed: RefCell<HashMap<u64, Cause>>,
     /// Requests that the turn's budget had no room for, in order.
-    deferred: RefCell<VecDeque<serve::Deferred>>,
+    deferred: RefCell<Deferred>,
     watchers: RefCell<Vec<Reply<CloseReason>>>,
 }
 

@@ -155,7 +155,7 @@ impl Link {
             match self.drive(|session, out| session.expire(now, out)) {
                 None | Some(Ok(None)) => break,
                 Some(Ok(Some((_, rejected)))) => self.reject(rejected),
-                Some(Err(reason)) => return self.end(reason),
+                Some(Err(reason)) => return self.conclude(reason),
             }
         }
         self.arm();

@@ -10,8 +10,8 @@ use crate::shared::Shared;
 use crate::stub::{Incoming, Served};
 use crate::text::Brief;
 use crate::{Error, ErrorKind};
-use peers_kernel::{Cause, Cx, Instant, Lost};
-use peers_wire::{Encode, RefusedCode, Trace};
+use peers_kernel::{Cause, Cx, Lost};
+use peers_wire::{Encode, RefusedCode};
 use rand_core::Rng as _;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -38,28 +38,6 @@ impl<S: 'static> Object for BoundNode<S> {
 
     fn serve(&self, binding: &Binding, call: Incoming<'_>) -> Result<Served, Lost> {
         self.cx.enter(|state, cx| (self.serve)(state, cx, binding, call))
-    }
-}
-
-/// A request that waits for the next turn.
-pub(super) struct Deferred {
-    call: Option<u64>,
-    method: u64,
-    deadline: Option<Instant>,
-    depth: u16,
-    trace: Option<Trace>,
-    arguments: Vec<u8>,
-}
-
-impl Deferred {
-    fn new(request: &Request<'_>) -> Self {
-        let Request { call, method, deadline, depth, trace, args } = *request;
-        Self { call, method, deadline, depth, trace, arguments: args.to_vec() }
-    }
-
-    fn request(&self) -> Request<'_> {
-        let Self { call, method, deadline, depth, trace, ref arguments } = *self;
-        Request { call, method, deadline, depth, trace, args: arguments }
     }
 }
 
@@ -92,42 +70,7 @@ impl Link {
         }
     }
 
-    fn defer(self: &Rc<Self>, request: &Request<'_>) {
-        let mut deferred = self.deferred.borrow_mut();
-        if deferred.is_empty() {
-            self.continue_soon();
-        }
-        deferred.push_back(Deferred::new(request));
-    }
-
-    fn continue_soon(&self) {
-        let me = self.me.clone();
-        self.handle().with_cause(Cause::NONE, || {
-            self.handle().schedule(move || {
-                if let Some(link) = me.upgrade() {
-                    link.start_deferred();
-                }
-            });
-        });
-    }
-
-    /// Starts what was left over, until the budget is spent again.
-    fn start_deferred(self: &Rc<Self>) {
-        self.batch(|| self.start_while_budget_lasts());
-    }
-
-    fn start_while_budget_lasts(self: &Rc<Self>) {
-        loop {
-            let Some(next) = self.deferred.borrow_mut().pop_front() else { break };
-            self.start(&next.request());
-            if !self.deferred.borrow().is_empty() && !self.handle().spend() {
-                return self.continue_soon();
-            }
-        }
-        self.drive(|session, out| session.flush_credits(out));
-    }
-
-    fn start(self: &Rc<Self>, request: &Request<'_>) {
+    pub(super) fn start(self: &Rc<Self>, request: &Request<'_>) {
         if request.call.is_none() {
             self.drive(|session, out| session.event_started(out));
         }
@@ -209,11 +152,10 @@ impl Link {
 
     /// The peer no longer wants an answer.
     pub(super) fn cancelled(&self, call: u64) {
-        let before = self.deferred.borrow().len();
-        self.deferred.borrow_mut().retain(|waiting| waiting.call != Some(call));
+        let waited = self.forget_deferred(call);
         let owed = self.owed.borrow_mut().remove(&call);
         let record = owed.and_then(|cause| self.abandon(cause));
-        if record.is_some() || self.deferred.borrow().len() < before {
+        if record.is_some() || waited {
             self.refuse(call, RefusedCode::Cancelled, "");
         }
         self.shared().call_finished();

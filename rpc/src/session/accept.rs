@@ -214,4 +214,13 @@ impl<K> Session<K> {
             self.clock.note_partial(now, pending);
         }
     }
+
+    /// Tells that input is left unread for now, because this process has enough to do: the silence of the peer, and the
+    /// time that an unfinished frame takes, count from here.
+    pub fn input_left_unread(&mut self, now: Instant) {
+        if self.phase == Phase::Open {
+            self.clock.heard(now);
+            self.clock.unread(now);
+        }
+    }
 }

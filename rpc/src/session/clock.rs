@@ -93,6 +93,13 @@ impl Clock {
         }
     }
 
+    /// The rest of an unfinished frame may be there, but is not read.
+    pub(super) fn unread(&mut self, now: Instant) {
+        if self.frame_since != NEVER {
+            self.frame_since = now;
+        }
+    }
+
     /// The connection was used for a call.
     #[inline]
     pub(super) fn used_at(&mut self, now: Instant) {

@@ -1,0 +1,226 @@
+//! Requests that have arrived and wait for a turn of the loop, because the budget of theirs was spent.
+//!
+//! They wait for this process's time only, never for the peer. That is why reading may pause while too many bytes wait
+//! here, and why two processes that call each other cannot wait for each other so.
+//!
+//! Invariants:
+//! 1. Requests start in the order in which they came: while one waits, none overtakes it.
+//! 2. A task that starts more is queued iff a request waits.
+//! 3. `bytes` counts the requests that wait; reading pauses above [`Limits::inbound_queue`](crate::Limits::inbound_queue)
+//!    and goes on at half of it.
+//! 4. `ending` is set iff the peer has ended the connection while events of it wait; no calls wait then.
+
+use super::{Link, Wire};
+use crate::session::{CloseReason, Request};
+use peers_kernel::{Cause, Instant};
+use peers_wire::Trace;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// The requests of one connection that wait for a turn.
+#[derive(Default)]
+pub(super) struct Deferred {
+    requests: VecDeque<Waiting>,
+    bytes: usize,
+    paused: bool,
+    ending: Option<CloseReason>,
+}
+
+/// A request that waits.
+struct Waiting {
+    call: Option<u64>,
+    method: u64,
+    deadline: Option<Instant>,
+    depth: u16,
+    trace: Option<Trace>,
+    arguments: Vec<u8>,
+}
+
+impl Waiting {
+    fn new(request: &Request<'_>) -> Self {
+        let Request { call, method, deadline, depth, trace, args } = *request;
+        Self { call, method, deadline, depth, trace, arguments: args.to_vec() }
+    }
+
+    fn request(&self) -> Request<'_> {
+        let Self { call, method, deadline, depth, trace, ref arguments } = *self;
+        Request { call, method, deadline, depth, trace, args: arguments }
+    }
+
+    /// Bytes of memory that it takes.
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.arguments.len()
+    }
+}
+
+impl Deferred {
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    fn push(&mut self, request: Waiting) {
+        self.bytes += request.size();
+        self.requests.push_back(request);
+    }
+
+    fn pop(&mut self) -> Option<Waiting> {
+        let request = self.requests.pop_front()?;
+        self.bytes -= request.size();
+        if self.requests.is_empty() {
+            self.requests = VecDeque::new(); // an idle connection holds no memory for it
+        }
+        Some(request)
+    }
+
+    fn retain(&mut self, wanted: impl Fn(&Waiting) -> bool) {
+        self.requests.retain(wanted);
+        self.bytes = self.requests.iter().map(Waiting::size).sum();
+    }
+
+    /// Whether reading is to pause, or to go on, if that changes anything.
+    fn turn_of_reading(&mut self, limit: usize) -> Option<bool> {
+        let paused = if self.paused { self.bytes > limit / 2 } else { self.bytes > limit };
+        (std::mem::replace(&mut self.paused, paused) != paused).then_some(paused)
+    }
+}
+
+impl Link {
+    /// Lets a request wait for the next turn, behind those that wait already.
+    pub(super) fn defer(&self, request: &Request<'_>) {
+        let mut deferred = self.deferred.borrow_mut();
+        if deferred.is_empty() {
+            self.continue_soon();
+        }
+        deferred.push(Waiting::new(request));
+        drop(deferred);
+        self.pause_or_resume();
+    }
+
+    /// Removes a call that its caller has cancelled. Whether it was there.
+    pub(super) fn forget_deferred(&self, call: u64) -> bool {
+        let mut deferred = self.deferred.borrow_mut();
+        let before = deferred.requests.len();
+        if before == 0 {
+            return false;
+        }
+        deferred.retain(|waiting| waiting.call != Some(call));
+        before > deferred.requests.len()
+    }
+
+    fn continue_soon(&self) {
+        let me = self.me.clone();
+        self.handle().with_cause(Cause::NONE, || {
+            self.handle().schedule(move || {
+                if let Some(link) = me.upgrade() {
+                    link.start_deferred();
+                }
+            });
+        });
+    }
+
+    /// Starts what was left over, until the budget is spent again.
+    fn start_deferred(self: &Rc<Self>) {
+        self.batch(|| self.start_while_budget_lasts());
+        self.pause_or_resume();
+        self.end_if_due();
+    }
+
+    fn start_while_budget_lasts(self: &Rc<Self>) {
+        loop {
+            let Some(next) = self.deferred.borrow_mut().pop() else { break };
+            self.start(&next.request());
+            if !self.deferred.borrow().is_empty() && !self.handle().spend() {
+                return self.continue_soon();
+            }
+        }
+        self.drive(|session, out| session.flush_credits(out));
+    }
+
+    /// Reads no more while too much waits. As long as that lasts, the peer's silence is not its own.
+    fn pause_or_resume(&self) {
+        let mut deferred = self.deferred.borrow_mut();
+        let change = deferred.turn_of_reading(self.shared().limits.inbound_queue);
+        let paused = deferred.paused;
+        drop(deferred);
+        if let (Some(pause), Wire::Open(outlet)) = (change, &*self.wire.borrow()) {
+            if pause { outlet.pause() } else { outlet.resume() }
+        }
+        if paused || change.is_some() {
+            let now = self.handle().now();
+            self.drive(|session, _| session.input_left_unread(now));
+        }
+    }
+
+    /// Ends the link. If the peer has ended it, the events that it sent before are started first; its calls have nobody
+    /// left who waits for them.
+    pub(super) fn conclude(&self, reason: CloseReason) {
+        let mut deferred = self.deferred.borrow_mut();
+        if is_of_peer(&reason) {
+            deferred.retain(|waiting| waiting.call.is_none());
+            if !deferred.is_empty() {
+                deferred.ending.get_or_insert(reason);
+                return;
+            }
+        }
+        drop(deferred);
+        self.end(reason);
+    }
+
+    fn end_if_due(&self) {
+        let mut deferred = self.deferred.borrow_mut();
+        let due = if deferred.is_empty() { deferred.ending.take() } else { None };
+        drop(deferred);
+        if let Some(reason) = due {
+            self.end(reason);
+        }
+    }
+}
+
+/// Whether the peer has ended the connection, or its end of it is gone.
+fn is_of_peer(reason: &CloseReason) -> bool {
+    matches!(reason, CloseReason::PeerBye { .. } | CloseReason::EndOfStream | CloseReason::Io(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(call: Option<u64>, arguments: usize) -> Waiting {
+        let arguments = vec![0; arguments];
+        Waiting { call, method: 1, deadline: None, depth: 0, trace: None, arguments }
+    }
+
+    #[test]
+    fn reading_pauses_above_the_limit_and_goes_on_at_half_of_it() {
+        let mut deferred = Deferred::default();
+        let each = waiting(None, 100).size();
+        let limit = 10 * each;
+        for _ in 0..10 {
+            deferred.push(waiting(None, 100));
+            assert_eq!(deferred.turn_of_reading(limit), None);
+        }
+        deferred.push(waiting(None, 100));
+        assert_eq!(deferred.turn_of_reading(limit), Some(true));
+        for _ in 0..5 {
+            deferred.pop();
+            assert_eq!(deferred.turn_of_reading(limit), None);
+        }
+        deferred.pop();
+        assert_eq!(deferred.turn_of_reading(limit), Some(false));
+        assert_eq!(deferred.turn_of_reading(limit), None);
+    }
+
+    #[test]
+    fn bytes_are_those_of_what_waits() {
+        let mut deferred = Deferred::default();
+        deferred.push(waiting(Some(1), 10));
+        deferred.push(waiting(None, 1_000));
+        deferred.push(waiting(Some(2), 100));
+        deferred.retain(|waiting| waiting.call != Some(1));
+        deferred.pop();
+        assert_eq!(deferred.bytes, waiting(Some(2), 100).size());
+        deferred.pop();
+        assert!(deferred.pop().is_none());
+        assert_eq!((deferred.bytes, deferred.requests.capacity()), (0, 0));
+    }
+}
