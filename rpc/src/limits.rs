@@ -1,7 +1,9 @@
 //! Every bound that the rpc layer keeps, in one place, all of them on by default.
 //!
 //! This file holds numbers and what they mean. The code that enforces a bound lives beside what it bounds: bytes,
-//! frames, credits and clocks of one connection in [`crate::session`], counts of connections in the endpoint code.
+//! frames, credits and clocks of one connection in [`crate::session`], counts of connections in the listener, requests
+//! that wait for a turn in the link. What bounds decoding (nesting, counts, memory) is the same for all programs, so that
+//! what one may send another may read: see [`crate::wire::limits`].
 //!
 //! Invariants:
 //! 1. Nothing that a peer can make grow is without an entry here.
@@ -26,8 +28,6 @@ pub struct Limits {
     /// Largest frame taken from a peer that has said hello, in bytes after the frame's header; it is announced to the
     /// peer. Default 4 MiB.
     pub frame: u32,
-    /// How deep a decoded value may nest. Default 64.
-    pub value_depth: u32,
 
     /// Time in which the peer's preamble and hello must have arrived completely. Default 5 s.
     pub hello: Duration,
@@ -83,11 +83,12 @@ pub struct Limits {
     /// Accepted connections from one source address; not for loopback and Unix sockets. Default 64.
     pub per_source: usize,
 
-    /// Bytes of one field of outside text in a log line. Default 256.
+    /// Bytes of a reason or error that quotes outside text, in a log line. Default 256.
     pub log_field: usize,
-    /// Lines per second that one peer can cause in the log; the rest is counted. Default 10.
+    /// Warnings per second that all peers together can cause in the log; the rest is counted. Default 10.
     pub log_rate: u32,
-    /// Bytes of text that an error carries to the peer. Default 4 KiB.
+    /// Bytes of text that an error carries to the peer; the protocol itself cuts that of an exception at 4 KiB and any
+    /// other at 1 KiB. Default 4 KiB.
     pub error_text: usize,
 }
 
@@ -96,7 +97,6 @@ impl Default for Limits {
         Self {
             frame_before_hello: 4 << 10,
             frame: 4 << 20,
-            value_depth: 64,
             hello: Duration::from_secs(5),
             frame_time: Duration::from_secs(30),
             ping_idle: Duration::from_secs(15),

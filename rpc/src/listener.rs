@@ -10,6 +10,7 @@ use peers_kernel::{Address, Stream};
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 /// Listening on an address that others can reach, without having said that this is meant.
@@ -80,7 +81,7 @@ fn is_private(address: &Address) -> bool {
 }
 
 fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.to_canonical().is_loopback())
 }
 
 type Accept = Box<dyn FnMut(Endpoint) -> Result<(), AlreadyBound>>;
@@ -128,12 +129,89 @@ fn crowded(shared: &Shared, dialler: &Address) -> Option<&'static str> {
     let mut half_open = 0;
     let mut same = 0;
     for (_, link) in links.iter() {
+        let Some(source) = link.source().filter(|source| !is_loopback(source)) else { continue };
         half_open += usize::from(!link.has_met_peer());
-        same += usize::from(link.is_from(host));
+        same += usize::from(*source == **host);
     }
     match () {
         () if half_open >= limits.half_open => Some("too many that have not said hello"),
         () if same >= limits.per_source => Some("too many from that address"),
         () => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limits, Rpc};
+    use peers_kernel::Kernel;
+
+    fn inet(host: &str) -> Address {
+        Address::Inet { host: host.to_owned(), port: 1 }
+    }
+
+    /// A process with small limits; its connections are accepted by [`come`].
+    fn place(change: impl FnOnce(&mut Limits)) -> (Kernel, Rpc) {
+        let kernel = Kernel::simulated(1);
+        let mut limits = Limits::default();
+        change(&mut limits);
+        let rpc = Rpc::with_limits(&kernel.handle(), limits);
+        (kernel, rpc)
+    }
+
+    /// A connection from there, unless it is turned away.
+    fn come(rpc: &Rpc, from: &Address) -> Result<(), &'static str> {
+        match crowded(rpc.shared(), from) {
+            Some(why) => Err(why),
+            None => {
+                Link::accepted(rpc.shared(), from.clone(), inet("192.0.2.100"));
+                Ok(())
+            }
+        }
+    }
+
+    #[test]
+    fn connections_are_counted_whatever_they_are() {
+        let (_kernel, rpc) = place(|limits| limits.connections = Some(3));
+        rpc.connect(&"sim:elsewhere".parse().expect("an address"));
+        assert_eq!(come(&rpc, &Address::Unix("/a".into())), Ok(()));
+        assert_eq!(come(&rpc, &inet("127.0.0.1")), Ok(()));
+        assert_eq!(come(&rpc, &inet("127.0.0.1")), Err("too many connections"));
+    }
+
+    #[test]
+    fn one_source_has_only_so_many() {
+        let (_kernel, rpc) = place(|limits| limits.per_source = 2);
+        for _ in 0..2 {
+            assert_eq!(come(&rpc, &inet("192.0.2.1")), Ok(()));
+        }
+        assert_eq!(come(&rpc, &inet("192.0.2.1")), Err("too many from that address"));
+        assert_eq!(come(&rpc, &inet("192.0.2.2")), Ok(()), "another one is not concerned");
+    }
+
+    #[test]
+    fn only_so_many_may_be_silent() {
+        let (_kernel, rpc) = place(|limits| limits.half_open = 2);
+        for place in 0..5 {
+            rpc.connect(&Address::Sim(place.to_string())); // dialled: none of those that count
+            assert_eq!(come(&rpc, &inet("127.0.0.1")), Ok(()));
+        }
+        for n in 1..=2 {
+            assert_eq!(come(&rpc, &inet(&format!("192.0.2.{n}"))), Ok(()));
+        }
+        assert_eq!(come(&rpc, &inet("192.0.2.3")), Err("too many that have not said hello"));
+    }
+
+    #[test]
+    fn this_machine_may_do_as_it_likes() {
+        let (_kernel, rpc) = place(|limits| (limits.half_open, limits.per_source) = (1, 1));
+        for host in ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1", "localhost"] {
+            for _ in 0..3 {
+                assert_eq!(come(&rpc, &inet(host)), Ok(()), "{host}");
+            }
+        }
+        assert_eq!(come(&rpc, &Address::Unix("/a".into())), Ok(()));
+        assert_eq!(come(&rpc, &inet("192.0.2.1")), Ok(()));
+        assert!(come(&rpc, &inet("192.0.2.1")).is_err());
     }
 }

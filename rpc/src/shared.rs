@@ -6,6 +6,7 @@ use crate::name::EndpointName;
 use crate::rpc::Counters;
 use crate::serving::Serving;
 use crate::session::CloseReason;
+use crate::text::Brief;
 use crate::throttle::Throttle;
 use peers_kernel::{Cause, Cont, Handle, TimerId};
 use peers_wire::{NodeId, RefusedCode, Trace};
@@ -165,7 +166,8 @@ impl Shared {
         if is_ordinary(reason) {
             log::debug!("{name}: closed: {reason}");
         } else {
-            self.log(format_args!("{name}: closed: {reason}"));
+            let reason = reason.to_string();
+            self.log(format_args!("{name}: closed: {}", Brief(&reason, self.limits.log_field)));
         }
     }
 }

@@ -72,6 +72,16 @@ fn another_version_is_named() {
 }
 
 #[test]
+fn a_hello_of_another_version_than_its_preamble_is_no_hello() {
+    let (mut side, now) = stranger();
+    let mut opening = PREAMBLE.to_vec();
+    Hello { version: 2, ..Hello::new(NodeId::from_bits(1)) }.put(&mut opening);
+    side.feed(now, &opening);
+    assert_eq!(side.closed, Some(CloseReason::Version { ours: VERSION, theirs: 2 }));
+    assert!(side.session.peer().is_none());
+}
+
+#[test]
 fn silence_is_ended_at_the_hello_deadline() {
     let mut pair = Pair::new(Limits::default(), Limits::default());
     assert_eq!(pair.a.session.next_deadline(), Some(pair.now + secs(5)));

@@ -30,7 +30,7 @@ use deferred::Deferred;
 use peers_kernel::{Address, Cause, Handle, Instant, Outlet, TimerId};
 use serve::Object;
 use smallvec::SmallVec;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -186,12 +186,13 @@ impl Link {
         self.session.borrow().as_ref().is_some_and(|session| session.peer().is_some())
     }
 
-    /// Whether it was accepted from this host.
-    pub(crate) fn is_from(&self, host: &str) -> bool {
-        match &*self.ends.borrow() {
-            Ends::Accepted(Site(Address::Inet { host: from, .. }), _) => from == host,
-            _ => false,
-        }
+    /// The host that it was accepted from, if it was accepted over a network.
+    pub(crate) fn source(&self) -> Option<Ref<'_, str>> {
+        let source = Ref::filter_map(self.ends.borrow(), |ends| match ends {
+            Ends::Accepted(Site(Address::Inet { host, .. }), _) => Some(host.as_str()),
+            _ => None,
+        });
+        source.ok()
     }
 
     /// The printed name.

@@ -192,7 +192,7 @@ impl Link {
                 let sent = self
                     .drive(|session, out| session.reply(call, out, |writer| value.encode(writer)));
                 if let Some(Err(error)) = sent {
-                    log::warn!("a result could not be sent: {error}");
+                    self.unsendable("a result", &error);
                 }
             }
             Err(error) => self.answer_error(call, error),
@@ -214,7 +214,7 @@ impl Link {
                 };
                 let sent = self.drive(|session, out| session.raise(call, out, &exception));
                 if let Some(Err(error)) = sent {
-                    log::warn!("an exception could not be sent: {error}");
+                    self.unsendable("an exception", &error);
                 }
             }
             ErrorKind::Lost(Lost::Panicked) => self.refuse(call, RefusedCode::Internal, ""),
@@ -223,6 +223,12 @@ impl Link {
             ErrorKind::Failed(text) => self.refuse(call, RefusedCode::Failed, cut(text, limit)),
             kind => self.refuse(call, RefusedCode::Failed, cut(&kind.to_string(), limit)),
         }
+    }
+
+    /// The peer decides how large its frames may be, so it can cause this as often as it likes.
+    #[cold]
+    fn unsendable(&self, what: &str, error: &peers_wire::Error) {
+        self.shared().log(format_args!("{}: {what} could not be sent: {error}", self.name()));
     }
 
     /// Answers that a call was not executed, or not to its end.

@@ -5,7 +5,7 @@ use super::event::{Event, Outcome, Request};
 use super::{CloseReason, Output, Phase, Session, Violation};
 use peers_kernel::Instant;
 use peers_wire::{
-    Bye, CallHead, Credit, Exception, Frame, Hello, Kind, Pong, Refused, RefusedCode,
+    Bye, CallHead, Credit, Exception, Frame, Hello, Kind, Pong, Refused, RefusedCode, VERSION,
 };
 
 impl<K> Session<K> {
@@ -111,6 +111,10 @@ impl<K> Session<K> {
         match (self.phase, frame.kind) {
             (Phase::Opening, Kind::Hello) => {
                 let hello = Hello::decode(frame.body)?;
+                if hello.version != VERSION {
+                    let found = hello.version;
+                    return Err(peers_wire::Error::UnsupportedVersion { found }.into());
+                }
                 self.open(now, hello, out);
                 Ok(Some(Event::Opened(hello)))
             }

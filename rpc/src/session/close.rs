@@ -61,9 +61,6 @@ pub enum CloseReason {
     Protocol(Violation),
     /// All call ids of the connection were used: dial again.
     Exhausted,
-    /// A limit on connections was reached: see `connections`, `half_open` and `per_source` of
-    /// [`Limits`](crate::limits::Limits).
-    Crowded,
 }
 
 /// How a peer broke the protocol. Only a broken or hostile peer does.
@@ -98,7 +95,6 @@ impl CloseReason {
             Self::Unused => ByeCode::Idle,
             Self::HelloTimeout | Self::FrameTimeout | Self::Dead => ByeCode::TimedOut,
             Self::SlowPeer => ByeCode::SlowPeer,
-            Self::Crowded => ByeCode::Overloaded,
             Self::Protocol(Violation::Bytes(peers_wire::Error::FrameTooLarge { .. })) => {
                 ByeCode::FrameTooLarge
             }
@@ -145,7 +141,6 @@ impl fmt::Display for CloseReason {
             ),
             Self::Protocol(violation) => write!(f, "the peer broke the protocol: {violation}"),
             Self::Exhausted => f.write_str("all call ids of the connection are used; dial again"),
-            Self::Crowded => f.write_str("too many connections; try again later"),
             _ => self.fmt_clock(f),
         }
     }
