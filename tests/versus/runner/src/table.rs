@@ -34,9 +34,8 @@ impl Results {
         println!("Medians; in brackets the ratio to bare sockets:\n");
         self.grid(systems, tests, |system, test| {
             let value = median(self.cells.get(&(test.name, system))?);
-            let base = self.cells.get(&(test.name, test.base)).map(|values| median(values));
-            let ratio = base.map_or(String::new(), |base| format!(" ({:.2})", value / base));
-            Some(format!("{}{ratio}", short(value)))
+            let base = self.cells.get(&(test.name, test.base));
+            Some(format!("{}{}", short(value), against(value, base)))
         });
         println!("\nFrom the least to the most of all rounds:\n");
         self.grid(systems, tests, |system, test| {
@@ -46,10 +45,18 @@ impl Results {
             Some(format!("{}–{}", short(least), short(most)))
         });
         println!(
-            "\nProcessor time of both sides for one call, us (an echo, a batch of 16 messages):\n"
+            "\nProcessor time of both sides for one call, us (an echo, a batch of 16 messages); in brackets the ratio \
+             to bare sockets. This is the figure to trust when other programs used the machine:\n"
         );
-        self.grid(systems, tests, |system, test| {
-            Some(short(median(self.cpu.get(&(test.name, system))?)))
+        let timed: Vec<_> =
+            tests.iter().filter(|test| test.field != "bytes_per_conn").cloned().collect();
+        self.grid(systems, &timed, |system, test| {
+            let value = median(self.cpu.get(&(test.name, system))?);
+            Some(format!(
+                "{}{}",
+                short(value),
+                against(value, self.cpu.get(&(test.name, test.base)))
+            ))
         });
         if !absent.is_empty() {
             println!("\nNot built or not installed, and so left out: {}.", absent.join(", "));
@@ -78,6 +85,11 @@ impl Results {
             println!("| {} | {} |", test.label, cells.join(" | "));
         }
     }
+}
+
+/// The ratio to the base of the row, if it has one.
+fn against(value: f64, base: Option<&Vec<f64>>) -> String {
+    base.map_or(String::new(), |base| format!(" ({:.2})", value / median(base)))
 }
 
 fn median(values: &[f64]) -> f64 {
