@@ -14,7 +14,13 @@ use std::hash::{Hash, Hasher};
 ///
 /// It compares and hashes by the caller's endpoint alone, so it can be the key of a map of long-standing
 /// interactions, and it makes proxies to call back on the same connection. Like everything handed around it is weak:
-/// keeping one keeps no connection alive.
+/// keeping one keeps no connection alive. And like a [`Reply`](crate::Reply) it stays on the loop's thread:
+///
+/// ```compile_fail,E0277
+/// # fn f(bd: peers_rpc::Binding, reply: peers_rpc::Reply<u64>) {
+/// std::thread::spawn(move || reply.ok(u64::from(bd.depth()))); // `offload` takes work to other threads, and the result back
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Binding {
     endpoint: Endpoint,

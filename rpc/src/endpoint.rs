@@ -21,6 +21,14 @@ use std::time::Duration;
 /// The connection belongs to its [`Rpc`](crate::Rpc). Dropping an endpoint closes nothing; it ends by
 /// [`close`](Self::close), by keep-alive or liveness, by the peer, or with its `Rpc`. It compares, hashes and orders
 /// by connection, in the order in which connections were made.
+///
+/// It stays on its loop's thread; other threads hold what [`to_sync`](Self::to_sync) gives:
+///
+/// ```compile_fail,E0277
+/// # fn f(endpoint: peers_rpc::Endpoint) {
+/// std::thread::spawn(move || endpoint.close());
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Endpoint {
     place: Rc<Place>,

@@ -51,7 +51,14 @@ impl Counters {
 
 /// The rpc side of one process: a node id, limits, and the strong hold on every connection.
 ///
-/// Dropping it ends them all. Everything made from it ([`Endpoint`], proxies, bindings, replies) is weak.
+/// Dropping it ends them all. Everything made from it ([`Endpoint`], proxies, bindings, replies) is weak. It stays on its
+/// loop's thread; [`spawn_loop`](crate::spawn_loop) is for programs without one:
+///
+/// ```compile_fail,E0277
+/// # fn f(rpc: peers_rpc::Rpc) {
+/// std::thread::spawn(move || drop(rpc));
+/// # }
+/// ```
 pub struct Rpc {
     shared: Rc<Shared>,
 }

@@ -69,6 +69,7 @@ impl Endpoint {
                 slot: link.slot(),
                 id: self.id(),
                 end: self.end().clone(),
+                default_timeout: link.shared().limits.default_timeout,
             })
         })
     }
@@ -162,6 +163,7 @@ pub struct SyncEndpoint {
     slot: usize,
     id: u64,
     end: End,
+    default_timeout: Duration,
 }
 
 impl SyncEndpoint {
@@ -274,9 +276,8 @@ impl<T: DecodeOwned + Send + 'static> SyncCall<T> {
     /// Whatever the outcome is, and [`Misuse::SyncOnLoop`] at once on the loop's own thread.
     pub fn wait(self) -> Result<T, Error> {
         let Self { endpoint, plan, .. } = self;
-        let now = endpoint.remote.now();
-        let method = plan.method.name;
-        let longest = plan.deadline(now, Limits::default().default_timeout).map(|d| d - now);
+        let (now, method) = (endpoint.remote.now(), plan.method.name);
+        let longest = plan.deadline(now, endpoint.default_timeout).map(|deadline| deadline - now);
         let (tell, told) = bounded(1);
         post(&endpoint.remote.clone(), move || {
             let Some(found) = endpoint.endpoint() else {

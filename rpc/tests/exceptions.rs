@@ -5,8 +5,8 @@
 
 mod common;
 
-use common::{Field, NoSuchKey, OutOfRange, everywhere};
-use peers_rpc::{Address, Error, ErrorKind, Exception};
+use common::{Field, NoSuchKey, OutOfRange, everywhere, limits};
+use peers_rpc::{Address, Error, ErrorKind, Exception, Limits};
 
 /// The line of the harness's object that contains `code`.
 fn line_of(code: &str) -> u32 {
@@ -162,6 +162,21 @@ everywhere! {
         let error = field.outcome(&client, node.fail("no water left")).unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with("rpc error: [") && text.ends_with(": remote failure: no water left"), "{text}");
+    }
+}
+
+everywhere! {
+    fn long_texts_are_cut_and_values_are_not(field: &mut Field) {
+        let terse = limits(|limits| limits.error_text = 10);
+        let (client, _server, node) = field.pair_with(Limits::default(), terse);
+        let error = field.outcome(&client, node.fail("0123456789")).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Failed("0123456789".into()));
+        let error = field.outcome(&client, node.fail("012345678\u{e9}")).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Failed("012345678".into()), "whole characters");
+        let error = field.outcome(&client, node.raise("longer than ten bytes")).unwrap_err();
+        assert_eq!(error.get::<NoSuchKey>().unwrap().key, "longer than ten bytes");
+        let ErrorKind::Raised(raised) = error.kind() else { panic!("{error}") };
+        assert_eq!(raised.text.len(), 10);
     }
 }
 

@@ -24,7 +24,7 @@ pub fn serve<T: 'static>(
     let handle = kernel.handle();
     let rpc = Rc::new(Rpc::with_limits(&handle, limits));
     let (listener, owned) = start(&kernel, &rpc)?;
-    say(&listener.address(), "listening");
+    let address = listener.address();
     let open = Rc::new(RefCell::new(Some(listener)));
     let (closing, loop_of) = (Rc::downgrade(&rpc), handle.clone());
     let _signals = handle.signals(&[Signal::Interrupt, Signal::Terminate], move |signal| {
@@ -38,6 +38,7 @@ pub fn serve<T: 'static>(
             _ => std::process::exit(1),
         }
     })?;
+    say(&address, "listening"); // from here on, whoever reads it may send a signal
     kernel.run()?;
     drop((owned, rpc));
     Ok(())
