@@ -5,7 +5,7 @@ mod session_harness;
 use peers_rpc::limits::Limits;
 use peers_rpc::session::{CloseReason, Head, Rejected, Violation, Why};
 use peers_wire::{ByeCode, Encoded, Exception, Kind, Refused, RefusedCode, Trace, put_reply};
-use session_harness::{End, Manner, Pair, Seen, frames, limits, secs};
+use session_harness::{End, Manner, Pair, Seen, frames, limits};
 
 #[test]
 fn a_call_is_answered_with_a_value_an_exception_or_a_refusal() {
@@ -265,25 +265,4 @@ fn after_the_end_nothing_is_sent_and_every_call_comes_back_in_order() {
     let closed = CloseReason::PeerBye { code: ByeCode::Closed, text: String::new() };
     assert_eq!(pair.b.closed, Some(closed));
     assert!(pair.a.session.drain().map(|(_, key)| key).eq(1..=10));
-}
-
-#[test]
-fn a_side_that_closes_turns_requests_away_and_answers_what_it_took() {
-    let mut pair = Pair::open();
-    pair.a.call(pair.now, Head::new(1), b"", 1);
-    pair.settle();
-    let taken = pair.b.called();
-    pair.b.session.refuse_requests();
-    pair.a.call(pair.now, Head::new(1), b"", 2);
-    pair.a.event(pair.now, 3);
-    pair.settle();
-    assert_eq!(pair.b.next(), None);
-    let closing = End::Refused(RefusedCode::Closing, String::new());
-    assert_eq!(pair.a.next(), Some(Seen::Answer(2, closing)));
-    pair.b.reply(taken, b"as promised");
-    pair.settle();
-    assert_eq!(pair.a.next(), Some(Seen::Answer(1, End::Value(b"as promised".into()))));
-    pair.a.assert_settled();
-    pair.pass(secs(1));
-    assert_eq!(pair.b.closed, None);
 }

@@ -70,16 +70,13 @@ impl Link {
         }
     }
 
+    /// Starts a request, unless it may not start any more: it may have waited since the session let it in.
     pub(super) fn start(self: &Rc<Self>, request: &Request<'_>) {
         if request.call.is_none() {
             self.drive(|session, out| session.event_started(out));
         }
-        let limits = &self.shared().limits;
         if self.shared().closing.get() {
             return self.turn_away(request, RefusedCode::Closing);
-        }
-        if request.depth > limits.call_depth {
-            return self.turn_away(request, RefusedCode::TooDeep);
         }
         if request.deadline.is_some_and(|deadline| deadline <= self.handle().now()) {
             return self.turn_away(request, RefusedCode::Expired);

@@ -152,9 +152,7 @@ impl<K> Session<K> {
         self.incoming.admit(call.is_some())?;
         self.clock.used_at(now);
         let deadline = head.remaining().map(|remaining| since + remaining);
-        let refusal = if self.closing {
-            RefusedCode::Closing
-        } else if deadline.is_some_and(|deadline| deadline <= now) {
+        let refusal = if deadline.is_some_and(|deadline| deadline <= now) {
             RefusedCode::Expired
         } else if head.depth > self.limits.call_depth {
             RefusedCode::TooDeep

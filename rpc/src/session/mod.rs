@@ -111,8 +111,6 @@ pub struct Session<K> {
     limits: Rc<Limits>,
     role: Role,
     phase: Phase,
-    /// True iff new requests of the peer are turned away.
-    closing: bool,
     /// The peer's hello, once it has come.
     hello: Option<Hello>,
     calls: Calls<K>,
@@ -147,7 +145,6 @@ impl<K> Session<K> {
         let mut session = Self {
             role,
             phase: Phase::Opening,
-            closing: false,
             hello: None,
             calls: Calls::new(),
             queue: None,
@@ -221,12 +218,6 @@ impl<K> Session<K> {
     /// side that accepted.
     pub fn set_keep_alive(&mut self, keep_alive: Duration) {
         self.keep_alive = keep_alive;
-    }
-
-    /// From now on turns the peer's requests away: calls are answered [`Closing`](peers_wire::RefusedCode::Closing),
-    /// events dropped. What runs goes on, and may make calls.
-    pub fn refuse_requests(&mut self) {
-        self.closing = true;
     }
 
     /// Tells the peer why the connection ends, unless it was told or would not understand. Nothing is put into any
