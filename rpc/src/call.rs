@@ -122,11 +122,11 @@ impl<T: DecodeOwned + 'static> Call<T> {
         Cancel { link, id: self.send(k) }
     }
 
-    fn send(self, k: Reply<T>) -> Option<CallId> {
+    fn send(mut self, k: Reply<T>) -> Option<CallId> {
         let method = self.plan.method;
         let pending: Pending = Box::new(move |outcome| k.resume(decode(method, outcome)));
         match self.endpoint.link() {
-            Some(link) => link.call(self.plan, pending),
+            Some(link) => link.call(&mut self.plan, pending),
             None => {
                 pending(Err(self.endpoint.gone()));
                 None

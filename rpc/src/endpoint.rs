@@ -42,12 +42,13 @@ struct Place {
     end: End,
 }
 
-/// How an endpoint ended, once it has: also for other threads, which hold endpoints by name only.
-pub(crate) type End = Arc<OnceLock<(EndpointName, CloseReason)>>;
+/// How an endpoint ended, once it has: also for other threads, which hold endpoints by name only. In a box, since most
+/// endpoints live.
+pub(crate) type End = Arc<OnceLock<Box<(EndpointName, CloseReason)>>>;
 
 /// What calls fail with when the endpoint has ended.
 pub(crate) fn gone(end: &End) -> Error {
-    match end.get() {
+    match end.get().map(|end| &**end) {
         Some((name, reason)) => {
             let error = Error::new(ErrorKind::Disconnected(reason.clone()));
             error.through(&name.to_string().into())
@@ -140,7 +141,7 @@ impl Endpoint {
 
     /// Resumes `k` with the reason, exactly once, when this endpoint ends, or at once if it has.
     pub fn on_close(&self, k: Reply<CloseReason>) {
-        match self.place.end.get() {
+        match self.place.end.get().map(|end| &**end) {
             Some((_, reason)) => k.ok(reason.clone()),
             None => self.place.link.upgrade().map_or((), |link| link.on_close(k)),
         }

@@ -13,14 +13,14 @@ use std::time::Duration;
 
 impl Link {
     /// Sends a call, or lets it wait for credit. Whatever goes wrong reaches `done`.
-    pub(crate) fn call(&self, plan: Plan, done: Pending) -> Option<CallId> {
+    pub(crate) fn call(&self, plan: &mut Plan, done: Pending) -> Option<CallId> {
         let method = plan.method;
         let made = self.handle().now();
         let deadline = plan.deadline(made, self.shared().limits.default_timeout);
-        let arguments = match plan.arguments {
+        let arguments = match &mut plan.arguments {
             Ok(arguments) => arguments,
             Err(error) => {
-                done(Err(self.error(error)));
+                done(Err(self.error(error.clone())));
                 return None;
             }
         };
@@ -33,7 +33,8 @@ impl Link {
         let inherited_end = inherited.deadline.map(|end| in_time_for_an_answer(made, end));
         let head = self.head(method, earlier(deadline, inherited_end), inherited);
         let pending = PendingCall { method, made, done };
-        let sent = self.step(|session, out| session.call(made, head, arguments, pending, out))?;
+        let sent =
+            self.step(|session, out| session.call_with(made, head, arguments, pending, out))?;
         // A call makes nothing else due earlier than its own deadline.
         if let Some(deadline) = head.deadline {
             self.arm_by(deadline);

@@ -78,7 +78,7 @@ impl Link {
             let_go(outlet, &reason);
         }
         self.shared().log_close(&name, &reason);
-        let first = self.endpoint().end().set((name, reason.clone())).is_ok();
+        let first = self.endpoint().end().set(Box::new((name, reason.clone()))).is_ok();
         debug_assert!(first, "a link has one session, which was taken above");
         let error = self.gone();
         for (_, call) in session.drain() {

@@ -43,7 +43,8 @@ impl<K> Session<K> {
             Kind::Call | Kind::Event => self.requested(now, since, &frame, out),
             Kind::Reply => self.answered(now, frame.call, Outcome::Value(frame.body), out),
             Kind::Exception => {
-                let exception = Exception::decode(frame.body)?;
+                // In a box: it is rare, and all events would be as large.
+                let exception = Box::new(Exception::decode(frame.body)?);
                 self.answered(now, frame.call, Outcome::Exception(exception), out)
             }
             Kind::Refused => {

@@ -109,12 +109,12 @@ pub struct Request<'a> {
 }
 
 /// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome<'a> {
     /// With this encoded value.
     Value(&'a [u8]),
     /// With a declared exception.
-    Exception(Exception<'a>),
+    Exception(Box<Exception<'a>>),
     /// The peer did not execute it, or has nothing to tell about how it ended. The text is the peer's, unescaped.
     Refused(RefusedCode, &'a str),
 }

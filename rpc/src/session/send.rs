@@ -23,7 +23,24 @@ impl<K> Session<K> {
         &mut self,
         now: Instant,
         head: Head,
-        args: Buffer,
+        mut args: Buffer,
+        pending: K,
+        out: &mut impl Output,
+    ) -> Result<CallId, Rejected<K>> {
+        self.call_with(now, head, &mut args, pending, out)
+    }
+
+    /// Like [`call`](Self::call), but takes the arguments only if it must keep them: a buffer is large, and copying it from hand
+    /// to hand would cost more than the call itself.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    #[inline]
+    pub fn call_with(
+        &mut self,
+        now: Instant,
+        head: Head,
+        args: &mut Buffer,
         pending: K,
         out: &mut impl Output,
     ) -> Result<CallId, Rejected<K>> {
@@ -43,7 +60,7 @@ impl<K> Session<K> {
         if direct {
             self.put_request(now, Some(id), head, args, out);
         } else {
-            self.enqueue(Waiting { id: Some(id), head, args });
+            self.enqueue(Waiting { id: Some(id), head, args: std::mem::take(args) });
         }
         Ok(id)
     }
@@ -57,7 +74,7 @@ impl<K> Session<K> {
         &mut self,
         now: Instant,
         head: Head,
-        args: Buffer,
+        mut args: Buffer,
         out: &mut impl Output,
     ) -> Result<(), Rejected<()>> {
         let direct = match self.admit(now, &head, args.len()) {
@@ -66,7 +83,7 @@ impl<K> Session<K> {
         };
         self.clock.used_at(now);
         if direct {
-            self.put_request(now, None, head, args, out);
+            self.put_request(now, None, head, &mut args, out);
         } else {
             self.enqueue(Waiting { id: None, head, args });
         }
@@ -121,7 +138,7 @@ impl<K> Session<K> {
         now: Instant,
         id: Option<CallId>,
         head: Head,
-        args: Buffer,
+        args: &mut Buffer,
         out: &mut impl Output,
     ) {
         self.outgoing.take(id.is_some());
@@ -129,12 +146,12 @@ impl<K> Session<K> {
         let moved = args.spilled() && args.len() >= CHUNK;
         let put = self.meter.put(out, |bytes| match id {
             _ if moved => put_call_head(bytes, limit, id.map(CallId::number), &head, args.len()),
-            Some(id) => put_call(bytes, limit, id.number(), &head, &Encoded(&args)),
-            None => put_event(bytes, limit, &head, &Encoded(&args)),
+            Some(id) => put_call(bytes, limit, id.number(), &head, &Encoded(args)),
+            None => put_event(bytes, limit, &head, &Encoded(args)),
         });
         debug_assert_eq!(put, Ok(()), "the size of a request is checked when it is made");
         if moved {
-            self.meter.chunk(out, args.into_vec());
+            self.meter.chunk(out, std::mem::take(args).into_vec());
         }
     }
 
@@ -146,7 +163,9 @@ impl<K> Session<K> {
             if !expired && !self.may_send(size) {
                 return;
             }
-            let Some(request) = self.queue.as_mut().and_then(|queue| queue.pop()) else { return };
+            let Some(mut request) = self.queue.as_mut().and_then(|queue| queue.pop()) else {
+                return;
+            };
             match request.id {
                 Some(id) if expired => self.calls.set_phase(id, Stage::Stranded),
                 None if expired => self.count_unsent_events(1),
@@ -154,7 +173,7 @@ impl<K> Session<K> {
                     if let Some(id) = id {
                         self.calls.set_phase(id, Stage::Sent);
                     }
-                    self.put_request(now, id, request.head, request.args, out);
+                    self.put_request(now, id, request.head, &mut request.args, out);
                 }
             }
         }
