@@ -37,6 +37,7 @@ pub(crate) type Parts<'a> = SmallVec<[IoSlice<'a>; PARTS]>;
 
 impl Output {
     /// Bytes waiting.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.tail.len() + self.chunks.as_ref().map_or(0, |chunks| chunks.len)
     }

@@ -141,6 +141,7 @@ impl Pipe {
 
     // ---- what outlets ask for
 
+    #[inline]
     pub(crate) fn is_open(&self) -> bool {
         self.outward.get() == Outward::Open && self.socket.borrow().is_some()
     }

@@ -14,11 +14,17 @@ use std::panic::Location;
 use std::rc::Rc;
 
 impl Pipe {
+    #[inline]
     pub(super) fn request_flush(self: &Rc<Self>) {
-        if !self.blocked.get()
-            && !self.flush_due.replace(true)
-            && let Some(core) = self.core.upgrade()
-        {
+        if !self.blocked.get() && !self.flush_due.replace(true) {
+            self.join_flush()
+        }
+    }
+
+    /// Once a turn: asks the core.
+    #[inline(never)]
+    fn join_flush(self: &Rc<Self>) {
+        if let Some(core) = self.core.upgrade() {
             core.want_flush(self.clone());
         }
     }
