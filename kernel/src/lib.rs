@@ -102,6 +102,8 @@ mod dump;
 mod engine;
 #[cfg(target_os = "linux")]
 mod epoll;
+#[doc(hidden)]
+pub mod fuzz;
 mod half;
 mod handle;
 mod heap;
