@@ -4,6 +4,7 @@
 
 use crate::{Error, Reply};
 use peers_kernel::{Collect, Handle};
+use std::panic::Location;
 
 /// Binds the right argument: `wrap(f, a)(x)` is `f(x, a)`.
 ///
@@ -52,9 +53,17 @@ pub fn collect_async<T: 'static>(
     branches.into_iter()
 }
 
-/// An error handler that logs a warning in the tutorial's shape and goes on.
+/// An error handler that logs a warning in the tutorial's shape and goes on. The line that it names is the one that calls it.
+#[track_caller]
 pub fn warn(error: Error) {
-    log::warn!("{}", crate::text::logged(&error));
+    if log::Level::Warn > log::max_level() {
+        return;
+    }
+    let (place, text) = (Location::caller(), crate::text::logged(&error));
+    let mut record = log::Record::builder();
+    record.level(log::Level::Warn).target("peers_rpc");
+    record.file(Some(place.file())).line(Some(place.line()));
+    log::logger().log(&record.args(format_args!("{text}")).build());
 }
 
 /// Encodes a value into opaque bytes, the plain encoding of the wire: never compressed.

@@ -242,6 +242,7 @@ fn a_first_peer_that_is_not_there_is_a_warning() {
     let lines = lines.map(Result::unwrap);
     let warning = lines.iter().find(|line| line.contains("WARNING")).expect("a warning");
     assert!(warning.contains(NOWHERE), "{warning}");
+    assert!(warning.contains("[overlay.rs:") && warning.ends_with(" [userland]"), "{warning}");
 }
 
 #[test]
