@@ -126,17 +126,17 @@ impl Rpc {
         Listener::open(&self.shared, address, None, accept)
     }
 
-    /// Listens with a stated policy.
+    /// Listens with a stated policy; with `None` it is [`listen`](Self::listen).
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The same as of [`listen`](Self::listen); with a policy, only what the operating system says.
     pub fn listen_with(
         &self,
-        security: Security,
+        security: impl Into<Option<Security>>,
         address: &Address,
         accept: impl FnMut(Endpoint) -> Result<(), AlreadyBound> + 'static,
     ) -> io::Result<Listener> {
-        Listener::open(&self.shared, address, Some(security), accept)
+        Listener::open(&self.shared, address, security.into(), accept)
     }
 
     /// What its connections share.

@@ -51,10 +51,7 @@ impl Herd {
         let node = kernel.node(self);
         let cx = node.cx();
         let accept = move |endpoint| LocalHerdNode::bind(&cx, &endpoint);
-        let listener = match security {
-            Some(security) => rpc.listen_with(security, address, accept)?,
-            None => rpc.listen(address, accept)?,
-        };
+        let listener = rpc.listen_with(security, address, accept)?;
         for peer in peers {
             stay_connected(&node.cx(), &rpc.dialler(), peer, Self::greet);
         }

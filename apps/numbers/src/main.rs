@@ -8,7 +8,7 @@ mod progress;
 use peers_numbers::{Client, Herd, Loner, Number};
 use peers_rpc::service::{self, Arguments, Cli, Failure};
 use peers_rpc::wire::DecodeOwned;
-use peers_rpc::{Address, Limits, Security, SyncCall, SyncEndpoint};
+use peers_rpc::{Address, Limits, SyncCall, SyncEndpoint};
 use progress::Progress;
 use std::fmt::Display;
 use std::process::ExitCode;
@@ -28,31 +28,30 @@ fn main() -> ExitCode {
             ["serve", "herd", address, ref peers @ ..] => serve_herd(address, peers, &arguments),
             ["demo"] => demo::run(),
             [command, address, ref numbers @ ..] => {
-                Question::read(command, numbers)?.ask(&CLI.address(address)?, &arguments)
+                let question = Question::read(command, numbers)?;
+                let question = question.ok_or_else(|| CLI.usage(&arguments))?;
+                question.ask(&CLI.address(address)?, &arguments)
             }
-            _ => Err(usage()),
+            _ => Err(CLI.usage(&arguments)),
         }
     })
 }
 
-fn usage() -> Failure {
-    Failure::usage(format!("what shall I do? Usage:\n\n{}", CLI.help))
-}
-
-fn security(arguments: &Arguments) -> Option<Security> {
-    arguments.insecure.then_some(Security::Insecure)
-}
-
 fn serve_loner(address: &str, arguments: &Arguments) -> Result<(), Failure> {
-    let (address, security) = (CLI.address(address)?, security(arguments));
+    let (address, security) = (CLI.address(address)?, arguments.security());
     service::serve(Limits::default(), |kernel, rpc| Loner::serve(kernel, rpc, &address, security))
 }
 
 fn serve_herd(address: &str, peers: &[&str], arguments: &Arguments) -> Result<(), Failure> {
-    let (address, security) = (CLI.address(address)?, security(arguments));
-    let peers = peers.iter().map(|peer| CLI.address(peer)).collect::<Result<Vec<_>, _>>()?;
+    let (address, peers) = (CLI.address(address)?, CLI.addresses(peers)?);
     service::serve(Limits::default(), |kernel, rpc| {
-        Herd::new(Box::new(service::note)).serve(kernel, rpc, &address, &peers, security)
+        Herd::new(Box::new(service::note)).serve(
+            kernel,
+            rpc,
+            &address,
+            &peers,
+            arguments.security(),
+        )
     })
 }
 
@@ -66,15 +65,16 @@ enum Question {
 }
 
 impl Question {
-    fn read(command: &str, words: &[&str]) -> Result<Self, Failure> {
-        Ok(match (command, words) {
+    /// `None` if no question is asked like that.
+    fn read(command: &str, words: &[&str]) -> Result<Option<Self>, Failure> {
+        Ok(Some(match (command, words) {
             ("get-random", [bits]) => Self::GetRandom(size(bits)?),
             ("get-prime", [bits]) => Self::GetPrime(size(bits)?),
             ("is-prime", [x]) => Self::IsPrime(number(x)?),
             ("gcd", [x, y]) => Self::Gcd(number(x)?, number(y)?),
             ("inverse", [u, v]) => Self::Inverse(number(u)?, number(v)?),
-            _ => return Err(usage()),
-        })
+            _ => return Ok(None),
+        }))
     }
 
     fn ask(self, address: &Address, arguments: &Arguments) -> Result<(), Failure> {
@@ -103,12 +103,8 @@ impl Asking<'_> {
     where
         T: DecodeOwned + Display + Send + 'static,
     {
-        let call = match self.arguments.timeout {
-            Some(timeout) => call.within(timeout),
-            None => call,
-        };
         let progress = Progress::show(method, &self.remote);
-        let result = call.wait();
+        let result = self.arguments.timed(call).wait();
         drop(progress);
         let result = result.map_err(|error| Failure::of_call(self.address, &error))?;
         service::print(&result.to_string())

@@ -7,7 +7,7 @@ mod demo;
 use peers_p2p::{Findings, NoSuchKey, P2pNode, P2pNodeProxy};
 use peers_rpc::service::{self, Arguments, Cli, Failure};
 use peers_rpc::wire::DecodeOwned;
-use peers_rpc::{Address, Error, Security, SyncCall, SyncEndpoint};
+use peers_rpc::{Address, Error, SyncCall, SyncEndpoint};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
@@ -27,18 +27,16 @@ fn main() -> ExitCode {
             ["get", address, key] => get(&CLI.address(address)?, key, &arguments),
             ["get-all", address, key] => get_all(&CLI.address(address)?, key, &arguments),
             ["demo"] => demo::run(),
-            _ => Err(Failure::usage(format!("what shall I do? Usage:\n\n{}", CLI.help))),
+            _ => Err(CLI.usage(&arguments)),
         }
     })
 }
 
 fn serve(address: &str, peers: &[&str], arguments: &Arguments) -> Result<(), Failure> {
-    let security = arguments.insecure.then_some(Security::Insecure);
-    let address = CLI.address(address)?;
-    let peers = peers.iter().map(|peer| CLI.address(peer)).collect::<Result<Vec<_>, _>>()?;
+    let (address, peers) = (CLI.address(address)?, CLI.addresses(peers)?);
     service::serve(peers_p2p::limits(), |kernel, rpc| {
         let node = P2pNode::new(Box::new(service::say));
-        node.serve(kernel, rpc, &address, &peers, security)
+        node.serve(kernel, rpc, &address, &peers, arguments.security())
     })
 }
 
@@ -97,11 +95,7 @@ fn wait<T: DecodeOwned + Send + 'static>(
     call: SyncCall<T>,
     arguments: &Arguments,
 ) -> Result<T, Failure> {
-    let outcome = match arguments.timeout {
-        Some(timeout) => call.within(timeout).wait(),
-        None => call.wait(),
-    };
-    outcome.map_err(|error| explain(address, &error))
+    arguments.timed(call).wait().map_err(|error| explain(address, &error))
 }
 
 fn explain(address: &Address, error: &Error) -> Failure {

@@ -80,10 +80,7 @@ impl P2pNode {
         let node = kernel.node(self);
         let cx = node.cx();
         let accept = move |endpoint| LocalP2pNode::bind(&cx, &endpoint);
-        let listener = match security {
-            Some(security) => rpc.listen_with(security, address, accept)?,
-            None => rpc.listen(address, accept)?,
-        };
+        let listener = rpc.listen_with(security, address, accept)?;
         let dialler = rpc.dialler();
         node.cx().enter(|node, cx| {
             node.id = listener.address().to_string();

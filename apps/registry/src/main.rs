@@ -6,7 +6,7 @@ mod demo;
 
 use peers_registry::{NodeProxy, Registry};
 use peers_rpc::service::{self, Arguments, Cli, Failure};
-use peers_rpc::{Address, Error, Limits, Security, SyncCall, SyncEndpoint};
+use peers_rpc::{Address, Limits, SyncEndpoint};
 use std::process::ExitCode;
 
 const CLI: Cli = Cli {
@@ -24,38 +24,27 @@ fn main() -> ExitCode {
             ["put", address, key, value] => put(&CLI.address(address)?, key, value, &arguments),
             ["get", address, key] => get(&CLI.address(address)?, key, &arguments),
             ["demo"] => demo::run(),
-            _ => Err(Failure::usage(format!("what shall I do? Usage:\n\n{}", CLI.help))),
+            _ => Err(CLI.usage(&arguments)),
         }
     })
 }
 
 fn serve(address: &Address, arguments: &Arguments) -> Result<(), Failure> {
-    let security = arguments.insecure.then_some(Security::Insecure);
+    let security = arguments.security();
     service::serve(Limits::default(), |kernel, rpc| Registry::serve(kernel, rpc, address, security))
 }
 
 fn get(address: &Address, key: &str, arguments: &Arguments) -> Result<(), Failure> {
     let peers = service::client()?;
-    let node = NodeProxy::new(peers.connect(address)?);
-    let value =
-        wait(node.get(key), arguments).map_err(|error| Failure::of_call(address, &error))?;
-    service::print(&value)
+    let node: NodeProxy<SyncEndpoint> = NodeProxy::new(peers.connect(address)?);
+    let value = arguments.timed(node.get(key)).wait();
+    service::print(&value.map_err(|error| Failure::of_call(address, &error))?)
 }
 
 /// An event has no answer, so a `get` follows it: requests start in order, and its answer says that the event arrived.
 fn put(address: &Address, key: &str, value: &str, arguments: &Arguments) -> Result<(), Failure> {
     let peers = service::client()?;
     let node: NodeProxy<SyncEndpoint> = NodeProxy::new(peers.connect(address)?);
-    let sent = node.put(key, value).and_then(|()| wait(node.get(key), arguments));
+    let sent = node.put(key, value).and_then(|()| arguments.timed(node.get(key)).wait());
     sent.map(drop).map_err(|error| Failure::of_call(address, &error))
-}
-
-fn wait<T: peers_rpc::wire::DecodeOwned + Send + 'static>(
-    call: SyncCall<T>,
-    arguments: &Arguments,
-) -> Result<T, Error> {
-    match arguments.timeout {
-        Some(timeout) => call.within(timeout).wait(),
-        None => call.wait(),
-    }
 }

@@ -39,10 +39,7 @@ impl Registry {
         let node = kernel.node(Self::default());
         let cx = node.cx();
         let accept = move |endpoint| LocalNode::bind(&cx, &endpoint);
-        let listener = match security {
-            Some(security) => rpc.listen_with(security, address, accept)?,
-            None => rpc.listen(address, accept)?,
-        };
+        let listener = rpc.listen_with(security, address, accept)?;
         Ok((listener, node))
     }
 }

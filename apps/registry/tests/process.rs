@@ -1,5 +1,7 @@
 //! The binary as a user meets it: what it prints, on which stream, with which exit code.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -181,8 +183,21 @@ fn a_wrong_command_line_shows_the_usage() {
         let output = registry(words);
         assert_eq!(output.status.code(), Some(2), "{words:?}");
         assert!(stderr(&output).contains("Usage:"), "{words:?}");
+        assert!(stderr(&output).contains(&words.join(" ")), "{words:?}: it says what it was told");
     }
     assert!(stderr(&registry(&["--nonsense"])).contains("--nonsense"));
+}
+
+/// As `registry fly 2>&1 | head -1` does.
+#[test]
+fn nobody_needs_to_read_what_it_says() {
+    for (words, code) in [(&["fly"] as &[&str], 2), (&["--help"], 2)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_registry"));
+        command.args(words).stdout(writer.try_clone().unwrap()).stderr(writer);
+        assert_eq!(command.status().unwrap().code(), Some(code), "{words:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Command lines: words, and the few options that every binary knows.
 
 use super::Failure;
+use crate::{Security, SyncCall};
 use peers_kernel::Address;
+use peers_wire::DecodeOwned;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -49,11 +51,11 @@ impl Arguments {
         while let Some(word) = parser.next().map_err(bad)? {
             match word {
                 Short('h') | Long("help") => {
-                    print!("{}", cli.help);
+                    super::print_own(cli.help)?;
                     return Ok(None);
                 }
                 Short('V') | Long("version") => {
-                    println!("{} {}", cli.name, cli.version);
+                    super::print_own(&format!("{} {}", cli.name, cli.version))?;
                     return Ok(None);
                 }
                 Long("timeout") => {
@@ -70,6 +72,19 @@ impl Arguments {
             }
         }
         Ok(Some(arguments))
+    }
+
+    /// The policy to listen with: none unless `--insecure` was given.
+    pub fn security(&self) -> Option<Security> {
+        self.insecure.then_some(Security::Insecure)
+    }
+
+    /// The call with the time-out of the command line, or with its own if none was given.
+    pub fn timed<T: DecodeOwned + Send + 'static>(&self, call: SyncCall<T>) -> SyncCall<T> {
+        match self.timeout {
+            Some(timeout) => call.within(timeout),
+            None => call,
+        }
     }
 
     /// Whether one of the binary's own flags was given.
@@ -89,6 +104,23 @@ fn timeout(seconds: &str) -> Result<Duration, Failure> {
 }
 
 impl Cli {
+    /// What to say to a command line that makes no sense: that, and what would make some.
+    pub fn usage(&self, arguments: &Arguments) -> Failure {
+        let said = match &arguments.words[..] {
+            [] => "what shall I do?".to_owned(),
+            words => format!("no such command: {}", words.join(" ")),
+        };
+        Failure::usage(format!("{said}\n\n{}", self.help.trim_end()))
+    }
+
+    /// Reads addresses, or says what one looks like.
+    ///
+    /// # Errors
+    /// When one of them is none.
+    pub fn addresses(&self, words: &[&str]) -> Result<Vec<Address>, Failure> {
+        words.iter().map(|word| self.address(word)).collect()
+    }
+
     /// Reads an address, or says what one looks like.
     ///
     /// # Errors

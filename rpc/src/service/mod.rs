@@ -16,8 +16,10 @@ pub use contact::stay_connected;
 pub use log_lines::init_log;
 pub use serve::{note, say, serve};
 
+use crate::text::Escaped;
 use crate::{Error, ErrorKind, Peers, spawn_loop};
 use peers_kernel::Address;
+use std::io::{IsTerminal as _, Write};
 use std::process::ExitCode;
 
 /// Everything went well.
@@ -84,18 +86,50 @@ pub fn run(cli: &Cli, main: impl FnOnce(Arguments) -> Result<(), Failure>) -> Ex
     match outcome {
         Ok(()) => ExitCode::from(DONE),
         Err(failure) => {
-            eprintln!("{}: {}", cli.name, failure.text);
+            // If nobody reads it, the code still says it.
+            drop(writeln!(std::io::stderr(), "{}: {}", cli.name, failure.text));
             ExitCode::from(failure.code)
         }
     }
 }
 
-/// Prints a result on standard output.
+/// Prints a result on standard output: byte for byte into a file or a pipe; on a terminal, what could harm it is
+/// escaped and what is very long is cut.
 ///
 /// # Errors
 /// When it cannot be written.
 pub fn print(line: &str) -> Result<(), Failure> {
-    use std::io::Write as _;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(Failure::from)
+    let terminal = out.is_terminal();
+    print_to(&mut out, terminal, line).map_err(Failure::from)
+}
+
+/// Prints a text of the program's own, of any number of lines.
+fn print_own(text: &str) -> Result<(), Failure> {
+    print_to(&mut std::io::stdout().lock(), false, text.trim_end()).map_err(Failure::from)
+}
+
+fn print_to(out: &mut impl Write, terminal: bool, line: &str) -> std::io::Result<()> {
+    match terminal {
+        true => writeln!(out, "{}", Escaped(line))?,
+        false => writeln!(out, "{line}")?,
+    }
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_spared_what_a_file_gets() {
+        let hostile = "dune\u{1b}[2J";
+        let printed = |terminal| {
+            let mut out = Vec::new();
+            print_to(&mut out, terminal, hostile).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(printed(true), "dune\\u{1b}[2J\n");
+        assert_eq!(printed(false), "dune\u{1b}[2J\n");
+    }
 }

@@ -1,10 +1,9 @@
 //! The binary `chat`: a room, or a guest that says what is typed and prints what is heard.
 
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, reason = "a chat prints")]
 
 use peers_chat::{LocalGuest, LocalRoom, Room, RoomProxy};
-use peers_rpc::service::{self, Cli, Failure};
+use peers_rpc::service::{self, Arguments, Cli, Failure};
 use peers_rpc::{Address, Binding, Cx, Limits, SyncEndpoint, spawn_loop_with};
 use std::io::BufRead as _;
 use std::process::ExitCode;
@@ -12,7 +11,7 @@ use std::process::ExitCode;
 const CLI: Cli = Cli {
     name: "chat",
     version: env!("CARGO_PKG_VERSION"),
-    help: "Usage:\n  chat room ADDRESS        open a room\n  chat join ADDRESS NAME   enter it: say what you type, see what is said\n",
+    help: include_str!("help.txt"),
     flags: &[],
 };
 
@@ -20,33 +19,33 @@ fn main() -> ExitCode {
     service::run(&CLI, |arguments| {
         let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
         match words[..] {
-            ["room", address] => open(&CLI.address(address)?),
-            ["join", address, name] => enter(&CLI.address(address)?, name),
-            _ => Err(Failure::usage(CLI.help)),
+            ["room", address] => open(&CLI.address(address)?, &arguments),
+            ["join", address, name] => enter(&CLI.address(address)?, name, &arguments),
+            _ => Err(CLI.usage(&arguments)),
         }
     })
 }
 
-fn open(address: &Address) -> Result<(), Failure> {
+fn open(address: &Address, arguments: &Arguments) -> Result<(), Failure> {
     service::serve(Limits::default(), |kernel, rpc| {
         let room = kernel.node(Room::default());
         let cx = room.cx();
-        let listener = rpc.listen(address, move |endpoint| LocalRoom::bind(&cx, &endpoint))?;
-        Ok((listener, room))
+        let accept = move |endpoint| LocalRoom::bind(&cx, &endpoint);
+        Ok((rpc.listen_with(arguments.security(), address, accept)?, room))
     })
 }
 
-/// A guest prints what it hears.
+/// A guest prints what it hears. If nobody reads that, it is nobody's loss.
 struct Guest;
 
 impl LocalGuest for Guest {
     fn heard(&mut self, _: &Cx<Self>, _: &Binding, from: String, text: String) {
-        println!("{from}: {text}");
+        drop(service::print(&format!("{from}: {text}")));
     }
 }
 
 /// Connects, and serves the guest's side of the same connection.
-fn enter(address: &Address, name: &str) -> Result<(), Failure> {
+fn enter(address: &Address, name: &str, arguments: &Arguments) -> Result<(), Failure> {
     let (give, take) = std::sync::mpsc::channel();
     let to = address.clone();
     let _peers = spawn_loop_with(Limits::default(), move |kernel, rpc| {
@@ -58,13 +57,11 @@ fn enter(address: &Address, name: &str) -> Result<(), Failure> {
     })?;
     let endpoint = take.recv().ok().flatten();
     let endpoint = endpoint.ok_or_else(|| Failure::usage("the loop has ended"))?;
-    chat(&RoomProxy::new(endpoint), address, name)
-}
-
-fn chat(room: &RoomProxy<SyncEndpoint>, address: &Address, name: &str) -> Result<(), Failure> {
+    let room: RoomProxy<SyncEndpoint> = RoomProxy::new(endpoint);
     let failed = |error| Failure::of_call(address, &error);
-    let present = room.join(name).wait().map_err(failed)?;
-    println!("here: {}", if present.is_empty() { "nobody".to_owned() } else { present.join(", ") });
+    let present = arguments.timed(room.join(name)).wait().map_err(failed)?;
+    let present = if present.is_empty() { "nobody".to_owned() } else { present.join(", ") };
+    service::print(&format!("here: {present}"))?;
     for line in std::io::stdin().lock().lines() {
         room.say(line?).map_err(failed)?;
     }

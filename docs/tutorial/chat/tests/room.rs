@@ -1,7 +1,9 @@
 //! The room in a simulated world, and the binary with two guests.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 use peers_chat::{LocalGuest, LocalRoom, NameTaken, Room, RoomProxy};
-use peers_rpc::kernel::sim::World;
+use peers_rpc::kernel::sim::{ProcessId, World};
 use peers_rpc::{Address, Binding, Cx, Endpoint, Error, Rpc};
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -10,6 +12,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 type Heard = Rc<RefCell<Vec<String>>>;
+/// How joining ended: who is there.
+type Joined = Rc<RefCell<Option<Result<Vec<String>, Error>>>>;
 
 struct Guest(Heard);
 
@@ -36,12 +40,8 @@ fn room() -> (World, Address) {
 }
 
 /// A guest joins, says something, and lives in a process of its own; what it hears, and how joining ended.
-fn join(
-    world: &mut World,
-    address: &Address,
-    name: &'static str,
-) -> (peers_rpc::kernel::sim::ProcessId, Heard, Rc<RefCell<Option<Result<Vec<String>, Error>>>>) {
-    let (heard, joined) = (Heard::default(), Rc::new(RefCell::new(None)));
+fn join(world: &mut World, address: &Address, name: &'static str) -> (ProcessId, Heard, Joined) {
+    let (heard, joined) = (Heard::default(), Joined::default());
     let (ear, outcome, to) = (heard.clone(), joined.clone(), address.clone());
     let process = world.process(name, move |kernel| {
         let handle = kernel.handle();
