@@ -11,6 +11,8 @@ use std::time::Duration;
 /// When a peer has used up the caller's time but for this, no other is asked: that could only turn a time-out into
 /// "nobody has it".
 const TOO_LATE: Duration = Duration::from_millis(50);
+/// How long the caller is left to notice by itself that its time is over, before it is told.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// A search on behalf of a caller, between two questions.
 struct Hunt {
@@ -70,19 +72,23 @@ impl P2pNode {
         (id, peer, hunt): (String, P2pNodeProxy, Hunt),
     ) {
         self.fault(&id, &peer, &error);
-        if hunt.is_over(cx, &error) {
+        if !hunt.caller.is_waiting() {
             return hunt.reply.err(error);
+        }
+        if hunt.is_late(cx, &error) {
+            // Silence, so that the caller says "timed out" and not "the other side failed".
+            cx.after(GRACE, move |_, _| hunt.reply.err(error));
+            return;
         }
         self.ask_next(cx, hunt);
     }
 }
 
 impl Hunt {
-    /// Whether nobody waits for more, or only for so short a time that nothing can come of it.
-    fn is_over(&self, cx: &Cx<P2pNode>, error: &Error) -> bool {
+    /// Whether the caller waits for so short a time only that nothing can come of it.
+    fn is_late(&self, cx: &Cx<P2pNode>, error: &Error) -> bool {
         let timed_out = matches!(error.kind(), ErrorKind::TimedOut { .. } | ErrorKind::Failed(_));
         let end = cx.handle().now() + TOO_LATE;
-        let late = timed_out && self.caller.deadline().is_some_and(|deadline| deadline <= end);
-        late || !self.caller.is_waiting()
+        timed_out && self.caller.deadline().is_some_and(|deadline| deadline <= end)
     }
 }

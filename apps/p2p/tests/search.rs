@@ -200,7 +200,7 @@ fn one_neighbours_flood_makes_nobody_forget_a_query_of_another() {
     for low in 0..10_000 {
         let query = QueryId { high: 1, low };
         net.world.with(process, |_| {
-            proxy.search_from("who", &query, 5).then_or(|_| {}, |error| panic!("{error}"));
+            proxy.search_from("who", &query, 5).then_or(|_| {}, |_| {});
         });
         if low % 1_000 == 0 {
             net.settle();
