@@ -1,12 +1,13 @@
 //! Bytes that lie: lengths, counts, depths, numbers, kinds and ids that no honest process sends, over real sockets. The
 //! victim stays well, pays nothing, and says why it closed.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 use peers_rpc::kernel::sim::World;
 use peers_rpc::wire::{
     ByeCode, CallHead, Cancel, Credit, Encode, Encoded, HEADER, Hello, Kind, NodeId, PREAMBLE,
     Ping, Refused, RefusedCode, Trace, Value, Writer, method_id, put_call, put_reply,
 };
-use peers_rpc::{ErrorKind, Instant, Kernel, Limits, Rpc, SyncEndpoint, spawn_loop};
+use peers_rpc::{ErrorKind, Kernel, Limits, Rpc, SyncEndpoint, spawn_loop};
 use peers_tests::raw::{ECHO, HOLD, NOTE, Raw, Said, call, event, frame, frames, greeting};
 use peers_tests::stage::{Actor, Line};
 use peers_tests::trial::{Trial, TrialProxy};
@@ -17,7 +18,6 @@ use std::time::Duration;
 
 const VICTIM: &str = env!("CARGO_BIN_EXE_victim");
 const MIB: u64 = 1 << 20;
-
 const SUM: u64 = method_id("trial.trial.sum(list<i64>)->i64");
 const COUNT: u64 = method_id("trial.trial.count(value)->u32");
 const BOUNCE: u64 = method_id("trial.trial.bounce()->u16");
@@ -479,8 +479,7 @@ fn threat_23_reply_of_the_wrong_type() {
     let echo = server.call(&mut world, node.echo("one"));
     let fine = server.call(&mut world, node.echo("two"));
     world.run_for(secs(1));
-    let asked = calls(&line, &mut 0);
-    let ids: Vec<u64> = asked.iter().map(|said| said.call).collect();
+    let ids: Vec<u64> = calls(&line, &mut 0).iter().map(|said| said.call).collect();
     let mut replies = Vec::new();
     put_reply(&mut replies, u32::MAX, ids[0], &"three").unwrap();
     put_reply(&mut replies, u32::MAX, ids[1], &3_i64).unwrap();
@@ -498,5 +497,4 @@ fn threat_23_reply_of_the_wrong_type() {
     wrong(echo.take().unwrap_err(), "echo", "String");
     assert_eq!(fine.take().as_deref(), Ok("two"), "nobody else is hurt");
     assert!(node.caller().is_open());
-    assert!(world.now() > Instant::default());
 }
