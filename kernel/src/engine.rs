@@ -10,6 +10,7 @@ use crate::host::{Acceptor, Host, Key, Readiness, Resolved, Socket, Waker};
 use crate::lost::Lost;
 use crate::meter::Meter;
 use crate::offload::Works;
+use crate::panics::Panics;
 use crate::registry::Registry;
 use crate::remote::Inbox;
 use crate::rng::ForkedRng;
@@ -43,6 +44,7 @@ pub(crate) struct Core {
     pub(crate) stopping: Cell<bool>,
     now: Cell<Instant>,
     pub(crate) meter: Meter,
+    panics: Panics,
     host: RefCell<Rc<dyn Host>>,
     timers: RefCell<Timers>,
     watches: RefCell<Watches>,
@@ -70,6 +72,7 @@ impl Core {
             stopping: Cell::new(false),
             now: Cell::new(host.now()),
             meter: Meter::new(),
+            panics: Panics::default(),
             timers: RefCell::default(),
             watches: RefCell::default(),
             flushes: RefCell::default(),
@@ -286,7 +289,7 @@ impl Core {
                 self.cause.set(outer.0);
                 self.loss.set(outer.1);
                 self.inside.set(outer.2);
-                report_panic(self.meter.place(), payload);
+                self.panics.report(self.now.get(), self.meter.place(), payload);
                 None
             }
         }
@@ -296,7 +299,7 @@ impl Core {
     pub(crate) fn task_panicked(&self, payload: Box<dyn Any + Send>) {
         self.inside.set(false);
         self.loss.set(Lost::Dropped);
-        report_panic(self.meter.place(), payload)
+        self.panics.report(self.now.get(), self.meter.place(), payload)
     }
 
     /// Drops `value`; continuations it owns report `why`.
@@ -379,19 +382,6 @@ fn drop_quietly<V>(value: V) {
 fn quietly(f: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(f)).is_err() {
         log::error!("panicked while the kernel ended");
-    }
-}
-
-/// Logs what `panic!` was given, and where the handler was made.
-pub(crate) fn report_panic(born: &Location<'_>, payload: Box<dyn Any + Send>) {
-    let text = match payload.downcast_ref::<&str>() {
-        Some(text) => text,
-        None => payload.downcast_ref::<String>().map_or("no message", String::as_str),
-    };
-    log::error!("panicked: {text} (in the handler made at {born})");
-    // A payload is a user's value: even its drop may panic.
-    if catch_unwind(AssertUnwindSafe(|| drop(payload))).is_err() {
-        log::error!("the payload of that panic panicked too");
     }
 }
 

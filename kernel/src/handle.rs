@@ -99,6 +99,11 @@ impl Handle {
         self.core.spend()
     }
 
+    /// Says what the running task does, for the log should it take too long: the name of a method, for example.
+    pub fn name_task(&self, name: &'static str) {
+        self.core.meter.name(name)
+    }
+
     /// The kernel's generator.
     pub fn rng(&self) -> Rng {
         Rng(self.clone())

@@ -116,6 +116,7 @@ mod node;
 mod offload;
 mod outlet;
 mod output;
+mod panics;
 mod pipe;
 mod poller;
 mod real;

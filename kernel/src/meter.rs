@@ -9,7 +9,6 @@
 use crate::host::Host;
 use crate::time::Instant;
 use std::cell::Cell;
-use std::fmt::Write;
 use std::panic::Location;
 use std::time::Duration;
 
@@ -54,6 +53,8 @@ pub(crate) struct Meter {
     suspicious: Cell<u32>,
     /// Birth places of the latest tasks, by the units used before them.
     places: [Cell<&'static Location<'static>>; BATCH as usize],
+    /// Names of some of them, by the same, each with the turn and the units used before it.
+    names: [Cell<(Instant, u32, &'static str)>; BATCH as usize],
     /// Units used before the first task that is not timed yet.
     cleared: Cell<u32>,
 }
@@ -68,6 +69,7 @@ impl Meter {
             checked: Cell::default(),
             suspicious: Cell::new(0),
             places: [const { Cell::new(Location::caller()) }; BATCH as usize],
+            names: [const { Cell::new((Instant::FAR, 0, "")) }; BATCH as usize],
             cleared: Cell::new(0),
         }
     }
@@ -112,6 +114,25 @@ impl Meter {
     #[inline]
     pub(crate) fn running(&self, born: &'static Location<'static>) {
         self.places[(self.used.get() % BATCH) as usize].set(born);
+    }
+
+    /// Notes what the handler does that runs now.
+    #[inline]
+    pub(crate) fn name(&self, name: &'static str) {
+        let used = self.used.get();
+        self.names[(used % BATCH) as usize].set((self.began.get(), used, name));
+    }
+
+    /// What the task after so many units is to be called.
+    fn called(&self, used: u32) -> String {
+        let at = (used % BATCH) as usize;
+        let (turn, before, name) = self.names[at].get();
+        let place = self.places[at].get();
+        if (turn, before) == (self.began.get(), used) {
+            format!("{name}, made at {place}")
+        } else {
+            format!("the one made at {place}")
+        }
     }
 
     /// Whose handler started last.
@@ -161,22 +182,16 @@ impl Meter {
     fn complain(&self, took: Duration, cleared: u32) {
         let used = self.used.get();
         let count = used.saturating_sub(cleared).min(BATCH);
-        let mut places: Vec<_> =
-            (0..count).map(|back| self.places[((used - back) % BATCH) as usize].get()).collect();
-        places.dedup();
-        let Some((last, others)) = places.split_first() else { return };
-        if others.is_empty() {
-            log::warn!("slow handler: {took:?} in the one made at {last}");
-            return;
-        }
-        let mut names = last.to_string();
-        for place in others {
-            // Writing to a string cannot fail.
-            let _infallible = write!(names, ", {place}");
-        }
+        let mut names: Vec<String> = (0..count).map(|back| self.called(used - back)).collect();
+        names.dedup();
+        let names = match &names[..] {
+            [] => return,
+            [name] => return log::warn!("slow handler: {took:?} in {name}"),
+            names => names.join("; "),
+        };
         self.suspicious.set(EXACT_AFTER_SLOW);
         log::warn!(
-            "slow handler: {took:?} in one of {count} tasks, made at {names}; the next ones are timed one by one"
+            "slow handler: {took:?} in one of {count} tasks: {names}; the next ones are timed one by one"
         );
     }
 }

@@ -7,8 +7,9 @@
 
 use crate::cause::Cause;
 use crate::cont::Cont;
-use crate::engine::{Core, report_panic};
+use crate::engine::Core;
 use crate::lost::{Lost, Overloaded};
+use crate::panics::report_panic;
 use crate::remote::Posted;
 use crate::task::Plain;
 use crate::time::Instant;

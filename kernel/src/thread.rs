@@ -2,8 +2,8 @@
 //!
 //! Invariant: what `start` returns lives, and dies, on the loop's thread, before its kernel does.
 
-use crate::engine::report_panic;
 use crate::kernel::Kernel;
+use crate::panics::report_panic;
 use crate::remote::Remote;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::fmt;
