@@ -61,7 +61,8 @@ pub struct Limits {
     pub waiting_bytes: usize,
     /// Hops that a tree of calls may have from its root. Default 64.
     pub call_depth: u16,
-    /// `:async` calls being served at one time, for the whole process. Default 16,384.
+    /// `:async` calls being served at one time, for the whole process; one whose caller has let go of it counts until its
+    /// reply is given or dropped. Default 16,384.
     pub running: usize,
 
     /// Bytes of output waiting for the socket beyond which new requests wait too; replies and control frames do not.

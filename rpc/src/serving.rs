@@ -4,8 +4,10 @@
 //! cause that outlives its call means nothing, rather than another call.
 //!
 //! Invariants:
-//! 1. A record is removed exactly once: when the call is answered, cancelled, overdue, or its connection ends.
-//! 2. `nested` names calls made for this one that may still be pending; it is pruned before it doubles.
+//! 1. A record is removed exactly once: when the call is answered, or its reply dropped.
+//! 2. A call whose caller has cancelled, given up or gone is over: it means nothing any more, but keeps its place until the
+//!    work for it has ended, so that nobody makes a process run more than it may by letting go of calls.
+//! 3. `nested` names calls made for this one that may still be pending; it is pruned before it doubles.
 
 use crate::link::Link;
 use crate::session::CallId;
@@ -21,6 +23,9 @@ pub(crate) struct Nested {
     pub(crate) id: CallId,
 }
 
+/// The calls made for another one.
+pub(crate) type NestedCalls = SmallVec<[Nested; 1]>;
+
 /// One call being served.
 pub(crate) struct Record {
     generation: u32,
@@ -35,7 +40,9 @@ pub(crate) struct Record {
     span: u64,
     /// Whether a reply is owed later: the handler has returned and the record lives on.
     pub(crate) running: bool,
-    nested: SmallVec<[Nested; 1]>,
+    /// Whether nobody waits for it any more.
+    pub(crate) over: bool,
+    nested: NestedCalls,
     prune_at: usize,
 }
 
@@ -52,6 +59,8 @@ pub(crate) struct Inherited {
 pub(crate) struct Serving {
     records: Slab<Record>,
     next_generation: u32,
+    /// Records of calls that run, and those of them that somebody waits for.
+    held: usize,
     running: usize,
 }
 
@@ -81,7 +90,8 @@ impl Serving {
             trace,
             span,
             running: false,
-            nested: SmallVec::new(),
+            over: false,
+            nested: NestedCalls::new(),
             prune_at: 16,
         });
         Cause::from_parts(u32::try_from(slot).unwrap_or(u32::MAX), generation)
@@ -94,20 +104,41 @@ impl Serving {
         {
             record.running = true;
             self.running += 1;
+            self.held += 1;
         }
     }
 
     /// Ends a record. `None` if it has ended before.
     pub(crate) fn end(&mut self, cause: Cause) -> Option<Record> {
-        self.get(cause)?;
+        let record = self.records.get(cause.slot() as usize)?;
+        if record.generation != cause.generation() {
+            return None;
+        }
         let record = self.records.try_remove(cause.slot() as usize)?;
-        self.running -= usize::from(record.running);
+        self.held -= usize::from(record.running);
+        self.running -= usize::from(record.running && !record.over);
         Some(record)
+    }
+
+    /// Notes that nobody waits for a call any more, and gives the calls made for it, to be cancelled. `None` if that was
+    /// known, or it has ended.
+    pub(crate) fn abandon(&mut self, cause: Cause) -> Option<NestedCalls> {
+        let record = self.get_mut(cause)?;
+        record.over = true;
+        record.deadline = None;
+        let (nested, running) = (std::mem::take(&mut record.nested), record.running);
+        self.running -= usize::from(running);
+        Some(nested)
     }
 
     /// How many calls have returned from their handler and owe a reply.
     pub(crate) fn running(&self) -> usize {
         self.running
+    }
+
+    /// The same and those that nobody waits for any more, but whose reply was neither given nor dropped.
+    pub(crate) fn held(&self) -> usize {
+        self.held
     }
 
     pub(crate) fn deadline(&self, cause: Cause) -> Option<Instant> {
@@ -173,18 +204,11 @@ impl Serving {
 
     fn get(&self, cause: Cause) -> Option<&Record> {
         let record = self.records.get(cause.slot() as usize)?;
-        (record.generation == cause.generation()).then_some(record)
+        (record.generation == cause.generation() && !record.over).then_some(record)
     }
 
     fn get_mut(&mut self, cause: Cause) -> Option<&mut Record> {
         let record = self.records.get_mut(cause.slot() as usize)?;
-        (record.generation == cause.generation()).then_some(record)
-    }
-}
-
-impl Record {
-    /// The calls made for this one, to be cancelled.
-    pub(crate) fn into_nested(self) -> impl Iterator<Item = Nested> {
-        self.nested.into_iter()
+        (record.generation == cause.generation() && !record.over).then_some(record)
     }
 }

@@ -3,9 +3,9 @@
 use super::Link;
 use crate::binding::Binding;
 use crate::endpoint::AlreadyBound;
-use crate::interface::Interface;
-use crate::serving::{Inherited, Record};
-use crate::session::Request;
+use crate::interface::{Interface, Method};
+use crate::serving::Inherited;
+use crate::session::{CloseReason, Request, Violation};
 use crate::shared::Shared;
 use crate::stub::{Incoming, Served};
 use crate::text::Brief;
@@ -82,14 +82,20 @@ impl Link {
             return self.turn_away(request, RefusedCode::Expired);
         }
         match self.object_for(request.method) {
-            Some(object) => self.run(&*object, request),
+            Some((object, method)) => {
+                self.handle().name_task(method.name);
+                self.run(&*object, request)
+            }
             None => self.turn_away(request, RefusedCode::UnknownMethod),
         }
     }
 
-    fn object_for(&self, method: u64) -> Option<Rc<dyn Object>> {
+    fn object_for(&self, method: u64) -> Option<(Rc<dyn Object>, &'static Method)> {
         let bound = self.bound.borrow();
-        bound.iter().find(|object| object.interface().method(method).is_some()).cloned()
+        bound.iter().find_map(|object| {
+            let method = object.interface().method(method)?;
+            Some((object.clone(), method))
+        })
     }
 
     fn run(self: &Rc<Self>, object: &dyn Object, request: &Request<'_>) {
@@ -134,8 +140,12 @@ impl Link {
 
     /// Makes room for an `:async` call that will be answered later; answers "overloaded" if there is none.
     pub(crate) fn admit(&self, cause: Cause, call: u64) -> bool {
+        if self.owed.borrow().contains_key(&call) {
+            self.repeated(call);
+            return false;
+        }
         let mut serving = self.serving().borrow_mut();
-        if serving.running() >= self.shared().limits.running {
+        if serving.held() >= self.shared().limits.running {
             drop(serving);
             self.refuse(call, RefusedCode::Overloaded, "");
             return false;
@@ -145,6 +155,14 @@ impl Link {
         self.owed.borrow_mut().insert(call, cause);
         self.shared().watch_deadlines();
         true
+    }
+
+    /// The peer uses the id of a call that still runs for another one.
+    #[cold]
+    fn repeated(&self, call: u64) {
+        let reason = CloseReason::from(Violation::RepeatedCall { call });
+        self.drive(|session, out| session.bye_for(&reason, out));
+        self.end_soon(reason);
     }
 
     /// The peer no longer wants an answer.
@@ -158,11 +176,12 @@ impl Link {
         self.shared().call_finished();
     }
 
-    /// Makes the reply of a running call inert, stops its background work, cancels the calls made for it.
+    /// Makes the reply of a running call inert, stops its background work, cancels the calls made for it. It keeps its place
+    /// among those that run until its reply is given or dropped. `None` if it was over before.
     pub(crate) fn abandon(&self, cause: Cause) -> Option<()> {
-        let record: Record = self.serving().borrow_mut().end(cause)?;
+        let nested = self.serving().borrow_mut().abandon(cause)?;
         self.handle().stop_work(cause);
-        for nested in record.into_nested() {
+        for nested in nested {
             if let Some(link) = nested.link.upgrade() {
                 link.cancel(nested.id);
             }
@@ -249,7 +268,9 @@ impl Shared {
     /// Answers an `:async` call, unless it is over: its caller has gone, or cancelled, or its time has passed.
     pub(crate) fn finish<T: Encode>(&self, cause: Cause, result: &Result<T, Error>) {
         let record = self.serving.borrow_mut().end(cause);
-        let Some(record) = record else { return self.count_inert_reply() };
+        let Some(record) = record.filter(|record| !record.over) else {
+            return self.count_inert_reply();
+        };
         if let (Some(link), Some(call)) = (record.link.upgrade(), record.call) {
             link.owed.borrow_mut().remove(&call);
             link.answer(call, result);

@@ -78,6 +78,11 @@ pub enum Violation {
         /// The call's id.
         call: u64,
     },
+    /// The id of a call that still runs, for another call.
+    RepeatedCall {
+        /// The id.
+        call: u64,
+    },
     /// More requests than were granted.
     OverGrant {
         /// The grant.
@@ -170,6 +175,7 @@ impl fmt::Display for Violation {
             Self::ForgedReply { call } => {
                 write!(f, "an answer to call {call:#x}, which was never sent")
             }
+            Self::RepeatedCall { call } => write!(f, "the id of running call {call:#x} once more"),
             Self::OverGrant { grant } => write!(f, "more than the {grant} requests granted"),
             Self::Calm => f.write_str("too many pings, cancels or frames without a meaning"),
         }
