@@ -18,8 +18,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub const ECHO: u64 = method_id("trial.trial.echo(string)->string");
 /// The method `hold(string)->string` of the trial.
 pub const HOLD: u64 = method_id("trial.trial.hold(string)->string");
-/// The event `note(string)` of the trial.
-pub const NOTE: u64 = method_id("trial.trial.note(string)");
+/// The event `note(string)->()` of the trial.
+pub const NOTE: u64 = method_id("trial.trial.note(string)->()");
 
 /// A frame, owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,6 +150,16 @@ impl Raw {
     #[track_caller]
     pub fn echo(&mut self, id: u64, text: &str) {
         self.send(&call(id, ECHO, &(text,)));
+    }
+
+    /// Waits until everything that was sent before has been started, by a call with that id.
+    ///
+    /// # Panics
+    /// When that does not happen.
+    #[track_caller]
+    pub fn settle(&mut self, id: u64) {
+        self.echo(id, "all of it");
+        assert_eq!(self.reply_to(id), "all of it");
     }
 
     /// Ends this side's half.

@@ -74,6 +74,10 @@ impl LocalTrial for Trial {
         Ok(self.held.len() as u32)
     }
 
+    fn ponder(&mut self, _: &Cx<Self>, _: &Binding, rounds: u64) -> Result<u64, Error> {
+        Ok((0..rounds).fold(1, |x: u64, n| x.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(n)))
+    }
+
     fn bounce(&mut self, cx: &Cx<Self>, bd: &Binding, reply: Reply<u16>) {
         let (back, depth) = (bd.proxy::<TrialProxy>(), bd.depth());
         back.bounce().then(Cont::new(cx.handle(), move |result: Result<u16, Error>| {

@@ -109,9 +109,21 @@ impl Victim {
     /// # Panics
     /// When the system does not tell.
     pub fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// The most that it has occupied so far.
+    ///
+    /// # Panics
+    /// When the system does not tell.
+    pub fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let path = format!("/proc/{}/status", self.process.id());
         let status = fs::read_to_string(path).expect("the process lives");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect(name);
         let kilobytes = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number");
         kilobytes * 1_024
     }

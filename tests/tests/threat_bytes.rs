@@ -1,15 +1,14 @@
 //! Bytes that lie: lengths, counts, depths, numbers, kinds and ids that no honest process sends, over real sockets. The
 //! victim stays well, pays nothing, and says why it closed.
 
-#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
-use peers_rpc::kernel::sim::World;
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use peers_rpc::wire::{
     ByeCode, CallHead, Cancel, Credit, Encode, Encoded, HEADER, Hello, Kind, NodeId, PREAMBLE,
     Ping, Refused, RefusedCode, Trace, Value, Writer, method_id, put_call, put_reply,
 };
-use peers_rpc::{ErrorKind, Kernel, Limits, Rpc, SyncEndpoint, spawn_loop};
-use peers_tests::raw::{ECHO, HOLD, NOTE, Raw, Said, call, event, frame, frames, greeting};
-use peers_tests::stage::{Actor, Line};
+use peers_rpc::{ErrorKind, Kernel, Rpc, SyncEndpoint, spawn_loop};
+use peers_tests::raw::{ECHO, HOLD, NOTE, Raw, Said, call, event, frame, greeting};
 use peers_tests::trial::{Trial, TrialProxy};
 use peers_tests::victim::Victim;
 use std::net::TcpListener;
@@ -18,11 +17,11 @@ use std::time::Duration;
 
 const VICTIM: &str = env!("CARGO_BIN_EXE_victim");
 const MIB: u64 = 1 << 20;
+
 const SUM: u64 = method_id("trial.trial.sum(list<i64>)->i64");
 const COUNT: u64 = method_id("trial.trial.count(value)->u32");
 const BOUNCE: u64 = method_id("trial.trial.bounce()->u16");
 const CALL: u8 = Kind::Call.number();
-const REPLY: u8 = Kind::Reply.number();
 
 /// Bytes that are sent as they are.
 struct Lies<'a>(&'a [u8]);
@@ -329,7 +328,7 @@ fn threat_14_truncated_answers() {
     server.join().unwrap();
 }
 
-/// What a conversation comes to: answers and pongs in order, and how much credit came back.
+/// What a conversation comes to: answers in order, and how much credit came back. A pong may overtake answers.
 fn transcript(victim: &Victim, segments: impl Iterator<Item = Vec<u8>>) -> (Vec<Said>, u32) {
     let mut raw = victim.raw();
     segments.for_each(|segment| raw.send(&segment));
@@ -338,7 +337,8 @@ fn transcript(victim: &Victim, segments: impl Iterator<Item = Vec<u8>>) -> (Vec<
     let mut said = raw.rest();
     let credit = |said: &Said| Credit::decode(&said.body).unwrap().amount;
     let credits = said.iter().filter(|said| said.kind == Kind::Credit).map(credit).sum();
-    said.retain(|said| said.kind != Kind::Credit);
+    assert_eq!(said.iter().filter(|said| said.kind == Kind::Pong).count(), 1);
+    said.retain(|said| !matches!(said.kind, Kind::Credit | Kind::Pong));
     (said, credits)
 }
 
@@ -354,7 +354,7 @@ fn threat_15_segments_of_any_size() {
     bytes.extend(frame(3, 200, 9, 4, b"???"));
     bytes.extend(call(22, 0xdead, &()));
     let whole = transcript(&victim, std::iter::once(bytes.clone()));
-    assert_eq!((whole.0.len(), whole.1), (22, 20), "{whole:?}");
+    assert_eq!((whole.0.len(), whole.1), (21, 20), "{whole:?}");
     for size in [1, 2, 3, 7, 8, 15, 16, 17, 100] {
         let segments = bytes.chunks(size).map(<[u8]>::to_vec);
         assert_eq!(transcript(&victim, segments), whole, "segments of {size}");
@@ -362,139 +362,4 @@ fn threat_15_segments_of_any_size() {
     let many: Vec<_> =
         (0..50).map(|_| transcript(&victim, std::iter::once(bytes.clone()))).collect();
     assert!(many.iter().all(|one| *one == whole));
-}
-
-/// A connection on which the victim waits for an answer of ours, and the id of its call.
-fn called_back(victim: &Victim) -> (Raw, u64) {
-    let mut raw = victim.greeted();
-    raw.send(&call(1, BOUNCE, &()));
-    let said = raw.read().unwrap();
-    assert_eq!(said.kind, Kind::Call);
-    (raw, said.call)
-}
-
-#[test]
-fn threat_21_forged_reply_ids() {
-    let victim = Victim::start(VICTIM);
-    let (_, id) = called_back(&victim);
-    let next = id + (1 << 24);
-    let mut random = 0x2005_u64;
-    let randoms = (0..500).map(|_| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        random | 1 << 50 // the counter of no call that is made here
-    });
-    for forged in [0, 1, id + 1, next, next + 1, u64::MAX - 1, u64::MAX].into_iter().chain(randoms)
-    {
-        let (mut raw, _) = called_back(&victim);
-        raw.send(&frame(2, REPLY, 0, forged, &[0, 5]));
-        assert_eq!(raw.bye(), Some(ByeCode::Protocol), "{forged:#x}");
-    }
-    let (mut honest, id) = called_back(&victim);
-    honest.send(&frame(2, REPLY, 0, id, &[0, 5]));
-    assert_eq!(honest.answer_to(1).body, [0, 5]);
-    victim.assert_well();
-}
-
-#[test]
-fn threat_21_a_reply_to_a_call_that_still_waits_for_credit() {
-    let victim = Victim::start(VICTIM);
-    let mut raw = victim.raw();
-    let mut bytes = PREAMBLE.to_vec();
-    Hello { grant: 1, ..Hello::new(NodeId::from_bits(1)) }.put(&mut bytes);
-    bytes.extend(call(1, BOUNCE, &()));
-    bytes.extend(call(2, BOUNCE, &()));
-    raw.send(&bytes);
-    raw.read_greeting();
-    let first = raw.read().unwrap().call;
-    let second = first + (1 << 24) + 1;
-    raw.send(&frame(2, REPLY, 0, second, &[0, 5]));
-    assert_eq!(raw.bye(), Some(ByeCode::Protocol), "it was not sent yet");
-}
-
-/// A server that was dialled by a line, and a proxy to call that line.
-fn reverse(world: &mut World) -> (Actor, Line, TrialProxy) {
-    let server = Actor::enter(world, "server", Limits::default());
-    let process = world.process("line", |_| ());
-    let line = world.with(process, |handle| Line::dial(handle, &server.address));
-    world.run_for(Duration::from_millis(100));
-    line.say(&greeting());
-    world.run_for(Duration::from_millis(100));
-    let endpoint = server.rpc.endpoints().remove(0);
-    (server, line, TrialProxy::new(endpoint))
-}
-
-/// The calls that have come by a line since `read` bytes.
-fn calls(line: &Line, read: &mut usize) -> Vec<Said> {
-    let bytes = line.heard();
-    let start = if *read == 0 { PREAMBLE.len() } else { *read };
-    *read = bytes.len();
-    frames(&bytes[start..]).into_iter().filter(|said| said.kind == Kind::Call).collect()
-}
-
-/// Each reply carries what its call carried; each comes twice, and every other one too late.
-#[test]
-fn threat_22_late_and_duplicate_replies() {
-    let mut world = World::new(22);
-    let (server, line, node) = reverse(&mut world);
-    let (mut read, mut late) = (0, Vec::new());
-    for round in 0..200 {
-        let names: Vec<String> = (0..20).map(|n| format!("call {round}.{n}")).collect();
-        let outcomes: Vec<_> = names
-            .iter()
-            .map(|name| server.call(&mut world, node.echo(name.as_str()).within(secs(1))))
-            .collect();
-        world.run_for(Duration::from_millis(500));
-        let asked = calls(&line, &mut read);
-        assert_eq!(asked.len(), names.len());
-        let mut replies: Vec<u8> = std::mem::take(&mut late);
-        for (n, said) in asked.iter().enumerate() {
-            let replies = if n % 2 == 0 { &mut replies } else { &mut late };
-            let reply = frame(said.body.len() as u32 - 16, REPLY, 0, said.call, &said.body[16..]);
-            replies.extend(reply.repeat(2));
-        }
-        line.say(&replies);
-        world.run_for(secs(1));
-        for (n, (name, outcome)) in names.iter().zip(outcomes).enumerate() {
-            match outcome.take() {
-                Ok(text) => assert_eq!((&text, n % 2), (name, 0), "another call's reply"),
-                Err(error) => {
-                    assert!(matches!(error.kind(), ErrorKind::TimedOut { .. }) && n % 2 == 1);
-                }
-            }
-        }
-    }
-    assert!(node.caller().is_open() && node.caller().pending() == 0);
-    assert_eq!(line.ended(), None);
-}
-
-const fn secs(n: u64) -> Duration {
-    Duration::from_secs(n)
-}
-
-#[test]
-fn threat_23_reply_of_the_wrong_type() {
-    let mut world = World::new(23);
-    let (server, line, node) = reverse(&mut world);
-    let sum = server.call(&mut world, node.sum(vec![1, 2]));
-    let echo = server.call(&mut world, node.echo("one"));
-    let fine = server.call(&mut world, node.echo("two"));
-    world.run_for(secs(1));
-    let ids: Vec<u64> = calls(&line, &mut 0).iter().map(|said| said.call).collect();
-    let mut replies = Vec::new();
-    put_reply(&mut replies, u32::MAX, ids[0], &"three").unwrap();
-    put_reply(&mut replies, u32::MAX, ids[1], &3_i64).unwrap();
-    put_reply(&mut replies, u32::MAX, ids[2], &"two").unwrap();
-    line.say(&replies);
-    world.run_for(secs(1));
-    let wrong = |error: peers_rpc::Error, name: &str, of_type: &str| match error.kind() {
-        ErrorKind::BadReply { method, expected, reason } => {
-            assert!(method.ends_with(name) && expected.contains(of_type), "{method} {expected}");
-            assert!(!reason.is_empty());
-        }
-        other => panic!("{other}"),
-    };
-    wrong(sum.take().unwrap_err(), "sum", "i64");
-    wrong(echo.take().unwrap_err(), "echo", "String");
-    assert_eq!(fine.take().as_deref(), Ok("two"), "nobody else is hurt");
-    assert!(node.caller().is_open());
 }

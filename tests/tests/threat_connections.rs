@@ -1,6 +1,8 @@
 //! Connections that say nothing, or too slowly, or something else, or come in masses, or vanish. What waits, waits in
 //! virtual time; bytes and descriptors are real.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use peers_rpc::kernel::sim::World;
 use peers_rpc::wire::{ByeCode, PREAMBLE};
 use peers_rpc::{CloseReason, Endpoint, ErrorKind, Instant, Limits};

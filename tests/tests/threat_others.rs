@@ -1,0 +1,154 @@
+//! Peers that are killed or stop half-way, descriptors that are used again, and doors that were opened by accident.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use peers_rpc::kernel::sim::World;
+use peers_rpc::kernel::{Budget, Wait};
+use peers_rpc::{
+    Address, AlreadyBound, CloseReason, Cont, Endpoint, Error, ErrorKind, InsecureBind, Instant,
+    Kernel, Limits, Rpc, Security,
+};
+use peers_tests::raw::{ECHO, HOLD, Raw, call, frames, greeting};
+use peers_tests::stage::{Actor, Line};
+use peers_tests::trial::TrialProxy;
+use peers_tests::victim::Victim;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+const VICTIM: &str = env!("CARGO_BIN_EXE_victim");
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+#[test]
+fn threat_26_kill_of_the_peer() {
+    const CALLS: usize = 1_000;
+    let mut victim = Victim::start(VICTIM);
+    let mut kernel = Kernel::new().unwrap();
+    kernel.set_budget(Budget { tasks: 8_192, time: secs(60) });
+    let handle = kernel.handle();
+    let rpc = Rpc::new(&handle);
+    let node: TrialProxy = TrialProxy::new(rpc.connect(victim.address()));
+    let outcomes: Rc<Vec<Cell<u32>>> = Rc::new((0..CALLS).map(|_| Cell::new(0)).collect());
+    for n in 0..CALLS {
+        let outcomes = outcomes.clone();
+        node.hold("x").forever().then(Cont::new(&handle, move |outcome: Result<String, Error>| {
+            let error = outcome.expect_err("nobody answers");
+            assert!(matches!(error.kind(), ErrorKind::Disconnected(_)), "{error}");
+            outcomes[n].set(outcomes[n].get() + 1);
+        }));
+    }
+    let done = || outcomes.iter().filter(|count| count.get() > 0).count();
+    let mut turn = || kernel.turn(Wait::Until(handle.now() + Duration::from_millis(20))).unwrap();
+    while victim.honest().holds().wait() != Ok(CALLS as u32) {
+        turn();
+    }
+    assert_eq!((node.caller().pending(), done()), (CALLS, 0));
+
+    victim.process().kill().unwrap();
+    while done() == 0 {
+        turn();
+    }
+    assert_eq!(done(), CALLS, "all of them in the turn that has seen the end");
+    assert!(outcomes.iter().all(|count| count.get() == 1));
+    assert_eq!(node.caller().pending(), 0);
+}
+
+#[test]
+fn threat_27_half_close() {
+    let victim = Victim::start(VICTIM);
+    let mut raw = victim.greeted();
+    let plain: Vec<u8> = (0..100).flat_map(|id| call(id, ECHO, &("owed",))).collect();
+    raw.send(&plain);
+    raw.finish();
+    let replies: Vec<u64> = raw.rest().iter().map(|said| said.call).collect();
+    assert_eq!(replies, (0..100).collect::<Vec<_>>(), "exactly the replies that were owed");
+
+    let mut raw = victim.greeted();
+    let held: Vec<u8> = (0..100).flat_map(|id| call(id, HOLD, &("owed later",))).collect();
+    raw.send(&held);
+    raw.finish();
+    while victim.honest().holds().wait() != Ok(100) {}
+    assert_eq!(victim.honest().release(true).wait(), Ok(100));
+    let replies: BTreeSet<u64> = raw.rest().iter().map(|said| said.call).collect();
+    assert_eq!(replies, (0..100).collect());
+    victim.assert_well();
+}
+
+#[test]
+fn threat_27_half_close_does_not_linger() {
+    let mut world = World::new(27);
+    let server = Actor::enter(&mut world, "server", Limits::default());
+    let process = world.process("line", |_| ());
+    let line = world.with(process, |handle| Line::dial(handle, &server.address));
+    let at = |seconds| Instant::default() + secs(seconds);
+    world.run_until(at(1));
+    line.say(&[greeting(), call(1, HOLD, &("never",))].concat());
+    world.run_until(at(2));
+    let end = server.end_of(&server.rpc.endpoints()[0]);
+    line.outlet().finish();
+    world.run_until(at(6));
+    assert!(end.borrow().is_none(), "its reply is waited for");
+    world.run_until(at(8));
+    let (when, why) = end.borrow_mut().take().unwrap();
+    assert_eq!(why, CloseReason::Lingered, "{when:?}");
+    assert!(frames(&line.heard()[8..]).iter().all(|said| said.call == 0));
+}
+
+/// Connections come and go while requests and answers are under way, so that descriptors are used again at once. Nobody
+/// hears what was meant for another.
+#[test]
+fn threat_35_descriptors_used_again() {
+    let victim = Victim::start(VICTIM);
+    let mut raws: Vec<Raw> = Vec::new();
+    for cycle in 0..1_500 {
+        let text = format!("cycle {cycle}");
+        let mut raw = victim.raw();
+        raw.send(&greeting());
+        (0..5).for_each(|id| raw.echo(id, &text));
+        match cycle % 5 {
+            0 => drop(raw), // answers are under way: a reset
+            1 => raw.finish(),
+            2 => raws.push(raw),
+            3 => {
+                raw.read_greeting();
+                assert!((0..5).all(|id| raw.reply_to(id) == text));
+            }
+            _ => {
+                socket2::SockRef::from(raw.socket()).set_linger(Some(Duration::ZERO)).unwrap();
+            }
+        }
+        if raws.len() == 20 {
+            for (n, mut raw) in raws.drain(..).enumerate() {
+                raw.read_greeting();
+                let first = raw.reply_to(0);
+                assert!(first.starts_with("cycle "), "{n}: {first}");
+                assert!((1..5).all(|id| raw.reply_to(id) == first));
+            }
+        }
+    }
+    victim.assert_well();
+}
+
+#[test]
+fn threat_41_exposure_by_accident() {
+    let kernel = Kernel::new().unwrap();
+    let rpc = Rpc::new(&kernel.handle());
+    let accept = |_: Endpoint| -> Result<(), AlreadyBound> { Ok(()) };
+    for open in ["inet:0.0.0.0:0", "inet:[::]:0", "inet:192.0.2.1:0", "inet:example.org:0"] {
+        let address: Address = open.parse().unwrap();
+        let error = rpc.listen(&address, accept).unwrap_err();
+        let refused = error.get_ref().and_then(|error| error.downcast_ref::<InsecureBind>());
+        assert_eq!(refused.map(|refused| &refused.address), Some(&address), "{error}");
+        let words = error.to_string();
+        assert!(words.contains("--insecure") && words.contains("Security::Insecure"), "{words}");
+    }
+    for private in ["inet:localhost:0", "inet:127.0.0.1:0", "inet:127.1.2.3:0", "inet:[::1]:0"] {
+        rpc.listen(&private.parse().unwrap(), accept).unwrap();
+    }
+    let everybody = "inet:0.0.0.0:0".parse().unwrap();
+    rpc.listen_with(Security::Insecure, &everybody, accept).unwrap(); // closed again at once
+}
