@@ -7,7 +7,9 @@
 //! ```
 //! use peers_rpc::doc::{LocalNode, NoSuchKey, NodeProxy};
 //! use peers_rpc::{Binding, Cx, Error, Exception, Kernel, Rpc};
+//! use std::cell::RefCell;
 //! use std::collections::BTreeMap;
+//! use std::rc::Rc;
 //!
 //! struct Registry(BTreeMap<String, String>);
 //!
@@ -29,15 +31,17 @@
 //!
 //! let n: NodeProxy = NodeProxy::new(rpc.connect(&address));
 //! n.put("arrakis", "dune")?;
-//! let handle = kernel.handle();
+//! let (handle, answer) = (kernel.handle(), Rc::new(RefCell::new(String::new())));
+//! let got = answer.clone();
 //! n.get("arrakis").then_or(
 //!     move |value| {
-//!         assert_eq!(value, "dune");
+//!         got.replace(value);
 //!         handle.stop();
 //!     },
-//!     |error| panic!("{error}"),
+//!     peers_rpc::warn,
 //! );
 //! kernel.run()?;
+//! assert_eq!(*answer.borrow(), "dune");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
