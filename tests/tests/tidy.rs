@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Which of our crates a package may depend on, at run time and at build time.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("kernel", &[]),
     ("wire", &[]),
     ("rpc", &["peers-kernel", "peers-wire"]),
@@ -22,6 +22,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
         "tests",
         &["peers-rpc", "peers-wire", "peers-rpcc", "peers-registry", "peers-p2p", "peers-numbers"],
     ),
+    ("tests/counts", &["peers-rpc", "peers-wire", "peers-rpcc"]),
 ];
 
 /// What the top level consists of, beside files that begin with a dot.

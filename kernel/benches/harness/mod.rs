@@ -1,4 +1,4 @@
-//! A stopwatch: the best of a few rounds, per operation. No statistics; compare figures of one run with each other.
+//! A stopwatch for the benchmarks of all crates: the best of a few rounds, per operation. No statistics; compare figures of one run with each other.
 #![allow(dead_code, reason = "each bench uses its part")]
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time from outside the kernel")]
@@ -13,15 +13,24 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// Runs `round` a few times; it says how long `operations` of something took. Prints nanoseconds for one.
+/// Runs `round` a few times; it says how long `operations` of something took. Prints nanoseconds for one, beside the
+/// target, if there is one. Returns the best round.
 pub(crate) fn report(
     name: &str,
     target: &str,
     operations: u64,
     mut round: impl FnMut() -> Duration,
-) {
+) -> Duration {
     let best = (0..ROUNDS).map(|_| round()).min().unwrap_or_default();
-    println!("{name:<44} {:>8.1} ns   target {target}", best.as_nanos() as f64 / operations as f64);
+    let nanos = best.as_nanos() as f64 / operations as f64;
+    let target = if target == "-" { String::new() } else { format!("   target {target}") };
+    println!("{name:<58} {nanos:>8.1} ns{target}");
+    best
+}
+
+/// Prints a figure that is not a time.
+pub(crate) fn say(name: &str, what: &str) {
+    println!("{name:<58} {what}");
 }
 
 /// How long `f` takes.

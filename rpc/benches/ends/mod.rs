@@ -1,0 +1,99 @@
+//! One side of a connection without sockets, loop or handlers: a session, its input, and the bytes it wants to send.
+
+use peers_rpc::kernel::Instant;
+use peers_rpc::limits::Limits;
+use peers_rpc::session::{CallId, Event, Head, Inbound, Outcome, Role, Session};
+use peers_rpc::wire::{Buffer, Hello, NodeId, PREAMBLE};
+use std::hint::black_box;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What calls ask: a string.
+pub(crate) const ARGS: &[u8] = b"\0\0\0\x0c0123456789ab";
+
+/// What they are answered: a string.
+pub(crate) const VALUE: &[u8] = b"\0\0\0\x0cabcdefghijkl";
+
+/// One side.
+pub(crate) struct End {
+    session: Session<Box<u64>>,
+    inbound: Inbound,
+    limits: Rc<Limits>,
+    /// What is to be sent.
+    pub(crate) out: Vec<u8>,
+    given: u64,
+    /// Calls that were answered.
+    pub(crate) answered: u64,
+}
+
+impl End {
+    fn new(role: Role) -> Self {
+        let limits = Rc::new(Limits::default());
+        let mut out = Vec::new();
+        let node = NodeId::from_bits(1);
+        let session = Session::new(role, node, limits.clone(), Instant::default(), &mut out);
+        Self { session, inbound: Inbound::new(&limits), limits, out, given: 0, answered: 0 }
+    }
+
+    /// One that has been greeted.
+    pub(crate) fn greeted(role: Role) -> Self {
+        let mut end = Self::new(role);
+        let mut greeting = PREAMBLE.to_vec();
+        Hello::new(NodeId::from_bits(2)).put(&mut greeting);
+        end.read(Instant::default(), &greeting);
+        end.sent(Instant::default());
+        end
+    }
+
+    /// Takes a batch of input; answers calls at once.
+    pub(crate) fn read(&mut self, now: Instant, mut input: &[u8]) {
+        while let Some(frame) = self.inbound.next(&mut input).expect("frames are well") {
+            let event = self.session.accept(now, frame, &mut self.out);
+            match event.expect("the other side keeps the protocol") {
+                Some(Event::Opened(_)) => self.inbound.open(&self.limits),
+                Some(Event::Request(request)) => match request.call {
+                    Some(call) => {
+                        black_box(request.args);
+                        let reply = self.session.reply(call, &mut self.out, |w| w.put(VALUE));
+                        reply.expect("an answer fits");
+                    }
+                    None => self.session.event_started(&mut self.out),
+                },
+                Some(Event::Answer { pending, outcome: Outcome::Value(value), .. }) => {
+                    black_box((pending, value));
+                    self.answered += 1;
+                }
+                _ => {}
+            }
+        }
+        self.session.note_partial(now, self.inbound.pending());
+        self.session.flush_credits(&mut self.out);
+        black_box(self.session.next_deadline());
+    }
+
+    /// Makes a call that has 30 s.
+    pub(crate) fn call(&mut self, now: Instant) -> CallId {
+        let args = Buffer::from_slice(black_box(ARGS));
+        let head = Head { deadline: Some(now + Duration::from_secs(30)), ..Head::new(7) };
+        let call = self.session.call(now, head, args, Box::new(7), &mut self.out);
+        call.expect("there is room for a call")
+    }
+
+    /// The output has left.
+    pub(crate) fn sent(&mut self, now: Instant) {
+        self.given += self.out.len() as u64;
+        self.out.clear();
+        self.session.flushed(now, self.given, &mut self.out);
+    }
+}
+
+/// Makes so many calls from `a` to `b`, all in one segment, and takes their answers.
+pub(crate) fn round_trip(a: &mut End, b: &mut End, now: Instant, calls: u64) {
+    for _ in 0..calls {
+        a.call(now);
+    }
+    b.read(now, &a.out);
+    a.sent(now);
+    a.read(now, &b.out);
+    b.sent(now);
+}
