@@ -1,62 +1,39 @@
 //! What writing and reading costs: per type, and per frame of a small call, beside copying as many
-//! bytes. Run with `cargo bench -p peers-wire`; an argument selects the rows whose name contains
-//! it.
+//! bytes; and what costs more than two such copies. Run with `cargo bench -p peers-wire`; an
+//! argument selects the rows whose name contains it.
 #![allow(
-    clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a benchmark reads the clock and prints"
+    reason = "a benchmark prints, and knows what it puts in"
 )]
 
+#[path = "../../kernel/benches/harness/mod.rs"]
+mod harness;
+
+use harness::nanos;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
 use peers_wire::{
     Buffer, CallHead, Decode, Deframer, Encode, Encoded, Message, Record, Trace, Value, Writer,
     from_slice, limits, put_call, put_reply, to_buffer,
 };
 
-/// How long a round takes; the best of [`ROUNDS`] counts, so that what else the machine does
-/// matters little.
-const ROUND: Duration = Duration::from_millis(2);
-
-/// How many rounds a figure is measured.
-const ROUNDS: u32 = 100;
-
-/// Nanoseconds that one run of `work` takes.
-fn nanos(mut work: impl FnMut()) -> f64 {
-    let mut runs = 1u32;
-    loop {
-        let took = time(runs, &mut work);
-        if took > ROUND / 2 {
-            let scaled = f64::from(runs) * ROUND.as_secs_f64() / took.as_secs_f64();
-            runs = (scaled as u32).max(1);
-            break;
-        }
-        runs = runs.saturating_mul(2);
-    }
-    let best = (0..ROUNDS).map(|_| time(runs, &mut work)).min().unwrap_or(ROUND);
-    best.as_secs_f64() * 1e9 / f64::from(runs)
-}
-
-fn time(runs: u32, work: &mut impl FnMut()) -> Duration {
-    let start = Instant::now();
-    for _ in 0..runs {
-        work();
-    }
-    start.elapsed()
-}
+/// How many times a copy of the bytes values may cost.
+const TARGET: f64 = 2.0;
 
 struct Table {
     filter: Option<String>,
+    /// What costs more than [`TARGET`] copies.
+    slow: RefCell<Vec<String>>,
 }
 
 impl Table {
     fn head(&self) {
         println!(
-            "{:<34} {:>9} {:>11} {:>9} {:>11} {:>9} {:>11}",
-            "what", "bytes", "write ns", "MB/s", "read ns", "MB/s", "memcpy ns"
+            "{:<34} {:>9} {:>9} {:>7} {:>7} {:>9} {:>7} {:>7} {:>9}",
+            "what", "bytes", "write ns", "MB/s", "copies", "read ns", "MB/s", "copies", "copy ns"
         );
     }
 
@@ -74,12 +51,23 @@ impl Table {
         let copy = nanos(|| {
             black_box(&mut target).copy_from_slice(black_box(bytes));
         });
-        let figures = |nanos: Option<f64>| match nanos {
-            Some(nanos) => format!("{nanos:>11.1} {:>9.0}", bytes.len() as f64 * 1e3 / nanos),
-            None => format!("{:>11} {:>9}", "-", "-"),
+        let figures = |what: &str, nanos: Option<f64>| {
+            let Some(nanos) = nanos else { return format!("{:>9} {:>7} {:>7}", "-", "-", "-") };
+            let copies = nanos / copy;
+            if copies > TARGET {
+                self.slow.borrow_mut().push(format!("{what} {name} ({copies:.1})"));
+            }
+            format!("{nanos:>9.1} {:>7.0} {copies:>7.1}", bytes.len() as f64 * 1e3 / nanos)
         };
-        let (write, read) = (figures(write.map(nanos)), figures(read.map(nanos)));
-        println!("{name:<34} {:>9} {write} {read} {copy:>11.1}", bytes.len());
+        let (write, read) = (figures("write", write.map(nanos)), figures("read", read.map(nanos)));
+        println!("{name:<34} {:>9} {write} {read} {copy:>9.1}", bytes.len());
+    }
+
+    fn foot(&self) {
+        println!("\nMore than {TARGET} copies of the bytes:");
+        for slow in self.slow.borrow().iter() {
+            println!("  {slow}");
+        }
     }
 
     fn value<T: Encode + for<'a> Decode<'a>>(&self, name: &str, value: &T) {
@@ -184,8 +172,9 @@ fn streams(table: &Table, calls: &[u8]) {
 
 fn main() {
     let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let table = Table { filter };
+    let table = Table { filter, slow: RefCell::default() };
     table.head();
     types(&table);
     frames(&table);
+    table.foot();
 }

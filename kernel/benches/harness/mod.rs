@@ -28,6 +28,25 @@ pub(crate) fn report(
     best
 }
 
+/// Nanoseconds that one run of `work` takes, which is too short to be timed alone: the best of many short rounds.
+pub(crate) fn nanos(mut work: impl FnMut()) -> f64 {
+    const ROUND: Duration = Duration::from_millis(2);
+    const ROUNDS: u32 = 100;
+    let mut runs = 1_u32;
+    let mut round = |runs: u32| timed(|| (0..runs).for_each(|_| work()));
+    loop {
+        let took = round(runs);
+        if took > ROUND / 2 {
+            let scaled = f64::from(runs) * ROUND.as_secs_f64() / took.as_secs_f64();
+            runs = (scaled as u32).max(1);
+            break;
+        }
+        runs = runs.saturating_mul(2);
+    }
+    let best = (0..ROUNDS).map(|_| round(runs)).min().unwrap_or(ROUND);
+    best.as_secs_f64() * 1e9 / f64::from(runs)
+}
+
 /// Prints a figure that is not a time.
 pub(crate) fn say(name: &str, what: &str) {
     println!("{name:<58} {what}");
