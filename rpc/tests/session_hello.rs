@@ -18,7 +18,7 @@ fn both_sides_greet_at_once_and_learn_who_the_other_is() {
     let b = Hello { grant: 99, ..Hello::new(NodeId::from_bits(0xa)) };
     assert_eq!(pair.a.seen, [Seen::Opened(b)]);
     assert_eq!(pair.b.seen, [Seen::Opened(Hello::new(NodeId::from_bits(0xd)))]);
-    assert_eq!(pair.a.session.peer(), Some(&b));
+    assert_eq!(pair.a.session.peer(), Some(b));
 }
 
 #[test]

@@ -80,25 +80,30 @@ impl<'a> Message<'a> {
 
 /// Who a process is: 120 random bits, printed in hexadecimal, without leading zeros.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(u128);
+pub struct NodeId {
+    // In halves: a `u128` would make whatever holds one as even as itself, and larger.
+    high: u64,
+    low: u64,
+}
 
 impl NodeId {
     /// The id made of the lower 120 bits of `bits`.
     #[must_use]
     pub const fn from_bits(bits: u128) -> Self {
-        Self(bits & (u128::MAX >> 8))
+        let bits = bits & (u128::MAX >> 8);
+        Self { high: (bits >> 64) as u64, low: bits as u64 }
     }
 
     /// The 120 bits.
     #[must_use]
     pub const fn bits(self) -> u128 {
-        self.0
+        (self.high as u128) << 64 | self.low as u128
     }
 }
 
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}", self.0)
+        write!(f, "{:x}", self.bits())
     }
 }
 

@@ -69,7 +69,7 @@ impl Link {
     pub(crate) fn end(&self, reason: CloseReason) {
         let name = self.name(); // while the session knows who is there
         let Some(session) = self.session.borrow_mut().take() else { return };
-        self.shared().counters.borrow_mut().add(session.counters());
+        self.shared().counters.borrow_mut().add(&session.counters());
         if let Some((_, timer)) = self.timer.take() {
             self.handle().cancel(timer);
         }

@@ -173,7 +173,7 @@ impl Link {
 
     /// What its session has counted so far; nothing once it has ended.
     pub(crate) fn counters(&self) -> crate::session::Counters {
-        self.session.borrow().as_ref().map_or_else(Default::default, |session| *session.counters())
+        self.session.borrow().as_ref().map_or_else(Default::default, Session::counters)
     }
 
     /// How many calls of ours have no outcome yet.

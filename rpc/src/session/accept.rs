@@ -2,11 +2,12 @@
 
 use super::calls::{Answered, Phase as Stage};
 use super::event::{Event, Outcome, Request};
-use super::{CloseReason, Output, Phase, Session, Violation};
+use super::{CloseReason, Greeting, Output, Phase, Session, Violation};
 use peers_kernel::Instant;
 use peers_wire::{
     Bye, CallHead, Credit, Exception, Frame, Hello, Kind, Pong, Refused, RefusedCode, VERSION,
 };
+use std::num::NonZeroU32;
 
 impl<K> Session<K> {
     /// Acts on a frame. `None` if it concerned the session only.
@@ -79,9 +80,11 @@ impl<K> Session<K> {
             Kind::Ping => {
                 self.budget.charge(now, &self.limits)?;
                 self.put_pong(frame.call, out);
+                // The peer was silent for long, as far as it knows.
+                self.release();
             }
-            Kind::Pong if self.ponged < self.pings && frame.call == u64::from(self.pings) => {
-                self.ponged = self.pings;
+            Kind::Pong if self.pong_due && frame.call == u64::from(self.pings) => {
+                self.pong_due = false;
             }
             Kind::Bye => {
                 let Bye { code, text } = Bye::decode(frame.body)?;
@@ -127,8 +130,10 @@ impl<K> Session<K> {
 
     fn open(&mut self, now: Instant, hello: Hello, out: &mut impl Output) {
         self.phase = Phase::Open;
-        self.clock.until = super::clock::NEVER;
-        self.hello = Some(hello);
+        self.clock.settled_down();
+        let Hello { node, max_frame, grant, .. } = hello;
+        self.hello =
+            NonZeroU32::new(max_frame).map(|max_frame| Greeting { node, max_frame, grant });
         self.outgoing.open(hello.grant);
         if let Some(queue) = &mut self.queue {
             let (ids, events) = queue.remove_oversized(hello.max_frame as usize, &self.calls);
@@ -169,12 +174,11 @@ impl<K> Session<K> {
 
     #[cold]
     fn turn_away(&mut self, call: Option<u64>, code: RefusedCode, out: &mut impl Output) {
-        self.counters.unstarted = self.counters.unstarted.saturating_add(1);
+        self.count(|counters| &mut counters.unstarted, 1);
         match call {
             Some(call) => self.refuse(call, out, code, ""),
             None => {
-                let count = &mut self.counters.unstarted_events;
-                *count = count.saturating_add(1);
+                self.count(|counters| &mut counters.unstarted_events, 1);
                 self.event_started(out);
             }
         }
@@ -191,12 +195,11 @@ impl<K> Session<K> {
         let event = match self.calls.answer(call) {
             Answered::Live(id, pending) => Some(Event::Answer { id, pending, outcome }),
             Answered::Late => {
-                self.counters.late_replies = self.counters.late_replies.saturating_add(1);
+                self.count(|counters| &mut counters.late_replies, 1);
                 None
             }
             Answered::Duplicate => {
-                let count = &mut self.counters.duplicate_replies;
-                *count = count.saturating_add(1);
+                self.count(|counters| &mut counters.duplicate_replies, 1);
                 return Ok(None);
             }
             Answered::Forged => return Err(Violation::ForgedReply { call }.into()),

@@ -1,11 +1,14 @@
 //! The times of one session: what has been waited for since when. Reads no clock; it is told.
 //!
 //! A point in time that does not apply is [`NEVER`], which is later than all others, so the next deadline is a minimum.
+//! A quiet session waits only for something to come; what else may be waited for is in a box, which
+//! [`release`](Clock::release) takes away when nothing of it applies.
 //!
 //! Invariants:
 //! 1. `pinged` is set iff a ping was sent and nothing has come since.
 //! 2. `frame_since` is set iff a frame has begun and is not complete.
 //! 3. `blocked_since` is set iff output waits; it moves with each byte that leaves.
+//! 4. `arrived` is set iff the input now being taken may have come before it was looked at.
 
 use crate::limits::Limits;
 use peers_kernel::Instant;
@@ -24,32 +27,48 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Clock {
     /// When the session was last looked at by its input or its timer.
     looked: Instant,
-    /// When the input now being taken arrived, at the earliest.
-    arrived: Instant,
-    last_input: Instant,
-    pinged: Instant,
+    /// When something came last; iff `pinged`, when the ping was sent.
+    since: Instant,
     last_use: Instant,
+    pinged: bool,
     /// A use without a known time: since `last_use`, and before whatever is next.
     used: bool,
+    waits: Option<Box<Waits>>,
+}
+
+/// What few sessions wait for at a time.
+#[derive(Debug, PartialEq, Eq)]
+struct Waits {
+    /// When the input now being taken arrived, at the earliest.
+    arrived: Instant,
     frame_since: Instant,
     blocked_since: Instant,
     /// The end of what the present state of the connection is given: the hello, or the linger time.
-    pub(super) until: Instant,
+    until: Instant,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self { arrived: NEVER, frame_since: NEVER, blocked_since: NEVER, until: NEVER }
+    }
 }
 
 impl Clock {
     pub(super) fn new(now: Instant, limits: &Limits) -> Self {
-        Self {
+        let mut clock = Self {
             looked: now,
-            arrived: now,
-            last_input: now,
-            pinged: NEVER,
+            since: now,
             last_use: now,
+            pinged: false,
             used: false,
-            frame_since: NEVER,
-            blocked_since: NEVER,
-            until: now + limits.hello,
-        }
+            waits: None,
+        };
+        clock.set_until(now + limits.hello);
+        clock
+    }
+
+    fn waits(&mut self) -> &mut Waits {
+        self.waits.get_or_insert_default()
     }
 
     /// Whether [`look`](Self::look) needs to know what is overdue.
@@ -62,41 +81,50 @@ impl Clock {
     /// waited in the socket as long.
     #[inline]
     pub(super) fn look(&mut self, now: Instant, overdue: Option<Instant>) {
-        if now != self.looked {
-            self.arrived = overdue.map_or(now, |due| due.clamp(self.looked, now));
-            self.looked = now;
+        if now == self.looked {
+            return;
         }
+        let arrived = overdue.map_or(NEVER, |due| due.max(self.looked));
+        if arrived < now {
+            self.waits().arrived = arrived;
+        } else if let Some(waits) = &mut self.waits {
+            waits.arrived = NEVER;
+        }
+        self.looked = now;
     }
 
     /// Something has arrived.
     #[inline]
     pub(super) fn heard(&mut self, now: Instant) {
-        self.last_input = now;
-        self.pinged = NEVER;
+        self.since = now;
+        self.pinged = false;
     }
 
     /// A frame is complete; returns since when it has been on its way, as far as that can be known.
     #[inline]
     pub(super) fn frame_complete(&mut self) -> Instant {
-        let since = self.frame_since.min(self.arrived);
-        self.frame_since = NEVER;
-        since
+        let Some(waits) = &mut self.waits else { return self.looked };
+        let began = std::mem::replace(&mut waits.frame_since, NEVER);
+        began.min(waits.arrived).min(self.looked)
     }
 
     /// So many bytes of an unfinished frame are there.
     #[inline]
     pub(super) fn note_partial(&mut self, now: Instant, pending: usize) {
-        if pending == 0 {
-            self.frame_since = NEVER;
-        } else if self.frame_since == NEVER {
-            self.frame_since = now;
+        if pending > 0 {
+            let since = &mut self.waits().frame_since;
+            *since = now.min(*since);
+        } else if let Some(waits) = &mut self.waits {
+            waits.frame_since = NEVER;
         }
     }
 
     /// The rest of an unfinished frame may be there, but is not read.
     pub(super) fn unread(&mut self, now: Instant) {
-        if self.frame_since != NEVER {
-            self.frame_since = now;
+        if let Some(waits) = &mut self.waits
+            && waits.frame_since != NEVER
+        {
+            waits.frame_since = now;
         }
     }
 
@@ -123,28 +151,48 @@ impl Clock {
     /// Output has moved on, or all of it has left.
     #[inline]
     pub(super) fn flushed(&mut self, now: Instant, moved: bool, waiting: bool) {
-        if !waiting {
-            self.blocked_since = NEVER;
-        } else if moved || self.blocked_since == NEVER {
-            self.blocked_since = now;
+        if waiting {
+            let since = &mut self.waits().blocked_since;
+            *since = if moved { now } else { now.min(*since) };
+        } else if let Some(waits) = &mut self.waits {
+            waits.blocked_since = NEVER;
         }
     }
 
     /// A ping was sent.
     pub(super) fn pinged(&mut self, now: Instant) {
-        self.pinged = now;
+        self.since = now;
+        self.pinged = true;
+    }
+
+    /// Until when the present state of the connection may last.
+    pub(super) fn until(&self) -> Instant {
+        self.waits.as_ref().map_or(NEVER, |waits| waits.until)
+    }
+
+    pub(super) fn set_until(&mut self, until: Instant) {
+        self.waits().until = until;
+    }
+
+    /// The present state of the connection may last for ever.
+    pub(super) fn settled_down(&mut self) {
+        if let Some(waits) = &mut self.waits {
+            waits.until = NEVER;
+        }
+        self.release();
     }
 
     /// When to ping.
     #[inline]
     pub(super) fn ping_at(&self, limits: &Limits) -> Instant {
-        if self.pinged == NEVER { self.last_input + limits.ping_idle } else { NEVER }
+        if self.pinged { NEVER } else { self.since + limits.ping_idle }
     }
 
     /// When to take the peer for dead. Counted from the ping, so that a process that stood still asks before it judges.
     #[inline]
     pub(super) fn dead_at(&self, limits: &Limits) -> Instant {
-        self.pinged + limits.dead.saturating_sub(limits.ping_idle)
+        let given = limits.dead.saturating_sub(limits.ping_idle);
+        if self.pinged { self.since + given } else { NEVER }
     }
 
     #[inline]
@@ -154,11 +202,21 @@ impl Clock {
 
     #[inline]
     pub(super) fn frame_due(&self, limits: &Limits) -> Instant {
-        self.frame_since + limits.frame_time
+        self.waits.as_ref().map_or(NEVER, |waits| waits.frame_since + limits.frame_time)
     }
 
     #[inline]
     pub(super) fn blocked_until(&self, limits: &Limits) -> Instant {
-        self.blocked_since + limits.no_progress
+        self.waits.as_ref().map_or(NEVER, |waits| waits.blocked_since + limits.no_progress)
+    }
+
+    /// Gives memory back that nothing needs.
+    pub(super) fn release(&mut self) {
+        self.waits.take_if(|waits| **waits == Waits::default());
+    }
+
+    #[cfg(test)]
+    pub(super) fn holds_memory(&self) -> bool {
+        self.waits.is_some()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::clock::{NEVER, NOW};
 use super::event::{CallId, Rejected, Role, Why};
-use super::{CloseReason, Output, Phase, Session};
+use super::{CloseReason, Output, Phase, Rare, Session};
 use peers_kernel::Instant;
 use peers_wire::Ping;
 
@@ -22,7 +22,7 @@ impl<K> Session<K> {
 
     /// When the connection itself is to be looked at.
     fn next_end(&self) -> Instant {
-        let until = self.clock.until.min(self.clock.blocked_until(&self.limits));
+        let until = self.clock.until().min(self.clock.blocked_until(&self.limits));
         match self.phase {
             Phase::Ended => NEVER,
             Phase::Opening => until,
@@ -42,7 +42,7 @@ impl<K> Session<K> {
         match self.role {
             _ if self.is_in_use() => NEVER,
             _ if self.calls.exhausted() => NOW,
-            Role::Dialled => self.clock.unused_at(self.keep_alive),
+            Role::Dialled => self.clock.unused_at(self.keep_alive()),
             Role::Accepted => NEVER,
         }
     }
@@ -107,9 +107,9 @@ impl<K> Session<K> {
             return Some(CloseReason::SlowPeer);
         }
         match self.phase {
-            Phase::Opening if self.clock.until <= now => Some(CloseReason::HelloTimeout),
+            Phase::Opening if self.clock.until() <= now => Some(CloseReason::HelloTimeout),
             Phase::HalfClosed if self.incoming.owed() == 0 => Some(CloseReason::EndOfStream),
-            Phase::HalfClosed if self.clock.until <= now => Some(CloseReason::Lingered),
+            Phase::HalfClosed if self.clock.until() <= now => Some(CloseReason::Lingered),
             Phase::Open if self.clock.frame_due(limits) <= now => Some(CloseReason::FrameTimeout),
             Phase::Open if self.clock.dead_at(limits) <= now => Some(CloseReason::Dead),
             Phase::Open if self.unused_at() <= now => Some(self.unused_reason()),
@@ -127,12 +127,16 @@ impl<K> Session<K> {
         let number = self.pings.into();
         self.meter.put(out, |bytes| Ping { number }.put(bytes));
         self.clock.pinged(now);
+        self.pong_due = true;
         self.release();
     }
 
-    fn release(&mut self) {
+    /// Gives memory back that nothing needs just now.
+    pub(super) fn release(&mut self) {
         self.calls.release();
         self.incoming.release();
+        self.clock.release();
+        self.rare.take_if(|rare| **rare == Rare::default());
         self.queue.take_if(|queue| queue.is_empty() && queue.oversized.is_empty());
     }
 }
@@ -166,7 +170,10 @@ mod tests {
                     Some(Event::Opened(_)) => self.inbound.open(&self.limits),
                     Some(Event::Request(request)) => {
                         let call = request.call.expect("a call");
-                        self.session.reply(call, &mut self.out, |w| w.u8(1)).expect("it fits");
+                        let value = [1; 64];
+                        self.session
+                            .reply(call, &mut self.out, |w| w.put(&value))
+                            .expect("it fits");
                     }
                     _ => {}
                 }
@@ -181,8 +188,9 @@ mod tests {
         }
 
         fn holds_memory(&self) -> bool {
-            let Session { calls, queue, incoming, .. } = &self.session;
-            calls.holds_memory() || queue.is_some() || incoming.holds_memory()
+            let Session { calls, queue, incoming, clock, rare, .. } = &self.session;
+            let held = incoming.holds_memory() || clock.holds_memory();
+            held || calls.holds_memory() || queue.is_some() || rare.is_some()
         }
     }
 
@@ -201,10 +209,10 @@ mod tests {
         }
         assert_eq!(a.session.pending() + a.session.waiting(), 0);
         assert!(a.holds_memory() && b.holds_memory());
-        for end in [&mut a, &mut b] {
-            let idle = NOW + limits.ping_idle;
-            assert_eq!(end.session.expire(idle, &mut end.out), Ok(None));
-            assert!(!end.holds_memory());
-        }
+        let idle = NOW + limits.ping_idle;
+        assert_eq!(a.session.expire(idle, &mut a.out), Ok(None));
+        assert!(!a.holds_memory(), "it has pinged");
+        b.read(&a.write());
+        assert!(!b.holds_memory(), "it was pinged");
     }
 }

@@ -84,13 +84,23 @@ pub(super) struct Incoming {
     started: u32,
     /// Cancels that are free: one for each call, no more saved up than calls can be unanswered.
     free_cancels: u32,
-    /// Answers that have not begun to leave: how many begin within [`STRIDE`] bytes of this position.
-    leaving: VecDeque<(u64, u32)>,
+    /// Answers that have not begun to leave: how many begin within [`STRIDE`] bytes of `start`.
+    leaving: u32,
+    start: u64,
+    /// The same for those after them, in order. In a box, since few connections have any.
+    later: Option<Box<Later>>,
+}
+
+/// Answers that begin to leave after others.
+#[derive(Debug, Default)]
+struct Later {
+    answers: VecDeque<(u64, u32)>,
 }
 
 impl Incoming {
     pub(super) const fn new(granted: u32) -> Self {
-        Self { granted, held: 0, owed: 0, started: 0, free_cancels: 0, leaving: VecDeque::new() }
+        let (held, owed, started, free_cancels) = (0, 0, 0, 0);
+        Self { granted, held, owed, started, free_cancels, leaving: 0, start: 0, later: None }
     }
 
     /// Calls of the peer without an answer.
@@ -121,21 +131,24 @@ impl Incoming {
     #[inline]
     pub(super) fn answered(&mut self, position: u64) {
         self.owed = self.owed.saturating_sub(1);
-        match self.leaving.back_mut() {
-            Some((start, count)) if position - *start < STRIDE => *count += 1,
-            _ => self.leaving.push_back((position, 1)),
+        let last = match self.later.as_mut().and_then(|later| later.answers.back_mut()) {
+            Some((start, count)) => (*start, count),
+            None => (self.start, &mut self.leaving),
+        };
+        match last {
+            (_, 0) => (self.start, self.leaving) = (position, 1),
+            (start, count) if position - start < STRIDE => *count += 1,
+            _ => self.later.get_or_insert_default().answers.push_back((position, 1)),
         }
     }
 
     /// The socket has taken this much.
     #[inline]
     pub(super) fn written(&mut self, written: u64) {
-        while let Some(&(start, count)) = self.leaving.front() {
-            if start >= written {
-                break;
-            }
-            self.held = self.held.saturating_sub(count);
-            self.leaving.pop_front();
+        while self.leaving > 0 && self.start < written {
+            self.held = self.held.saturating_sub(self.leaving);
+            let next = self.later.as_mut().and_then(|later| later.answers.pop_front());
+            (self.start, self.leaving) = next.unwrap_or_default();
         }
     }
 
@@ -164,13 +177,11 @@ impl Incoming {
 
     #[cfg(test)]
     pub(super) fn holds_memory(&self) -> bool {
-        self.leaving.capacity() > 0
+        self.later.is_some()
     }
 
     /// Gives memory back that nothing needs.
     pub(super) fn release(&mut self) {
-        if self.leaving.is_empty() {
-            self.leaving = VecDeque::new();
-        }
+        self.later.take_if(|later| later.answers.is_empty());
     }
 }

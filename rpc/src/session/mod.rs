@@ -53,6 +53,7 @@ use peers_kernel::Instant;
 use peers_wire::{Bye, Hello, NodeId, PREAMBLE, limits as protocol};
 use queue::Queue;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -111,8 +112,8 @@ pub struct Session<K> {
     limits: Rc<Limits>,
     role: Role,
     phase: Phase,
-    /// The peer's hello, once it has come.
-    hello: Option<Hello>,
+    /// What the peer's hello says, once it has come.
+    hello: Option<Greeting>,
     calls: Calls<K>,
     /// Some iff requests have waited since the session was last idle.
     queue: Option<Box<Queue>>,
@@ -120,15 +121,37 @@ pub struct Session<K> {
     incoming: Incoming,
     meter: Meter,
     clock: Clock,
-    keep_alive: Duration,
     budget: Budget,
-    /// Pings sent, and the number of the last that was answered.
+    /// Pings sent; the number of the last.
     pings: u32,
-    ponged: u32,
+    /// Set iff the last ping has no pong yet.
+    pong_due: bool,
     /// Where our last pong starts in the output; 0, where the opening is, iff there was none.
     pong_at: u64,
-    counters: Counters,
+    rare: Option<Box<Rare>>,
 }
+
+/// What few sessions have.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Rare {
+    counters: Counters,
+    /// Iff it is not that of the limits.
+    keep_alive: Option<Duration>,
+}
+
+/// What a hello says besides the version, which is always ours.
+#[derive(Clone, Copy, Debug)]
+struct Greeting {
+    node: NodeId,
+    /// Never zero, which makes room for saying that there is none.
+    max_frame: NonZeroU32,
+    grant: u32,
+}
+
+const _: () = assert!(
+    size_of::<Session<Box<dyn Fn()>>>() <= 216,
+    "a connection that does nothing should cost little"
+);
 
 impl<K> Session<K> {
     /// A session on a connection that is just being made; puts our opening and hello into `out`.
@@ -152,12 +175,11 @@ impl<K> Session<K> {
             incoming: Incoming::new(granted),
             meter: Meter::default(),
             clock: Clock::new(now, &limits),
-            keep_alive: limits.keep_alive,
             budget: Budget::default(),
             pings: 0,
-            ponged: 0,
+            pong_due: false,
             pong_at: 0,
-            counters: Counters::default(),
+            rare: None,
             limits,
         };
         let max_frame = session.limits.frame.max(protocol::LEAST_FRAME);
@@ -170,8 +192,9 @@ impl<K> Session<K> {
     }
 
     /// The peer's hello, once it has come.
-    pub fn peer(&self) -> Option<&Hello> {
-        self.hello.as_ref()
+    pub fn peer(&self) -> Option<Hello> {
+        let Greeting { node, max_frame, grant } = self.hello?;
+        Some(Hello { max_frame: max_frame.get(), grant, ..Hello::new(node) })
     }
 
     /// Our calls that somebody waits for, those that wait to be sent included.
@@ -210,14 +233,26 @@ impl<K> Session<K> {
     }
 
     /// What has happened that nobody was told about.
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    pub fn counters(&self) -> Counters {
+        self.rare.as_ref().map_or_else(Counters::default, |rare| rare.counters)
+    }
+
+    /// Counts one thing more, or `by` of them.
+    #[cold]
+    fn count(&mut self, what: impl FnOnce(&mut Counters) -> &mut u32, by: u32) {
+        let count = what(&mut self.rare.get_or_insert_default().counters);
+        *count = count.saturating_add(by);
     }
 
     /// Changes how long the connection may be unused before this side hangs up; zero is for ever. Of no effect on the
     /// side that accepted.
     pub fn set_keep_alive(&mut self, keep_alive: Duration) {
-        self.keep_alive = keep_alive;
+        self.rare.get_or_insert_default().keep_alive = Some(keep_alive);
+    }
+
+    fn keep_alive(&self) -> Duration {
+        let other = self.rare.as_ref().and_then(|rare| rare.keep_alive);
+        other.unwrap_or(self.limits.keep_alive)
     }
 
     /// Tells the peer why the connection ends, unless it was told or would not understand. Nothing is put into any
@@ -245,7 +280,7 @@ impl<K> Session<K> {
         self.queue = None;
         let done = self.phase != Phase::Open || self.incoming.owed() == 0;
         self.phase = if done { Phase::Ended } else { Phase::HalfClosed };
-        self.clock.until = now + self.limits.linger;
+        self.clock.set_until(now + self.limits.linger);
         Ending { calls: self.calls.drain(), done }
     }
 
@@ -264,7 +299,7 @@ impl<K> fmt::Debug for Session<K> {
             .field("waiting", &self.waiting())
             .field("unanswered", &self.unanswered())
             .field("unflushed", &self.unflushed())
-            .field("counters", &self.counters)
+            .field("counters", &self.counters())
             .finish_non_exhaustive()
     }
 }

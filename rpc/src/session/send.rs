@@ -116,7 +116,7 @@ impl<K> Session<K> {
     /// The largest body that the peer takes; not known before its hello.
     #[inline]
     pub(super) fn frame_limit(&self) -> u32 {
-        self.hello.as_ref().map_or(u32::MAX, |hello| hello.max_frame)
+        self.hello.as_ref().map_or(u32::MAX, |hello| hello.max_frame.get())
     }
 
     /// Whether a request with a body of `size` bytes may leave now, if it is its turn.
@@ -180,8 +180,9 @@ impl<K> Session<K> {
     }
 
     pub(super) fn count_unsent_events(&mut self, events: u32) {
-        let count = &mut self.counters.unsent_events;
-        *count = count.saturating_add(events);
+        if events > 0 {
+            self.count(|counters| &mut counters.unsent_events, events);
+        }
     }
 
     /// Ends a call of ours early and gives back what was kept for it; `None` if it has ended already. If it was sent,
