@@ -97,14 +97,37 @@ fn the_credit_of_an_event_returns_in_batches_when_it_was_started() {
 }
 
 #[test]
-fn a_stream_of_events_never_outruns_the_grant() {
-    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 64));
-    pair.b.manner = Manner::Echo;
-    for n in 0..10_000 {
-        pair.a.event(pair.now, n);
+fn a_stream_of_events_never_outruns_the_grant_and_never_waits_for_a_ping() {
+    for grant in [1, 2, 3, 64, 4096] {
+        let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = grant));
+        pair.b.manner = Manner::Echo;
+        for n in 0..10_000 {
+            pair.a.event(pair.now, n);
+        }
+        pair.talk_by(1_000);
+        assert_eq!((pair.b.closed.clone(), pair.a.session.waiting()), (None, 0), "{grant}");
+        pair.settle();
+        pair.a.assert_settled();
+        pair.b.assert_settled();
     }
-    pair.settle();
-    assert_eq!(pair.b.closed, None);
+}
+
+#[test]
+fn the_credit_of_a_few_events_goes_with_an_answer_or_the_next_ping() {
+    let mut pair = Pair::open();
+    pair.b.manner = Manner::Echo;
+    pair.a.event(pair.now, 1);
+    pair.talk_by(usize::MAX);
+    assert_eq!(pair.a.session.credit_held(), 1, "a frame for it alone would wake the peer");
+    pair.a.event(pair.now, 1);
+    pair.a.call(pair.now, Head::new(2), b"", 3);
+    pair.talk_by(usize::MAX);
+    assert_eq!(pair.a.session.credit_held(), 0);
+    pair.a.event(pair.now, 1);
+    pair.talk_by(usize::MAX);
+    assert_eq!(pair.a.session.credit_held(), 1);
+    pair.pass(Limits::default().ping_idle);
+    assert_eq!(pair.a.session.credit_held(), 0);
     pair.a.assert_settled();
     pair.b.assert_settled();
 }

@@ -133,7 +133,7 @@ impl Link {
                 return self.continue_soon();
             }
         }
-        self.drive(|session, out| session.flush_credits(out));
+        self.drive(|session, out| session.return_credits(out));
     }
 
     /// Reads no more while too much waits. As long as that lasts, the peer's silence is not its own.

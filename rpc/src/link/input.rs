@@ -53,7 +53,7 @@ impl Link {
         drop(inbound);
         self.drive(|session, out| {
             session.note_partial(now, partial);
-            session.flush_credits(out);
+            session.return_credits(out);
         });
     }
 

@@ -215,6 +215,7 @@ impl<K> Session<K> {
     #[inline]
     pub fn note_partial(&mut self, now: Instant, pending: usize) {
         self.look(now);
+        self.clock.settle(now);
         if self.phase == Phase::Open {
             self.clock.heard(now);
             self.clock.note_partial(now, pending);

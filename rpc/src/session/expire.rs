@@ -121,13 +121,14 @@ impl<K> Session<K> {
         if self.calls.exhausted() { CloseReason::Exhausted } else { CloseReason::Unused }
     }
 
-    /// Asks a silent peer whether it is there. A good time to give back memory.
+    /// Asks a silent peer whether it is there. A good time to give back memory, and credit that nobody misses.
     fn ping(&mut self, now: Instant, out: &mut impl Output) {
         self.pings = self.pings.wrapping_add(1);
         let number = self.pings.into();
         self.meter.put(out, |bytes| Ping { number }.put(bytes));
         self.clock.pinged(now);
         self.pong_due = true;
+        self.flush_credits(out);
         self.release();
     }
 

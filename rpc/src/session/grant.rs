@@ -160,6 +160,13 @@ impl Incoming {
         (self.started >= batch).then(|| self.take_started()).flatten()
     }
 
+    /// Whether credits of started events are to be returned now: when something else leaves that they can go with, or when the
+    /// peer uses more than half of the `announced` grant. Until then it does not miss them.
+    #[inline]
+    pub(super) const fn is_return_due(&self, announced: u32, leaving: bool) -> bool {
+        self.started > 0 && (leaving || self.held > announced / 2)
+    }
+
     /// The credits of started events that have gathered, if any.
     #[inline]
     pub(super) fn take_started(&mut self) -> Option<u32> {

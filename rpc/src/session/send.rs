@@ -274,8 +274,18 @@ impl<K> Session<K> {
         }
     }
 
-    /// Returns the credit of all events that were started. To be called at the end of each batch of input.
+    /// Returns the credit of events that were started, if it is time: with whatever else is being sent, or when the peer uses
+    /// more than half of its grant. To be called at the end of each batch of input. What stays goes with the next ping at
+    /// the latest; a frame for each batch would wake the peer as often as it sends.
     #[inline]
+    pub fn return_credits(&mut self, out: &mut impl Output) {
+        let leaving = self.meter.waiting() > 0;
+        if self.incoming.is_return_due(self.limits.grant, leaving) {
+            self.flush_credits(out);
+        }
+    }
+
+    /// Returns the credit of all events that were started.
     pub fn flush_credits(&mut self, out: &mut impl Output) {
         if let Some(amount) = self.incoming.take_started() {
             self.put_credit(amount, out);

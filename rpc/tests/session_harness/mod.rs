@@ -134,7 +134,7 @@ impl Side {
             }
         }
         self.session.note_partial(now, self.inbound.pending());
-        self.session.flush_credits(&mut self.out);
+        self.session.return_credits(&mut self.out);
     }
 
     /// Takes at most `most` bytes of output away, as a socket would.
@@ -297,6 +297,15 @@ impl Pair {
     }
 
     pub fn settle_by(&mut self, segment: usize) {
+        self.talk_by(segment);
+        // What would go with the next ping.
+        self.a.session.flush_credits(&mut self.a.out);
+        self.b.session.flush_credits(&mut self.b.out);
+        self.talk_by(segment);
+    }
+
+    /// Lets both sides talk until they have nothing to say; what may wait for a ping waits.
+    pub fn talk_by(&mut self, segment: usize) {
         while !(self.a.out.is_empty() && self.b.out.is_empty()) {
             self.a_to_b(segment);
             self.b_to_a(segment);
