@@ -10,6 +10,7 @@ use crate::cause::Cause;
 use crate::cont::{Arm, Cont, why_lost};
 use crate::engine::Core;
 use crate::lost::Lost;
+use crate::receiver::{FromBytes, Receive, State};
 use crate::registry::Ticket;
 use crate::task::Plain;
 use std::cell::{Cell, RefCell};
@@ -61,6 +62,7 @@ struct Branch<T: 'static, E: From<Lost> + 'static> {
     cause: Cause,
     born: &'static Location<'static>,
     ticket: Ticket,
+    state: State<T, E>,
 }
 
 impl<T: 'static, E: From<Lost> + 'static> Collect<T, E> {
@@ -99,6 +101,7 @@ impl<T: 'static, E: From<Lost> + 'static> Collect<T, E> {
             cause: core.cause.get(),
             born,
             ticket,
+            state: State::Waiting,
         }))
     }
 }
@@ -131,6 +134,33 @@ impl<T: 'static, E: From<Lost> + 'static> Arm<T, E> for Branch<T, E> {
 
     fn queues(&self) -> bool {
         false
+    }
+
+    fn receive(mut self: Box<Self>, read: FromBytes<T, E>) -> Box<dyn Receive<E>> {
+        self.state = State::Reading(read);
+        self
+    }
+}
+
+impl<T: 'static, E: From<Lost> + 'static> Receive<E> for Branch<T, E> {
+    fn read(&mut self, bytes: &[u8], what: &'static str) {
+        self.state.read(bytes, what)
+    }
+
+    fn fail(&mut self, error: E) {
+        self.state = State::Error(error)
+    }
+
+    fn resume(mut self: Box<Self>) {
+        match std::mem::replace(&mut self.state, State::Waiting) {
+            State::Value(value) => self.settle(Ok(value)),
+            State::Error(error) => self.settle(Err(error)),
+            State::Waiting | State::Reading(_) => Arm::lose(self),
+        }
+    }
+
+    fn lose(self: Box<Self>) {
+        Arm::lose(self)
     }
 }
 

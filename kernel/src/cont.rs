@@ -10,6 +10,7 @@ use crate::cause::Cause;
 use crate::engine::Core;
 use crate::handle::Handle;
 use crate::lost::Lost;
+use crate::receiver::{FromBytes, Receive, Receiver, State};
 use crate::registry::Ticket;
 use crate::task::Task;
 use std::cell::Cell;
@@ -33,6 +34,8 @@ pub(crate) trait Arm<T, E> {
     fn queues(&self) -> bool {
         true
     }
+    /// Waits for bytes from now on.
+    fn receive(self: Box<Self>, read: FromBytes<T, E>) -> Box<dyn Receive<E>>;
 }
 
 /// What happens next, once: a boxed handler that waits for a `T` or an `E`.
@@ -92,7 +95,7 @@ struct Armed<F, T, E> {
     cause: Cause,
     born: &'static Location<'static>,
     ticket: Ticket,
-    result: Option<Result<T, E>>,
+    state: State<T, E>,
     f: F,
 }
 
@@ -104,20 +107,26 @@ where
 {
     #[inline]
     fn ok(mut self: Box<Self>, value: T) {
-        self.result = Some(Ok(value));
+        self.state = State::Value(value);
         self.queue()
     }
 
     #[inline]
     fn err(mut self: Box<Self>, error: E) {
-        self.result = Some(Err(error));
+        self.state = State::Error(error);
         self.queue()
     }
 
-    fn lose(self: Box<Self>) {
-        let why = why_lost(self.core());
+    fn lose(mut self: Box<Self>) {
+        let why = why_lost(Arm::core(&*self));
         log::debug!("a continuation was lost ({why}); it was made at {}", self.born);
-        self.err(why.into())
+        self.state = State::Error(why.into());
+        self.queue()
+    }
+
+    fn receive(mut self: Box<Self>, read: FromBytes<T, E>) -> Box<dyn Receive<E>> {
+        self.state = State::Reading(read);
+        self
     }
 
     fn core(&self) -> &Rc<Core> {
@@ -130,6 +139,31 @@ where
 
     fn born(&self) -> &'static Location<'static> {
         self.born
+    }
+}
+
+impl<F, T, E> Receive<E> for Armed<F, T, E>
+where
+    F: FnOnce(&Rc<Core>, Result<T, E>) + 'static,
+    T: 'static,
+    E: From<Lost> + 'static,
+{
+    #[inline]
+    fn read(&mut self, bytes: &[u8], what: &'static str) {
+        self.state.read(bytes, what)
+    }
+
+    fn fail(&mut self, error: E) {
+        self.state = State::Error(error)
+    }
+
+    #[inline]
+    fn resume(self: Box<Self>) {
+        self.queue()
+    }
+
+    fn lose(self: Box<Self>) {
+        Arm::lose(self)
     }
 }
 
@@ -154,10 +188,10 @@ where
     fn run(self: Box<Self>, core: &Rc<Core>) {
         core.running(self.born);
         // Taken out of the box in the portions it was stored in: see `Plain::boxed`.
-        match self.result {
-            Some(Ok(value)) => (self.f)(core, Ok(value)),
-            Some(Err(error)) => (self.f)(core, Err(error)),
-            None => {}
+        match self.state {
+            State::Value(value) => (self.f)(core, Ok(value)),
+            State::Error(error) => (self.f)(core, Err(error)),
+            State::Waiting | State::Reading(_) => {}
         }
     }
 }
@@ -223,8 +257,10 @@ impl<T: 'static, E: From<Lost> + 'static> Cont<T, E> {
         let ticket = core.registry.enter(born, core.now());
         let (core, cause) = (core.clone(), core.cause.get());
         let room = Box::<Armed<F, T, E>>::new_uninit();
-        let arm: Box<Armed<F, T, E>> =
-            Box::write(room, Armed { core: Some(core), cause, born, ticket, result: None, f });
+        let arm: Box<Armed<F, T, E>> = Box::write(
+            room,
+            Armed { core: Some(core), cause, born, ticket, state: State::Waiting, f },
+        );
         Self::of(arm)
     }
 }
@@ -250,6 +286,12 @@ impl<T, E> Cont<T, E> {
         if let Some(arm) = self.arm.take() {
             arm.err(error)
         }
+    }
+
+    /// Lets it wait for bytes, of which `read` makes its value: see [`Receiver`].
+    #[inline]
+    pub fn receiver(mut self, read: FromBytes<T, E>) -> Receiver<E> {
+        Receiver { arm: self.arm.take().map(|arm| arm.receive(read)) }
     }
 
     /// Queues the handler with an outcome.

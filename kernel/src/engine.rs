@@ -18,6 +18,7 @@ use crate::spare::Spares;
 use crate::task::{Entry, Job, Queue, Task};
 use crate::time::Instant;
 use crate::timer::{TimerId, Timers};
+use crate::turn::TurnEnd;
 use crate::watch::{Watch, Watches};
 use std::any::Any;
 use std::cell::{Cell, RefCell, RefMut};
@@ -49,6 +50,8 @@ pub(crate) struct Core {
     timers: RefCell<Timers>,
     watches: RefCell<Watches>,
     flushes: RefCell<Vec<Rc<dyn Watch>>>,
+    /// What wants to know that the tasks of this turn are over.
+    endings: RefCell<Vec<Rc<dyn TurnEnd>>>,
     read_buffer: RefCell<Vec<u8>>,
     /// Memory for outputs.
     pub(crate) spares: Spares,
@@ -76,6 +79,7 @@ impl Core {
             timers: RefCell::default(),
             watches: RefCell::default(),
             flushes: RefCell::default(),
+            endings: RefCell::default(),
             read_buffer: RefCell::default(),
             spares: Spares::default(),
             registry: Registry::default(),
@@ -151,7 +155,9 @@ impl Core {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        !self.queue.borrow().is_empty() || !self.flushes.borrow().is_empty()
+        !self.queue.borrow().is_empty()
+            || !self.flushes.borrow().is_empty()
+            || !self.endings.borrow().is_empty()
     }
 
     pub(crate) fn queued(&self) -> usize {
@@ -228,6 +234,22 @@ impl Core {
         self.watches.borrow().all()
     }
 
+    /// Calls `ending` once when the tasks of this turn are over.
+    pub(crate) fn at_turn_end(&self, ending: Rc<dyn TurnEnd>) {
+        if self.open.get() {
+            self.endings.borrow_mut().push(ending);
+        }
+    }
+
+    pub(crate) fn take_endings(&self) -> Vec<Rc<dyn TurnEnd>> {
+        self.endings.take()
+    }
+
+    /// Gives the list of endings its memory back.
+    pub(crate) fn recycle_endings(&self, spent: Vec<Rc<dyn TurnEnd>>) {
+        recycle(&self.endings, spent)
+    }
+
     /// Calls [`Watch::flush`] once at the end of this turn, for each call made here.
     pub(crate) fn want_flush(&self, watch: Rc<dyn Watch>) {
         if self.open.get() {
@@ -240,12 +262,8 @@ impl Core {
     }
 
     /// Gives the list of flushes its memory back.
-    pub(crate) fn recycle_flushes(&self, mut spent: Vec<Rc<dyn Watch>>) {
-        spent.clear();
-        let mut flushes = self.flushes.borrow_mut();
-        if flushes.is_empty() {
-            *flushes = spent;
-        }
+    pub(crate) fn recycle_flushes(&self, spent: Vec<Rc<dyn Watch>>) {
+        recycle(&self.flushes, spent)
     }
 
     /// The buffer all streams read into, [`READ_BUFFER`] bytes. Lent to the handler that gets the bytes: whoever holds
@@ -325,8 +343,10 @@ impl Core {
             let timers = self.timers.borrow_mut().clear();
             let watches = self.watches.borrow_mut().clear();
             let flushes = self.flushes.take();
+            let endings = self.endings.take();
             let works = self.works.clear();
-            if timers.is_empty() && watches.is_empty() && flushes.is_empty() && works.is_empty() {
+            let nothing = timers.is_empty() && watches.is_empty() && flushes.is_empty();
+            if nothing && endings.is_empty() && works.is_empty() {
                 break;
             }
             for task in timers {
@@ -338,6 +358,7 @@ impl Core {
                 drop_quietly(watch);
             }
             flushes.into_iter().for_each(drop_quietly);
+            endings.into_iter().for_each(drop_quietly);
             works.into_iter().for_each(drop_quietly);
         }
         self.bury();
@@ -358,6 +379,15 @@ impl Core {
             drop_quietly(entry);
         }
         self.burying.set(false);
+    }
+}
+
+/// Lets a list that is empty again use its former memory.
+fn recycle<V>(list: &RefCell<Vec<V>>, mut spent: Vec<V>) {
+    spent.clear();
+    let mut list = list.borrow_mut();
+    if list.is_empty() {
+        *list = spent;
     }
 }
 

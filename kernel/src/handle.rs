@@ -104,6 +104,12 @@ impl Handle {
         self.core.meter.name(name)
     }
 
+    /// An empty vector, with memory that a stream is done with if there is any: for what will be given to
+    /// [`Outlet::write_vec`](crate::Outlet::write_vec).
+    pub fn memory(&self) -> Vec<u8> {
+        self.core.spares.take()
+    }
+
     /// The kernel's generator.
     pub fn rng(&self) -> Rng {
         Rng(self.clone())

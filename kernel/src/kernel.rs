@@ -1,7 +1,7 @@
 //! The kernel: owner of everything, and the turn. This is the only place that runs tasks.
 //!
 //! ```text
-//! turn:  run ready tasks  ->  flush streams  ->  poll  ->  read clock  ->  queue what is ready, due or posted
+//! turn:  run ready tasks  ->  call turn ends  ->  flush streams  ->  poll  ->  read clock  ->  queue what is ready, due or posted
 //! ```
 //!
 //! Invariants:
@@ -143,6 +143,7 @@ impl Kernel {
         let core = &self.core;
         core.meter.begin(core.now());
         run_ready(core);
+        crate::turn::end(core);
         flush(core);
         // A simulated clock moves only by waiting, so there even a wait for nothing has a meaning.
         let simulated = !core.inbox.is_threaded();

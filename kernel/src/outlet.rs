@@ -2,7 +2,6 @@
 //!
 //! A weak handle: all state is in the pipe. Nothing here writes to a socket; the end of the turn does.
 
-use crate::output::Output;
 use crate::pipe::Pipe;
 use std::error::Error;
 use std::fmt;
@@ -35,9 +34,8 @@ impl Outlet {
     /// [`on_drained`](Self::on_drained), or give the peer up.
     pub fn write(&self, bytes: &[u8]) -> Result<(), Full> {
         match self.pipe.upgrade() {
-            Some(pipe) => pipe.write(bytes.len(), |output: &mut Output| {
-                output.end(|| pipe.room()).extend_from_slice(bytes)
-            }),
+            Some(pipe) => pipe
+                .write(bytes.len(), |output| output.end(|| pipe.room()).extend_from_slice(bytes)),
             None => Ok(()),
         }
     }
@@ -48,26 +46,24 @@ impl Outlet {
     /// As [`write`](Self::write).
     pub fn write_chunk(&self, chunk: Vec<u8>) -> Result<(), Full> {
         match self.pipe.upgrade() {
-            Some(pipe) => pipe.write(chunk.len(), |output: &mut Output| output.push_chunk(chunk)),
+            Some(pipe) => pipe.write(chunk.len(), |output| output.push_chunk(chunk)),
             None => Ok(()),
         }
     }
 
-    /// Lets `put` append to what is buffered, in place: for output that is made rather than passed on. `put` always runs; what
-    /// it appends goes nowhere if the connection is closed, finished or broken.
+    /// Sends all of `bytes`, without copying if they are many or the first, and leaves an empty vector. They are taken in any
+    /// case, so that nothing is cut in two.
+    ///
+    /// For output that is made in pieces throughout a turn and handed over at its end: see
+    /// [`Handle::at_turn_end`](crate::Handle::at_turn_end).
     ///
     /// # Errors
-    /// [`Full`] if more is buffered now than may be. All of it is sent nevertheless, so that nothing is cut in two; the
-    /// caller should append no more, and wait or give the peer up.
-    ///
-    /// # Panics
-    /// If `put` uses an outlet of this connection. If it panics for a reason of its own, what it has appended stays.
-    #[inline]
-    pub fn append(&self, put: impl FnOnce(&mut Appender<'_>)) -> Result<(), Full> {
+    /// [`Full`] if more is buffered now than may be: write no more, and wait or give the peer up.
+    pub fn write_vec(&self, bytes: &mut Vec<u8>) -> Result<(), Full> {
         match self.pipe.upgrade() {
-            Some(pipe) => pipe.append(|output| put(&mut Appender { output, pipe: Some(&pipe) })),
+            Some(pipe) => pipe.take(bytes),
             None => {
-                put(&mut Appender { output: &mut Output::default(), pipe: None });
+                bytes.clear();
                 Ok(())
             }
         }
@@ -131,32 +127,6 @@ impl Outlet {
         if let Some(pipe) = self.pipe.upgrade() {
             f(&pipe)
         }
-    }
-}
-
-/// The end of what a connection has buffered: see [`Outlet::append`].
-pub struct Appender<'a> {
-    output: &'a mut Output,
-    pipe: Option<&'a Pipe>,
-}
-
-impl Appender<'_> {
-    /// Where small things go: append to it, and touch nothing that is there.
-    #[inline]
-    pub fn bytes(&mut self) -> &mut Vec<u8> {
-        let pipe = self.pipe;
-        self.output.end(|| pipe.map_or_else(Vec::new, Pipe::room))
-    }
-
-    /// Appends `chunk` without copying it (unless it is so small that copying is cheaper).
-    pub fn chunk(&mut self, chunk: Vec<u8>) {
-        self.output.push_chunk(chunk)
-    }
-}
-
-impl fmt::Debug for Appender<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Appender").field("buffered", &self.output.len()).finish()
     }
 }
 

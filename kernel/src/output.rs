@@ -69,6 +69,19 @@ impl Output {
         self.append(chunk);
     }
 
+    /// Appends all of `bytes`, without copying if they are the first or many; gives memory back that is not needed.
+    pub(crate) fn push_vec(&mut self, bytes: Vec<u8>) -> Option<Vec<u8>> {
+        if self.tail.is_empty() && !bytes.is_empty() {
+            return Some(std::mem::replace(&mut self.tail, bytes)).filter(|old| old.capacity() > 0);
+        }
+        if bytes.len() < COPY_BELOW {
+            self.push(&bytes);
+            return Some(bytes);
+        }
+        self.push_chunk(bytes);
+        None
+    }
+
     /// As much of the beginning as one write should be offered.
     pub(crate) fn parts(&self) -> Parts<'_> {
         let mut parts = Parts::new();

@@ -55,33 +55,42 @@ fn a_write_that_does_not_fit_is_refused_whole() {
 }
 
 #[test]
-fn what_is_appended_in_place_is_sent_whole_and_in_order_also_beyond_the_limit() {
+fn a_vector_is_taken_whole_and_in_order_also_beyond_the_limit() {
     let mut kernel = Kernel::new().unwrap();
     let (ours, _, _theirs, heard) = pair(&mut kernel, &any_port());
+    let large = vec![b'6'; 5_000];
     ours.set_limit(10);
-    ours.write(b"1234").unwrap();
-    let taken = ours.append(|end| {
-        end.bytes().extend_from_slice(b"5678");
-        end.chunk(b"90".to_vec());
-    });
-    assert_eq!(taken, Ok(()));
-    let over = ours.append(|end| end.bytes().extend_from_slice(b"and more"));
-    assert_eq!(over, Err(Full { buffered: 18, limit: 10 }));
-    run_until(&mut kernel, "the bytes", || heard.len() == 18);
-    assert_eq!(heard.text(), "1234567890and more");
+    let mut bytes = b"12".to_vec();
+    assert_eq!(ours.write_vec(&mut bytes), Ok(()));
+    assert!(bytes.is_empty());
+    ours.write(b"34").unwrap();
+    bytes = b"5".to_vec();
+    assert_eq!(ours.write_vec(&mut bytes), Ok(()));
+    bytes = large.clone();
+    assert_eq!(ours.write_vec(&mut bytes), Err(Full { buffered: 5_005, limit: 10 }));
+    assert!(bytes.is_empty());
+    run_until(&mut kernel, "the bytes", || heard.len() == 5_005);
+    assert_eq!(heard.text(), format!("12345{}", String::from_utf8(large).unwrap()));
 }
 
 #[test]
-fn appending_to_a_closed_connection_runs_and_goes_nowhere() {
+fn a_vector_given_to_a_closed_connection_goes_nowhere() {
     let mut kernel = Kernel::new().unwrap();
     let (ours, _, _theirs, _) = pair(&mut kernel, &any_port());
     ours.abort();
-    let mut ran = false;
-    let taken = ours.append(|end| {
-        end.bytes().push(1);
-        ran = true;
-    });
-    assert_eq!((taken, ran, ours.buffered()), (Ok(()), true, 0));
+    let mut bytes = vec![1; 5_000];
+    assert_eq!((ours.write_vec(&mut bytes), ours.buffered()), (Ok(()), 0));
+    assert!(bytes.is_empty());
+}
+
+#[test]
+fn nothing_is_a_vector_as_well() {
+    let mut kernel = Kernel::new().unwrap();
+    let (ours, _, _theirs, heard) = pair(&mut kernel, &any_port());
+    assert_eq!(ours.write_vec(&mut Vec::new()), Ok(()));
+    ours.write(b"something").unwrap();
+    assert_eq!(ours.write_vec(&mut Vec::new()), Ok(()));
+    run_until(&mut kernel, "the bytes", || heard.len() == 9);
 }
 
 #[test]

@@ -6,11 +6,11 @@
 
 use crate::endpoint::Endpoint;
 use crate::interface::Method;
-use crate::link::{Link, Pending};
+use crate::link::Link;
 use crate::session::CallId;
 use crate::{Error, ErrorKind, Reply};
 use peers_kernel::{Cont, Instant};
-use peers_wire::{Buffer, DecodeOwned};
+use peers_wire::DecodeOwned;
 use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Weak;
@@ -32,13 +32,13 @@ pub(crate) enum Patience {
 /// What every kind of call has: what to call, with which arguments, for how long.
 pub(crate) struct Plan {
     pub(crate) method: &'static Method,
-    pub(crate) arguments: Result<Buffer, Error>,
+    pub(crate) arguments: Result<Vec<u8>, Error>,
     pub(crate) patience: Patience,
     pub(crate) detached: bool,
 }
 
 impl Plan {
-    pub(crate) fn new(method: &'static Method, arguments: Result<Buffer, Error>) -> Self {
+    pub(crate) fn new(method: &'static Method, arguments: Result<Vec<u8>, Error>) -> Self {
         Self { method, arguments, patience: Patience::Default, detached: false }
     }
 
@@ -122,13 +122,12 @@ impl<T: DecodeOwned + 'static> Call<T> {
         Cancel { link, id: self.send(k) }
     }
 
-    fn send(mut self, k: Reply<T>) -> Option<CallId> {
-        let method = self.plan.method;
-        let pending: Pending = Box::new(move |outcome| k.resume(decode(method, outcome)));
+    fn send(self, k: Reply<T>) -> Option<CallId> {
+        let pending = k.receiver(read::<T>);
         match self.endpoint.link() {
-            Some(link) => link.call(&mut self.plan, pending),
+            Some(link) => link.call(self.plan, pending),
             None => {
-                pending(Err(self.endpoint.gone()));
+                pending.err(self.endpoint.gone());
                 None
             }
         }
@@ -136,13 +135,10 @@ impl<T: DecodeOwned + 'static> Call<T> {
 }
 
 /// The result of `method` out of the bytes of its reply.
-fn decode<T: DecodeOwned>(
-    method: &'static Method,
-    outcome: Result<&[u8], Error>,
-) -> Result<T, Error> {
-    peers_wire::from_slice(outcome?).map_err(|error| {
+fn read<T: DecodeOwned>(bytes: &[u8], method: &'static str) -> Result<T, Error> {
+    peers_wire::from_slice(bytes).map_err(|error| {
         let expected = std::any::type_name::<T>();
-        ErrorKind::BadReply { method: method.name, expected, reason: error.to_string() }.into()
+        ErrorKind::BadReply { method, expected, reason: error.to_string() }.into()
     })
 }
 

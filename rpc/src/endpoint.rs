@@ -154,6 +154,15 @@ impl Endpoint {
         }
     }
 
+    /// Arguments are encoded here, once, into memory that the process lends to one call after the other.
+    #[inline]
+    fn encode(&self, arguments: impl Encode) -> Result<Vec<u8>, Error> {
+        let link = self.place.link.upgrade();
+        let mut memory = link.map_or_else(Vec::new, |link| link.shared().lend_memory());
+        peers_wire::append(&mut memory, &arguments)?;
+        Ok(memory)
+    }
+
     /// Calls and events of ours without an outcome yet.
     pub fn pending(&self) -> usize {
         self.link().map_or(0, |link| link.pending())
@@ -168,18 +177,13 @@ impl Caller for Endpoint {
         method: &'static Method,
         arguments: impl Encode,
     ) -> Call<T> {
-        Call::new(self.clone(), Plan::new(method, encode(arguments)))
+        Call::new(self.clone(), Plan::new(method, self.encode(arguments)))
     }
 
     fn event(&self, method: &'static Method, arguments: impl Encode) -> Result<(), Error> {
         let link = self.link().ok_or_else(|| self.gone())?;
-        link.event(method, encode(arguments)?)
+        link.event(method, self.encode(arguments)?)
     }
-}
-
-/// Arguments are encoded here, once.
-pub(crate) fn encode(arguments: impl Encode) -> Result<peers_wire::Buffer, Error> {
-    peers_wire::to_buffer(&arguments).map_err(Error::from)
 }
 
 impl PartialEq for Endpoint {

@@ -4,7 +4,7 @@
 use crate::limits::Limits;
 use crate::session::{CloseReason, Event, Head, Inbound, Outcome, Role, Session};
 use peers_kernel::Instant;
-use peers_wire::{Buffer, Hello, NodeId, PREAMBLE};
+use peers_wire::{Hello, NodeId, PREAMBLE};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ fn converse<'a>(segments: impl Iterator<Item = &'a [u8]>) -> Report {
     let mut session =
         Session::new(Role::Dialled, NodeId::from_bits(2), limits.clone(), now, &mut out);
     for key in 0..CALLS {
-        let taken = session.call(now, Head::new(1), Buffer::new(), key, &mut out);
+        let taken = session.call(now, Head::new(1), &mut Vec::new(), key, &mut out);
         assert!(taken.is_ok(), "there is room for four calls");
     }
     let mut inbound = Inbound::new(&limits);

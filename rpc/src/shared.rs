@@ -20,6 +20,9 @@ use std::time::Duration;
 /// How often overdue served calls are looked for. Callers time out by themselves; this only frees what they left.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// Bytes of memory for arguments that are kept for the next call.
+const MOST_FOR_ARGUMENTS: usize = 4 << 10;
+
 pub(crate) struct Shared {
     pub(crate) handle: Handle,
     pub(crate) node: NodeId,
@@ -29,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) serving: RefCell<Serving>,
     /// Memory for frames that arrive in pieces.
     pub(crate) spare: Cell<Vec<u8>>,
+    /// Memory for the arguments of the next call.
+    arguments: Cell<Vec<u8>>,
     /// Set iff the process takes no new requests.
     pub(crate) closing: Cell<bool>,
     pub(crate) tracing: Cell<bool>,
@@ -58,6 +63,7 @@ impl Shared {
             me: me.clone(),
             links: RefCell::default(),
             spare: Cell::default(),
+            arguments: Cell::default(),
             closing: Cell::new(false),
             tracing: Cell::new(false),
             counters: RefCell::default(),
@@ -66,6 +72,21 @@ impl Shared {
             sweep: Cell::new(None),
             idle: RefCell::default(),
         })
+    }
+
+    /// Memory to encode arguments into. Given back when they were sent, so that most calls need none of their own.
+    #[inline]
+    pub(crate) fn lend_memory(&self) -> Vec<u8> {
+        self.arguments.take()
+    }
+
+    /// Takes such memory back.
+    #[inline]
+    pub(crate) fn take_memory_back(&self, mut memory: Vec<u8>) {
+        if memory.capacity() <= MOST_FOR_ARGUMENTS {
+            memory.clear();
+            self.arguments.set(memory);
+        }
     }
 
     pub(crate) fn next_link(&self) -> u64 {

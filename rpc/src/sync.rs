@@ -5,7 +5,7 @@
 
 use crate::call::{Call, Patience, Plan};
 use crate::caller::Caller;
-use crate::endpoint::{End, Endpoint, encode, gone};
+use crate::endpoint::{End, Endpoint, gone};
 use crate::error::{Misuse, Overload};
 use crate::interface::Method;
 use crate::limits::Limits;
@@ -208,7 +208,7 @@ impl Caller for SyncEndpoint {
         method: &'static Method,
         arguments: impl peers_wire::Encode,
     ) -> SyncCall<T> {
-        let plan = Plan::new(method, encode(arguments));
+        let plan = Plan::new(method, peers_wire::to_vec(&arguments).map_err(Error::from));
         SyncCall { endpoint: self.clone(), plan, result: PhantomData }
     }
 
@@ -218,7 +218,7 @@ impl Caller for SyncEndpoint {
         method: &'static Method,
         arguments: impl peers_wire::Encode,
     ) -> Result<(), Error> {
-        let arguments = encode(arguments)?;
+        let arguments = peers_wire::to_vec(&arguments)?;
         let ended = self.end.get().is_some();
         let me = self.clone();
         post(&self.remote, move || {

@@ -116,7 +116,7 @@ fn credit_that_comes_at_the_last_moment_does_not_send_a_call_that_is_over() {
     pair.a.call(pair.now, Head::new(1), b"", 1);
     pair.a.call(pair.now, within(2, pair.now, secs(1)), b"", 2);
     let late = Head { deadline: Some(pair.now + secs(1)), ..Head::new(3) };
-    pair.a.session.event(pair.now, late, Default::default(), &mut pair.a.out).expect("taken");
+    pair.a.session.event(pair.now, late, &mut Vec::new(), &mut pair.a.out).expect("taken");
     pair.a.call(pair.now, Head::new(4), b"", 4);
     pair.settle();
     let first = pair.b.called();
@@ -203,7 +203,7 @@ fn a_request_nested_too_deeply_is_not_started() {
     for depth in [64, 65, u16::MAX] {
         pair.a.call(pair.now, Head { depth, ..Head::new(1) }, b"", depth.into());
         let event = Head { depth, ..Head::new(2) };
-        pair.a.session.event(pair.now, event, Default::default(), &mut pair.a.out).expect("taken");
+        pair.a.session.event(pair.now, event, &mut Vec::new(), &mut pair.a.out).expect("taken");
     }
     pair.settle();
     assert_eq!(pair.b.asked().depth, 64);

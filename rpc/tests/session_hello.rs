@@ -5,7 +5,7 @@ mod session_harness;
 use peers_kernel::Instant;
 use peers_rpc::limits::Limits;
 use peers_rpc::session::{CloseReason, Head, Role, Violation};
-use peers_wire::{Buffer, Bye, ByeCode, Hello, Kind, NodeId, PREAMBLE, Ping, Sniffed, VERSION};
+use peers_wire::{Bye, ByeCode, Hello, Kind, NodeId, PREAMBLE, Ping, Sniffed, VERSION};
 use session_harness::{Pair, Seen, Side, frames, greeting, limits, millis, secs};
 
 #[test]
@@ -192,8 +192,8 @@ fn a_call_that_the_hello_forbids_fails_and_lets_the_others_pass() {
 #[test]
 fn an_event_that_the_hello_forbids_is_dropped_and_counted() {
     let mut pair = Pair::new(Limits::default(), limits(|l| l.frame = 4_500));
-    let (now, args) = (pair.now, Buffer::from_slice(&[1; 5_000]));
-    pair.a.session.event(now, Head::new(1), args, &mut pair.a.out).expect("it is taken");
+    let (now, mut args) = (pair.now, vec![1; 5_000]);
+    pair.a.session.event(now, Head::new(1), &mut args, &mut pair.a.out).expect("it is taken");
     pair.a.event(now, 2);
     pair.settle();
     assert_eq!(pair.b.asked().method, 2);

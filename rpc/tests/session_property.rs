@@ -94,7 +94,7 @@ impl Run {
             Step::Event => {
                 book.made += 1;
                 let head = Head::new(book.made.into());
-                let taken = side.session.event(now, head, Default::default(), &mut side.out);
+                let taken = side.session.event(now, head, &mut Vec::new(), &mut side.out);
                 assert!(taken.is_ok() || side.session.waiting() == 20, "the queue is full");
             }
             Step::Cancel(index) if !book.calls.is_empty() => {

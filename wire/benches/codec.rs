@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use peers_wire::{
-    Buffer, CallHead, Decode, Deframer, Encode, Encoded, Message, Record, Trace, Value, Writer,
-    from_slice, limits, put_call, put_reply, to_buffer,
+    CallHead, Decode, Deframer, Encode, Encoded, Message, Record, Trace, Value, Writer, append,
+    from_slice, limits, put_call, put_reply,
 };
 
 /// How many times a copy of the bytes values may cost.
@@ -131,13 +131,15 @@ fn frames(table: &Table) {
 
     let (mut out, mut stream) = (Vec::new(), Vec::new());
     put_call(&mut stream, limits::FRAME, 1, &head, &(key,)).unwrap();
-    let through_buffer = || {
+    let mut args = Vec::new();
+    let through_memory = || {
         out.clear();
-        let args: Buffer = to_buffer(&(black_box(key),)).unwrap();
+        args.clear();
+        append(&mut args, &(black_box(key),)).unwrap();
         put_call(&mut out, limits::FRAME, 1, black_box(&head), &Encoded(&args)).unwrap();
         black_box(&out);
     };
-    table.row("call through a buffer", &stream, Some(through_buffer), None::<fn()>);
+    table.row("call from memory", &stream, Some(through_memory), None::<fn()>);
     streams(table, &stream.repeat(256));
 }
 

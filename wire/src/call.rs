@@ -9,8 +9,7 @@ use std::time::Duration;
 use byteorder::{ByteOrder, NetworkEndian};
 
 use crate::frame::{Frame, Header, Kind, TRACED, put_frame, put_header};
-use crate::writer::append;
-use crate::{Encode, Error, Reader, Sink};
+use crate::{Encode, Error, Reader};
 
 /// Where a call stands in the tree of calls it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +49,11 @@ impl CallHead {
     /// assert_eq!(CallHead::millis(Duration::from_micros(1)), 1);
     /// assert_eq!(CallHead::millis(Duration::from_secs(30)), 30_000);
     /// ```
+    #[inline]
     #[must_use]
     pub fn millis(remaining: Duration) -> u32 {
-        let millis = remaining.as_nanos().div_ceil(1_000_000);
+        let part = remaining.subsec_nanos().div_ceil(1_000_000);
+        let millis = remaining.as_secs().saturating_mul(1_000).saturating_add(part.into());
         u32::try_from(millis).unwrap_or(u32::MAX).max(1)
     }
 
@@ -121,8 +122,8 @@ impl CallHead {
 /// Those of [`Writer::finish`](crate::Writer::finish); nothing is appended then. `limit` bounds the
 /// body, in bytes.
 #[inline]
-pub fn put_call<S: Sink, A: Encode + ?Sized>(
-    out: &mut S,
+pub fn put_call<A: Encode + ?Sized>(
+    out: &mut Vec<u8>,
     limit: u32,
     call: u64,
     head: &CallHead,
@@ -139,8 +140,8 @@ pub fn put_call<S: Sink, A: Encode + ?Sized>(
 /// # Errors
 /// As [`put_call`].
 #[inline]
-pub fn put_event<S: Sink, A: Encode + ?Sized>(
-    out: &mut S,
+pub fn put_event<A: Encode + ?Sized>(
+    out: &mut Vec<u8>,
     limit: u32,
     head: &CallHead,
     args: &A,
@@ -156,8 +157,8 @@ pub fn put_event<S: Sink, A: Encode + ?Sized>(
 ///
 /// # Errors
 /// [`Error::OutputTooLarge`] if head and arguments exceed `limit`; nothing is appended then.
-pub fn put_call_head<S: Sink>(
-    out: &mut S,
+pub fn put_call_head(
+    out: &mut Vec<u8>,
     limit: u32,
     call: Option<u64>,
     head: &CallHead,
@@ -170,7 +171,7 @@ pub fn put_call_head<S: Sink>(
     };
     let kind = if call.is_some() { Kind::Call } else { Kind::Event };
     put_header(out, Header { length, kind, flags: head.flags(), call: call.unwrap_or(0) });
-    append(out, &head.to_bytes()[..head.size()]);
+    out.extend_from_slice(&head.to_bytes()[..head.size()]);
     Ok(())
 }
 
@@ -180,8 +181,8 @@ pub fn put_call_head<S: Sink>(
 /// Those of [`Writer::finish`](crate::Writer::finish); nothing is appended then. `limit` bounds the
 /// body, in bytes.
 #[inline]
-pub fn put_reply<S: Sink, T: Encode + ?Sized>(
-    out: &mut S,
+pub fn put_reply<T: Encode + ?Sized>(
+    out: &mut Vec<u8>,
     limit: u32,
     call: u64,
     value: &T,

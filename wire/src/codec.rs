@@ -263,7 +263,7 @@ impl<'a> Decode<'a> for String {
 
     #[inline]
     fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
-        r.str().map(Self::from)
+        r.string()
     }
 }
 

@@ -8,8 +8,7 @@
 
 use byteorder::{ByteOrder, NetworkEndian};
 
-use crate::writer::append;
-use crate::{Error, Sink, Writer};
+use crate::{Error, Writer};
 
 /// How many bytes stand before the body of each frame.
 pub const HEADER: usize = 16;
@@ -367,8 +366,8 @@ impl Deframer {
 /// Those of [`Writer::finish`]; sizes and limit count the body only. The output is then as it was
 /// before.
 #[inline]
-pub fn put_frame<S: Sink>(
-    out: &mut S,
+pub fn put_frame(
+    out: &mut Vec<u8>,
     limit: u32,
     kind: Kind,
     flags: u8,
@@ -386,13 +385,13 @@ pub fn put_frame<S: Sink>(
 /// Appends only the header of a frame: the `length` bytes of its body are appended or sent by the
 /// caller.
 #[inline]
-pub fn put_header<S: Sink>(out: &mut S, header: Header) {
-    append(out, &header.to_bytes());
+pub fn put_header(out: &mut Vec<u8>, header: Header) {
+    out.extend_from_slice(&header.to_bytes());
 }
 
 /// Appends a frame whose body has a bounded size.
-pub(crate) fn put_bounded<S: Sink>(
-    out: &mut S,
+pub(crate) fn put_bounded(
+    out: &mut Vec<u8>,
     kind: Kind,
     call: u64,
     body: impl FnOnce(&mut Writer<'_>),

@@ -63,7 +63,7 @@ pub use outcome::{Bye, ByeCode, Exception, Refused, RefusedCode};
 pub use preamble::{Opening, PREAMBLE, PreambleReader, Sniffed, VERSION, sniff};
 pub use reader::{Reader, Structure};
 pub use value::{Record, Value};
-pub use writer::{Buffer, Sink, Writer};
+pub use writer::Writer;
 
 /// Writes a value into a new vector.
 ///
@@ -71,23 +71,19 @@ pub use writer::{Buffer, Sink, Writer};
 /// Those of [`Writer::finish`].
 pub fn to_vec<T: Encode + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     let mut out = Vec::new();
-    let mut writer = Writer::new(&mut out);
-    value.encode(&mut writer);
-    writer.finish()?;
+    append(&mut out, value)?;
     Ok(out)
 }
 
-/// Writes a value into a new [`Buffer`]: without an allocation if it is small.
+/// Appends a value to `out`, for callers that have memory to write into.
 ///
 /// # Errors
-/// Those of [`Writer::finish`].
+/// Those of [`Writer::finish`]; nothing is appended then.
 #[inline]
-pub fn to_buffer<T: Encode + ?Sized>(value: &T) -> Result<Buffer, Error> {
-    let mut out = Buffer::new();
-    let mut writer = Writer::new(&mut out);
+pub fn append<T: Encode + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), Error> {
+    let mut writer = Writer::new(out);
     value.encode(&mut writer);
-    writer.finish()?;
-    Ok(out)
+    writer.finish()
 }
 
 /// Reads a value that takes the whole of `bytes`.

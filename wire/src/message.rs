@@ -9,8 +9,7 @@ use std::fmt;
 
 use crate::frame::{Frame, HEADER, Header, Kind, put_bounded, put_header};
 use crate::reader::read_structure;
-use crate::writer::append;
-use crate::{Bye, CallHead, Error, Exception, Reader, Refused, Sink, VERSION, limits};
+use crate::{Bye, CallHead, Error, Exception, Reader, Refused, VERSION, limits};
 
 /// A frame with its body read.
 #[derive(Clone, Debug)]
@@ -134,7 +133,7 @@ impl Hello {
     }
 
     /// Appends the frame.
-    pub fn put<S: Sink>(&self, out: &mut S) {
+    pub fn put(&self, out: &mut Vec<u8>) {
         put_bounded(out, Kind::Hello, 0, |w| {
             w.structure(|w| {
                 w.u16(self.version);
@@ -208,7 +207,7 @@ pub struct Credit {
 impl Cancel {
     /// Appends the frame.
     #[inline]
-    pub fn put<S: Sink>(&self, out: &mut S) {
+    pub fn put(&self, out: &mut Vec<u8>) {
         put_header(out, Header { length: 0, kind: Kind::Cancel, flags: 0, call: self.call });
     }
 }
@@ -216,7 +215,7 @@ impl Cancel {
 impl Ping {
     /// Appends the frame.
     #[inline]
-    pub fn put<S: Sink>(&self, out: &mut S) {
+    pub fn put(&self, out: &mut Vec<u8>) {
         put_header(out, Header { length: 0, kind: Kind::Ping, flags: 0, call: self.number });
     }
 }
@@ -224,7 +223,7 @@ impl Ping {
 impl Pong {
     /// Appends the frame.
     #[inline]
-    pub fn put<S: Sink>(&self, out: &mut S) {
+    pub fn put(&self, out: &mut Vec<u8>) {
         put_header(out, Header { length: 0, kind: Kind::Pong, flags: 0, call: self.number });
     }
 }
@@ -232,12 +231,12 @@ impl Pong {
 impl Credit {
     /// Appends the frame.
     #[inline]
-    pub fn put<S: Sink>(&self, out: &mut S) {
+    pub fn put(&self, out: &mut Vec<u8>) {
         let header = Header { length: 4, kind: Kind::Credit, flags: 0, call: 0 };
         let mut bytes = [0; HEADER + 4];
         bytes[..HEADER].copy_from_slice(&header.to_bytes());
         bytes[HEADER..].copy_from_slice(&self.amount.to_be_bytes());
-        append(out, &bytes);
+        out.extend_from_slice(&bytes);
     }
 
     /// Reads the body of a credit.

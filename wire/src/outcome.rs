@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::frame::{Kind, put_bounded, put_frame};
 use crate::reader::read_structure;
-use crate::{Error, Sink, limits};
+use crate::{Error, limits};
 
 /// A declared exception on its way to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl<'a> Exception<'a> {
     /// # Errors
     /// Those of [`Writer::finish`](crate::Writer::finish); nothing is appended then. `limit` bounds
     /// the body, in bytes.
-    pub fn put<S: Sink>(&self, out: &mut S, limit: u32, call: u64) -> Result<(), Error> {
+    pub fn put(&self, out: &mut Vec<u8>, limit: u32, call: u64) -> Result<(), Error> {
         put_frame(out, limit, Kind::Exception, 0, call, |w| {
             w.structure(|w| {
                 w.write(self.class);
@@ -168,7 +168,7 @@ pub struct Refused<'a> {
 
 impl<'a> Refused<'a> {
     /// Appends the frame.
-    pub fn put<S: Sink>(&self, out: &mut S, call: u64) {
+    pub fn put(&self, out: &mut Vec<u8>, call: u64) {
         put_reason(out, Kind::Refused, call, self.code.number(), self.text);
     }
 
@@ -193,7 +193,7 @@ pub struct Bye<'a> {
 
 impl<'a> Bye<'a> {
     /// Appends the frame.
-    pub fn put<S: Sink>(&self, out: &mut S) {
+    pub fn put(&self, out: &mut Vec<u8>) {
         put_reason(out, Kind::Bye, 0, self.code.number(), self.text);
     }
 
@@ -207,7 +207,7 @@ impl<'a> Bye<'a> {
     }
 }
 
-fn put_reason<S: Sink>(out: &mut S, kind: Kind, call: u64, code: u16, text: &str) {
+fn put_reason(out: &mut Vec<u8>, kind: Kind, call: u64, code: u16, text: &str) {
     put_bounded(out, kind, call, |w| {
         w.structure(|w| {
             w.u16(code);

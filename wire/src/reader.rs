@@ -149,6 +149,17 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map_err(|error| self.bad_utf8(bytes, error))
     }
 
+    /// Reads a string into memory of its own.
+    ///
+    /// # Errors
+    /// As [`str`](Self::str).
+    #[inline]
+    pub fn string(&mut self) -> Result<String, Error> {
+        // Copied first: checking goes a word at a time where memory is aligned, as new memory is.
+        let bytes = self.bytes()?;
+        String::from_utf8(bytes.to_vec()).map_err(|error| self.bad_utf8(bytes, error.utf8_error()))
+    }
+
     /// Borrows a run of bytes: a u32 length and so many bytes.
     ///
     /// # Errors

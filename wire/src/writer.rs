@@ -6,88 +6,8 @@
 //! was; 3. the output never exceeds the limit.
 
 use byteorder::{ByteOrder, NetworkEndian};
-use smallvec::SmallVec;
 
 use crate::{Encode, Error, limits};
-
-/// What the arguments of a call are encoded into: 128 bytes without an allocation.
-pub type Buffer = SmallVec<[u8; 128]>;
-
-/// Something a [`Writer`] can append to: `Vec<u8>` or [`Buffer`].
-pub trait Sink: sealed::Sealed {}
-
-impl Sink for Vec<u8> {}
-impl Sink for Buffer {}
-
-mod sealed {
-    use super::Buffer;
-
-    #[derive(Debug)]
-    pub enum Target<'w> {
-        Vec(&'w mut Vec<u8>),
-        Buffer(&'w mut Buffer),
-    }
-
-    pub trait Sealed {
-        fn target(&mut self) -> Target<'_>;
-    }
-
-    impl Sealed for Vec<u8> {
-        #[inline]
-        fn target(&mut self) -> Target<'_> {
-            Target::Vec(self)
-        }
-    }
-
-    impl Sealed for Buffer {
-        #[inline]
-        fn target(&mut self) -> Target<'_> {
-            Target::Buffer(self)
-        }
-    }
-}
-
-use sealed::Target;
-
-/// Appends bytes as they are, without a limit.
-#[inline]
-pub(crate) fn append<S: Sink>(out: &mut S, bytes: &[u8]) {
-    out.target().append(bytes);
-}
-
-impl Target<'_> {
-    #[inline]
-    fn len(&self) -> usize {
-        match self {
-            Self::Vec(out) => out.len(),
-            Self::Buffer(out) => out.len(),
-        }
-    }
-
-    #[inline]
-    fn append(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Vec(out) => out.extend_from_slice(bytes),
-            Self::Buffer(out) => out.extend_from_slice(bytes),
-        }
-    }
-
-    fn truncate(&mut self, len: usize) {
-        match self {
-            Self::Vec(out) => out.truncate(len),
-            Self::Buffer(out) => out.truncate(len),
-        }
-    }
-
-    #[inline]
-    fn patch(&mut self, at: usize, bytes: [u8; 4]) {
-        let out: &mut [u8] = match self {
-            Self::Vec(out) => out,
-            Self::Buffer(out) => out,
-        };
-        out[at..at + 4].copy_from_slice(&bytes);
-    }
-}
 
 /// Appends values to an output.
 ///
@@ -105,7 +25,7 @@ impl Target<'_> {
 #[derive(Debug)]
 #[must_use = "whether everything was written is told by `finish`"]
 pub struct Writer<'w> {
-    out: Target<'w>,
+    out: &'w mut Vec<u8>,
     /// Where this writer's output starts.
     start: usize,
     /// The most bytes the output may have; 0 iff `failed` is set.
@@ -130,14 +50,13 @@ macro_rules! fixed {
 impl<'w> Writer<'w> {
     /// A writer behind what `out` holds, with no limit but what a u32 length can say.
     #[inline]
-    pub fn new<S: Sink>(out: &'w mut S) -> Self {
+    pub const fn new(out: &'w mut Vec<u8>) -> Self {
         Self::with_limit(out, u32::MAX as usize)
     }
 
     /// A writer behind what `out` holds that may append `limit` bytes.
     #[inline]
-    pub fn with_limit<S: Sink>(out: &'w mut S, limit: usize) -> Self {
-        let out = out.target();
+    pub const fn with_limit(out: &'w mut Vec<u8>, limit: usize) -> Self {
         let start = out.len();
         Self { out, start, end: start.saturating_add(limit), depth: limits::DEPTH, failed: None }
     }
@@ -175,11 +94,10 @@ impl<'w> Writer<'w> {
     /// Appends bytes as they are, without a length.
     #[inline]
     pub fn put(&mut self, bytes: &[u8]) {
-        // The way to a vector is inlined and short, which makes small steps several times faster.
-        match &mut self.out {
-            Target::Vec(out) if out.len() + bytes.len() <= self.end => out.extend_from_slice(bytes),
-            _ => self.put_elsewhere(bytes),
+        if bytes.len() > self.end.saturating_sub(self.out.len()) {
+            return self.overflow(bytes.len());
         }
+        self.out.extend_from_slice(bytes);
     }
 
     /// Appends a byte.
@@ -256,18 +174,9 @@ impl<'w> Writer<'w> {
             return;
         }
         match u32::try_from(self.out.len() - at - header) {
-            Ok(length) => self.out.patch(at, length.to_be_bytes()),
+            Ok(length) => self.out[at..at + 4].copy_from_slice(&length.to_be_bytes()),
             Err(_) => self.overflow(0),
         }
-    }
-
-    /// Appends bytes to a buffer, or refuses them.
-    #[inline(never)]
-    fn put_elsewhere(&mut self, bytes: &[u8]) {
-        if bytes.len() > self.end.saturating_sub(self.out.len()) {
-            return self.overflow(bytes.len());
-        }
-        self.out.append(bytes);
     }
 
     /// Something does not fit: from here on, bytes are only counted.

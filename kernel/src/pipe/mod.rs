@@ -178,19 +178,20 @@ impl Pipe {
         Ok(())
     }
 
-    /// Lets `put` append to the output. What it appends is taken in any case, also beyond the limit.
-    #[inline]
-    pub(crate) fn append(self: &Rc<Self>, put: impl FnOnce(&mut Output)) -> Result<(), Full> {
+    /// Takes all of `bytes` into the output, also beyond the limit.
+    pub(crate) fn take(self: &Rc<Self>, bytes: &mut Vec<u8>) -> Result<(), Full> {
         if !self.is_open() {
-            put(&mut Output::default());
+            bytes.clear();
             return Ok(());
         }
         let mut output = self.output.borrow_mut();
-        let before = output.len();
-        put(&mut output);
+        let spent = output.push_vec(std::mem::take(bytes));
         let (buffered, limit) = (output.len(), self.limit.get());
         drop(output);
-        if buffered > before {
+        if let (Some(spent), Some(core)) = (spent, self.core.upgrade()) {
+            core.spares.keep(spent);
+        }
+        if buffered > 0 {
             self.request_flush();
         }
         if buffered > limit { Err(Full { buffered, limit }) } else { Ok(()) }

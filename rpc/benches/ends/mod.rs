@@ -3,7 +3,7 @@
 use peers_rpc::kernel::Instant;
 use peers_rpc::limits::Limits;
 use peers_rpc::session::{CallId, Event, Head, Inbound, Outcome, Role, Session};
-use peers_rpc::wire::{Buffer, Hello, NodeId, PREAMBLE};
+use peers_rpc::wire::{Hello, NodeId, PREAMBLE};
 use std::hint::black_box;
 use std::rc::Rc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ pub(crate) struct End {
     session: Session<Box<u64>>,
     inbound: Inbound,
     limits: Rc<Limits>,
+    args: Vec<u8>,
     /// What is to be sent.
     pub(crate) out: Vec<u8>,
     given: u64,
@@ -32,7 +33,8 @@ impl End {
         let mut out = Vec::new();
         let node = NodeId::from_bits(1);
         let session = Session::new(role, node, limits.clone(), Instant::default(), &mut out);
-        Self { session, inbound: Inbound::new(&limits), limits, out, given: 0, answered: 0 }
+        let (inbound, args) = (Inbound::new(&limits), Vec::new());
+        Self { session, inbound, limits, args, out, given: 0, answered: 0 }
     }
 
     /// One that has been greeted.
@@ -66,16 +68,16 @@ impl End {
                 _ => {}
             }
         }
-        self.session.note_partial(now, self.inbound.pending());
-        self.session.flush_credits(&mut self.out);
+        self.session.input_taken(now, self.inbound.pending(), &mut self.out);
         black_box(self.session.next_deadline());
     }
 
     /// Makes a call that has 30 s.
     pub(crate) fn call(&mut self, now: Instant) -> CallId {
-        let args = Buffer::from_slice(black_box(ARGS));
+        self.args.clear();
+        self.args.extend_from_slice(black_box(ARGS));
         let head = Head { deadline: Some(now + Duration::from_secs(30)), ..Head::new(7) };
-        let call = self.session.call(now, head, args, Box::new(7), &mut self.out);
+        let call = self.session.call(now, head, &mut self.args, Box::new(7), &mut self.out);
         call.expect("there is room for a call")
     }
 

@@ -1,48 +1,48 @@
 //! Calls and events that go out over a link.
 
-use super::{Link, Pending, PendingCall};
+use super::{Link, PendingCall};
 use crate::call::Plan;
 use crate::error::Overload;
 use crate::interface::Method;
 use crate::serving::Inherited;
 use crate::session::{CallId, CloseReason, Head, Rejected, Why};
 use crate::{Error, ErrorKind};
-use peers_kernel::{Cause, Instant};
-use peers_wire::Buffer;
+use peers_kernel::{Cause, Instant, Receiver};
 use std::time::Duration;
 
 impl Link {
     /// Sends a call, or lets it wait for credit. Whatever goes wrong reaches `done`.
-    pub(crate) fn call(&self, plan: &mut Plan, done: Pending) -> Option<CallId> {
+    pub(crate) fn call(&self, plan: Plan, done: Receiver<Error>) -> Option<CallId> {
         let method = plan.method;
         let made = self.handle().now();
         let deadline = plan.deadline(made, self.shared().limits.default_timeout);
-        let arguments = match &mut plan.arguments {
+        let mut arguments = match plan.arguments {
             Ok(arguments) => arguments,
             Err(error) => {
-                done(Err(self.error(error.clone())));
+                done.err(self.error(error));
                 return None;
             }
         };
         let cause = if plan.detached { Cause::NONE } else { self.handle().cause() };
         let inherited = self.serving().borrow().inherit(cause);
         if inherited.depth > self.shared().limits.call_depth {
-            done(Err(self.error(ErrorKind::TooDeep { depth: inherited.depth })));
+            done.err(self.error(ErrorKind::TooDeep { depth: inherited.depth }));
             return None;
         }
         let inherited_end = inherited.deadline.map(|end| in_time_for_an_answer(made, end));
         let head = self.head(method, earlier(deadline, inherited_end), inherited);
         let pending = PendingCall { method, made, done };
         let sent =
-            self.step(|session, out| session.call_with(made, head, arguments, pending, out))?;
+            self.step(|session, out| session.call(made, head, &mut arguments, pending, out))?;
+        self.shared().take_memory_back(arguments);
         // A call makes nothing else due earlier than its own deadline.
         if let Some(deadline) = head.deadline {
             self.arm_by(deadline);
         }
-        self.watch_drain();
         match sent {
             Ok(id) => {
                 self.serving().borrow_mut().adopt(cause, &self.me, id);
+                self.watch_drain();
                 Some(id)
             }
             Err(rejected) => {
@@ -53,11 +53,17 @@ impl Link {
     }
 
     /// Sends an event, or lets it wait for credit.
-    pub(crate) fn event(&self, method: &'static Method, arguments: Buffer) -> Result<(), Error> {
+    pub(crate) fn event(
+        &self,
+        method: &'static Method,
+        mut arguments: Vec<u8>,
+    ) -> Result<(), Error> {
         let now = self.handle().now();
         let inherited = self.serving().borrow().inherit(self.handle().cause());
         let head = self.head(method, None, inherited);
-        match self.drive(|session, out| session.event(now, head, arguments, out)) {
+        let sent = self.drive(|session, out| session.event(now, head, &mut arguments, out));
+        self.shared().take_memory_back(arguments);
+        match sent {
             Some(Ok(())) => Ok(()),
             Some(Err(rejected)) => Err(self.error(self.why(method, now, rejected.why))),
             None => Err(self.gone()),
@@ -68,7 +74,7 @@ impl Link {
     pub(crate) fn cancel(&self, id: CallId) {
         let cancelled = self.drive(|session, out| session.cancel(id, out)).flatten();
         if let Some(call) = cancelled {
-            (call.done)(Err(self.error(ErrorKind::Cancelled)));
+            call.done.err(self.error(ErrorKind::Cancelled));
         }
     }
 
@@ -86,7 +92,7 @@ impl Link {
     pub(super) fn reject(&self, rejected: Rejected<PendingCall>) {
         let Rejected { pending, why } = rejected;
         let error = self.error(self.why(pending.method, pending.made, why));
-        (pending.done)(Err(error));
+        pending.done.err(error);
     }
 
     fn why(&self, method: &'static Method, made: Instant, why: Why) -> ErrorKind {

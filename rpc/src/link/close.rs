@@ -38,12 +38,8 @@ impl Link {
         });
         let limits = &self.shared().limits;
         outlet.set_limit(limits.output_hard());
-        let before = self.wire.replace(Wire::Open(outlet.clone()));
-        if let Wire::Dialling(backlog) = before
-            && outlet.write_chunk(backlog).is_err()
-        {
-            self.end_soon(CloseReason::SlowPeer);
-        }
+        self.wire.replace(Wire::Open(outlet));
+        self.flush();
     }
 
     /// Ends the link from a fresh task: for places where the session or a handler is on the stack.
@@ -73,6 +69,7 @@ impl Link {
         if let Some((_, timer)) = self.timer.take() {
             self.handle().cancel(timer);
         }
+        self.flush();
         let wire = self.wire.replace(Wire::Closed);
         if let Some(outlet) = wire.outlet() {
             let_go(outlet, &reason);
@@ -82,7 +79,7 @@ impl Link {
         debug_assert!(first, "a link has one session, which was taken above");
         let error = self.gone();
         for (_, call) in session.drain() {
-            (call.done)(Err(error.clone()));
+            call.done.err(error.clone());
         }
         self.deferred.take();
         for cause in self.abandoned() {
@@ -111,6 +108,7 @@ impl Link {
     pub(crate) fn close_flushed(&self, k: Reply<()>) {
         let outlet = self.wire.borrow().outlet().cloned();
         self.drive(|session, out| session.bye_for(&CloseReason::RpcGone, out));
+        self.flush();
         if let Some(outlet) = outlet {
             outlet.on_drained(move || k.ok(()));
         }

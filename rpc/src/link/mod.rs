@@ -8,7 +8,7 @@
 //! 2. No borrow of a link's cells is held while a handler or a continuation's destructor runs, but that of `inbound`,
 //!    which only input takes: a request is served out of the bytes that it arrived in.
 //! 3. After `end` the session is gone: every pending call was failed, every served call made inert.
-//! 4. All input goes through [`Link::input`], all output through [`Link::drive`].
+//! 4. All input goes through [`Link::input`], all output through [`Link::step`].
 
 mod calls;
 mod close;
@@ -27,7 +27,7 @@ use crate::session::{CallId, CloseReason, Inbound, Role, Session};
 use crate::shared::Shared;
 use crate::{Error, Reply};
 use deferred::Deferred;
-use peers_kernel::{Address, Cause, Handle, Instant, Outlet, TimerId};
+use peers_kernel::{Address, Cause, Handle, Instant, Outlet, Receiver, TimerId};
 use serve::Object;
 use smallvec::SmallVec;
 use std::cell::{Cell, Ref, RefCell};
@@ -35,20 +35,17 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-/// What becomes of a reply's bytes, or of the error that came instead.
-pub(crate) type Pending = Box<dyn FnOnce(Result<&[u8], Error>)>;
-
 /// A call of ours that waits for its outcome.
 pub(crate) struct PendingCall {
     pub(crate) method: &'static Method,
     pub(crate) made: Instant,
-    pub(crate) done: Pending,
+    pub(crate) done: Receiver<Error>,
 }
 
 /// Where bytes go.
 enum Wire {
-    /// Not connected yet: what the session has said so far.
-    Dialling(Vec<u8>),
+    /// Not connected yet: what the session says gathers.
+    Dialling,
     /// Connected.
     Open(Outlet),
     /// The peer has not read for so long that nothing more is said; about to be ended.
@@ -70,7 +67,7 @@ impl Wire {
     fn outlet(&self) -> Option<&Outlet> {
         match self {
             Self::Open(outlet) | Self::Choked(outlet) => Some(outlet),
-            Self::Dialling(_) | Self::Closed => None,
+            Self::Dialling | Self::Closed => None,
         }
     }
 }
@@ -84,6 +81,10 @@ pub(crate) struct Link {
     session: RefCell<Option<Session<PendingCall>>>,
     inbound: RefCell<Inbound>,
     wire: RefCell<Wire>,
+    /// What the session has said since the stream was last given its words.
+    said: RefCell<Vec<u8>>,
+    /// Set iff the end of this turn will give them to it.
+    speaking: Cell<bool>,
     ends: RefCell<Ends>,
     timer: Cell<Option<(Instant, TimerId)>>,
     /// Set iff the timer is looked after at the end of a batch.
@@ -121,7 +122,9 @@ impl Link {
             slot: Cell::new(usize::MAX),
             inbound: RefCell::new(Inbound::new(&shared.limits)),
             session: RefCell::new(Some(session)),
-            wire: RefCell::new(Wire::Dialling(hello)),
+            wire: RefCell::new(Wire::Dialling),
+            said: RefCell::new(hello),
+            speaking: Cell::new(false),
             ends: RefCell::new(ends),
             timer: Cell::new(None),
             batching: Cell::new(false),

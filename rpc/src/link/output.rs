@@ -1,31 +1,36 @@
-//! The way out of a link: what the session says goes straight into the stream's output, and its next deadline to the
-//! kernel's timer.
+//! The way out of a link: what the session says gathers during a turn and goes to the stream at its end, and its next
+//! deadline to the kernel's timer.
 
 use super::{Link, PendingCall, Wire};
 use crate::session::{CloseReason, Output, Session};
-use peers_kernel::{Appender, Instant};
+use peers_kernel::{Instant, TurnEnd};
+use std::rc::Rc;
+
+/// Bytes that gather in a link before it hands them over to its stream within a turn.
+const MOST_GATHERED: usize = 64 << 10;
 
 /// Where a session's words go.
-pub(super) enum Out<'a, 'o> {
-    /// Into memory: not connected yet, or no longer.
-    Memory(&'a mut Vec<u8>),
-    /// Into the stream's output.
-    Stream(&'a mut Appender<'o>),
+pub(super) struct Out<'a> {
+    link: &'a Link,
+    said: &'a mut Vec<u8>,
 }
 
-impl Output for Out<'_, '_> {
+impl Output for Out<'_> {
     #[inline]
     fn bytes(&mut self) -> &mut Vec<u8> {
-        match self {
-            Self::Memory(bytes) => bytes,
-            Self::Stream(appender) => appender.bytes(),
+        if self.said.capacity() == 0 {
+            *self.said = self.link.handle().memory();
         }
+        self.said
     }
 
     fn chunk(&mut self, bytes: Vec<u8>) {
-        match self {
-            Self::Memory(all) => all.extend_from_slice(&bytes),
-            Self::Stream(appender) => appender.chunk(bytes),
+        self.link.hand_over(self.said);
+        if self.said.is_empty() {
+            *self.said = bytes;
+            self.link.hand_over(self.said);
+        } else {
+            self.said.extend_from_slice(&bytes); // not connected yet
         }
     }
 }
@@ -34,7 +39,7 @@ impl Link {
     /// Runs one step of the session and sets the timer, now or at the end of the batch. `None` if the link has ended.
     pub(super) fn drive<R>(
         &self,
-        step: impl FnOnce(&mut Session<PendingCall>, &mut Out<'_, '_>) -> R,
+        step: impl FnOnce(&mut Session<PendingCall>, &mut Out<'_>) -> R,
     ) -> Option<R> {
         let result = self.step(step);
         if !self.batching.get() {
@@ -44,30 +49,53 @@ impl Link {
         result
     }
 
-    /// Runs one step of the session. What it says is sent at the end of the turn. `None` if the link has ended.
+    /// Runs one step of the session. What it says gathers here and is sent at the end of the turn. `None` if the link has
+    /// ended.
     #[inline]
     pub(super) fn step<R>(
         &self,
-        step: impl FnOnce(&mut Session<PendingCall>, &mut Out<'_, '_>) -> R,
+        step: impl FnOnce(&mut Session<PendingCall>, &mut Out<'_>) -> R,
     ) -> Option<R> {
         let mut session = self.session.borrow_mut();
         let session = session.as_mut()?;
+        let mut said = self.said.borrow_mut();
+        let result = step(session, &mut Out { link: self, said: &mut said });
+        if !said.is_empty() && (!self.speaking.get() || said.len() >= MOST_GATHERED) {
+            self.speak(&mut said);
+        }
+        Some(result)
+    }
+
+    /// Sees to it that what was said is sent: once a turn, and whenever much has gathered.
+    #[cold]
+    fn speak(&self, said: &mut Vec<u8>) {
+        if !self.speaking.replace(true)
+            && let Some(me) = self.me.upgrade()
+        {
+            self.handle().at_turn_end(me);
+        }
+        if said.len() >= MOST_GATHERED {
+            self.hand_over(said);
+        }
+    }
+
+    /// Gives what was said to the stream, if there is one yet.
+    fn hand_over(&self, said: &mut Vec<u8>) {
         let mut wire = self.wire.borrow_mut();
-        match &mut *wire {
+        match &*wire {
             Wire::Open(outlet) => {
-                let mut result = None;
-                let taken = outlet
-                    .append(|appender| result = Some(step(session, &mut Out::Stream(appender))));
-                if taken.is_err() {
+                if outlet.write_vec(said).is_err() {
                     self.choke(&mut wire);
                 }
-                result
             }
-            Wire::Dialling(backlog) => Some(step(session, &mut Out::Memory(backlog))),
-            Wire::Choked(_) | Wire::Closed => {
-                Some(step(session, &mut Out::Memory(&mut Vec::new())))
-            }
+            Wire::Dialling => {}
+            Wire::Choked(_) | Wire::Closed => said.clear(),
         }
+    }
+
+    /// Gives all that was said to the stream now, for those who want to know how much of it waits there.
+    pub(super) fn flush(&self) {
+        self.hand_over(&mut self.said.borrow_mut());
     }
 
     /// The peer does not read: nothing more is said to it, and the link ends.
@@ -81,7 +109,7 @@ impl Link {
     pub(super) fn note_flushed(&self) {
         let taken = match &*self.wire.borrow() {
             Wire::Open(outlet) => outlet.written(),
-            Wire::Dialling(_) => 0,
+            Wire::Dialling => 0,
             Wire::Choked(_) | Wire::Closed => return,
         };
         let now = self.handle().now();
@@ -100,9 +128,14 @@ impl Link {
     /// Requests may wait because the socket does not take what was written; then nothing else may tell that it has.
     pub(super) fn watch_drain(&self) {
         let waiting = self.session.borrow().as_ref().is_some_and(|session| session.waiting() > 0);
-        if !waiting || self.watching_drain.get() {
-            return;
+        if waiting && !self.watching_drain.get() {
+            self.watch_drain_now();
         }
+    }
+
+    #[cold]
+    fn watch_drain_now(&self) {
+        self.flush();
         if let Wire::Open(outlet) = &*self.wire.borrow()
             && outlet.buffered() > 0
         {
@@ -159,5 +192,12 @@ impl Link {
             }
         }
         self.arm();
+    }
+}
+
+impl TurnEnd for Link {
+    fn turn_ends(self: Rc<Self>) {
+        self.speaking.set(false);
+        self.flush();
     }
 }

@@ -61,12 +61,12 @@ impl Link {
     }
 
     /// Starts a request now, or, when the turn's budget is spent, in its place in the next turn.
-    pub(super) fn requested(self: &Rc<Self>, request: Request<'_>) {
+    pub(super) fn requested(self: &Rc<Self>, request: &Request<'_>) {
         let waiting = !self.deferred.borrow().is_empty();
         if waiting || !self.handle().spend() {
-            self.defer(&request);
+            self.defer(request);
         } else {
-            self.start(&request);
+            self.start(request);
         }
     }
 

@@ -10,6 +10,48 @@ use peers_wire::{
 use std::num::NonZeroU32;
 
 impl<K> Session<K> {
+    /// Tells that input has arrived. To be called before [`settle`](Self::settle) and [`let_in`](Self::let_in).
+    #[inline]
+    pub fn input_begins(&mut self, now: Instant) {
+        self.look(now);
+        self.clock.heard(now);
+    }
+
+    /// Ends the call that a reply answers, and gives back what was kept for it: the short way for the frame that comes most
+    /// often. `None` if there is anything else to it; then nothing has changed, and [`accept`](Self::accept) takes the frame.
+    ///
+    /// Credit that comes back this way is used by the next call of [`input_taken`](Self::input_taken).
+    #[inline]
+    pub fn settle(&mut self, now: Instant, call: u64) -> Option<K> {
+        if self.phase != Phase::Open {
+            return None;
+        }
+        let pending = self.calls.settle(call)?;
+        self.clock.frame_complete();
+        self.clock.used_at(now);
+        self.outgoing.answered();
+        Some(pending)
+    }
+
+    /// Lets in a request that may start: the short way for calls and events. `None` as for [`settle`](Self::settle).
+    #[inline]
+    pub fn let_in<'f>(&mut self, now: Instant, frame: &Frame<'f>) -> Option<Request<'f>> {
+        if self.phase != Phase::Open || !self.incoming.has_room() {
+            return None;
+        }
+        let (head, _) = CallHead::decode(frame).ok()?;
+        let deadline = self.deadline(&head);
+        if deadline.is_some_and(|deadline| deadline <= now) || head.depth > self.limits.call_depth {
+            return None;
+        }
+        let call = (frame.kind == Kind::Call).then_some(frame.call);
+        self.incoming.admit(call.is_some());
+        self.clock.frame_complete();
+        self.clock.used_at(now);
+        let CallHead { method, depth, trace, .. } = head;
+        Some(Request { call, method, deadline, depth, trace, args: &frame.body[head.size()..] })
+    }
+
     /// Acts on a frame. `None` if it concerned the session only.
     ///
     /// # Errors
@@ -21,8 +63,7 @@ impl<K> Session<K> {
         frame: Frame<'f>,
         out: &mut impl Output,
     ) -> Result<Option<Event<'f, K>>, CloseReason> {
-        self.look(now);
-        self.clock.heard(now);
+        self.input_begins(now);
         match self.act(now, frame, out) {
             Ok(event) => Ok(event),
             Err(reason) => Err(self.fail(reason, out)),
@@ -39,9 +80,11 @@ impl<K> Session<K> {
         if self.phase != Phase::Open {
             return self.act_unless_open(now, frame, out);
         }
-        let since = self.clock.frame_complete();
+        if matches!(frame.kind, Kind::Call | Kind::Event) {
+            return self.requested(now, &frame, out);
+        }
+        self.clock.frame_complete();
         match frame.kind {
-            Kind::Call | Kind::Event => self.requested(now, since, &frame, out),
             Kind::Reply => self.answered(now, frame.call, Outcome::Value(frame.body), out),
             Kind::Exception => {
                 // In a box: it is rare, and all events would be as large.
@@ -145,30 +188,33 @@ impl<K> Session<K> {
         self.pump(now, out);
     }
 
+    /// When the caller of a request that is complete now stops waiting: counted from when it began to arrive.
     #[inline]
+    fn deadline(&self, head: &CallHead) -> Option<Instant> {
+        head.remaining().map(|remaining| self.clock.frame_began() + remaining)
+    }
+
+    #[cold]
     fn requested<'f>(
         &mut self,
         now: Instant,
-        since: Instant,
         frame: &Frame<'f>,
         out: &mut impl Output,
     ) -> Result<Option<Event<'f, K>>, CloseReason> {
-        let (head, _) = CallHead::decode(frame)?;
-        let call = (frame.kind == Kind::Call).then_some(frame.call);
-        self.incoming.admit(call.is_some())?;
-        self.clock.used_at(now);
-        let deadline = head.remaining().map(|remaining| since + remaining);
-        let refusal = if deadline.is_some_and(|deadline| deadline <= now) {
-            RefusedCode::Expired
-        } else if head.depth > self.limits.call_depth {
-            RefusedCode::TooDeep
-        } else {
-            let CallHead { method, depth, trace, .. } = head;
-            let args = &frame.body[head.size()..];
-            let request = Request { call, method, deadline, depth, trace, args };
+        if let Some(request) = self.let_in(now, frame) {
             return Ok(Some(Event::Request(request)));
-        };
-        self.turn_away(call, refusal, out);
+        }
+        let (head, _) = CallHead::decode(frame)?;
+        if !self.incoming.has_room() {
+            return Err(self.incoming.over_grant().into());
+        }
+        let expired = self.deadline(&head).is_some_and(|deadline| deadline <= now);
+        let call = (frame.kind == Kind::Call).then_some(frame.call);
+        self.incoming.admit(call.is_some());
+        self.clock.frame_complete();
+        self.clock.used_at(now);
+        let code = if expired { RefusedCode::Expired } else { RefusedCode::TooDeep };
+        self.turn_away(call, code, out);
         Ok(None)
     }
 
@@ -210,8 +256,16 @@ impl<K> Session<K> {
         Ok(event)
     }
 
-    /// Tells how many bytes of an unfinished frame are held, to be called at the end of each batch of input: a frame
-    /// that has begun must be complete within [`Limits::frame_time`](crate::limits::Limits::frame_time).
+    /// Tells that a batch of input was taken, and how many bytes of an unfinished frame are held. Credit goes back and is used.
+    #[inline]
+    pub fn input_taken(&mut self, now: Instant, pending: usize, out: &mut impl Output) {
+        self.note_partial(now, pending);
+        self.pump(now, out);
+        self.return_credits(out);
+    }
+
+    /// Tells how many bytes of an unfinished frame are held: a frame that has begun must be complete within
+    /// [`Limits::frame_time`](crate::limits::Limits::frame_time).
     #[inline]
     pub fn note_partial(&mut self, now: Instant, pending: usize) {
         self.look(now);

@@ -131,9 +131,28 @@ impl<K> Calls<K> {
         Ok(id)
     }
 
+    /// Takes the peer's word that the call with this number has ended, if it was sent and somebody waits for it; else
+    /// nothing has changed, and [`answer`](Self::answer) knows why.
+    #[inline]
+    pub(super) fn settle(&mut self, number: u64) -> Option<K> {
+        let id = CallId(number);
+        let table = self.table.as_mut()?;
+        let entry = table.get_mut(id)?;
+        if entry.phase != Phase::Sent {
+            return None;
+        }
+        let (pending, timed) = (entry.pending.take()?, entry.timed);
+        table.entries.remove(slot(id));
+        self.forget(timed);
+        Some(pending)
+    }
+
     /// Takes the peer's word that the call with this number has ended.
     #[inline]
     pub(super) fn answer(&mut self, number: u64) -> Answered<K> {
+        if let Some(pending) = self.settle(number) {
+            return Answered::Live(CallId(number), pending);
+        }
         let id = CallId(number);
         let counter = number >> SLOT_BITS;
         if counter == 0 || counter >= self.next || slot(id) >= self.slots {
@@ -141,16 +160,11 @@ impl<K> Calls<K> {
         }
         let Some(table) = &mut self.table else { return Answered::Duplicate };
         match table.get_mut(id) {
-            None => return Answered::Duplicate,
-            Some(entry) if entry.phase != Phase::Sent => return Answered::Forged,
-            Some(_) => {}
-        }
-        let entry = table.entries.remove(slot(id));
-        match entry.pending {
-            None => Answered::Late,
-            Some(pending) => {
-                self.forget(entry.timed);
-                Answered::Live(id, pending)
+            None => Answered::Duplicate,
+            Some(entry) if entry.phase != Phase::Sent => Answered::Forged,
+            Some(_) => {
+                table.entries.remove(slot(id));
+                Answered::Late
             }
         }
     }

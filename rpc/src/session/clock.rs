@@ -100,12 +100,19 @@ impl Clock {
         self.pinged = false;
     }
 
-    /// A frame is complete; returns since when it has been on its way, as far as that can be known.
+    /// Since when a frame that is complete now has been on its way, as far as that can be known.
     #[inline]
-    pub(super) fn frame_complete(&mut self) -> Instant {
-        let Some(waits) = &mut self.waits else { return self.looked };
-        let began = std::mem::replace(&mut waits.frame_since, NEVER);
-        began.min(waits.arrived).min(self.looked)
+    pub(super) fn frame_began(&self) -> Instant {
+        let Some(waits) = &self.waits else { return self.looked };
+        waits.frame_since.min(waits.arrived).min(self.looked)
+    }
+
+    /// A frame is complete.
+    #[inline]
+    pub(super) fn frame_complete(&mut self) {
+        if let Some(waits) = &mut self.waits {
+            waits.frame_since = NEVER;
+        }
     }
 
     /// So many bytes of an unfinished frame are there.

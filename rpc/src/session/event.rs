@@ -49,7 +49,8 @@ impl Head {
     }
 
     /// The head as it crosses the wire at `now`.
-    pub(super) fn to_wire(self, now: Instant) -> CallHead {
+    #[inline]
+    pub(super) fn wire_head(&self, now: Instant) -> CallHead {
         let remaining = |deadline: Instant| CallHead::millis(deadline.since(now));
         CallHead {
             method: self.method,

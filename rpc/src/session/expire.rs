@@ -147,7 +147,7 @@ mod tests {
     use super::super::{Event, Head, Inbound};
     use super::*;
     use crate::limits::Limits;
-    use peers_wire::{Buffer, NodeId};
+    use peers_wire::NodeId;
     use std::rc::Rc;
 
     struct End {
@@ -201,7 +201,7 @@ mod tests {
         let mut a = End::new(Role::Dialled, &limits);
         let mut b = End::new(Role::Accepted, &limits);
         for key in 0..1_000 {
-            let taken = a.session.call(NOW, Head::new(1), Buffer::new(), key, &mut a.out);
+            let taken = a.session.call(NOW, Head::new(1), &mut Vec::new(), key, &mut a.out);
             assert!(taken.is_ok());
         }
         while !(a.out.is_empty() && b.out.is_empty()) {

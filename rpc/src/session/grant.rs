@@ -113,18 +113,26 @@ impl Incoming {
         self.held
     }
 
-    /// Lets a request in.
+    /// Whether the peer has credit for a request.
     #[inline]
-    pub(super) fn admit(&mut self, is_call: bool) -> Result<(), Violation> {
-        if self.held >= self.granted {
-            return Err(Violation::OverGrant { grant: self.granted });
-        }
+    pub(super) const fn has_room(&self) -> bool {
+        self.held < self.granted
+    }
+
+    /// What a peer does that sends more than it has credit for.
+    #[cold]
+    pub(super) const fn over_grant(&self) -> Violation {
+        Violation::OverGrant { grant: self.granted }
+    }
+
+    /// Lets a request in, for which there is room.
+    #[inline]
+    pub(super) fn admit(&mut self, is_call: bool) {
         self.held += 1;
         if is_call {
             self.owed += 1;
             self.free_cancels = (self.free_cancels + 1).min(self.granted);
         }
-        Ok(())
     }
 
     /// An answer was put into the output at `position`.

@@ -78,7 +78,7 @@ enum Phase {
 /// use peers_kernel::Instant;
 /// use peers_rpc::limits::Limits;
 /// use peers_rpc::session::{Event, Head, Inbound, Outcome, Role, Session};
-/// use peers_wire::{NodeId, to_buffer};
+/// use peers_wire::{NodeId, to_vec};
 /// use std::rc::Rc;
 ///
 /// let (now, limits) = (Instant::default(), Rc::new(Limits::default()));
@@ -86,8 +86,8 @@ enum Phase {
 /// let id = NodeId::from_bits;
 /// let mut client = Session::new(Role::Dialled, id(1), limits.clone(), now, &mut asks);
 /// let mut server = Session::<()>::new(Role::Accepted, id(2), limits.clone(), now, &mut answers);
-/// let args = to_buffer("arrakis")?;
-/// client.call(now, Head::new(7), args, "what is pending", &mut asks).expect("there is room");
+/// let mut args = to_vec("arrakis")?;
+/// client.call(now, Head::new(7), &mut args, "what is pending", &mut asks).expect("there is room");
 ///
 /// let (mut inbound, mut input) = (Inbound::new(&limits), &asks[..]);
 /// while let Some(frame) = inbound.next(&mut input)? {

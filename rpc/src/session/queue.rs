@@ -10,7 +10,6 @@
 use super::calls::Calls;
 use super::event::{CallId, Head};
 use crate::limits::Limits;
-use peers_wire::Buffer;
 use std::collections::VecDeque;
 
 const SLACK: usize = 64;
@@ -26,7 +25,7 @@ pub(super) struct Waiting {
     /// `None` for an event.
     pub(super) id: Option<CallId>,
     pub(super) head: Head,
-    pub(super) args: Buffer,
+    pub(super) args: Vec<u8>,
 }
 
 impl Waiting {
@@ -146,7 +145,7 @@ mod tests {
     fn fill(queue: &mut Queue, calls: &mut Calls<()>, requests: usize, size: usize) -> Vec<CallId> {
         let mut wait = |_| {
             let id = calls.open((), None, Phase::Queued(size)).expect("room");
-            let args = Buffer::from_vec(vec![0; size]);
+            let args = vec![0; size];
             queue.push(Waiting { id: Some(id), head: Head::new(1), args });
             id
         };

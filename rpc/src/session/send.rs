@@ -6,15 +6,17 @@ use super::queue::{Queue, Waiting};
 use super::{Output, Phase, Session};
 use peers_kernel::Instant;
 use peers_wire::{
-    Buffer, Cancel, Credit, Encoded, Error, Exception, Kind, Refused, RefusedCode, Writer,
+    Cancel, Credit, Encoded, Error, Exception, Kind, Refused, RefusedCode, Writer,
     limits as protocol, put_call, put_call_head, put_event, put_frame,
 };
 
 /// Arguments of at least this many bytes are moved into the output instead of being copied.
-const CHUNK: usize = 1_024;
+const CHUNK: usize = 2 << 10;
 
 impl<K> Session<K> {
-    /// Makes a call. It is sent now, or waits in its place for the peer's credit or hello, or for the output to drain.
+    /// Makes a call. It is sent now, or waits in its place for the peer's credit or hello, or for the output to drain. What
+    /// `args` holds afterwards is of no use any more; small arguments are copied out of it, so that its memory serves for
+    /// the next call.
     ///
     /// # Errors
     /// `pending` comes back with the reason; nothing was sent.
@@ -23,24 +25,7 @@ impl<K> Session<K> {
         &mut self,
         now: Instant,
         head: Head,
-        mut args: Buffer,
-        pending: K,
-        out: &mut impl Output,
-    ) -> Result<CallId, Rejected<K>> {
-        self.call_with(now, head, &mut args, pending, out)
-    }
-
-    /// Like [`call`](Self::call), but takes the arguments only if it must keep them: a buffer is large, and copying it from hand
-    /// to hand would cost more than the call itself.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
-    #[inline]
-    pub fn call_with(
-        &mut self,
-        now: Instant,
-        head: Head,
-        args: &mut Buffer,
+        args: &mut Vec<u8>,
         pending: K,
         out: &mut impl Output,
     ) -> Result<CallId, Rejected<K>> {
@@ -58,9 +43,9 @@ impl<K> Session<K> {
         };
         self.clock.used_at(now);
         if direct {
-            self.put_request(now, Some(id), head, args, out);
+            self.put_request(now, Some(id), &head, args, out);
         } else {
-            self.enqueue(Waiting { id: Some(id), head, args: std::mem::take(args) });
+            self.enqueue(Some(id), head, args);
         }
         Ok(id)
     }
@@ -74,7 +59,7 @@ impl<K> Session<K> {
         &mut self,
         now: Instant,
         head: Head,
-        mut args: Buffer,
+        args: &mut Vec<u8>,
         out: &mut impl Output,
     ) -> Result<(), Rejected<()>> {
         let direct = match self.admit(now, &head, args.len()) {
@@ -83,9 +68,9 @@ impl<K> Session<K> {
         };
         self.clock.used_at(now);
         if direct {
-            self.put_request(now, None, head, &mut args, out);
+            self.put_request(now, None, &head, args, out);
         } else {
-            self.enqueue(Waiting { id: None, head, args });
+            self.enqueue(None, head, args);
         }
         Ok(())
     }
@@ -128,8 +113,9 @@ impl<K> Session<K> {
     }
 
     #[cold]
-    fn enqueue(&mut self, request: Waiting) {
-        self.queue.get_or_insert_default().push(request);
+    fn enqueue(&mut self, id: Option<CallId>, head: Head, args: &mut Vec<u8>) {
+        let args = if args.len() < CHUNK { args.clone() } else { std::mem::take(args) };
+        self.queue.get_or_insert_default().push(Waiting { id, head, args });
     }
 
     #[inline]
@@ -137,13 +123,13 @@ impl<K> Session<K> {
         &mut self,
         now: Instant,
         id: Option<CallId>,
-        head: Head,
-        args: &mut Buffer,
+        head: &Head,
+        args: &mut Vec<u8>,
         out: &mut impl Output,
     ) {
         self.outgoing.take(id.is_some());
-        let (head, limit) = (head.to_wire(now), self.frame_limit());
-        let moved = args.spilled() && args.len() >= CHUNK;
+        let (head, limit) = (head.wire_head(now), self.frame_limit());
+        let moved = args.len() >= CHUNK;
         let put = self.meter.put(out, |bytes| match id {
             _ if moved => put_call_head(bytes, limit, id.map(CallId::number), &head, args.len()),
             Some(id) => put_call(bytes, limit, id.number(), &head, &Encoded(args)),
@@ -151,7 +137,7 @@ impl<K> Session<K> {
         });
         debug_assert_eq!(put, Ok(()), "the size of a request is checked when it is made");
         if moved {
-            self.meter.chunk(out, std::mem::take(args).into_vec());
+            self.meter.chunk(out, std::mem::take(args));
         }
     }
 
@@ -173,7 +159,7 @@ impl<K> Session<K> {
                     if let Some(id) = id {
                         self.calls.set_phase(id, Stage::Sent);
                     }
-                    self.put_request(now, id, request.head, &mut request.args, out);
+                    self.put_request(now, id, &request.head, &mut request.args, out);
                 }
             }
         }

@@ -10,7 +10,7 @@ use peers_rpc::limits::Limits;
 use peers_rpc::session::{
     CallId, CloseReason, Event, Head, Inbound, Outcome, Rejected, Role, Session, Why,
 };
-use peers_wire::{Buffer, Hello, NodeId, PREAMBLE, RefusedCode};
+use peers_wire::{Hello, NodeId, PREAMBLE, RefusedCode};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
@@ -133,8 +133,7 @@ impl Side {
                 Err(reason) => self.closed = Some(reason),
             }
         }
-        self.session.note_partial(now, self.inbound.pending());
-        self.session.return_credits(&mut self.out);
+        self.session.input_taken(now, self.inbound.pending(), &mut self.out);
     }
 
     /// Takes at most `most` bytes of output away, as a socket would.
@@ -177,12 +176,12 @@ impl Side {
         args: &[u8],
         key: u32,
     ) -> Result<CallId, Rejected<u32>> {
-        self.session.call(now, head, Buffer::from_slice(args), key, &mut self.out)
+        self.session.call(now, head, &mut args.to_vec(), key, &mut self.out)
     }
 
     pub fn event(&mut self, now: Instant, method: u64) {
-        let args = Buffer::from_slice(&method.to_be_bytes());
-        self.session.event(now, Head::new(method), args, &mut self.out).expect("it is taken");
+        let mut args = method.to_be_bytes().to_vec();
+        self.session.event(now, Head::new(method), &mut args, &mut self.out).expect("it is taken");
     }
 
     pub fn reply(&mut self, call: u64, value: &[u8]) {
