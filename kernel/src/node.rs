@@ -113,6 +113,11 @@ impl<S: 'static> Cx<S> {
         &self.handle
     }
 
+    /// Whether both are contexts of one node.
+    pub fn is_of_same_node(&self, other: &Self) -> bool {
+        Weak::ptr_eq(&self.cell, &other.cell)
+    }
+
     /// A continuation of two handlers, of which exactly one runs, inside the node, and receives `with`: usually the
     /// reply they owe. Method paths fit: `cx.on((key, reply), Self::found, Self::failed)`.
     #[track_caller]

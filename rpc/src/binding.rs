@@ -74,7 +74,7 @@ impl Binding {
     }
 
     fn served<R>(&self, read: impl FnOnce(&Link) -> R) -> Option<R> {
-        self.endpoint.link().map(|link| read(&link))
+        self.endpoint.link().map(|link| read(link))
     }
 }
 

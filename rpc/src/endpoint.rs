@@ -31,15 +31,8 @@ use std::time::Duration;
 /// ```
 #[derive(Clone)]
 pub struct Endpoint {
-    place: Rc<Place>,
-}
-
-/// What all clones of an endpoint share. It holds no connection.
-struct Place {
-    handle: Handle,
-    link: Weak<Link>,
-    id: u64,
-    end: End,
+    /// Once it has ended, a link is an empty shell that knows how.
+    link: Rc<Link>,
 }
 
 /// How an endpoint ended, once it has: also for other threads, which hold endpoints by name only. In a box, since most
@@ -73,37 +66,27 @@ impl fmt::Display for AlreadyBound {
 impl std::error::Error for AlreadyBound {}
 
 impl Endpoint {
-    /// The endpoint with this number; `link` may still be in the making.
-    pub(crate) fn new(handle: Handle, link: Weak<Link>, id: u64) -> Self {
-        Self { place: Rc::new(Place { handle, link, id, end: End::default() }) }
+    pub(crate) fn new(link: Rc<Link>) -> Self {
+        Self { link }
     }
 
-    pub(crate) fn link(&self) -> Option<Rc<Link>> {
-        self.place.link.upgrade().filter(|link| link.is_open())
+    /// Its link, as long as it lives.
+    pub(crate) fn link(&self) -> Option<&Rc<Link>> {
+        self.link.is_open().then_some(&self.link)
     }
 
     pub(crate) fn weak(&self) -> Weak<Link> {
-        self.place.link.clone()
-    }
-
-    /// Its number: connections are numbered in the order in which they were made.
-    pub(crate) fn id(&self) -> u64 {
-        self.place.id
-    }
-
-    /// Where its end is written down.
-    pub(crate) fn end(&self) -> &End {
-        &self.place.end
+        Rc::downgrade(&self.link)
     }
 
     /// The error of calls on an endpoint that has ended.
     pub(crate) fn gone(&self) -> Error {
-        gone(&self.place.end)
+        self.link.gone()
     }
 
     /// The loop that it lives on.
     pub fn handle(&self) -> &Handle {
-        &self.place.handle
+        self.link.handle()
     }
 
     /// Whether it still lives: a connection being dialled does.
@@ -141,9 +124,9 @@ impl Endpoint {
 
     /// Resumes `k` with the reason, exactly once, when this endpoint ends, or at once if it has.
     pub fn on_close(&self, k: Reply<CloseReason>) {
-        match self.place.end.get().map(|end| &**end) {
-            Some((_, reason)) => k.ok(reason.clone()),
-            None => self.place.link.upgrade().map_or((), |link| link.on_close(k)),
+        match self.link.end_reason() {
+            Some(reason) => k.ok(reason),
+            None => self.link.on_close(k),
         }
     }
 
@@ -157,8 +140,7 @@ impl Endpoint {
     /// Arguments are encoded here, once, into memory that the process lends to one call after the other.
     #[inline]
     fn encode(&self, arguments: impl Encode) -> Result<Vec<u8>, Error> {
-        let link = self.place.link.upgrade();
-        let mut memory = link.map_or_else(Vec::new, |link| link.shared().lend_memory());
+        let mut memory = self.link.shared().lend_memory();
         peers_wire::append(&mut memory, &arguments)?;
         Ok(memory)
     }
@@ -188,7 +170,7 @@ impl Caller for Endpoint {
 
 impl PartialEq for Endpoint {
     fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.place, &other.place)
+        Rc::ptr_eq(&self.link, &other.link)
     }
 }
 
@@ -196,7 +178,7 @@ impl Eq for Endpoint {}
 
 impl Hash for Endpoint {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.place.id.hash(state);
+        self.link.id().hash(state);
     }
 }
 
@@ -208,13 +190,13 @@ impl PartialOrd for Endpoint {
 
 impl Ord for Endpoint {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.place.id.cmp(&other.place.id)
+        self.link.id().cmp(&other.link.id())
     }
 }
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Endpoint({}: {self})", self.place.id)
+        write!(f, "Endpoint({}: {self})", self.link.id())
     }
 }
 

@@ -72,6 +72,7 @@
 
 extern crate self as peers_rpc;
 
+mod alarms;
 mod binding;
 mod call;
 mod caller;

@@ -3,6 +3,7 @@
 use crate::AlreadyBound;
 use crate::endpoint::Endpoint;
 use crate::link::Link;
+use crate::name::{Route, ip};
 use crate::rpc::Security;
 use crate::session::CloseReason;
 use crate::shared::Shared;
@@ -53,6 +54,7 @@ impl Listener {
             shared: Rc::downgrade(shared),
             address: RefCell::new(address.clone()),
             accept: RefCell::new(Box::new(accept)),
+            last: RefCell::default(),
         });
         let open = door.clone();
         let inner = shared.handle.listen(address, move |stream| open.accept(stream))?;
@@ -91,11 +93,15 @@ struct Door {
     shared: std::rc::Weak<Shared>,
     address: RefCell<Address>,
     accept: RefCell<Accept>,
+    /// That of the last connection: the next one shares what it can.
+    last: RefCell<Option<Route>>,
 }
 
 impl Door {
     fn accept(&self, stream: Stream) {
-        let Some(shared) = self.shared.upgrade() else { return };
+        let Some(shared) = self.shared.upgrade().filter(|shared| !shared.ended.get()) else {
+            return;
+        };
         let dialler = stream.peer().unwrap_or_else(|_| Address::Unix("".into()));
         if let Some(why) = crowded(&shared, &dialler) {
             shared.counters.borrow_mut().crowded += 1;
@@ -103,8 +109,10 @@ impl Door {
         }
         shared.counters.borrow_mut().accepted += 1;
         let here = stream.local().unwrap_or_else(|_| self.address.borrow().clone());
-        let link = Link::accepted(&shared, dialler, here);
-        let bound = (self.accept.borrow_mut())(link.endpoint().clone());
+        let route = Route::accepted(dialler, here, self.last.borrow().as_ref());
+        self.last.replace(Some(route.clone()));
+        let link = Link::accepted(&shared, route);
+        let bound = (self.accept.borrow_mut())(link.endpoint());
         match bound {
             Ok(()) => link.attach(stream),
             Err(error) => {
@@ -115,6 +123,10 @@ impl Door {
     }
 }
 
+fn is_remote(source: &IpAddr) -> bool {
+    !source.to_canonical().is_loopback()
+}
+
 /// Why one more connection from there is too many, if it is.
 fn crowded(shared: &Shared, dialler: &Address) -> Option<&'static str> {
     let limits = &shared.limits;
@@ -122,16 +134,13 @@ fn crowded(shared: &Shared, dialler: &Address) -> Option<&'static str> {
     if links.len() >= shared.connections {
         return Some("too many connections");
     }
-    let Address::Inet { host, .. } = dialler else { return None };
-    if is_loopback(host) {
-        return None;
-    }
+    let source = ip(dialler).filter(is_remote)?;
     let mut half_open = 0;
     let mut same = 0;
     for (_, link) in links.iter() {
-        let Some(source) = link.source().filter(|source| !is_loopback(source)) else { continue };
+        let Some(other) = link.source().filter(is_remote) else { continue };
         half_open += usize::from(!link.has_met_peer());
-        same += usize::from(*source == **host);
+        same += usize::from(other == source);
     }
     match () {
         () if half_open >= limits.half_open => Some("too many that have not said hello"),
@@ -164,7 +173,10 @@ mod tests {
         match crowded(rpc.shared(), from) {
             Some(why) => Err(why),
             None => {
-                Link::accepted(rpc.shared(), from.clone(), inet("192.0.2.100"));
+                Link::accepted(
+                    rpc.shared(),
+                    Route::accepted(from.clone(), inet("192.0.2.100"), None),
+                );
                 Ok(())
             }
         }

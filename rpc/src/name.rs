@@ -7,6 +7,8 @@
 use peers_kernel::Address;
 use peers_wire::NodeId;
 use std::fmt;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::rc::Rc;
 
 /// One address as endpoint names show it: `{AF_INET:127.0.0.1:5000}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +34,71 @@ pub(crate) enum Ends {
     Dialled(Site),
     /// This side accepted a connection from the first at the second.
     Accepted(Site, Site),
+}
+
+/// The same as a connection keeps it: small, because most of those that one listener accepts share its address.
+#[derive(Clone, Debug)]
+pub(crate) enum Route {
+    /// This side dialled the address.
+    Dialled(Rc<Address>),
+    /// This side accepted a connection over IPv4 from the first at the second.
+    Inet4(SocketAddrV4, Rc<Address>),
+    /// This side accepted a connection of any other kind, likewise.
+    Accepted(Rc<(Address, Address)>),
+}
+
+const _: () = assert!(size_of::<Route>() <= 16, "each connection has one");
+
+impl Route {
+    /// That of a connection accepted from `dialler` at `listener`. What is the same as in `like` is shared with it.
+    pub(crate) fn accepted(dialler: Address, listener: Address, like: Option<&Self>) -> Self {
+        match (inet4(&dialler), like) {
+            (Some(from), Some(Self::Inet4(_, at))) if **at == listener => {
+                Self::Inet4(from, at.clone())
+            }
+            (Some(from), _) => Self::Inet4(from, Rc::new(listener)),
+            (None, Some(Self::Accepted(both))) if both.0 == dialler && both.1 == listener => {
+                Self::Accepted(both.clone())
+            }
+            (None, _) => Self::Accepted(Rc::new((dialler, listener))),
+        }
+    }
+
+    /// Whom it was accepted from, if that was over a network.
+    pub(crate) fn source(&self) -> Option<IpAddr> {
+        match self {
+            Self::Dialled(_) => None,
+            Self::Inet4(from, _) => Some((*from.ip()).into()),
+            Self::Accepted(both) => ip(&both.0),
+        }
+    }
+
+    /// The addresses, in full.
+    pub(crate) fn ends(&self) -> Ends {
+        match self {
+            Self::Dialled(listener) => Ends::Dialled(Site((**listener).clone())),
+            Self::Inet4(from, listener) => Ends::Accepted(
+                Site(Address::from(SocketAddr::V4(*from))),
+                Site((**listener).clone()),
+            ),
+            Self::Accepted(both) => Ends::Accepted(Site(both.0.clone()), Site(both.1.clone())),
+        }
+    }
+}
+
+fn inet4(address: &Address) -> Option<SocketAddrV4> {
+    match address {
+        Address::Inet { host, port } => Some(SocketAddrV4::new(host.parse().ok()?, *port)),
+        _ => None,
+    }
+}
+
+/// The number of a host that is named by one.
+pub(crate) fn ip(address: &Address) -> Option<IpAddr> {
+    match address {
+        Address::Inet { host, .. } => host.parse().ok(),
+        _ => None,
+    }
 }
 
 /// The printed form of an endpoint.
@@ -96,5 +163,26 @@ mod tests {
         assert_eq!(inet("::1", 5000).to_string(), "{AF_INET6:[::1]:5000}");
         assert_eq!(Site(Address::Unix("/run/x".into())).to_string(), "{AF_UNIX:/run/x}");
         assert_eq!(Site(Address::Sim("n1".into())).to_string(), "{AF_SIM:n1}");
+    }
+
+    #[test]
+    fn a_route_names_both_ends_and_shares_what_it_can() {
+        let here = || Address::Inet { host: "127.0.0.1".into(), port: 5000 };
+        let from = |host: &str| Address::Inet { host: host.to_owned(), port: 2759 };
+        let first = Route::accepted(from("127.0.0.1"), here(), None);
+        let second = Route::accepted(from("192.0.2.7"), here(), Some(&first));
+        assert_eq!(second.ends(), Ends::Accepted(inet("192.0.2.7", 2759), inet("127.0.0.1", 5000)));
+        assert_eq!(second.source(), Some([192, 0, 2, 7].into()));
+        let (Route::Inet4(_, a), Route::Inet4(_, b)) = (&first, &second) else { panic!("IPv4") };
+        assert!(Rc::ptr_eq(a, b));
+
+        let six = Route::accepted(from("2001:db8::7"), here(), Some(&second));
+        assert_eq!(six.ends(), Ends::Accepted(inet("2001:db8::7", 2759), inet("127.0.0.1", 5000)));
+        let unnamed = || Address::Unix("".into());
+        let first = Route::accepted(unnamed(), Address::Unix("/x".into()), Some(&six));
+        let second = Route::accepted(unnamed(), Address::Unix("/x".into()), Some(&first));
+        assert_eq!((second.source(), second.ends()), (None, first.ends()));
+        let (Route::Accepted(a), Route::Accepted(b)) = (&first, &second) else { panic!("Unix") };
+        assert!(Rc::ptr_eq(a, b));
     }
 }

@@ -146,8 +146,7 @@ impl Rpc {
 
     /// All living endpoints, oldest first.
     pub fn endpoints(&self) -> Vec<Endpoint> {
-        let mut all: Vec<Endpoint> =
-            self.shared.all_links().iter().map(|link| link.endpoint().clone()).collect();
+        let mut all: Vec<Endpoint> = self.shared.all_links().iter().map(Link::endpoint).collect();
         all.sort();
         all
     }
@@ -201,13 +200,14 @@ impl Dialler {
     /// Dials, as [`Rpc::connect`] does; `None` if the `Rpc` is gone or closing.
     pub fn connect(&self, address: &Address) -> Option<Endpoint> {
         let shared = self.shared.upgrade()?;
-        (!shared.closing.get()).then(|| connect(&shared, address))
+        let over = shared.closing.get() || shared.ended.get();
+        (!over).then(|| connect(&shared, address))
     }
 }
 
 fn connect(shared: &Rc<Shared>, address: &Address) -> Endpoint {
     let link = Link::dialled(shared, address);
-    let endpoint = link.endpoint().clone();
+    let endpoint = link.endpoint();
     let (weak, to) = (Rc::downgrade(&link), address.clone());
     shared.handle.with_cause(Cause::NONE, || {
         let k = Cont::new(&shared.handle, move |result: io::Result<_>| {
@@ -222,6 +222,7 @@ fn connect(shared: &Rc<Shared>, address: &Address) -> Endpoint {
 
 impl Drop for Rpc {
     fn drop(&mut self) {
+        self.shared.ended.set(true);
         for link in self.shared.all_links() {
             link.close(CloseReason::RpcGone);
         }

@@ -1,18 +1,20 @@
 //! What all connections of one process share: the table of links, the calls being served, the limits.
 
+use crate::alarms::Alarms;
 use crate::limits::Limits;
-use crate::link::Link;
+use crate::link::{Link, Object};
 use crate::name::EndpointName;
 use crate::rpc::Counters;
 use crate::serving::Serving;
-use crate::session::CloseReason;
+use crate::session::{CloseReason, Inbound};
 use crate::text::Brief;
 use crate::throttle::Throttle;
-use peers_kernel::{Cause, Cont, Handle, TimerId};
+use peers_kernel::{Cause, Cont, Handle, Instant, TimerId};
 use peers_wire::{NodeId, RefusedCode, Trace};
 use rand_core::Rng as _;
 use slab::Slab;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -34,8 +36,17 @@ pub(crate) struct Shared {
     pub(crate) spare: Cell<Vec<u8>>,
     /// Memory for the arguments of the next call.
     arguments: Cell<Vec<u8>>,
+    /// What cuts the input of links into frames, when none of them is at it.
+    pub(crate) inbound: Cell<Option<Box<Inbound>>>,
     /// Set iff the process takes no new requests.
     pub(crate) closing: Cell<bool>,
+    /// Set iff the [`Rpc`](crate::Rpc) that this is the inside of is gone: no connection is made any more.
+    pub(crate) ended: Cell<bool>,
+    /// Objects that were bound lately. Connections that bind the same share it.
+    pub(crate) bound: RefCell<VecDeque<Weak<dyn Object>>>,
+    alarms: RefCell<Alarms>,
+    /// The timer for the earliest of them.
+    timer: Cell<Option<(Instant, TimerId)>>,
     pub(crate) tracing: Cell<bool>,
     pub(crate) counters: RefCell<Counters>,
     /// The most connections at a time.
@@ -64,7 +75,12 @@ impl Shared {
             links: RefCell::default(),
             spare: Cell::default(),
             arguments: Cell::default(),
+            inbound: Cell::default(),
             closing: Cell::new(false),
+            ended: Cell::new(false),
+            bound: RefCell::default(),
+            alarms: RefCell::default(),
+            timer: Cell::new(None),
             tracing: Cell::new(false),
             counters: RefCell::default(),
             connections,
@@ -97,7 +113,58 @@ impl Shared {
     pub(crate) fn remove(&self, link: &Link) {
         let gone = self.links.borrow_mut().try_remove(link.slot());
         drop(gone); // after the borrow: the last count of a link may own anything
+        if self.links.borrow().is_empty() {
+            self.alarms.take();
+            self.stop_timer();
+        }
         self.call_finished();
+    }
+
+    /// Lets the link in that slot [`expire`](Link::expire) at that time, if it is due just then.
+    pub(crate) fn wake(&self, slot: usize, at: Instant) {
+        let slot = u32::try_from(slot).expect("fewer connections than descriptors fit a machine");
+        let links = self.links.borrow();
+        let mut alarms = self.alarms.borrow_mut();
+        alarms.set(at, slot);
+        alarms.sweep(links.len(), |at, slot| {
+            links.get(slot as usize).is_some_and(|link| link.is_due_at(at))
+        });
+        drop(alarms);
+        if self.timer.get().is_none_or(|(next, _)| at < next) {
+            self.start_timer(at);
+        }
+    }
+
+    fn start_timer(&self, at: Instant) {
+        self.stop_timer();
+        let me = self.me.clone();
+        let timer = self.handle.with_cause(Cause::NONE, || {
+            self.handle.at(at, move || {
+                if let Some(shared) = me.upgrade() {
+                    shared.timer.set(None);
+                    Ringing { shared: &shared }.ring();
+                }
+            })
+        });
+        self.timer.set(Some((at, timer)));
+    }
+
+    fn stop_timer(&self) {
+        if let Some((_, timer)) = self.timer.take() {
+            self.handle.cancel(timer);
+        }
+    }
+
+    /// The next link that is due at `now`.
+    fn next_due(&self, now: Instant) -> Option<Rc<Link>> {
+        let (links, mut alarms) = (self.links.borrow(), self.alarms.borrow_mut());
+        loop {
+            let (at, slot) = alarms.take_due(now)?;
+            let link = links.get(slot as usize).filter(|link| link.is_due_at(at));
+            if link.is_some() {
+                return link.cloned();
+            }
+        }
     }
 
     /// All links, for doing something to each: what that ends is removed from the table meanwhile.
@@ -189,6 +256,35 @@ impl Shared {
         } else {
             let reason = reason.to_string();
             self.log(format_args!("{name}: closed: {}", Brief(&reason, self.limits.log_field)));
+        }
+    }
+}
+
+/// The alarms being gone through. However that ends, the timer is set for those that are left.
+struct Ringing<'a> {
+    shared: &'a Shared,
+}
+
+impl Ringing<'_> {
+    /// Wakes who is due, within the turn's budget.
+    fn ring(self) {
+        let now = self.shared.handle.now();
+        while let Some(link) = self.shared.next_due(now) {
+            link.expire();
+            if !self.shared.handle.spend() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Ringing<'_> {
+    fn drop(&mut self) {
+        let next = self.shared.alarms.borrow().next();
+        if let Some(next) = next
+            && self.shared.timer.get().is_none_or(|(at, _)| next < at)
+        {
+            self.shared.start_timer(next);
         }
     }
 }

@@ -67,8 +67,8 @@ impl Endpoint {
                 remote,
                 name: *name,
                 slot: link.slot(),
-                id: self.id(),
-                end: self.end().clone(),
+                id: link.id(),
+                end: link.end_for_others(),
                 default_timeout: link.shared().limits.default_timeout,
             })
         })
@@ -171,7 +171,7 @@ impl SyncEndpoint {
     fn endpoint(&self) -> Option<Endpoint> {
         let rpc = find(self.name)?;
         let link = rpc.shared().links.borrow().get(self.slot)?.clone();
-        (link.endpoint().id() == self.id).then(|| link.endpoint().clone())
+        (link.id() == self.id).then(|| link.endpoint())
     }
 
     /// Sets the keep-alive, as [`Endpoint::set_keepalive`] does.
@@ -222,7 +222,8 @@ impl Caller for SyncEndpoint {
         let ended = self.end.get().is_some();
         let me = self.clone();
         post(&self.remote, move || {
-            let Some(link) = me.endpoint().and_then(|endpoint| endpoint.link()) else { return };
+            let endpoint = me.endpoint();
+            let Some(link) = endpoint.as_ref().and_then(Endpoint::link) else { return };
             if let Err(error) = link.event(method, arguments) {
                 crate::warn(error);
             }

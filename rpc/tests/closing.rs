@@ -248,6 +248,16 @@ everywhere! {
 }
 
 everywhere! {
+    fn an_rpc_that_is_gone_dials_no_more_whoever_keeps_its_endpoints(field: &mut Field) {
+        let (client, server, node) = field.met_pair();
+        let (dialler, kept) = (client.rpc().dialler(), node.caller().clone());
+        drop(client.take_rpc());
+        assert!(!kept.is_open() && kept.name().is_none());
+        assert!(dialler.connect(server.address()).is_none());
+    }
+}
+
+everywhere! {
     fn closing_twice_tells_both_who_asked(field: &mut Field) {
         let (client, server, node) = field.met_pair();
         let runs = field.start(&client, node.hold("x"));

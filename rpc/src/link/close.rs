@@ -1,11 +1,12 @@
 //! How a link comes to life on a stream, and how it ends: once, with a reason, leaving nobody waiting.
 
-use super::{Link, Wire};
-use crate::name::{Ends, Site};
+use super::{Link, Rare, Wire};
+use crate::Reply;
+use crate::name::Route;
 use crate::session::CloseReason;
-use crate::{Error, Reply};
-use peers_kernel::{Address, Cause, Outlet, Stream};
+use peers_kernel::{Address, Cause, Instant, Outlet, Stream};
 use std::io;
+use std::mem::take;
 use std::rc::Rc;
 
 impl Link {
@@ -14,7 +15,7 @@ impl Link {
         match result {
             Ok(stream) => {
                 if let Ok(peer) = stream.peer() {
-                    self.ends.replace(Ends::Dialled(Site(peer)));
+                    self.sides.borrow_mut().route = Route::Dialled(Rc::new(peer));
                 }
                 self.attach(stream);
             }
@@ -66,42 +67,35 @@ impl Link {
         let name = self.name(); // while the session knows who is there
         let Some(session) = self.session.borrow_mut().take() else { return };
         self.shared().counters.borrow_mut().add(&session.counters());
-        if let Some((_, timer)) = self.timer.take() {
-            self.handle().cancel(timer);
-        }
+        self.due.set(Instant::FAR);
         self.flush();
         let wire = self.wire.replace(Wire::Closed);
+        self.said.take();
+        self.inbound.take();
         if let Some(outlet) = wire.outlet() {
             let_go(outlet, &reason);
         }
         self.shared().log_close(&name, &reason);
-        let first = self.endpoint().end().set(Box::new((name, reason.clone()))).is_ok();
+        let first = self.end_for_others().set(Box::new((name, reason.clone()))).is_ok();
         debug_assert!(first, "a link has one session, which was taken above");
         let error = self.gone();
         for (_, call) in session.drain() {
             call.done.err(error.clone());
         }
-        self.deferred.take();
-        for cause in self.abandoned() {
+        let (owed, deferred, watchers) = self.if_rare(|rare| {
+            let Rare { owed, deferred, watchers, .. } = rare;
+            (take(owed), take(deferred), take(watchers))
+        });
+        drop(deferred);
+        for cause in owed.into_values() {
             self.abandon(cause);
         }
-        for watcher in self.watchers.take() {
+        for watcher in watchers {
             watcher.ok(reason.clone());
         }
-        self.bound.take();
+        let bound = self.sides.borrow_mut().bound.take();
+        drop(bound);
         self.shared().remove(self);
-    }
-
-    /// The running calls of the peer, in a fixed order.
-    fn abandoned(&self) -> Vec<Cause> {
-        let mut owed: Vec<_> = self.owed.take().into_iter().collect();
-        owed.sort_unstable_by_key(|(call, _)| *call);
-        owed.into_iter().map(|(_, cause)| cause).collect()
-    }
-
-    /// What calls on this link fail with now.
-    pub(crate) fn gone(&self) -> Error {
-        self.endpoint().gone()
     }
 
     /// Says goodbye and ends; `k` is resumed when the last bytes have left, and lost if they cannot.

@@ -10,7 +10,7 @@
 //!    and goes on at half of it.
 //! 4. `ending` is set iff the peer has ended the connection while events of it wait; no calls wait then.
 
-use super::{Link, Wire};
+use super::{Link, Rare, Wire};
 use crate::session::{CloseReason, Request};
 use peers_kernel::{Cause, Instant};
 use peers_wire::Trace;
@@ -58,6 +58,11 @@ impl Deferred {
         self.requests.is_empty()
     }
 
+    /// Whether there is nothing to remember.
+    pub(super) fn is_idle(&self) -> bool {
+        self.requests.is_empty() && !self.paused && self.ending.is_none()
+    }
+
     fn push(&mut self, request: Waiting) {
         self.bytes += request.size();
         self.requests.push_back(request);
@@ -87,24 +92,28 @@ impl Deferred {
 impl Link {
     /// Lets a request wait for the next turn, behind those that wait already.
     pub(super) fn defer(&self, request: &Request<'_>) {
-        let mut deferred = self.deferred.borrow_mut();
-        if deferred.is_empty() {
+        if !self.is_deferring() {
             self.continue_soon();
         }
-        deferred.push(Waiting::new(request));
-        drop(deferred);
+        self.with_rare(|rare| rare.deferred.push(Waiting::new(request)));
         self.pause_or_resume();
+    }
+
+    /// Whether a request waits for a turn.
+    pub(super) fn is_deferring(&self) -> bool {
+        self.sides.borrow().rare.as_ref().is_some_and(|rare| !rare.deferred.is_empty())
     }
 
     /// Removes a call that its caller has cancelled. Whether it was there.
     pub(super) fn forget_deferred(&self, call: u64) -> bool {
-        let mut deferred = self.deferred.borrow_mut();
-        let before = deferred.requests.len();
-        if before == 0 {
-            return false;
-        }
-        deferred.retain(|waiting| waiting.call != Some(call));
-        before > deferred.requests.len()
+        self.if_rare(|Rare { deferred, .. }| {
+            let before = deferred.requests.len();
+            if before == 0 {
+                return false;
+            }
+            deferred.retain(|waiting| waiting.call != Some(call));
+            before > deferred.requests.len()
+        })
     }
 
     fn continue_soon(&self) {
@@ -126,10 +135,9 @@ impl Link {
     }
 
     fn start_while_budget_lasts(self: &Rc<Self>) {
-        loop {
-            let Some(next) = self.deferred.borrow_mut().pop() else { break };
+        while let Some(next) = self.if_rare(|rare| rare.deferred.pop()) {
             self.start(&next.request());
-            if !self.deferred.borrow().is_empty() && !self.handle().spend() {
+            if self.is_deferring() && !self.handle().spend() {
                 return self.continue_soon();
             }
         }
@@ -138,10 +146,11 @@ impl Link {
 
     /// Reads no more while too much waits. As long as that lasts, the peer's silence is not its own.
     fn pause_or_resume(&self) {
-        let mut deferred = self.deferred.borrow_mut();
-        let change = deferred.turn_of_reading(self.shared().limits.inbound_queue);
-        let paused = deferred.paused;
-        drop(deferred);
+        let limit = self.shared().limits.inbound_queue;
+        let (change, paused) = self.if_rare(|Rare { deferred, .. }| {
+            let change = deferred.turn_of_reading(limit);
+            (change, deferred.paused)
+        });
         if let (Some(pause), Wire::Open(outlet)) = (change, &*self.wire.borrow()) {
             if pause { outlet.pause() } else { outlet.resume() }
         }
@@ -154,22 +163,24 @@ impl Link {
     /// Ends the link. If the peer has ended it, the events that it sent before are started first; its calls have nobody
     /// left who waits for them.
     pub(super) fn conclude(&self, reason: CloseReason) {
-        let mut deferred = self.deferred.borrow_mut();
         if is_of_peer(&reason) {
-            deferred.retain(|waiting| waiting.call.is_none());
-            if !deferred.is_empty() {
-                deferred.ending.get_or_insert(reason);
+            self.if_rare(|rare| rare.deferred.retain(|waiting| waiting.call.is_none()));
+            if self.is_deferring() {
+                self.with_rare(|rare| {
+                    rare.deferred.ending.get_or_insert(reason);
+                });
                 return;
             }
         }
-        drop(deferred);
         self.end(reason);
     }
 
     fn end_if_due(&self) {
-        let mut deferred = self.deferred.borrow_mut();
-        let due = if deferred.is_empty() { deferred.ending.take() } else { None };
-        drop(deferred);
+        let due = self.if_rare(
+            |Rare { deferred, .. }| {
+                if deferred.is_empty() { deferred.ending.take() } else { None }
+            },
+        );
         if let Some(reason) = due {
             self.end(reason);
         }

@@ -2,7 +2,7 @@
 
 use super::{Link, PendingCall};
 use crate::error::{Overload, Raised, Refusal};
-use crate::session::{CloseReason, Event, Outcome};
+use crate::session::{CloseReason, Event, Inbound, Outcome};
 use crate::{Error, ErrorKind};
 use peers_kernel::{Input, Instant};
 use peers_wire::{Frame, Kind, RefusedCode};
@@ -34,7 +34,7 @@ impl Link {
 
     fn read_frames(self: &Rc<Self>, mut bytes: &[u8], spare: &mut Vec<u8>) {
         let now = self.handle().now();
-        let mut inbound = self.inbound.borrow_mut();
+        let mut inbound = self.take_inbound();
         self.drive(|session, _| session.input_begins(now));
         loop {
             let frame = match inbound.next_with(&mut bytes, spare) {
@@ -54,8 +54,23 @@ impl Link {
             }
         }
         let partial = inbound.pending();
-        drop(inbound);
+        self.keep_inbound(inbound);
         self.drive(|session, out| session.input_taken(now, partial, out));
+    }
+
+    /// What cuts the input into frames: this link's own, or between frames one that links use in turn.
+    fn take_inbound(&self) -> Box<Inbound> {
+        let own = self.inbound.take();
+        let inbound = own.or_else(|| self.shared().inbound.take());
+        inbound.unwrap_or_else(|| Box::new(Inbound::greeted(&self.shared().limits)))
+    }
+
+    fn keep_inbound(&self, inbound: Box<Inbound>) {
+        if inbound.is_between_frames() {
+            self.shared().inbound.set(Some(inbound));
+        } else if self.is_open() {
+            self.inbound.set(Some(inbound));
+        }
     }
 
     /// Takes one of the frames that come most often, if nothing about it is out of the ordinary.

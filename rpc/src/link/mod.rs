@@ -1,12 +1,13 @@
 //! One connection at run time: a session, the stream under it, and the objects bound on it.
 //!
 //! The [`Session`] decides, this moves: bytes from the kernel's stream into the session, bytes out of it to the
-//! stream, events to the continuations and objects they concern, and its next deadline to one kernel timer.
+//! stream, events to the continuations and objects they concern, and its next deadline to the process's timer.
 //!
 //! Invariants:
-//! 1. Only [`Shared`] holds a link strongly; it is removed there exactly once, by [`Link::end`].
-//! 2. No borrow of a link's cells is held while a handler or a continuation's destructor runs, but that of `inbound`,
-//!    which only input takes: a request is served out of the bytes that it arrived in.
+//! 1. A link is in the table of [`Shared`] iff it lives; it is removed there exactly once, by [`Link::end`]. What endpoints
+//!    hold from then on is an empty shell that knows how it ended.
+//! 2. No borrow of a link's cells is held while a handler or a continuation's destructor runs; `inbound` is taken out
+//!    meanwhile: a request is served out of the bytes that it arrived in.
 //! 3. After `end` the session is gone: every pending call was failed, every served call made inert.
 //! 4. All input goes through [`Link::input`], all output through [`Link::step`].
 
@@ -17,21 +18,20 @@ mod input;
 mod output;
 mod serve;
 
-pub(crate) use serve::Serve;
+pub(crate) use serve::{Object, Serve};
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{End, Endpoint, gone};
 use crate::interface::Method;
-use crate::name::{EndpointName, Ends, Site};
+use crate::name::{EndpointName, Ends, Route};
 use crate::serving::Serving;
 use crate::session::{CallId, CloseReason, Inbound, Role, Session};
 use crate::shared::Shared;
 use crate::{Error, Reply};
 use deferred::Deferred;
-use peers_kernel::{Address, Cause, Handle, Instant, Outlet, Receiver, TimerId};
-use serve::Object;
-use smallvec::SmallVec;
-use std::cell::{Cell, Ref, RefCell};
-use std::collections::HashMap;
+use peers_kernel::{Address, Cause, Handle, Instant, Outlet, Receiver};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -74,65 +74,87 @@ impl Wire {
 
 /// One connection.
 pub(crate) struct Link {
-    endpoint: Endpoint,
     shared: Rc<Shared>,
     me: Weak<Self>,
+    /// Its number: connections are numbered in the order in which they were made.
+    id: u64,
     slot: Cell<usize>,
     session: RefCell<Option<Session<PendingCall>>>,
-    inbound: RefCell<Inbound>,
+    /// Some iff the peer's opening, or a frame, is not complete.
+    inbound: Cell<Option<Box<Inbound>>>,
     wire: RefCell<Wire>,
     /// What the session has said since the stream was last given its words.
     said: RefCell<Vec<u8>>,
     /// Set iff the end of this turn will give them to it.
     speaking: Cell<bool>,
-    ends: RefCell<Ends>,
-    timer: Cell<Option<(Instant, TimerId)>>,
-    /// Set iff the timer is looked after at the end of a batch.
+    /// When the session is to be looked at, or earlier: [`Instant::FAR`] is never.
+    due: Cell<Instant>,
+    /// Set iff that is looked after at the end of a batch.
     batching: Cell<bool>,
     /// Set iff the stream will tell when it has written everything.
     watching_drain: Cell<bool>,
-    bound: RefCell<SmallVec<[Rc<dyn Object>; 1]>>,
-    /// The peer's `:async` calls that still owe an answer, by the peer's id.
-    owed: RefCell<HashMap<u64, Cause>>,
-    /// Requests that the turn's budget had no room for, in order.
-    deferred: RefCell<Deferred>,
-    watchers: RefCell<Vec<Reply<CloseReason>>>,
+    sides: RefCell<Sides>,
 }
+
+/// What the hot path has little to do with.
+struct Sides {
+    route: Route,
+    /// The object bound last, which knows the one bound before.
+    bound: Option<Rc<dyn Object>>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few links have at a time.
+#[derive(Default)]
+struct Rare {
+    /// The peer's `:async` calls that still owe an answer, by the peer's id.
+    owed: BTreeMap<u64, Cause>,
+    /// Requests that the turn's budget had no room for, in order.
+    deferred: Deferred,
+    watchers: Vec<Reply<CloseReason>>,
+    /// How it ended, once it has; before, iff others are to be told.
+    end: Option<End>,
+}
+
+impl Rare {
+    fn is_empty(&self) -> bool {
+        let Self { owed, deferred, watchers, end } = self;
+        owed.is_empty() && deferred.is_idle() && watchers.is_empty() && end.is_none()
+    }
+}
+
+const _: () =
+    assert!(size_of::<Link>() <= 384, "a connection that does nothing should cost little");
 
 impl Link {
     /// A link that is being dialled: calls may be made at once.
     pub(crate) fn dialled(shared: &Rc<Shared>, address: &Address) -> Rc<Self> {
-        let ends = Ends::Dialled(Site(address.clone()));
-        Self::new(shared, Role::Dialled, ends)
+        Self::new(shared, Role::Dialled, Route::Dialled(Rc::new(address.clone())))
     }
 
-    /// A link that was accepted from `dialler` at `listener`.
-    pub(crate) fn accepted(shared: &Rc<Shared>, dialler: Address, listener: Address) -> Rc<Self> {
-        Self::new(shared, Role::Accepted, Ends::Accepted(Site(dialler), Site(listener)))
+    /// A link that was accepted.
+    pub(crate) fn accepted(shared: &Rc<Shared>, route: Route) -> Rc<Self> {
+        Self::new(shared, Role::Accepted, route)
     }
 
-    fn new(shared: &Rc<Shared>, role: Role, ends: Ends) -> Rc<Self> {
+    fn new(shared: &Rc<Shared>, role: Role, route: Route) -> Rc<Self> {
         let mut hello = Vec::new();
         let now = shared.handle.now();
         let session = Session::new(role, shared.node, shared.limits.clone(), now, &mut hello);
         let link = Rc::new_cyclic(|me| Self {
-            endpoint: Endpoint::new(shared.handle.clone(), me.clone(), shared.next_link()),
             shared: shared.clone(),
             me: me.clone(),
+            id: shared.next_link(),
             slot: Cell::new(usize::MAX),
-            inbound: RefCell::new(Inbound::new(&shared.limits)),
+            inbound: Cell::new(Some(Box::new(Inbound::new(&shared.limits)))),
             session: RefCell::new(Some(session)),
             wire: RefCell::new(Wire::Dialling),
             said: RefCell::new(hello),
             speaking: Cell::new(false),
-            ends: RefCell::new(ends),
-            timer: Cell::new(None),
+            due: Cell::new(Instant::FAR),
             batching: Cell::new(false),
             watching_drain: Cell::new(false),
-            bound: RefCell::default(),
-            owed: RefCell::default(),
-            deferred: RefCell::default(),
-            watchers: RefCell::default(),
+            sides: RefCell::new(Sides { route, bound: None, rare: None }),
         });
         link.slot.set(shared.links.borrow_mut().insert(link.clone()));
         link.arm();
@@ -140,8 +162,33 @@ impl Link {
     }
 
     /// This end, as programs hold it.
-    pub(crate) fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    pub(crate) fn endpoint(self: &Rc<Self>) -> Endpoint {
+        Endpoint::new(self.clone())
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether this is when the session is to be looked at next.
+    pub(crate) fn is_due_at(&self, at: Instant) -> bool {
+        self.due.get() == at
+    }
+
+    /// Does something with what few links have. It must not run or drop anything of the program.
+    fn with_rare<R>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
+        f(self.sides.borrow_mut().rare.get_or_insert_default())
+    }
+
+    /// The same if there is anything.
+    fn if_rare<R: Default>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
+        self.sides.borrow_mut().rare.as_mut().map(|rare| f(rare)).unwrap_or_default()
+    }
+
+    /// Gives memory back that nothing needs just now.
+    fn release(&self) {
+        self.sides.borrow_mut().rare.take_if(|rare| rare.is_empty());
     }
 
     /// The loop.
@@ -190,17 +237,13 @@ impl Link {
     }
 
     /// The host that it was accepted from, if it was accepted over a network.
-    pub(crate) fn source(&self) -> Option<Ref<'_, str>> {
-        let source = Ref::filter_map(self.ends.borrow(), |ends| match ends {
-            Ends::Accepted(Site(Address::Inet { host, .. }), _) => Some(host.as_str()),
-            _ => None,
-        });
-        source.ok()
+    pub(crate) fn source(&self) -> Option<IpAddr> {
+        self.sides.borrow().route.source()
     }
 
     /// The printed name.
     pub(crate) fn name(&self) -> EndpointName {
-        let ends = self.ends.borrow().clone();
+        let ends = self.sides.borrow().route.ends();
         let listener = match ends {
             Ends::Accepted(..) => Some(self.shared.node),
             Ends::Dialled(_) => {
@@ -218,6 +261,21 @@ impl Link {
 
     /// Runs `k` with the reason when this link ends.
     pub(crate) fn on_close(&self, k: Reply<CloseReason>) {
-        self.watchers.borrow_mut().push(k);
+        self.with_rare(|rare| rare.watchers.push(k));
+    }
+
+    /// Why it ended, once it has.
+    pub(crate) fn end_reason(&self) -> Option<CloseReason> {
+        self.if_rare(|rare| Some(rare.end.as_ref()?.get()?.1.clone()))
+    }
+
+    /// What calls fail with when it has ended.
+    pub(crate) fn gone(&self) -> Error {
+        gone(&self.end_for_others())
+    }
+
+    /// Where its end is written down, for those who do not hold it.
+    pub(crate) fn end_for_others(&self) -> End {
+        self.with_rare(|rare| rare.end.get_or_insert_default().clone())
     }
 }

@@ -1,5 +1,5 @@
 //! The way out of a link: what the session says gathers during a turn and goes to the stream at its end, and its next
-//! deadline to the kernel's timer.
+//! deadline to the process's timer.
 
 use super::{Link, PendingCall, Wire};
 use crate::session::{CloseReason, Output, Session};
@@ -161,27 +161,16 @@ impl Link {
     /// Sees to it that the timer fires at `next` or before. If that is too early, it looks again.
     #[inline]
     pub(super) fn arm_by(&self, next: Instant) {
-        if self.timer.get().is_none_or(|(at, _)| at > next) {
-            self.set_timer(next);
+        if next < self.due.get() {
+            self.due.set(next);
+            self.shared().wake(self.slot(), next);
         }
-    }
-
-    fn set_timer(&self, at: Instant) {
-        if let Some((_, timer)) = self.timer.take() {
-            self.handle().cancel(timer);
-        }
-        let me = self.me.clone();
-        let timer = self.handle().at(at, move || {
-            if let Some(link) = me.upgrade() {
-                link.timer.set(None);
-                link.expire();
-            }
-        });
-        self.timer.set(Some((at, timer)));
     }
 
     /// Fails what is overdue, sends pings that are due, ends the link if the session says so.
-    fn expire(&self) {
+    pub(crate) fn expire(&self) {
+        self.due.set(Instant::FAR);
+        self.release();
         self.note_flushed();
         let now = self.handle().now();
         loop {

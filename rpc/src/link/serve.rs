@@ -13,8 +13,10 @@ use crate::{Error, ErrorKind};
 use peers_kernel::{Cause, Cx, Lost};
 use peers_wire::{Encode, RefusedCode};
 use rand_core::Rng as _;
+use std::any::Any;
 use std::cell::Cell;
-use std::rc::Rc;
+use std::ptr;
+use std::rc::{Rc, Weak};
 
 /// A dispatcher over all methods of an interface, as generated code writes it.
 pub(crate) type Serve<S> = fn(&mut S, &Cx<S>, &Binding, Incoming<'_>) -> Served;
@@ -23,12 +25,20 @@ pub(crate) type Serve<S> = fn(&mut S, &Cx<S>, &Binding, Incoming<'_>) -> Served;
 pub(crate) trait Object {
     fn interface(&self) -> &'static Interface;
     fn serve(&self, binding: &Binding, call: Incoming<'_>) -> Result<Served, Lost>;
+    /// What was bound before it on the same link.
+    fn before(&self) -> Option<&Rc<dyn Object>>;
+    /// Whether the other does just the same.
+    fn is_like(&self, other: &dyn Any) -> bool;
 }
+
+/// Objects bound lately that a new link may share.
+const LATELY: usize = 8;
 
 struct BoundNode<S: 'static> {
     cx: Cx<S>,
     interface: &'static Interface,
     serve: Serve<S>,
+    before: Option<Rc<dyn Object>>,
 }
 
 impl<S: 'static> Object for BoundNode<S> {
@@ -39,6 +49,26 @@ impl<S: 'static> Object for BoundNode<S> {
     fn serve(&self, binding: &Binding, call: Incoming<'_>) -> Result<Served, Lost> {
         self.cx.enter(|state, cx| (self.serve)(state, cx, binding, call))
     }
+
+    fn before(&self) -> Option<&Rc<dyn Object>> {
+        self.before.as_ref()
+    }
+
+    fn is_like(&self, other: &dyn Any) -> bool {
+        other.downcast_ref::<Self>().is_some_and(|other| {
+            let place = |before: &Option<Rc<dyn Object>>| before.as_ref().map(Rc::as_ptr);
+            self.cx.is_of_same_node(&other.cx)
+                && ptr::eq(self.interface, other.interface)
+                && ptr::fn_addr_eq(self.serve, other.serve)
+                && place(&self.before).map(<*const dyn Object>::cast::<()>)
+                    == place(&other.before).map(<*const dyn Object>::cast::<()>)
+        })
+    }
+}
+
+/// All objects of a link, given the last.
+fn all(last: Option<&Rc<dyn Object>>) -> impl Iterator<Item = &Rc<dyn Object>> {
+    std::iter::successors(last, |object| object.before())
 }
 
 impl Link {
@@ -49,21 +79,22 @@ impl Link {
         interface: &'static Interface,
         serve: Serve<S>,
     ) -> Result<(), AlreadyBound> {
-        let mut bound = self.bound.borrow_mut();
-        for object in bound.iter() {
+        let before = self.sides.borrow().bound.clone();
+        for object in all(before.as_ref()) {
             let taken = |method: &&&crate::Method| object.interface().method(method.id).is_some();
             if let Some(method) = interface.methods.iter().find(taken) {
                 return Err(AlreadyBound { method: method.name });
             }
         }
-        bound.push(Rc::new(BoundNode { cx: cx.clone(), interface, serve }));
+        let object = BoundNode { cx: cx.clone(), interface, serve, before };
+        let shared = self.shared().share_bound(object);
+        self.sides.borrow_mut().bound = Some(shared);
         Ok(())
     }
 
     /// Starts a request now, or, when the turn's budget is spent, in its place in the next turn.
     pub(super) fn requested(self: &Rc<Self>, request: &Request<'_>) {
-        let waiting = !self.deferred.borrow().is_empty();
-        if waiting || !self.handle().spend() {
+        if self.is_deferring() || !self.handle().spend() {
             self.defer(request);
         } else {
             self.start(request);
@@ -91,8 +122,8 @@ impl Link {
     }
 
     fn object_for(&self, method: u64) -> Option<(Rc<dyn Object>, &'static Method)> {
-        let bound = self.bound.borrow();
-        bound.iter().find_map(|object| {
+        let sides = self.sides.borrow();
+        all(sides.bound.as_ref()).find_map(|object| {
             let method = object.interface().method(method)?;
             Some((object.clone(), method))
         })
@@ -114,7 +145,7 @@ impl Link {
             arguments: request.args,
             settled: &settled,
         };
-        let binding = Binding::new(self.endpoint().clone(), cause);
+        let binding = Binding::new(self.endpoint(), cause);
         let served = self.handle().with_cause(cause, || object.serve(&binding, incoming));
         if let (Err(lost), Some(call)) = (served, request.call)
             && !settled.get()
@@ -140,7 +171,7 @@ impl Link {
 
     /// Makes room for an `:async` call that will be answered later; answers "overloaded" if there is none.
     pub(crate) fn admit(&self, cause: Cause, call: u64) -> bool {
-        if self.owed.borrow().contains_key(&call) {
+        if self.if_rare(|rare| rare.owed.contains_key(&call)) {
             self.repeated(call);
             return false;
         }
@@ -152,7 +183,7 @@ impl Link {
         }
         serving.keep(cause);
         drop(serving);
-        self.owed.borrow_mut().insert(call, cause);
+        self.with_rare(|rare| rare.owed.insert(call, cause));
         self.shared().watch_deadlines();
         true
     }
@@ -168,7 +199,7 @@ impl Link {
     /// The peer no longer wants an answer.
     pub(super) fn cancelled(&self, call: u64) {
         let waited = self.forget_deferred(call);
-        let owed = self.owed.borrow_mut().remove(&call);
+        let owed = self.if_rare(|rare| rare.owed.remove(&call));
         let record = owed.and_then(|cause| self.abandon(cause));
         if record.is_some() || waited {
             self.refuse(call, RefusedCode::Cancelled, "");
@@ -192,7 +223,7 @@ impl Link {
     /// A running call's deadline has come: its caller has given up.
     pub(crate) fn overdue(&self, cause: Cause, call: Option<u64>) {
         if let Some(call) = call {
-            self.owed.borrow_mut().remove(&call);
+            self.if_rare(|rare| rare.owed.remove(&call));
         }
         if self.abandon(cause).is_some()
             && let Some(call) = call
@@ -265,6 +296,20 @@ impl Link {
 }
 
 impl Shared {
+    /// The object itself, or one bound lately that does just the same: most connections of a process bind the same, and one
+    /// is enough for all of them.
+    fn share_bound<S: 'static>(&self, object: BoundNode<S>) -> Rc<dyn Object> {
+        let mut bound = self.bound.borrow_mut();
+        let like = |other: Rc<dyn Object>| other.is_like(&object).then_some(other);
+        if let Some(same) = bound.iter().filter_map(Weak::upgrade).find_map(like) {
+            return same;
+        }
+        let object: Rc<dyn Object> = Rc::new(object);
+        bound.truncate(LATELY - 1);
+        bound.push_front(Rc::downgrade(&object));
+        object
+    }
+
     /// Answers an `:async` call, unless it is over: its caller has gone, or cancelled, or its time has passed.
     pub(crate) fn finish<T: Encode>(&self, cause: Cause, result: &Result<T, Error>) {
         let record = self.serving.borrow_mut().end(cause);
@@ -272,7 +317,7 @@ impl Shared {
             return self.count_inert_reply();
         };
         if let (Some(link), Some(call)) = (record.link.upgrade(), record.call) {
-            link.owed.borrow_mut().remove(&call);
+            link.if_rare(|rare| rare.owed.remove(&call));
             link.answer(call, result);
         }
         self.call_finished();

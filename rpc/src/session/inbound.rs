@@ -11,19 +11,33 @@ use peers_wire::{Deframer, Frame, PreambleReader};
 #[derive(Debug)]
 pub struct Inbound {
     /// Some iff the peer's opening is not complete yet.
-    opening: Option<Box<PreambleReader>>,
+    opening: Option<PreambleReader>,
     deframer: Deframer,
+    /// Set iff the peer's hello was taken.
+    greeted: bool,
 }
 
 impl Inbound {
     /// The input of a connection that is just being made.
     pub fn new(limits: &Limits) -> Self {
-        Self { opening: Some(Box::default()), deframer: Deframer::new(limits.frame_before_hello) }
+        let deframer = Deframer::new(limits.frame_before_hello);
+        Self { opening: Some(PreambleReader::default()), deframer, greeted: false }
+    }
+
+    /// The input of a connection after the peer's hello, between two frames.
+    pub fn greeted(limits: &Limits) -> Self {
+        Self { opening: None, deframer: Deframer::new(limits.frame), greeted: true }
+    }
+
+    /// Whether it is as good as a new one made by [`greeted`](Self::greeted), so that another connection can use it.
+    pub fn is_between_frames(&self) -> bool {
+        self.greeted && self.pending() == 0
     }
 
     /// Admits frames of the size that our hello has announced. To be called at [`Event::Opened`](super::Event::Opened).
     pub fn open(&mut self, limits: &Limits) {
         self.deframer.set_limit(limits.frame);
+        self.greeted = true;
     }
 
     /// Takes the next frame from the front of `input`; `None` if all of it was taken and more is needed.

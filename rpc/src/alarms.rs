@@ -1,0 +1,91 @@
+//! When each connection of a process wants to be looked at, on one timer of the kernel.
+//!
+//! A connection notes when it is due, and may change its mind: what it noted before stays in the queue as an entry that
+//! nobody wants any more, until its time comes or such entries are too many. An entry is wanted iff its connection is due
+//! just then.
+//!
+//! Invariants:
+//! 1. Each connection that is due has an entry for that time, so none is looked at late.
+//! 2. Entries are at most twice as many as the connections, and [`SLACK`].
+
+use peers_kernel::Instant;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Unwanted entries that are not worth a sweep.
+const SLACK: usize = 64;
+
+/// The times at which connections, by their slots, are due.
+#[derive(Debug, Default)]
+pub(crate) struct Alarms {
+    entries: BinaryHeap<Reverse<(Instant, u32)>>,
+}
+
+impl Alarms {
+    /// Notes when the connection in that slot is due.
+    pub(crate) fn set(&mut self, at: Instant, slot: u32) {
+        self.entries.push(Reverse((at, slot)));
+    }
+
+    /// The earliest entry, wanted or not.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.entries.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes the earliest entry if its time has come at `now`.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<(Instant, u32)> {
+        if self.next()? > now {
+            return None;
+        }
+        self.entries.pop().map(|Reverse(entry)| entry)
+    }
+
+    /// Throws out what is not wanted, if that is much beside so many connections.
+    pub(crate) fn sweep(&mut self, connections: usize, wanted: impl Fn(Instant, u32) -> bool) {
+        if self.entries.len() <= 2 * connections + SLACK {
+            return;
+        }
+        let mut entries = std::mem::take(&mut self.entries).into_vec();
+        entries.retain(|Reverse((at, slot))| wanted(*at, *slot));
+        entries.sort_unstable();
+        entries.dedup();
+        entries.shrink_to(2 * connections + SLACK);
+        self.entries = BinaryHeap::from(entries);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(nanos: u64) -> Instant {
+        Instant::from_nanos(nanos)
+    }
+
+    #[test]
+    fn entries_are_taken_in_order_of_time_and_none_before_it() {
+        let mut alarms = Alarms::default();
+        for (time, slot) in [(30, 1), (10, 2), (20, 3), (10, 1)] {
+            alarms.set(at(time), slot);
+        }
+        assert_eq!(alarms.take_due(at(9)), None);
+        let taken: Vec<_> = std::iter::from_fn(|| alarms.take_due(at(20))).collect();
+        assert_eq!(taken, [(at(10), 1), (at(10), 2), (at(20), 3)]);
+        assert_eq!(alarms.next(), Some(at(30)));
+    }
+
+    #[test]
+    fn entries_are_bounded_however_often_connections_change_their_minds() {
+        let mut alarms = Alarms::default();
+        for time in (0..10_000).rev() {
+            for slot in 0..10 {
+                alarms.set(at(time), slot);
+                alarms.set(at(time), slot);
+                alarms.sweep(10, |due, _| due == at(time));
+                assert!(alarms.entries.len() <= 2 * 10 + SLACK);
+            }
+        }
+        let due: Vec<_> = std::iter::from_fn(|| alarms.take_due(at(0))).collect();
+        assert!((0..10).all(|slot| due.contains(&(at(0), slot))), "none was lost");
+    }
+}
