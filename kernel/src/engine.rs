@@ -266,13 +266,12 @@ impl Core {
         recycle(&self.flushes, spent)
     }
 
-    /// The buffer all streams read into, [`READ_BUFFER`] bytes. Lent to the handler that gets the bytes: whoever holds
-    /// it may run user code, because only the loop reads, one source at a time.
+    /// The buffer all streams read into, empty, with room for [`READ_BUFFER`] bytes. Lent to the handler that gets the bytes:
+    /// whoever holds it may run user code, because only the loop reads, one source at a time.
     pub(crate) fn read_buffer(&self) -> RefMut<'_, Vec<u8>> {
         let mut buffer = self.read_buffer.borrow_mut();
-        if buffer.is_empty() {
-            buffer.resize(READ_BUFFER, 0);
-        }
+        buffer.clear();
+        buffer.reserve_exact(READ_BUFFER);
         buffer
     }
 

@@ -18,6 +18,11 @@ pub(crate) enum Inward {
 }
 
 impl Inward {
+    /// Whether a handler may still be told of bytes.
+    pub(crate) fn may_hear(self) -> bool {
+        matches!(self, Self::Unstarted | Self::Open | Self::Paused)
+    }
+
     /// Whether bytes are taken out of the system's buffer.
     pub(crate) fn is_read(self) -> bool {
         matches!(self, Self::Open | Self::Discarded)

@@ -68,8 +68,8 @@ pub(crate) trait Host: Debug {
 pub(crate) trait Socket: Debug {
     /// The outcome of connecting, asked once it is writable. `WouldBlock` while undecided.
     fn connected(&self) -> io::Result<()>;
-    /// Reads what is there; 0 is the end of the stream.
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Appends what is there to `into`, as far as it has room, and it must have some; 0 is the end of the stream.
+    fn read(&self, into: &mut Vec<u8>) -> io::Result<usize>;
     /// Writes as much as fits.
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
     /// No more writing; the peer reads to the end and sees it.

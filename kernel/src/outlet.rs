@@ -2,7 +2,7 @@
 //!
 //! A weak handle: all state is in the pipe. Nothing here writes to a socket; the end of the turn does.
 
-use crate::pipe::Pipe;
+use crate::pipe::{Block, Pipe};
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -113,6 +113,37 @@ impl Outlet {
     /// Reads again after [`pause`](Self::pause).
     pub fn resume(&self) {
         self.with(|pipe| pipe.resume())
+    }
+
+    /// Reads what arrives next into the room of `block`, as much as there is or fits, and gives it to `then` with that appended,
+    /// instead of to the handler. For messages larger than what comes in one piece: their rest needs not be copied to where
+    /// their beginning is. It happens once; after that, bytes come to the handler as ever.
+    ///
+    /// A block without room is given some. If the stream ends before, which the handler hears, or is closed, or another block
+    /// is given, this one is dropped with `then`. If `then` panics, that is logged and the connection lives on.
+    ///
+    /// ```
+    /// use peers_kernel::{Handle, Input, Stream};
+    ///
+    /// /// Messages of 1 MiB; most come in pieces.
+    /// fn collect(stream: Stream) {
+    ///     let outlet = stream.outlet();
+    ///     stream.start(move |_, input| {
+    ///         if let Input::Bytes(bytes) = input {
+    ///             let mut message = Vec::with_capacity(1 << 20);
+    ///             message.extend_from_slice(bytes);
+    ///             outlet.read_into(message, |message| println!("{} bytes of it", message.len()));
+    ///         }
+    ///     });
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn read_into(&self, mut block: Vec<u8>, then: impl FnOnce(Vec<u8>) + 'static) {
+        let born = Location::caller();
+        self.with(|pipe| {
+            block.reserve(1);
+            pipe.read_into(Block { memory: block, born, then: Box::new(then) })
+        })
     }
 
     /// Queues `task` once, when everything buffered has been taken by the system: at once if nothing is. It is dropped if the

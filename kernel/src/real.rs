@@ -10,8 +10,10 @@
 use crate::host::{Acceptor, Host, Key, Readiness, Resolved, Socket, Waker};
 use crate::poller::{Registered, Waiting};
 use crate::time::Instant;
+use rustix::buffer::spare_capacity;
+use rustix::net::{RecvFlags, recv};
 use socket2::{Domain, SockAddr, Socket as RawSocket, Type};
-use std::io::{self, ErrorKind, IoSlice, Read};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -200,11 +202,10 @@ impl Socket for RealSocket {
         Ok(())
     }
 
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut io = self.0.io();
-        let result = io.read(buffer);
+    fn read(&self, into: &mut Vec<u8>) -> io::Result<usize> {
+        let result = recv(self.0.io(), spare_capacity(into), RecvFlags::empty());
         self.0.rearm();
-        result
+        Ok(result?.0)
     }
 
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {

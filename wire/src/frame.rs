@@ -2,9 +2,9 @@
 //! bodies mean lives in `message`; what a session does with frames never lives here.
 //!
 //! Invariants: 1. a header is judged as soon as its sixteen bytes are there; 2. memory grows only
-//! with bytes that arrived; 3. how the stream is cut into segments never shows in the frames; 4. a
-//! deframer between frames holds no memory: what the last frame needed is dropped, or lent to the
-//! next one by way of the caller.
+//! with bytes that arrived, and what it held before is at most doubled; 3. how the stream is cut into
+//! segments never shows in the frames; 4. a deframer between frames holds no memory: what the last
+//! frame needed is dropped, or lent to the next one by way of the caller.
 
 use byteorder::{ByteOrder, NetworkEndian};
 
@@ -225,18 +225,33 @@ impl<'a> Frame<'a> {
 /// ```
 #[derive(Debug)]
 pub struct Deframer {
-    /// The frame that is not complete yet; complete iff `handed_out`.
-    tail: Vec<u8>,
-    /// True iff `tail` was given to the caller and is to be forgotten.
-    handed_out: bool,
+    /// Some iff bytes are kept that were not handed out, or were, and are to be forgotten.
+    held: Option<Box<Held>>,
     limit: u32,
 }
+
+/// The beginning of a frame whose end is owed; behind a [`Deframer::lend`], perhaps many frames.
+#[derive(Debug, Default)]
+struct Held {
+    bytes: Vec<u8>,
+    /// How many of them were handed out.
+    at: usize,
+}
+
+/// A frame of fewer bytes is not worth a read of its own.
+const WORTH_LENDING: usize = 32 << 10;
+
+/// A read of fewer bytes is not worth asking for.
+const LEAST_ROOM: usize = 16 << 10;
+
+/// Bytes beyond which the memory for reading ahead does not grow, unless for one frame.
+const READ_AHEAD: usize = 256 << 10;
 
 impl Deframer {
     /// A deframer at the start of a stream that accepts bodies of at most `limit` bytes.
     #[must_use]
     pub const fn new(limit: u32) -> Self {
-        Self { tail: Vec::new(), handed_out: false, limit }
+        Self { held: None, limit }
     }
 
     /// Changes the limit, from the next call of [`next`](Self::next) on.
@@ -247,8 +262,8 @@ impl Deframer {
     /// How many bytes of an incomplete frame are kept: non-zero iff a frame has begun and the rest
     /// is owed.
     #[must_use]
-    pub const fn pending(&self) -> usize {
-        if self.handed_out { 0 } else { self.tail.len() }
+    pub fn pending(&self) -> usize {
+        self.held.as_ref().map_or(0, |held| held.rest().len())
     }
 
     /// Takes the next frame from the front of `input`. `None` means that all of `input` was taken
@@ -277,17 +292,13 @@ impl Deframer {
         input: &mut &'i [u8],
         spare: &mut Vec<u8>,
     ) -> Result<Option<Frame<'s>>, Error> {
-        if self.handed_out {
-            self.handed_out = false;
-            self.forget(spare);
-        }
-        if !self.tail.is_empty() {
+        if self.has_held(spare) {
             return self.complete(input);
         }
         let Some((header, rest)) = input.split_first_chunk::<HEADER>() else {
             return self.keep(input, HEADER, spare);
         };
-        let header = self.judge(header)?;
+        let header = judge(header, self.limit)?;
         let Some((body, rest)) = rest.split_at_checked(header.length as usize) else {
             return self.keep(input, HEADER + header.length as usize, spare);
         };
@@ -295,13 +306,45 @@ impl Deframer {
         Ok(Some(Frame::new(header, body)))
     }
 
-    #[inline]
-    fn judge(&self, bytes: &[u8; HEADER]) -> Result<Header, Error> {
-        let header = Header::from_bytes(bytes)?;
-        if header.length > self.limit {
-            return Err(Error::FrameTooLarge { length: header.length, limit: self.limit });
+    /// Lends the beginning of a large frame, once [`next`](Self::next) has returned `None`, to be given back by
+    /// [`give_back`](Self::give_back) with what comes next appended: read straight behind it, and
+    /// as much as there is room for, be it more than the frame. `None` if no frame is owed for which
+    /// that pays.
+    pub fn lend(&mut self) -> Option<Vec<u8>> {
+        let bytes = &mut self.held.as_mut()?.bytes;
+        let header = Header::from_bytes(bytes.first_chunk()?).ok()?;
+        let (total, len) = (HEADER + header.length as usize, bytes.len());
+        if total < WORTH_LENDING {
+            return None;
         }
-        Ok(header)
+        if bytes.capacity() - len < LEAST_ROOM {
+            if len < LEAST_ROOM {
+                return None;
+            }
+            bytes.reserve_exact(len.min(READ_AHEAD.max(total - len)));
+        }
+        self.held.take().map(|held| held.bytes)
+    }
+
+    /// Takes back what was lent, with more behind it.
+    pub fn give_back(&mut self, mut bytes: Vec<u8>) {
+        if bytes.len() == bytes.capacity() && bytes.len() < READ_AHEAD {
+            bytes.reserve_exact(bytes.len());
+        }
+        self.held = Some(Box::new(Held { bytes, at: 0 }));
+    }
+
+    /// Whether anything is held that was not handed out; if not, the memory goes to `spare`.
+    #[inline]
+    fn has_held(&mut self, spare: &mut Vec<u8>) -> bool {
+        match &self.held {
+            None => false,
+            Some(held) if held.rest().is_empty() => {
+                self.forget(spare);
+                false
+            }
+            Some(_) => true,
+        }
     }
 
     /// Keeps all of `input`, which is less than the `total` bytes wanted.
@@ -313,50 +356,78 @@ impl Deframer {
         spare: &mut Vec<u8>,
     ) -> Result<Option<Frame<'s>>, Error> {
         if !input.is_empty() {
-            self.tail = std::mem::take(spare);
-            self.tail.clear();
+            let mut held = Held { bytes: std::mem::take(spare), at: 0 };
+            held.bytes.clear();
+            held.fill(input, total);
+            self.held = Some(Box::new(held));
         }
-        self.fill(input, total);
         Ok(None)
     }
 
-    /// The frame that was handed out is over.
+    /// All that was held has been handed out and dealt with.
     #[cold]
     fn forget(&mut self, spare: &mut Vec<u8>) {
-        let tail = std::mem::take(&mut self.tail);
-        if tail.capacity() > spare.capacity() {
-            *spare = tail;
+        if let Some(held) = self.held.take()
+            && held.bytes.capacity() > spare.capacity()
+        {
+            *spare = held.bytes;
         }
     }
 
     /// Goes on with the frame that has begun.
     #[cold]
     fn complete<'s>(&'s mut self, input: &mut &[u8]) -> Result<Option<Frame<'s>>, Error> {
-        self.fill(input, HEADER);
-        let Some(header) = self.tail.first_chunk::<HEADER>() else { return Ok(None) };
-        let header = self.judge(header)?;
+        let limit = self.limit;
+        let Some(held) = &mut self.held else { return Ok(None) };
+        held.fill(input, HEADER);
+        let Some(header) = held.rest().first_chunk::<HEADER>() else { return Ok(None) };
+        let header = judge(header, limit)?;
         let total = HEADER + header.length as usize;
-        self.fill(input, total);
-        if self.tail.len() < total {
-            return Ok(None);
-        }
-        self.handed_out = true;
-        Ok(Some(Frame::new(header, &self.tail[HEADER..])))
+        held.fill(input, total);
+        Ok(held.take(total).map(|frame| Frame::new(header, &frame[HEADER..])))
+    }
+}
+
+impl Held {
+    /// What was not handed out.
+    #[inline]
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.at..]
     }
 
-    /// Moves bytes from `input` until the tail has `total` of them. Room at most doubles what is
-    /// there, and never exceeds the frame.
+    /// Hands out `total` bytes, if they are there.
+    fn take(&mut self, total: usize) -> Option<&[u8]> {
+        let (frame, _) = self.bytes[self.at..].split_at_checked(total)?;
+        self.at += total;
+        Some(frame)
+    }
+
+    /// Moves bytes from `input` until `total` are there. Room at most doubles what is there, and
+    /// never exceeds the frame.
     fn fill(&mut self, input: &mut &[u8], total: usize) {
-        let taken = input.len().min(total.saturating_sub(self.tail.len()));
-        let (head, rest) = input.split_at(taken);
-        let needed = self.tail.len() + taken;
-        if needed > self.tail.capacity() {
-            let room = (self.tail.len() * 2).clamp(needed, total.max(needed));
-            self.tail.reserve_exact(room - self.tail.len());
+        if self.rest().len() >= total {
+            return;
         }
-        self.tail.extend_from_slice(head);
+        self.bytes.drain(..std::mem::take(&mut self.at));
+        let taken = input.len().min(total - self.bytes.len());
+        let (head, rest) = input.split_at(taken);
+        let needed = self.bytes.len() + taken;
+        if needed > self.bytes.capacity() {
+            let room = (self.bytes.len() * 2).clamp(needed, total.max(needed));
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(head);
         *input = rest;
     }
+}
+
+#[inline]
+fn judge(bytes: &[u8; HEADER], limit: u32) -> Result<Header, Error> {
+    let header = Header::from_bytes(bytes)?;
+    if header.length > limit {
+        return Err(Error::FrameTooLarge { length: header.length, limit });
+    }
+    Ok(header)
 }
 
 /// Appends a frame whose body, of at most `limit` bytes, is written by `body`; the length is filled

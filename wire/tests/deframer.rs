@@ -204,3 +204,75 @@ fn memory_for_frames_in_pieces_passes_through_the_callers_hands() {
     assert_eq!(calls, [1, 2, 3]);
     assert_eq!((spare.as_ptr(), spare.capacity()), (place, 8_000), "nothing else was needed");
 }
+
+/// Reads a stream as a connection does: what the deframer lends is filled, at most `most()` bytes at a time. Also tells how
+/// often it lent.
+fn read_lending(stream: &[u8], mut most: impl FnMut() -> usize) -> (Read, usize) {
+    let (mut deframer, mut spare) = (Deframer::new(limits::FRAME), Vec::new());
+    let (mut frames, mut rest, mut lent) = (Vec::new(), stream, 0);
+    while !rest.is_empty() {
+        let (mut segment, arrived): (&[u8], _) = (&[], stream.len() - rest.len());
+        if let Some(mut block) = deframer.lend() {
+            assert!(block.capacity() > block.len() && block.capacity() <= 2 * arrived);
+            let room = block.capacity() - block.len();
+            let (bytes, after) = rest.split_at(most().min(room).min(rest.len()));
+            block.extend_from_slice(bytes);
+            deframer.give_back(block);
+            (rest, lent) = (after, lent + 1);
+        } else {
+            (segment, rest) = rest.split_at(most().min(64 << 10).min(rest.len()));
+        }
+        while let Some(frame) = deframer.next_with(&mut segment, &mut spare).unwrap() {
+            frames.push((frame.kind, frame.flags, frame.call, frame.body.to_vec()));
+        }
+        assert!(segment.is_empty(), "all was taken");
+    }
+    assert_eq!(deframer.pending(), 0);
+    ((frames, None), lent)
+}
+
+#[test]
+fn lending_never_shows_in_the_frames() {
+    let mut numbers = Numbers(0x1e4d);
+    for round in 0..50 {
+        let mut stream = Vec::new();
+        for call in 1..20 {
+            let size = [10, 1_000, 40_000, 70_000, 500_000][numbers.below(5)];
+            let bytes: Vec<u8> = (0..numbers.below(size)).map(|at| (at >> 3) as u8).collect();
+            put_reply(&mut stream, u32::MAX, call, &Encoded(&bytes)).unwrap();
+        }
+        let whole = read([stream.as_slice()]);
+        assert_eq!(whole.0.len(), 19);
+        for most in [1_000, 50_000, 1 << 20] {
+            assert!(read_lending(&stream, || 1 + numbers.below(most)).0 == whole, "round {round}");
+        }
+    }
+}
+
+#[test]
+fn messages_of_64_kib_are_read_a_quarter_of_a_megabyte_at_a_time() {
+    let mut stream = Vec::new();
+    for call in 0..160 {
+        put_reply(&mut stream, u32::MAX, call, &[7u8; 65_536][..]).unwrap();
+    }
+    let (read, lent) = read_lending(&stream, || usize::MAX);
+    assert_eq!(read.0.len(), 160);
+    assert!(lent < 55, "{lent} reads for 160 messages");
+}
+
+#[test]
+fn a_promise_alone_is_lent_nothing() {
+    let mut stream = Vec::new();
+    put_reply(&mut stream, u32::MAX, 1, &[7u8; 0x3f_0000][..]).unwrap();
+    let mut deframer = Deframer::new(limits::FRAME);
+    for mut segment in stream[..16_000].chunks(1_000) {
+        assert_eq!(deframer.next(&mut segment), Ok(None));
+        assert_eq!(deframer.lend(), None, "reading so little by itself does not pay");
+    }
+    assert_eq!(deframer.next(&mut &stream[16_000..20_000]), Ok(None));
+    let block = deframer.lend().unwrap();
+    assert_eq!(block, stream[..20_000]);
+    assert!(block.capacity() <= 40_000);
+    deframer.give_back(block);
+    assert_eq!(deframer.pending(), 20_000);
+}

@@ -10,7 +10,10 @@
 //! 4. One read per readable event and one write per turn. Written bytes wait for the end of the turn.
 //! 5. An idle pipe holds no buffer, and is small.
 
+mod inward;
 mod outward;
+
+pub(crate) use inward::Block;
 
 use crate::address::Address;
 use crate::cause::Cause;
@@ -69,6 +72,15 @@ struct Rare {
     broken: Option<io::Error>,
     drained: Vec<(Cause, Box<dyn Task>)>,
     linger: Option<TimerId>,
+    /// Where the next bytes go, if not to the loop's buffer and the handler.
+    block: Option<Block>,
+}
+
+impl Rare {
+    fn is_needed(&self) -> bool {
+        let Self { broken, drained, linger, block } = self;
+        broken.is_some() || !drained.is_empty() || linger.is_some() || block.is_some()
+    }
 }
 
 impl Pipe {
@@ -257,6 +269,7 @@ impl Pipe {
         if self.inward.get() != Inward::Ended {
             self.inward.set(Inward::Discarded);
         }
+        drop(self.take_block());
         self.arm_linger(&core);
         self.finish();
         self.renew_interest(&core);
@@ -275,74 +288,6 @@ impl Pipe {
         // The one that goes is still counted.
         if self.inward.get() == Inward::Ended && Rc::weak_count(self) == 1 {
             self.close()
-        }
-    }
-
-    // ---- inward
-
-    fn read(self: &Rc<Self>, core: &Rc<Core>) {
-        let mut buffer = core.read_buffer();
-        let result = match &*self.socket.borrow() {
-            Some(socket) => socket.read(&mut buffer),
-            None => return,
-        };
-        match result {
-            Ok(0) => {
-                drop(buffer);
-                self.end(core)
-            }
-            Ok(count) => {
-                self.deliver(core, Input::Bytes(&buffer[..count]));
-                if self.outward.get() == Outward::Broken {
-                    core.note(self.key, READABLE)
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                drop(buffer);
-                if let Some(error) = self.take_broken() {
-                    self.fail(core, error)
-                }
-            }
-            Err(error) => {
-                drop(buffer);
-                let error = self.take_broken().unwrap_or(error);
-                self.fail(core, error)
-            }
-        }
-    }
-
-    /// The peer will send no more.
-    fn end(self: &Rc<Self>, core: &Rc<Core>) {
-        if let Some(error) = self.take_broken() {
-            return self.fail(core, error);
-        }
-        let discarded = self.inward.replace(Inward::Ended) == Inward::Discarded;
-        if self.settled() {
-            self.shut(core);
-        } else {
-            self.renew_interest(core);
-        }
-        if !discarded {
-            self.deliver(core, Input::End);
-        }
-    }
-
-    fn fail(self: &Rc<Self>, core: &Rc<Core>, error: io::Error) {
-        self.shut(core);
-        self.deliver(core, Input::Failed(error));
-    }
-
-    fn deliver(self: &Rc<Self>, core: &Rc<Core>, input: Input<'_>) {
-        let Some(mut listening) = self.listening.take() else { return };
-        let outlet = self.outlet();
-        let Listening { born, handler } = &mut *listening;
-        // After a panic the connection lives on: the bytes are lost to the handler, not to the peer.
-        let wanted = core.catch(born, || handler(&outlet, input)).unwrap_or(true);
-        match self.inward.get() {
-            Inward::Open | Inward::Paused if wanted => self.listening.set(Some(listening)),
-            Inward::Open | Inward::Paused => self.close(),
-            _ => {}
         }
     }
 

@@ -188,9 +188,9 @@ impl Net {
         }
     }
 
-    pub(super) fn read(&mut self, id: Id, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn read(&mut self, id: Id, into: &mut Vec<u8>) -> io::Result<usize> {
         let end = self.ends.get(&id).ok_or(ErrorKind::ConnectionReset)?;
-        let count = end.inbound.readable().min(buffer.len());
+        let count = end.inbound.readable().min(into.capacity() - into.len());
         let (ended, stage, peer) = (end.ended, end.stage, end.peer);
         if count == 0 {
             return match stage {
@@ -202,7 +202,7 @@ impl Net {
         let count = self.cut_short(count);
         self.note(7, id, count as u64);
         if let Some(end) = self.ends.get_mut(&id) {
-            end.inbound.read(&mut buffer[..count]);
+            end.inbound.read(count, into);
         }
         // Whoever writes to us has room again.
         let writer = peer.and_then(|peer| Some((peer, self.ends.get(&peer)?)));

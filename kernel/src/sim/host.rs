@@ -112,8 +112,8 @@ impl Socket for SimSocket {
         self.net.borrow().connected(self.id)
     }
 
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.net.borrow_mut().read(self.id, buffer)
+    fn read(&self, into: &mut Vec<u8>) -> io::Result<usize> {
+        self.net.borrow_mut().read(self.id, into)
     }
 
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -80,12 +80,9 @@ impl Lane {
         self.arrived.len()
     }
 
-    /// Fills `buffer` with what has arrived; there must be enough.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) {
-        let count = buffer.len();
-        for (place, byte) in buffer.iter_mut().zip(self.arrived.drain(..count)) {
-            *place = byte;
-        }
+    /// Appends `count` bytes of what has arrived to `into`; there must be enough.
+    pub(super) fn read(&mut self, count: usize, into: &mut Vec<u8>) {
+        into.extend(self.arrived.drain(..count));
         self.volume -= count;
     }
 }
@@ -115,8 +112,8 @@ mod tests {
         assert_eq!(lane.room(), CAPACITY - 100);
         assert_eq!(lane.take_due(at(1)), Some(Parcel::Bytes(vec![7; 100])));
         lane.land(&[7; 100]);
-        let mut buffer = [0; 60];
-        lane.read(&mut buffer);
-        assert_eq!((buffer, lane.readable(), lane.room()), ([7; 60], 40, CAPACITY - 40));
+        let mut buffer = Vec::new();
+        lane.read(60, &mut buffer);
+        assert_eq!((buffer, lane.readable(), lane.room()), (vec![7; 60], 40, CAPACITY - 40));
     }
 }

@@ -1,6 +1,6 @@
 //! The way into a link: bytes become frames, frames events, events go to whom they concern.
 
-use super::{Link, PendingCall};
+use super::{Link, PendingCall, Wire};
 use crate::error::{Overload, Raised, Refusal};
 use crate::session::{CloseReason, Event, Inbound, Outcome};
 use crate::{Error, ErrorKind};
@@ -15,26 +15,35 @@ impl Link {
     /// Takes what the stream delivers.
     pub(crate) fn input(self: &Rc<Self>, input: Input<'_>) {
         match input {
-            Input::Bytes(bytes) => self.received(bytes),
+            Input::Bytes(bytes) => self.received(bytes, None),
             Input::End => self.input_ended(),
             Input::Failed(error) => self.conclude(CloseReason::Io(error.kind(), error.to_string())),
         }
     }
 
-    fn received(self: &Rc<Self>, bytes: &[u8]) {
+    /// Takes bytes, or a block that was lent, with more behind what it held.
+    fn received(self: &Rc<Self>, bytes: &[u8], block: Option<Vec<u8>>) {
         self.batch(|| {
             self.note_flushed();
             let mut spare = self.shared().spare.take();
-            self.read_frames(bytes, &mut spare);
+            let mut inbound = self.take_inbound();
+            if let Some(block) = block {
+                inbound.give_back(block);
+            }
+            self.read_frames(inbound, bytes, &mut spare);
             if spare.capacity() <= MOST_SPARE {
                 self.shared().spare.set(spare);
             }
         });
     }
 
-    fn read_frames(self: &Rc<Self>, mut bytes: &[u8], spare: &mut Vec<u8>) {
+    fn read_frames(
+        self: &Rc<Self>,
+        mut inbound: Box<Inbound>,
+        mut bytes: &[u8],
+        spare: &mut Vec<u8>,
+    ) {
         let now = self.handle().now();
-        let mut inbound = self.take_inbound();
         self.drive(|session, _| session.input_begins(now));
         loop {
             let frame = match inbound.next_with(&mut bytes, spare) {
@@ -54,8 +63,23 @@ impl Link {
             }
         }
         let partial = inbound.pending();
+        self.lend(&mut inbound);
         self.keep_inbound(inbound);
         self.drive(|session, out| session.input_taken(now, partial, out));
+    }
+
+    /// Lets the rest of a large frame be read straight behind its beginning.
+    fn lend(&self, inbound: &mut Inbound) {
+        if let Wire::Open(outlet) = &*self.wire.borrow()
+            && let Some(block) = inbound.lend()
+        {
+            let me = self.me.clone();
+            outlet.read_into(block, move |block| {
+                if let Some(link) = me.upgrade() {
+                    link.received(&[], Some(block));
+                }
+            });
+        }
     }
 
     /// What cuts the input into frames: this link's own, or between frames one that links use in turn.

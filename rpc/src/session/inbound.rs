@@ -73,6 +73,17 @@ impl Inbound {
         Ok(self.deframer.next_with(input, spare)?)
     }
 
+    /// Lends the beginning of a large frame whose rest is owed, at the end of a batch of input, so that the rest can be read
+    /// straight behind it; see [`Deframer::lend`].
+    pub fn lend(&mut self) -> Option<Vec<u8>> {
+        self.deframer.lend()
+    }
+
+    /// Takes back what [`lend`](Self::lend) lent, with more behind it, in the place of input.
+    pub fn give_back(&mut self, block: Vec<u8>) {
+        self.deframer.give_back(block);
+    }
+
     /// Bytes held of a frame that has begun and is not complete.
     pub fn pending(&self) -> usize {
         self.deframer.pending()

@@ -1,0 +1,135 @@
+//! The way into a connection: one read for each readable event, to the handler or to whoever gave memory for it.
+//!
+//! What a half may still do, and the end of a connection, are the [`Pipe`]'s.
+//!
+//! Invariant: a block is given to its owner once, with something appended, or dropped.
+
+use super::{Listening, Pipe, READABLE};
+use crate::engine::Core;
+use crate::half::{Inward, Outward};
+use crate::stream::Input;
+use std::io::{self, ErrorKind};
+use std::panic::Location;
+use std::rc::Rc;
+
+/// Memory for the next bytes, and who gets it then.
+pub(crate) struct Block {
+    pub(crate) memory: Vec<u8>,
+    pub(crate) born: &'static Location<'static>,
+    pub(crate) then: Box<dyn FnOnce(Vec<u8>)>,
+}
+
+impl Pipe {
+    /// What arrives next goes to `block` instead of the handler.
+    pub(crate) fn read_into(&self, block: Block) {
+        if self.inward.get().may_hear() {
+            let earlier = self.rare.borrow_mut().get_or_insert_default().block.replace(block);
+            drop(earlier);
+        }
+    }
+
+    pub(super) fn take_block(&self) -> Option<Block> {
+        let mut rare = self.rare.borrow_mut();
+        let block = rare.as_mut()?.block.take();
+        rare.take_if(|rare| !rare.is_needed());
+        block
+    }
+
+    pub(super) fn read(self: &Rc<Self>, core: &Rc<Core>) {
+        match self.take_block() {
+            None => self.read_bytes(core),
+            Some(block) => self.read_block(core, block),
+        }
+    }
+
+    fn read_bytes(self: &Rc<Self>, core: &Rc<Core>) {
+        let mut buffer = core.read_buffer();
+        match self.ask(|socket| socket.read(&mut buffer)) {
+            Ok(1..) => {
+                self.deliver(core, Input::Bytes(&buffer));
+                self.tell_if_broken(core)
+            }
+            other => {
+                drop(buffer);
+                self.read_nothing(core, other)
+            }
+        }
+    }
+
+    #[cold]
+    fn read_block(self: &Rc<Self>, core: &Rc<Core>, mut block: Block) {
+        match self.ask(|socket| socket.read(&mut block.memory)) {
+            Ok(1..) => {
+                let Block { memory, born, then } = block;
+                // If it panics, the bytes are lost to it, not to the peer.
+                let _caught = core.catch(born, || then(memory));
+                self.tell_if_broken(core)
+            }
+            other => {
+                if other.as_ref().is_err_and(is_passing) {
+                    self.read_into(block)
+                }
+                self.read_nothing(core, other)
+            }
+        }
+    }
+
+    /// The way out has broken: once all that came in has been heard, that is heard as well.
+    fn tell_if_broken(&self, core: &Core) {
+        if self.outward.get() == Outward::Broken {
+            core.note(self.key, READABLE)
+        }
+    }
+
+    #[cold]
+    fn read_nothing(self: &Rc<Self>, core: &Rc<Core>, result: io::Result<usize>) {
+        match result {
+            Ok(_) => self.end(core),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => match self.take_broken() {
+                Some(broken) => self.fail(core, broken),
+                None if is_passing(&error) => {}
+                None => self.fail(core, error),
+            },
+        }
+    }
+
+    /// The peer will send no more.
+    fn end(self: &Rc<Self>, core: &Rc<Core>) {
+        if let Some(error) = self.take_broken() {
+            return self.fail(core, error);
+        }
+        let discarded = self.inward.replace(Inward::Ended) == Inward::Discarded;
+        if self.settled() {
+            self.shut(core);
+        } else {
+            self.renew_interest(core);
+        }
+        if !discarded {
+            self.deliver(core, Input::End);
+        }
+    }
+
+    pub(super) fn fail(self: &Rc<Self>, core: &Rc<Core>, error: io::Error) {
+        self.shut(core);
+        self.deliver(core, Input::Failed(error));
+    }
+
+    fn deliver(self: &Rc<Self>, core: &Rc<Core>, input: Input<'_>) {
+        let Some(mut listening) = self.listening.take() else { return };
+        let outlet = self.outlet();
+        let Listening { born, handler } = &mut *listening;
+        // After a panic the connection lives on: the bytes are lost to the handler, not to the peer.
+        let wanted = core.catch(born, || handler(&outlet, input)).unwrap_or(true);
+        match self.inward.get() {
+            Inward::Open | Inward::Paused if wanted => self.listening.set(Some(listening)),
+            Inward::Open | Inward::Paused => self.close(),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a socket has nothing to give now, and nothing is wrong.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
