@@ -1,6 +1,7 @@
 //! The same keys and values for every system.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// Keys in the table.
 pub const KEYS: usize = 1_000;
@@ -24,6 +25,23 @@ pub fn keys() -> Vec<String> {
 /// The value that every server keeps under `key`.
 pub fn value(key: &str) -> String {
     format!("{key}{key}")
+}
+
+/// All keys with their values: what a client asks for and compares with, made once and shared by its tasks.
+#[derive(Clone, Debug)]
+pub struct Words(Rc<[(String, String)]>);
+
+impl Words {
+    /// All of them.
+    pub fn all() -> Self {
+        Self(keys().into_iter().map(|key| (key.clone(), value(&key))).collect())
+    }
+
+    /// The key with this number, and its value; numbers go round.
+    pub fn at(&self, number: usize) -> (&str, &str) {
+        let (key, value) = &self.0[number % self.0.len()];
+        (key, value)
+    }
 }
 
 /// What every server looks keys up in.

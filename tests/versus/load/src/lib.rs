@@ -7,11 +7,13 @@ mod data;
 mod options;
 mod process;
 mod recorder;
+mod span;
 
-pub use data::{KEY_SIZE, KEYS, VALUE_SIZE, key, keys, table, value};
+pub use data::{KEY_SIZE, KEYS, VALUE_SIZE, Words, key, keys, table, value};
 pub use options::{Mode, Options};
 pub use process::{Usage, raise_descriptor_limit, resident};
 pub use recorder::{Mark, Recorder, Report};
+pub use span::Span;
 
 /// Bytes of one echo.
 pub const LARGE: usize = 1 << 20;
@@ -21,3 +23,6 @@ pub const CHUNK: usize = 64 << 10;
 
 /// Messages of a stream that share one acknowledgement, for systems that have none of their own.
 pub const BATCH: usize = 16;
+
+/// Connections that are opened at the same time, so that no listener's backlog overflows.
+pub const BURST: usize = 100;

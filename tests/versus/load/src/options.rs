@@ -19,6 +19,10 @@ pub enum Mode {
     Large,
     /// Messages of 64 KiB in one direction, as fast as they go.
     Stream,
+    /// Connections opened (`--conns`), each with one call: what one takes of both sides.
+    Connect,
+    /// Calls that are not answered (`--conns`, on one connection): what each side keeps for one.
+    Pending,
     /// Paced calls, one line for each.
     Steady,
 }
@@ -34,6 +38,8 @@ impl FromStr for Mode {
             "idle" => Self::Idle,
             "large" => Self::Large,
             "stream" => Self::Stream,
+            "connect" => Self::Connect,
+            "pending" => Self::Pending,
             "steady" => Self::Steady,
             _ => return Err(format!("no such mode: {word}")),
         })
@@ -50,6 +56,8 @@ impl Mode {
             Self::Idle => "idle",
             Self::Large => "large",
             Self::Stream => "stream",
+            Self::Connect => "connect",
+            Self::Pending => "pending",
             Self::Steady => "steady",
         }
     }
@@ -64,7 +72,7 @@ pub struct Options {
     pub mode: Mode,
     /// Calls at a time, on each connection.
     pub window: usize,
-    /// Connections.
+    /// Connections; calls, for [`Mode::Pending`].
     pub conns: usize,
     /// Further connections that do nothing.
     pub idle: usize,

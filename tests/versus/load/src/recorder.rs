@@ -94,15 +94,14 @@ impl Recorder {
         match &mut self.measuring {
             None if now >= self.warm_at => self.measuring = Some(self.begin(now)),
             None => {}
-            Some(measuring) => {
-                if now >= measuring.began + self.options.seconds && !self.over {
-                    self.over = true;
-                    measuring.ended = now;
-                    measuring.calls = self.finished - measuring.calls;
-                    let server = self.options.server_pid.and_then(Usage::of_process);
-                    measuring.report = Some((Usage::of_self(), server));
-                }
+            Some(measuring) if now >= measuring.began + self.options.seconds && !self.over => {
+                self.over = true;
+                measuring.ended = now;
+                measuring.calls = self.finished - measuring.calls;
+                let server = self.options.server_pid.and_then(Usage::of_process);
+                measuring.report = Some((Usage::of_self(), server));
             }
+            Some(_) => {}
         }
     }
 

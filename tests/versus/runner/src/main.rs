@@ -1,13 +1,16 @@
 //! Runs every test on every system, round by round, and prints medians with their ratios to bare sockets.
 //!
 //! `versus [--rounds N] [--seconds S] [--only SYSTEM,…] [--tests TEST,…]`. Systems whose programs are not there are left
-//! out, by name.
+//! out, by name. The test `footprint` builds a program of ours from nothing, which takes a while.
 
+mod footprint;
 mod plan;
+mod provenance;
 mod run;
 mod table;
 
 use lexopt::{Arg, ValueExt};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What was asked for.
@@ -35,6 +38,11 @@ fn wishes() -> Result<Wishes, lexopt::Error> {
     Ok(wishes)
 }
 
+/// The folder of our own workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
+}
+
 fn main() -> ExitCode {
     let wishes = match wishes() {
         Ok(wishes) => wishes,
@@ -51,6 +59,7 @@ fn main() -> ExitCode {
         .partition(run::is_there);
     let tests: Vec<_> =
         plan::tests().into_iter().filter(|test| wanted(&wishes.tests, test.name)).collect();
+    versus_load::raise_descriptor_limit();
     let mut results = table::Results::default();
     for round in 0..wishes.rounds {
         eprintln!("round {} of {}", round + 1, wishes.rounds);
@@ -68,6 +77,13 @@ fn main() -> ExitCode {
         }
     }
     let absent: Vec<_> = absent.iter().map(|system| system.name).collect();
+    provenance::print(wishes.rounds, wishes.seconds);
     results.print(&systems, &tests, &absent);
+    if wanted(&wishes.tests, "footprint")
+        && let Err(error) = footprint::print()
+    {
+        eprintln!("footprint: {error}");
+        return ExitCode::FAILURE;
+    }
     ExitCode::SUCCESS
 }

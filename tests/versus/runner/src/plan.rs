@@ -39,6 +39,8 @@ pub(crate) fn systems() -> Vec<System> {
 pub(crate) struct Test {
     pub(crate) name: &'static str,
     pub(crate) label: &'static str,
+    /// What its figure counts.
+    pub(crate) unit: &'static str,
     /// The client's flags.
     pub(crate) flags: &'static str,
     /// The field of the results that counts.
@@ -55,59 +57,89 @@ impl Test {
     pub(crate) fn is_for(&self, system: &System) -> bool {
         system.name.starts_with(self.only)
     }
+
+    /// The same, for a table of something else.
+    pub(crate) fn without_unit(&self) -> Self {
+        Self { unit: "", ..self.clone() }
+    }
+
+    fn beside(self, base: &'static str) -> Self {
+        Self { base, ..self }
+    }
+
+    fn ours(self) -> Self {
+        Self { only: "peers", base: "", ..self }
+    }
+
+    fn on_two_cores(self) -> Self {
+        Self { two_cores: true, ..self }
+    }
 }
 
 /// All tests.
 pub(crate) fn tests() -> Vec<Test> {
-    let of = |name, label, flags, field, base| Test {
-        name,
-        label,
-        flags,
-        field,
-        base,
-        two_cores: false,
-        only: "",
+    let mut tests = speed();
+    tests.extend(cost());
+    tests
+}
+
+/// Streams of calls.
+fn speed() -> Vec<Test> {
+    let calls = |name, label, flags| {
+        let (unit, field, base) = ("calls/s", "calls_per_s", "raw-poll");
+        Test { name, label, unit, flags, field, base, two_cores: false, only: "" }
     };
-    let calls = "calls_per_s";
+    let bytes = |test: Test| Test { unit: "MB/s", field: "mb_per_s", ..test.beside("raw-block") };
+    let latency = calls("latency", "latency", "--mode latency").beside("raw-block");
     vec![
-        of("latency", "latency p50, us", "--mode latency", "p50_us", "raw-block"),
-        of("w16", "window 16, calls/s", "--mode pipeline --window 16", calls, "raw-poll"),
-        of("w256", "window 256, calls/s", "--mode pipeline --window 256", calls, "raw-poll"),
-        of("w4096", "window 4096, calls/s", "--mode pipeline --window 4096", calls, "raw-poll"),
-        Test {
-            only: "peers",
-            ..of("w65536", "window 65536, calls/s", "--mode pipeline --window 65536", calls, "")
-        },
-        Test {
-            two_cores: true,
-            ..of(
-                "w256x2",
-                "window 256, two cores",
-                "--mode pipeline --window 256",
-                calls,
-                "raw-poll",
-            )
-        },
-        Test {
-            only: "peers",
-            ..of(
-                "among-idle",
-                "window 256 among 5,000 idle connections",
-                "--mode pipeline --window 256 --idle 5000",
-                calls,
-                "",
-            )
-        },
-        of("c1000", "1000 connections x 1", "--mode conns --conns 1000", calls, "raw-poll"),
-        of("c64", "64 connections x 16", "--mode conns --conns 64 --window 16", calls, "raw-poll"),
+        Test { unit: "p50, us", field: "p50_us", ..latency },
+        calls("w16", "window 16", "--mode pipeline --window 16"),
+        calls("w256", "window 256", "--mode pipeline --window 256"),
+        calls("w4096", "window 4096", "--mode pipeline --window 4096"),
+        calls("w65536", "window 65536", "--mode pipeline --window 65536").ours(),
+        calls("w256x2", "window 256, two cores", "--mode pipeline --window 256").on_two_cores(),
+        calls(
+            "among-1",
+            "window 256 among 1 idle connection",
+            "--mode pipeline --window 256 --idle 1 --warmup 4",
+        )
+        .ours(),
+        calls(
+            "among-10k",
+            "window 256 among 10,000",
+            "--mode pipeline --window 256 --idle 10000 --warmup 4",
+        )
+        .ours(),
+        calls("c1000", "1000 connections x 1", "--mode conns --conns 1000"),
+        calls("c64", "64 connections x 16", "--mode conns --conns 64 --window 16"),
+        bytes(calls("large", "1 MiB echo", "--mode large")),
+        bytes(calls("stream", "64 KiB one-way", "--mode stream --window 4")),
+    ]
+}
+
+/// What connections and waiting calls take.
+fn cost() -> Vec<Test> {
+    let of = |name, label, unit, flags, field| {
+        let base = "raw-poll";
+        Test { name, label, unit, flags, field, base, two_cores: false, only: "" }
+    };
+    let pending = "--mode pending --conns 100000";
+    vec![
+        of(
+            "connect",
+            "connect and one call, both sides",
+            "us of processor",
+            "--mode connect --conns 3000",
+            "cpu_us_per_connect",
+        ),
         of(
             "idle",
-            "idle bytes a connection",
-            "--mode idle --conns 9000",
+            "idle connection, server",
+            "bytes",
+            "--mode idle --conns 10000",
             "bytes_per_conn",
-            "raw-poll",
         ),
-        of("large", "1 MiB echo, MB/s", "--mode large", "mb_per_s", "raw-block"),
-        of("stream", "64 KiB one-way, MB/s", "--mode stream --window 4", "mb_per_s", "raw-block"),
+        of("pending", "pending call, client", "bytes", pending, "client_bytes_per_call").ours(),
+        of("held", "pending call, server", "bytes", pending, "server_bytes_per_call").ours(),
     ]
 }

@@ -1,7 +1,6 @@
 //! One measurement: a server, a client, and what else the machine did meanwhile.
 
 use crate::plan::{Server, System, Test};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{TcpListener, TcpStream};
@@ -10,11 +9,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
-/// What a client said, and how much of the machine others used, from 0 to 1.
+/// What a client said, and how much of the machine others used, from 0 to 1; unknown where the client does not say what
+/// it used itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
     pub(crate) fields: BTreeMap<String, f64>,
-    pub(crate) others: f64,
+    pub(crate) others: Option<f64>,
 }
 
 /// How long a server may take to start, and a client beyond its time.
@@ -38,7 +38,7 @@ pub(crate) fn is_there(system: &System) -> bool {
 }
 
 /// Ends with its owner.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -52,8 +52,6 @@ impl Drop for Running {
 /// # Errors
 /// When one of them cannot be started, fails, or takes too long.
 pub(crate) fn measure(system: &System, test: &Test, seconds: f64) -> io::Result<Option<Measured>> {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let socket = format!("unix:{}/versus-{port}.socket", env::temp_dir().display());
     let addr = if system.unix { socket } else { format!("127.0.0.1:{port}") };
@@ -79,15 +77,16 @@ pub(crate) fn measure(system: &System, test: &Test, seconds: f64) -> io::Result<
     let wall = before.1.elapsed().as_secs_f64();
     let all = busy()? - before.0;
     // The client's line covers its measuring time; the rest is warming up, at the same pace.
-    let own = own_share(&fields) * wall;
-    let others = ((all - own) / wall / processors()).clamp(0.0, 1.0);
+    let own = own_share(&fields);
+    let others = own.map(|own| ((all - own * wall) / wall / processors()).clamp(0.0, 1.0));
     Ok(Some(Measured { fields, others }))
 }
 
 /// Processors that client and server together kept busy.
-fn own_share(fields: &BTreeMap<String, f64>) -> f64 {
-    let of = |name: &str| fields.get(name).copied().unwrap_or(0.0);
-    (of("client_cpu_s_per_mcall") + of("server_cpu_s_per_mcall")) * of("calls_per_s") / 1e6
+fn own_share(fields: &BTreeMap<String, f64>) -> Option<f64> {
+    let of = |name: &str| fields.get(name).copied();
+    let for_a_million = of("client_cpu_s_per_mcall")? + of("server_cpu_s_per_mcall")?;
+    Some(for_a_million * of("calls_per_s")? / 1e6)
 }
 
 fn serve(system: &System, port: u16, addr: &str) -> io::Result<Running> {

@@ -16,7 +16,7 @@ impl Results {
     /// Takes one measurement.
     pub(crate) fn add(&mut self, system: &System, test: &Test, measured: Measured) {
         let Measured { fields, others } = measured;
-        self.others.push(others);
+        self.others.extend(others);
         let key = (test.name, system.name);
         if let Some(value) = fields.get(test.field) {
             self.cells.entry(key).or_default().push(*value);
@@ -48,18 +48,17 @@ impl Results {
             "\nProcessor time of both sides for one call, us (an echo, a batch of 16 messages); in brackets the ratio \
              to bare sockets. This is the figure to trust when other programs used the machine:\n"
         );
-        let timed: Vec<_> =
-            tests.iter().filter(|test| test.field != "bytes_per_conn").cloned().collect();
+        let timed: Vec<_> = tests.iter().map(Test::without_unit).collect();
         self.grid(systems, &timed, |system, test| {
             let value = median(self.cpu.get(&(test.name, system))?);
-            Some(format!(
-                "{}{}",
-                short(value),
-                against(value, self.cpu.get(&(test.name, test.base)))
-            ))
+            let base = self.cpu.get(&(test.name, test.base));
+            Some(format!("{}{}", short(value), against(value, base)))
         });
         if !absent.is_empty() {
             println!("\nNot built or not installed, and so left out: {}.", absent.join(", "));
+        }
+        if self.others.is_empty() {
+            return;
         }
         let share = |share: f64| quantile(&self.others, share) * 100.0;
         println!(
@@ -82,14 +81,21 @@ impl Results {
         for test in tests {
             let cells: Vec<_> =
                 names.iter().map(|name| cell(name, test).unwrap_or_default()).collect();
-            println!("| {} | {} |", test.label, cells.join(" | "));
+            if cells.iter().all(String::is_empty) {
+                continue;
+            }
+            let comma = if test.unit.is_empty() { "" } else { ", " };
+            println!("| {}{comma}{} | {} |", test.label, test.unit, cells.join(" | "));
         }
     }
 }
 
 /// The ratio to the base of the row, if it has one.
 fn against(value: f64, base: Option<&Vec<f64>>) -> String {
-    base.map_or(String::new(), |base| format!(" ({:.2})", value / median(base)))
+    let Some(base) = base else { return String::new() };
+    let ratio = value / median(base);
+    let digits = if ratio < 0.095 { 4 } else { 2 };
+    format!(" ({ratio:.digits$})")
 }
 
 fn median(values: &[f64]) -> f64 {

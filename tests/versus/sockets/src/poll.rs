@@ -7,7 +7,7 @@ use crate::lane::{Lane, Pattern};
 use crate::socket::{Listener, Socket};
 use polling::{Event, Events, PollMode, Poller};
 use std::io;
-use versus_load::{Mode, Options, Recorder, Report, resident};
+use versus_load::{BURST, Mode, Options, Recorder, Report, Span, resident};
 
 const LISTENER: usize = usize::MAX - 1;
 const BUFFER: usize = 64 * 1024;
@@ -72,6 +72,7 @@ pub fn call(options: &Options, speak: impl Fn(Kind) -> Speech) -> Done {
     match options.mode {
         Mode::Latency | Mode::Pipeline | Mode::Conns => {}
         Mode::Idle => return idle(options),
+        Mode::Connect => return connect(options, &speak(Kind::Get)),
         _ => options.unsupported(),
     }
     let poller = Poller::new()?;
@@ -102,6 +103,33 @@ pub fn call(options: &Options, speak: impl Fn(Kind) -> Speech) -> Done {
     }
     drop(idle);
     recorder.report().print();
+    Ok(())
+}
+
+/// Opens connections, some at a time, and makes one call on each.
+fn connect(options: &Options, speech: &Speech) -> Done {
+    let poller = Poller::new()?;
+    let pattern = Pattern::new(&speech.request);
+    let (mut lanes, mut buffer, mut events) = (Vec::new(), vec![0; BUFFER], Events::new());
+    let span = Span::begin(options);
+    while lanes.len() < options.conns {
+        let mut waiting = BURST.min(options.conns - lanes.len());
+        for _ in 0..waiting {
+            let key = lanes.len();
+            let mut lane = Lane::new(Socket::connect(&options.addr)?, &poller, key)?;
+            lane.write(1, &pattern, &poller, key)?;
+            lanes.push(lane);
+        }
+        while waiting > 0 {
+            events.clear();
+            poller.wait(&mut events, None)?;
+            for event in events.iter() {
+                let frames = lanes[event.key].read(&mut buffer, speech.answer)?;
+                waiting -= frames.ok_or("the server has closed the connection")?;
+            }
+        }
+    }
+    span.connected(options, lanes.len()).print();
     Ok(())
 }
 

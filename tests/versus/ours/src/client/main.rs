@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     let done = match options.mode {
         Mode::Idle => idle::run(&options),
         Mode::Steady => steady::run(&options),
+        Mode::Connect | Mode::Pending => options.unsupported(),
         _ => run(&options),
     };
     match done {
@@ -127,6 +128,10 @@ fn run(options: &Options) -> Result<(), Box<dyn StdError>> {
     kernel.run()?;
     if let Some(error) = node.with(|client| client.failed.clone()) {
         return Err(error.into());
+    }
+    let living = rpc.endpoints().len();
+    if living < options.idle + options.active() {
+        return Err(format!("only {living} connections live").into());
     }
     drop((idle, rpc));
     let recorder = node.with(|client| client.recorder.clone());

@@ -9,7 +9,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio_util::compat::TokioAsyncReadCompatExt;
 use versus_capnp::bench_capnp::bench::Client;
 use versus_load::{
-    BATCH, CHUNK, LARGE, Mode, Options, Recorder, Report, key, keys, resident, value,
+    BATCH, BURST, CHUNK, LARGE, Mode, Options, Recorder, Report, Span, Words, key, resident,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,8 +17,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::from_arguments("capnp");
     versus_load::raise_descriptor_limit();
     let done = match options.mode {
-        Mode::Steady => options.unsupported(),
+        Mode::Pending | Mode::Steady => options.unsupported(),
         Mode::Idle => LocalSet::new().run_until(idle(&options)).await,
+        Mode::Connect => LocalSet::new().run_until(connects(&options)).await,
         _ => LocalSet::new().run_until(run(&options)).await,
     };
     if done.is_ok() {
@@ -44,14 +45,19 @@ async fn connect(options: &Options) -> Result<Client, Box<dyn Error>> {
     Ok(client)
 }
 
+/// One task for each call that is on its way, once all connections are there.
 async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let mut clients = Vec::new();
+    for _ in 0..options.active() {
+        clients.push(connect(options).await?);
+    }
+    let words = Words::all();
     let recorder = Rc::new(RefCell::new(Recorder::new(options)));
     let mut tasks = Vec::new();
-    for _ in 0..options.active() {
-        let client = connect(options).await?;
+    for client in clients {
         for _ in 0..options.window {
-            let (client, recorder) = (client.clone(), recorder.clone());
-            tasks.push(spawn_local(calls(client, recorder, options.mode)));
+            let (client, words, recorder) = (client.clone(), words.clone(), recorder.clone());
+            tasks.push(spawn_local(calls(client, words, recorder, options.mode)));
         }
     }
     for task in tasks {
@@ -63,12 +69,16 @@ async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
 async fn calls(
     client: Client,
+    words: Words,
     recorder: Rc<RefCell<Recorder>>,
     mode: Mode,
 ) -> Result<(), capnp::Error> {
-    let keys = keys();
-    let (large, chunk) = (vec![7; LARGE], vec![7; CHUNK]);
-    for key in keys.iter().cycle() {
+    let large = match mode {
+        Mode::Large => vec![7; LARGE],
+        Mode::Stream => vec![7; CHUNK],
+        _ => Vec::new(),
+    };
+    for number in 0.. {
         let mark = recorder.borrow_mut().start();
         match mode {
             Mode::Large => {
@@ -80,17 +90,18 @@ async fn calls(
             Mode::Stream => {
                 let push = |_| {
                     let mut request = client.push_request();
-                    request.get().set_data(&chunk);
+                    request.get().set_data(&large);
                     request.send().promise
                 };
                 futures::future::try_join_all((0..BATCH).map(push)).await?;
             }
             _ => {
+                let (key, value) = words.at(number);
                 let mut request = client.get_request();
                 request.get().set_key(key);
                 let response = request.send().promise.await?;
-                let found = response.get()?.get_value()?.to_string()?;
-                assert_eq!(found, value(key), "a wrong value");
+                let found = response.get()?.get_value()?.to_str()?;
+                assert_eq!(found, value, "a wrong value");
             }
         }
         if !recorder.borrow_mut().finish(mark) {
@@ -100,15 +111,32 @@ async fn calls(
     Ok(())
 }
 
+/// A connection with one call.
+async fn greeted(options: Options) -> Result<Client, Box<dyn Error>> {
+    let client = connect(&options).await?;
+    let mut request = client.get_request();
+    request.get().set_key(key(0));
+    request.send().promise.await?;
+    Ok(client)
+}
+
+async fn connects(options: &Options) -> Result<(), Box<dyn Error>> {
+    let span = Span::begin(options);
+    let mut clients = Vec::new();
+    while clients.len() < options.conns {
+        let burst = BURST.min(options.conns - clients.len());
+        let tasks: Vec<_> = (0..burst).map(|_| spawn_local(greeted(options.clone()))).collect();
+        for task in tasks {
+            clients.push(task.await??);
+        }
+    }
+    span.connected(options, clients.len()).print();
+    Ok(())
+}
+
 async fn idle(options: &Options) -> Result<(), Box<dyn Error>> {
     let pid = options.server_pid.ok_or("--server-pid is needed")?;
-    let greet = async |client: &Client| {
-        let mut request = client.get_request();
-        request.get().set_key(key(0));
-        request.send().promise.await.map(drop)
-    };
-    let first = connect(options).await?;
-    greet(&first).await?;
+    let _first = greeted(options.clone()).await?;
     let before = resident(pid).ok_or("the server's memory cannot be read")?;
     let mut clients = Vec::new();
     for _ in 0..options.conns {

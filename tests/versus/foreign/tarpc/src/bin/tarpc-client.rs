@@ -10,7 +10,7 @@ use tarpc::tokio_serde::formats::Bincode;
 use tarpc::tokio_util::codec::LengthDelimitedCodec;
 use tokio::task::LocalSet;
 use versus_load::{
-    BATCH, CHUNK, LARGE, Mode, Options, Recorder, Report, key, keys, resident, value,
+    BATCH, BURST, CHUNK, LARGE, Mode, Options, Recorder, Report, Span, Words, key, resident,
 };
 use versus_tarpc::BenchClient;
 
@@ -19,8 +19,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::from_arguments("tarpc");
     versus_load::raise_descriptor_limit();
     match options.mode {
-        Mode::Steady => options.unsupported(),
+        Mode::Pending | Mode::Steady => options.unsupported(),
         Mode::Idle => idle(&options).await,
+        Mode::Connect => LocalSet::new().run_until(connects(&options)).await,
         _ => LocalSet::new().run_until(run(&options)).await,
     }
 }
@@ -36,14 +37,19 @@ async fn connect(options: &Options) -> Result<BenchClient, Box<dyn Error>> {
     Ok(BenchClient::new(config, transport).spawn())
 }
 
+/// One task for each call that is on its way, once all connections are there.
 async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let mut clients = Vec::new();
+    for _ in 0..options.active() {
+        clients.push(connect(options).await?);
+    }
+    let words = Words::all();
     let recorder = Rc::new(RefCell::new(Recorder::new(options)));
     let mut tasks = Vec::new();
-    for _ in 0..options.active() {
-        let client = connect(options).await?;
+    for client in clients {
         for _ in 0..options.window {
-            let (client, recorder) = (client.clone(), recorder.clone());
-            tasks.push(tokio::task::spawn_local(calls(client, recorder, options.mode)));
+            let (client, words, recorder) = (client.clone(), words.clone(), recorder.clone());
+            tasks.push(tokio::task::spawn_local(calls(client, words, recorder, options.mode)));
         }
     }
     for task in tasks {
@@ -55,11 +61,11 @@ async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
 async fn calls(
     client: BenchClient,
+    words: Words,
     recorder: Rc<RefCell<Recorder>>,
     mode: Mode,
 ) -> Result<(), tarpc::client::RpcError> {
-    let keys = keys();
-    for key in keys.iter().cycle() {
+    for number in 0.. {
         let mark = recorder.borrow_mut().start();
         match mode {
             Mode::Large => {
@@ -70,8 +76,9 @@ async fn calls(
                 futures::future::try_join_all((0..BATCH).map(push)).await?;
             }
             _ => {
-                let found = client.get(context::current(), key.clone()).await?;
-                assert_eq!(found, value(key), "a wrong value");
+                let (key, value) = words.at(number);
+                let found = client.get(context::current(), key.to_owned()).await?;
+                assert_eq!(found, value, "a wrong value");
             }
         }
         if !recorder.borrow_mut().finish(mark) {
@@ -81,10 +88,31 @@ async fn calls(
     Ok(())
 }
 
+/// A connection with one call.
+async fn greeted(options: Options) -> Result<BenchClient, Box<dyn Error>> {
+    let client = connect(&options).await?;
+    client.get(context::current(), key(0)).await?;
+    Ok(client)
+}
+
+async fn connects(options: &Options) -> Result<(), Box<dyn Error>> {
+    let span = Span::begin(options);
+    let mut clients = Vec::new();
+    while clients.len() < options.conns {
+        let burst = BURST.min(options.conns - clients.len());
+        let tasks: Vec<_> =
+            (0..burst).map(|_| tokio::task::spawn_local(greeted(options.clone()))).collect();
+        for task in tasks {
+            clients.push(task.await??);
+        }
+    }
+    span.connected(options, clients.len()).print();
+    Ok(())
+}
+
 async fn idle(options: &Options) -> Result<(), Box<dyn Error>> {
     let pid = options.server_pid.ok_or("--server-pid is needed")?;
-    let first = connect(options).await?;
-    first.get(context::current(), key(0)).await?;
+    let _first = greeted(options.clone()).await?;
     let before = resident(pid).ok_or("the server's memory cannot be read")?;
     let mut clients = Vec::new();
     for _ in 0..options.conns {
