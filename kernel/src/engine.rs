@@ -131,7 +131,9 @@ impl Core {
     /// Takes the next entry, if the turn's budget allows to run one.
     #[inline]
     pub(crate) fn next_entry(&self) -> Option<Entry> {
-        if self.meter.tick() || self.check_budget() {
+        // In this order: looking at the budget may read the clock.
+        let is_empty = self.queue.borrow().is_empty();
+        if !is_empty && (self.meter.tick() || self.check_budget()) {
             self.queue.borrow_mut().pop_front()
         } else {
             None

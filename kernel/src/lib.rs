@@ -93,6 +93,8 @@
 #![deny(unsafe_code)]
 
 mod address;
+#[cfg(target_os = "linux")]
+mod alarm;
 mod cause;
 mod collect;
 mod cont;

@@ -30,11 +30,18 @@ const WRITE: Readiness = Readiness { readable: false, writable: true };
 #[derive(Debug)]
 pub(crate) struct RealHost {
     waiting: Rc<Waiting>,
+    #[cfg(target_os = "linux")]
+    alarm: crate::alarm::Alarm,
 }
 
 impl RealHost {
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { waiting: Rc::new(Waiting::new()?) })
+        let waiting = Rc::new(Waiting::new()?);
+        Ok(Self {
+            #[cfg(target_os = "linux")]
+            alarm: crate::alarm::Alarm::new(&waiting)?,
+            waiting,
+        })
     }
 
     /// For sources and signals, which register descriptors of their own.
@@ -46,10 +53,11 @@ impl RealHost {
 /// The only place that reads the clock.
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn clock() -> Instant {
-    static ORIGIN: OnceLock<std::time::Instant> = OnceLock::new();
-    let now = std::time::Instant::now();
-    let passed = now.saturating_duration_since(*ORIGIN.get_or_init(|| now));
-    Instant::from_nanos(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX))
+    static ORIGIN: OnceLock<u64> = OnceLock::new();
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    // Neither is ever negative, nor beyond what nanoseconds of 64 bits can say for five centuries.
+    let now = (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64);
+    Instant::from_nanos(now.saturating_sub(*ORIGIN.get_or_init(|| now)))
 }
 
 impl Host for RealHost {
@@ -64,8 +72,17 @@ impl Host for RealHost {
     }
 
     fn wait(&self, until: Option<Instant>, ready: &mut Vec<(Key, Readiness)>) -> io::Result<()> {
-        let timeout = until.map(|until| until.since(clock()));
-        self.waiting.wait(timeout, ready)
+        #[cfg(target_os = "linux")]
+        {
+            self.waiting.wait(self.alarm.time_out(until, clock), ready)?;
+            ready.retain(|(key, _)| !self.alarm.rang(*key));
+            Ok(())
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            let time_out = until.map(|until| until.since(clock()));
+            self.waiting.wait(time_out, ready)
+        }
     }
 
     fn waker(&self) -> Option<Waker> {

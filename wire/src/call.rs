@@ -94,6 +94,24 @@ impl CallHead {
         bytes
     }
 
+    /// Reads the head of a call or event, and gives the bytes of the arguments.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    #[inline]
+    pub fn split<'a>(frame: &Frame<'a>) -> Result<(Self, &'a [u8]), Error> {
+        if let (0, Some((head, args))) = (frame.flags, frame.body.split_first_chunk::<16>()) {
+            let method = NetworkEndian::read_u64(&head[..8]);
+            let rest = NetworkEndian::read_u64(&head[8..]);
+            let (remaining_ms, depth) = ((rest >> 32) as u32, (rest >> 16) as u16);
+            if rest as u16 == 0 {
+                return Ok((Self { method, remaining_ms, depth, trace: None }, args));
+            }
+        }
+        let (head, args) = Self::decode(frame)?;
+        Ok((head, args.rest()))
+    }
+
     /// Reads the head of a call or event; the reader given back stands before the arguments.
     ///
     /// # Errors

@@ -6,8 +6,8 @@ mod common;
 
 use common::{Numbers, vector, vectors};
 use peers_wire::{
-    CallHead, Deframer, Encoded, Error, HEADER, Kind, PREAMBLE, Ping, PreambleReader, Sniffed,
-    limits, put_call, put_reply, sniff,
+    CallHead, Deframer, Encoded, Error, Frame, HEADER, Kind, PREAMBLE, Ping, PreambleReader,
+    Sniffed, limits, put_call, put_reply, sniff,
 };
 
 type Read = (Vec<(Kind, u8, u64, Vec<u8>)>, Option<Error>);
@@ -62,6 +62,60 @@ fn a_stream_is_the_same_however_it_is_cut() {
             rest = after;
         }
         assert_eq!(read(segments), whole, "round {round}");
+    }
+}
+
+/// Reads like [`read`], the short way wherever it goes; how often it did.
+fn read_quickly<'a>(segments: impl IntoIterator<Item = &'a [u8]>) -> (Read, usize) {
+    let mut deframer = Deframer::new(limits::FRAME);
+    let (mut frames, mut quick) = (Vec::new(), 0);
+    let seen = |frame: Frame<'_>| (frame.kind, frame.flags, frame.call, frame.body.to_vec());
+    for mut segment in segments {
+        loop {
+            if let Some(frame) = deframer.quick(&mut segment) {
+                frames.push(seen(frame));
+                quick += 1;
+                continue;
+            }
+            match deframer.next(&mut segment) {
+                Ok(Some(frame)) => frames.push(seen(frame)),
+                Ok(None) => break,
+                Err(error) => return ((frames, Some(error)), quick),
+            }
+        }
+    }
+    ((frames, None), quick)
+}
+
+#[test]
+fn the_short_way_leads_to_the_same_frames_and_errors() {
+    let stream = stream();
+    let (whole, quick) = read_quickly([stream.as_slice()]);
+    assert_eq!(whole, read([stream.as_slice()]));
+    assert!(quick >= 3, "a call, an event and a reply at least: {quick}");
+    for size in 1..=stream.len() {
+        assert_eq!(read_quickly(stream.chunks(size)).0, whole, "segments of {size} bytes");
+    }
+    for vector in vectors().iter().filter(|vector| vector.kind == "frame") {
+        let bytes = [vector.bytes.as_slice(), &stream].concat();
+        assert_eq!(read_quickly([bytes.as_slice()]).0, read([bytes.as_slice()]), "{}", vector.name);
+    }
+}
+
+#[test]
+fn the_short_way_is_as_strict() {
+    let mut stream = Vec::new();
+    put_reply(&mut stream, limits::FRAME, 1, "dune").unwrap();
+    for at in 0..HEADER {
+        for byte in 0..=u8::MAX {
+            let mut bytes = stream.clone();
+            bytes[at] = byte;
+            assert_eq!(
+                read_quickly([bytes.as_slice()]).0,
+                read([bytes.as_slice()]),
+                "{byte} at {at}"
+            );
+        }
     }
 }
 

@@ -46,10 +46,13 @@ impl Link {
         let now = self.handle().now();
         self.drive(|session, _| session.input_begins(now));
         loop {
-            let frame = match inbound.next_with(&mut bytes, spare) {
-                Ok(Some(frame)) => frame,
-                Ok(None) => break,
-                Err(reason) => return self.misbehaved(reason),
+            let frame = match inbound.quick(&mut bytes) {
+                Some(frame) => frame,
+                None => match inbound.next_with(&mut bytes, spare) {
+                    Ok(Some(frame)) => frame,
+                    Ok(None) => break,
+                    Err(reason) => return self.misbehaved(reason),
+                },
             };
             if self.took(now, &frame) {
                 continue;

@@ -39,7 +39,7 @@ impl<K> Session<K> {
         if self.phase != Phase::Open || !self.incoming.has_room() {
             return None;
         }
-        let (head, _) = CallHead::decode(frame).ok()?;
+        let (head, args) = CallHead::split(frame).ok()?;
         let deadline = self.deadline(&head);
         if deadline.is_some_and(|deadline| deadline <= now) || head.depth > self.limits.call_depth {
             return None;
@@ -49,7 +49,7 @@ impl<K> Session<K> {
         self.clock.frame_complete();
         self.clock.used_at(now);
         let CallHead { method, depth, trace, .. } = head;
-        Some(Request { call, method, deadline, depth, trace, args: &frame.body[head.size()..] })
+        Some(Request { call, method, deadline, depth, trace, args })
     }
 
     /// Acts on a frame. `None` if it concerned the session only.
@@ -204,7 +204,7 @@ impl<K> Session<K> {
         if let Some(request) = self.let_in(now, frame) {
             return Ok(Some(Event::Request(request)));
         }
-        let (head, _) = CallHead::decode(frame)?;
+        let (head, _) = CallHead::split(frame)?;
         if !self.incoming.has_room() {
             return Err(self.incoming.over_grant().into());
         }

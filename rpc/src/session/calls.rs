@@ -5,24 +5,22 @@
 //!
 //! Invariants:
 //! 1. An id is given out once.
-//! 2. `live` counts the entries with something pending, `timed` those of them with a deadline.
+//! 2. `live` counts the entries with something pending.
 //! 3. A call that was sent keeps its slot until the peer answers, also when nobody waits for it any more: the slot
 //!    stands for the peer's credit. So there are never more of these than the peer granted.
-//! 4. Each live call with a deadline has an entry in `deadlines`; at most as many again belong to calls that have ended.
+//! 4. No live call's deadline is before `earliest`, but for those in `due`. Looking through the table when that has come costs
+//!    less than keeping all calls in order, since most are answered long before: it happens at most once in the time that
+//!    the most urgent call was given, and takes out all that are overdue.
 //! 5. A table that is empty can be released; ids go on.
 
+use super::clock::{NEVER, NOW};
 use super::event::CallId;
 use peers_kernel::Instant;
 use slab::Slab;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 const SLOT_BITS: u32 = 24;
 const SLOTS: usize = 1 << SLOT_BITS;
 const COUNTER_END: u64 = 1 << (u64::BITS - SLOT_BITS);
-
-/// Entries of ended calls that are not worth a sweep.
-const SLACK: usize = 32;
 
 /// Where a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +37,8 @@ pub(super) enum Phase {
 struct Entry<K> {
     id: CallId,
     phase: Phase,
-    timed: bool,
+    /// [`NEVER`] if it has none.
+    deadline: Instant,
     /// None iff nobody waits any more; then it was sent.
     pending: Option<K>,
 }
@@ -47,7 +46,8 @@ struct Entry<K> {
 #[derive(Debug)]
 struct Table<K> {
     entries: Slab<Entry<K>>,
-    deadlines: BinaryHeap<Reverse<(Instant, CallId)>>,
+    /// Calls found overdue and not given out yet, the earliest last.
+    due: Vec<(Instant, CallId)>,
 }
 
 /// The calls of one session.
@@ -57,9 +57,9 @@ pub(super) struct Calls<K> {
     /// The counter of the next call.
     next: u64,
     /// Slots that were ever used.
-    slots: usize,
+    slots: u32,
     live: u32,
-    timed: u32,
+    earliest: Instant,
 }
 
 /// What an answer answers.
@@ -76,7 +76,7 @@ pub(super) enum Answered<K> {
 
 impl<K> Default for Table<K> {
     fn default() -> Self {
-        Self { entries: Slab::new(), deadlines: BinaryHeap::new() }
+        Self { entries: Slab::new(), due: Vec::new() }
     }
 }
 
@@ -92,7 +92,7 @@ const fn slot(id: CallId) -> usize {
 
 impl<K> Calls<K> {
     pub(super) const fn new() -> Self {
-        Self { table: None, next: 1, slots: 0, live: 0, timed: 0 }
+        Self { table: None, next: 1, slots: 0, live: 0, earliest: NEVER }
     }
 
     /// Calls that somebody waits for.
@@ -120,14 +120,11 @@ impl<K> Calls<K> {
         }
         let id = CallId(self.next << SLOT_BITS | slot as u64);
         self.next += 1;
-        self.slots = self.slots.max(slot + 1);
+        self.slots = self.slots.max(slot as u32 + 1);
         self.live += 1;
-        let entry = Entry { id, phase, timed: deadline.is_some(), pending: Some(pending) };
-        table.entries.insert(entry);
-        if let Some(deadline) = deadline {
-            self.timed += 1;
-            table.deadlines.push(Reverse((deadline, id)));
-        }
+        let deadline = deadline.unwrap_or(NEVER);
+        self.earliest = self.earliest.min(deadline);
+        table.entries.insert(Entry { id, phase, deadline, pending: Some(pending) });
         Ok(id)
     }
 
@@ -141,9 +138,9 @@ impl<K> Calls<K> {
         if entry.phase != Phase::Sent {
             return None;
         }
-        let (pending, timed) = (entry.pending.take()?, entry.timed);
+        let pending = entry.pending.take()?;
         table.entries.remove(slot(id));
-        self.forget(timed);
+        self.forget();
         Some(pending)
     }
 
@@ -155,7 +152,7 @@ impl<K> Calls<K> {
         }
         let id = CallId(number);
         let counter = number >> SLOT_BITS;
-        if counter == 0 || counter >= self.next || slot(id) >= self.slots {
+        if counter == 0 || counter >= self.next || slot(id) >= self.slots as usize {
             return Answered::Forged;
         }
         let Some(table) = &mut self.table else { return Answered::Duplicate };
@@ -174,25 +171,20 @@ impl<K> Calls<K> {
         let table = self.table.as_mut()?;
         let entry = table.get_mut(id)?;
         let pending = entry.pending.take()?;
-        let (phase, timed) = (entry.phase, entry.timed);
+        let phase = entry.phase;
         if phase != Phase::Sent {
             table.entries.remove(slot(id));
         }
-        self.forget(timed);
+        self.forget();
         Some((pending, phase))
     }
 
     /// Accounts for a live call that has ended.
     #[inline]
-    fn forget(&mut self, timed: bool) {
+    fn forget(&mut self) {
         self.live -= 1;
-        if !timed {
-            return;
-        }
-        self.timed -= 1;
-        let Some(table) = &mut self.table else { return };
-        if table.deadlines.len() > 2 * self.timed as usize + SLACK || self.timed == 0 {
-            table.sweep(self.timed);
+        if self.live == 0 {
+            self.earliest = NEVER;
         }
     }
 
@@ -215,31 +207,33 @@ impl<K> Calls<K> {
         }
     }
 
-    /// No live call's deadline comes before this; `None` if none has one.
+    /// No live call's deadline comes before this; `None` if none has one. It may be the deadline of a call that has ended.
+    #[inline]
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let Reverse((deadline, _)) = self.table.as_ref()?.deadlines.peek()?;
-        Some(*deadline)
+        let is_due = self.table.as_ref().is_some_and(|table| !table.due.is_empty());
+        let next = if is_due { NOW } else { self.earliest };
+        (next != NEVER).then_some(next)
     }
 
     /// A live call whose deadline has come, earliest first.
     pub(super) fn overdue(&mut self, now: Instant) -> Option<CallId> {
         let table = self.table.as_mut()?;
-        loop {
-            let Reverse((deadline, id)) = *table.deadlines.peek()?;
-            if deadline > now {
-                return None;
-            }
-            table.deadlines.pop();
+        if table.due.is_empty() && self.earliest <= now {
+            self.earliest = table.find_due(now);
+        }
+        while let Some((_, id)) = table.due.pop() {
             if table.get_mut(id).is_some_and(|entry| entry.pending.is_some()) {
                 return Some(id);
             }
         }
+        table.due = Vec::new();
+        None
     }
 
     /// Gives up everything, in the order in which the calls were made.
     pub(super) fn drain(&mut self) -> Vec<(CallId, K)> {
         let table = self.table.take().unwrap_or_default();
-        (self.live, self.timed) = (0, 0);
+        (self.live, self.earliest) = (0, NEVER);
         let live = |(_, entry): (usize, Entry<K>)| Some((entry.id, entry.pending?));
         let mut calls: Vec<_> = table.entries.into_iter().filter_map(live).collect();
         calls.sort_unstable_by_key(|(id, _)| *id);
@@ -260,16 +254,22 @@ impl<K> Calls<K> {
 }
 
 impl<K> Table<K> {
-    /// Forgets the deadlines of calls that have ended.
-    fn sweep(&mut self, timed: u32) {
-        if timed == 0 {
-            self.deadlines.clear();
-            return;
+    /// Takes down all live calls whose deadline has come. Returns the earliest deadline of the others.
+    #[cold]
+    fn find_due(&mut self, now: Instant) -> Instant {
+        let mut next = NEVER;
+        for (_, entry) in &self.entries {
+            if entry.pending.is_none() {
+                continue;
+            }
+            if entry.deadline <= now {
+                self.due.push((entry.deadline, entry.id));
+            } else {
+                next = next.min(entry.deadline);
+            }
         }
-        let entries = &self.entries;
-        self.deadlines.retain(|Reverse((_, id))| {
-            entries.get(slot(*id)).is_some_and(|entry| entry.id == *id && entry.pending.is_some())
-        });
+        self.due.sort_unstable_by(|a, b| b.cmp(a));
+        next
     }
 }
 
@@ -293,21 +293,45 @@ mod tests {
     }
 
     #[test]
-    fn ended_calls_do_not_pile_up_in_the_deadlines() {
+    fn what_is_overdue_is_found_earliest_first_and_once() {
         let mut calls = Calls::new();
-        let kept: Vec<_> =
-            (0..100).map(|_| calls.open((), at(1_000_000), Phase::Sent).expect("room")).collect();
-        for n in 0..10_000 {
-            let id = calls.open((), at(2_000_000 + n), Phase::Sent).expect("room");
+        let mut open = |nanos| calls.open((), at(nanos), Phase::Sent).expect("room");
+        let (late, early, far) = (open(30), open(10), open(1_000));
+        let forever = calls.open((), None, Phase::Sent).expect("room");
+        assert_eq!(calls.next_deadline(), at(10));
+        assert_eq!(calls.overdue(Instant::from_nanos(9)), None);
+        let now = Instant::from_nanos(30);
+        assert_eq!(calls.overdue(now), Some(early));
+        assert!(calls.next_deadline() <= at(30), "another one is due");
+        assert!(calls.end(early).is_some());
+        assert_eq!(calls.overdue(now), Some(late));
+        assert!(calls.end(late).is_some());
+        assert_eq!((calls.overdue(now), calls.next_deadline()), (None, at(1_000)));
+        assert!(calls.end(far).is_some());
+        assert_eq!(calls.overdue(Instant::from_nanos(1_000)), None);
+        assert_eq!((calls.next_deadline(), calls.is_live(forever)), (None, true));
+    }
+
+    #[test]
+    fn a_call_that_is_answered_after_it_was_found_overdue_is_not_given_out() {
+        let mut calls = Calls::new();
+        let first = calls.open((), at(1), Phase::Sent).expect("room");
+        let second = calls.open((), at(2), Phase::Sent).expect("room");
+        let now = Instant::from_nanos(5);
+        assert_eq!(calls.overdue(now), Some(first));
+        assert!(calls.end(first).is_some());
+        assert!(matches!(calls.answer(second.0), Answered::Live(..)));
+        assert_eq!((calls.overdue(now), calls.next_deadline()), (None, None));
+    }
+
+    #[test]
+    fn a_table_without_live_calls_has_no_deadline() {
+        let mut calls = Calls::new();
+        for n in 1..1_000 {
+            let id = calls.open((), at(n), Phase::Sent).expect("room");
             assert!(matches!(calls.answer(id.0), Answered::Live(..)));
-            let deadlines = calls.table.as_ref().expect("in use").deadlines.len();
-            assert!(deadlines <= 2 * 101 + SLACK + 1, "{deadlines}");
+            assert_eq!(calls.next_deadline(), None);
         }
-        for id in kept {
-            assert_eq!(calls.overdue(Instant::from_nanos(1_000_000)), Some(id));
-            assert!(calls.end(id).is_some());
-        }
-        assert_eq!(calls.next_deadline(), None);
     }
 
     #[test]

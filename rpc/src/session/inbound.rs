@@ -84,6 +84,12 @@ impl Inbound {
         self.deframer.give_back(block);
     }
 
+    /// Takes the next frame if that is simple; see [`Deframer::quick`].
+    #[inline]
+    pub fn quick<'i>(&self, input: &mut &'i [u8]) -> Option<Frame<'i>> {
+        if self.opening.is_some() { None } else { self.deframer.quick(input) }
+    }
+
     /// Bytes held of a frame that has begun and is not complete.
     pub fn pending(&self) -> usize {
         self.deframer.pending()
