@@ -40,6 +40,7 @@
 
 mod call;
 mod codec;
+mod deframer;
 mod error;
 mod frame;
 #[doc(hidden)]
@@ -55,8 +56,9 @@ mod writer;
 
 pub use call::{CallHead, Trace, put_call, put_call_head, put_event, put_reply};
 pub use codec::{Decode, DecodeOwned, Encode, Encoded};
+pub use deframer::Deframer;
 pub use error::Error;
-pub use frame::{Deframer, Frame, HEADER, Header, Kind, TRACED, put_frame, put_header};
+pub use frame::{Frame, HEADER, Header, Kind, TRACED, put_frame, put_header};
 pub use hash::method_id;
 pub use message::{Cancel, Credit, Hello, Message, NodeId, Ping, Pong};
 pub use outcome::{Bye, ByeCode, Exception, Refused, RefusedCode};

@@ -1,0 +1,271 @@
+//! Cutting a stream of segments into frames. What a header says lives in `frame`; what a session does
+//! with frames never lives here.
+//!
+//! Invariants: 1. a header is judged as soon as its sixteen bytes are there; 2. memory grows only
+//! with bytes that arrived, and what it held before is at most doubled; 3. how the stream is cut into
+//! segments never shows in the frames; 4. a deframer between frames holds no memory: what the last
+//! frame needed is dropped, or lent to the next one by way of the caller.
+
+use byteorder::{ByteOrder, NetworkEndian};
+
+use crate::Error;
+use crate::frame::{Frame, HEADER, Header, Kind};
+
+/// Kind, flags and reserved half of headers, as one number.
+const CALL: u32 = (Kind::Call.number() as u32) << 24;
+const EVENT: u32 = (Kind::Event.number() as u32) << 24;
+const REPLY: u32 = (Kind::Reply.number() as u32) << 24;
+
+/// Cuts a stream of bytes into frames.
+///
+/// A frame that lies wholly inside the input is borrowed from it; only an incomplete one at the end
+/// is kept.
+///
+/// ```
+/// use peers_wire::{Deframer, Kind, Ping};
+/// # fn main() -> Result<(), peers_wire::Error> {
+/// let mut stream = Vec::new();
+/// Ping { number: 7 }.put(&mut stream);
+/// Ping { number: 8 }.put(&mut stream);
+///
+/// let mut deframer = Deframer::new(4096);
+/// let mut numbers = Vec::new();
+/// for segment in stream.chunks(5) {
+///     let mut input = segment;
+///     while let Some(frame) = deframer.next(&mut input)? {
+///         assert_eq!(frame.kind, Kind::Ping);
+///         numbers.push(frame.call);
+///     }
+/// }
+/// assert_eq!(numbers, [7, 8]);
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Deframer {
+    /// Some iff bytes are kept that were not handed out, or were, and are to be forgotten.
+    held: Option<Box<Held>>,
+    limit: u32,
+}
+
+/// The beginning of a frame whose end is owed; behind a [`Deframer::lend`], perhaps many frames.
+#[derive(Debug, Default)]
+struct Held {
+    bytes: Vec<u8>,
+    /// How many of them were handed out.
+    at: usize,
+}
+
+/// A frame of fewer bytes is not worth a read of its own.
+const WORTH_LENDING: usize = 32 << 10;
+
+/// A read of fewer bytes is not worth asking for.
+const LEAST_ROOM: usize = 16 << 10;
+
+/// Bytes beyond which the memory for reading ahead does not grow, unless for one frame.
+const READ_AHEAD: usize = 256 << 10;
+
+impl Deframer {
+    /// A deframer at the start of a stream that accepts bodies of at most `limit` bytes.
+    #[must_use]
+    pub const fn new(limit: u32) -> Self {
+        Self { held: None, limit }
+    }
+
+    /// Changes the limit, from the next call of [`next`](Self::next) on.
+    pub const fn set_limit(&mut self, limit: u32) {
+        self.limit = limit;
+    }
+
+    /// How many bytes of an incomplete frame are kept: non-zero iff a frame has begun and the rest
+    /// is owed.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.held.as_ref().map_or(0, |held| held.rest().len())
+    }
+
+    /// Takes the next frame from the front of `input`. `None` means that all of `input` was taken
+    /// and more is needed.
+    ///
+    /// # Errors
+    /// [`Error::FrameTooLarge`] and those of [`Header::from_bytes`], as soon as the header is
+    /// there. The stream cannot be read any further; asking again gives the same error.
+    #[inline]
+    pub fn next<'s, 'i: 's>(
+        &'s mut self,
+        input: &mut &'i [u8],
+    ) -> Result<Option<Frame<'s>>, Error> {
+        self.next_with(input, &mut Vec::new())
+    }
+
+    /// Like [`next`](Self::next), for callers that cut many large frames: memory for an incomplete
+    /// frame is taken out of `spare`, and put there when the frame has been dealt with. What `spare`
+    /// contains is thrown away.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    #[inline]
+    pub fn next_with<'s, 'i: 's>(
+        &'s mut self,
+        input: &mut &'i [u8],
+        spare: &mut Vec<u8>,
+    ) -> Result<Option<Frame<'s>>, Error> {
+        if self.has_held(spare) {
+            return self.complete(input);
+        }
+        let Some((header, rest)) = input.split_first_chunk::<HEADER>() else {
+            return self.keep(input, HEADER, spare);
+        };
+        let header = judge(header, self.limit)?;
+        let Some((body, rest)) = rest.split_at_checked(header.length as usize) else {
+            return self.keep(input, HEADER + header.length as usize, spare);
+        };
+        *input = rest;
+        Ok(Some(Frame::new(header, body)))
+    }
+
+    /// Takes the next frame if it lies wholly at the front of `input`, nothing is kept, and it is a
+    /// reply, or a call or event without flags: a short way for what comes most often. `None` says
+    /// no more than that [`next_with`](Self::next_with) is to be asked.
+    #[inline]
+    pub fn quick<'i>(&self, input: &mut &'i [u8]) -> Option<Frame<'i>> {
+        let (header, rest) = input.split_first_chunk::<HEADER>()?;
+        let start = NetworkEndian::read_u64(&header[..8]);
+        let (length, kind) = ((start >> 32) as usize, start as u32);
+        let call = NetworkEndian::read_u64(&header[8..]);
+        let (kind, well) = match kind {
+            REPLY => (Kind::Reply, true),
+            CALL => (Kind::Call, length >= 16),
+            EVENT => (Kind::Event, length >= 16 && call == 0),
+            _ => return None,
+        };
+        if !well || length > self.limit as usize || self.held.is_some() {
+            return None;
+        }
+        let (body, rest) = rest.split_at_checked(length)?;
+        *input = rest;
+        Some(Frame { kind, flags: 0, call, body })
+    }
+
+    /// Lends the beginning of a large frame, once [`next`](Self::next) has returned `None`, to be given back by
+    /// [`give_back`](Self::give_back) with what comes next appended: read straight behind it, and
+    /// as much as there is room for, be it more than the frame. `None` if no frame is owed for which
+    /// that pays.
+    pub fn lend(&mut self) -> Option<Vec<u8>> {
+        let bytes = &mut self.held.as_mut()?.bytes;
+        let header = Header::from_bytes(bytes.first_chunk()?).ok()?;
+        let (total, len) = (HEADER + header.length as usize, bytes.len());
+        if total < WORTH_LENDING {
+            return None;
+        }
+        if bytes.capacity() - len < LEAST_ROOM {
+            if len < LEAST_ROOM {
+                return None;
+            }
+            bytes.reserve_exact(len.min(READ_AHEAD.max(total - len)));
+        }
+        self.held.take().map(|held| held.bytes)
+    }
+
+    /// Takes back what was lent, with more behind it.
+    pub fn give_back(&mut self, mut bytes: Vec<u8>) {
+        if bytes.len() == bytes.capacity() && bytes.len() < READ_AHEAD {
+            bytes.reserve_exact(bytes.len());
+        }
+        self.held = Some(Box::new(Held { bytes, at: 0 }));
+    }
+
+    /// Whether anything is held that was not handed out; if not, the memory goes to `spare`.
+    #[inline]
+    fn has_held(&mut self, spare: &mut Vec<u8>) -> bool {
+        match &self.held {
+            None => false,
+            Some(held) if held.rest().is_empty() => {
+                self.forget(spare);
+                false
+            }
+            Some(_) => true,
+        }
+    }
+
+    /// Keeps all of `input`, which is less than the `total` bytes wanted.
+    #[cold]
+    fn keep<'s>(
+        &'s mut self,
+        input: &mut &[u8],
+        total: usize,
+        spare: &mut Vec<u8>,
+    ) -> Result<Option<Frame<'s>>, Error> {
+        if !input.is_empty() {
+            let mut held = Held { bytes: std::mem::take(spare), at: 0 };
+            held.bytes.clear();
+            held.fill(input, total);
+            self.held = Some(Box::new(held));
+        }
+        Ok(None)
+    }
+
+    /// All that was held has been handed out and dealt with.
+    #[cold]
+    fn forget(&mut self, spare: &mut Vec<u8>) {
+        if let Some(held) = self.held.take()
+            && held.bytes.capacity() > spare.capacity()
+        {
+            *spare = held.bytes;
+        }
+    }
+
+    /// Goes on with the frame that has begun.
+    #[cold]
+    fn complete<'s>(&'s mut self, input: &mut &[u8]) -> Result<Option<Frame<'s>>, Error> {
+        let limit = self.limit;
+        let Some(held) = &mut self.held else { return Ok(None) };
+        held.fill(input, HEADER);
+        let Some(header) = held.rest().first_chunk::<HEADER>() else { return Ok(None) };
+        let header = judge(header, limit)?;
+        let total = HEADER + header.length as usize;
+        held.fill(input, total);
+        Ok(held.take(total).map(|frame| Frame::new(header, &frame[HEADER..])))
+    }
+}
+
+impl Held {
+    /// What was not handed out.
+    #[inline]
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// Hands out `total` bytes, if they are there.
+    fn take(&mut self, total: usize) -> Option<&[u8]> {
+        let (frame, _) = self.bytes[self.at..].split_at_checked(total)?;
+        self.at += total;
+        Some(frame)
+    }
+
+    /// Moves bytes from `input` until `total` are there. Room at most doubles what is there, and
+    /// never exceeds the frame.
+    fn fill(&mut self, input: &mut &[u8], total: usize) {
+        if self.rest().len() >= total {
+            return;
+        }
+        self.bytes.drain(..std::mem::take(&mut self.at));
+        let taken = input.len().min(total - self.bytes.len());
+        let (head, rest) = input.split_at(taken);
+        let needed = self.bytes.len() + taken;
+        if needed > self.bytes.capacity() {
+            let room = (self.bytes.len() * 2).clamp(needed, total.max(needed));
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(head);
+        *input = rest;
+    }
+}
+
+#[inline]
+fn judge(bytes: &[u8; HEADER], limit: u32) -> Result<Header, Error> {
+    let header = Header::from_bytes(bytes)?;
+    if header.length > limit {
+        return Err(Error::FrameTooLarge { length: header.length, limit });
+    }
+    Ok(header)
+}
