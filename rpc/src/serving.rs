@@ -26,24 +26,70 @@ pub(crate) struct Nested {
 /// The calls made for another one.
 pub(crate) type NestedCalls = SmallVec<[Nested; 1]>;
 
-/// One call being served.
+/// One call being served. There may be many, so it is small.
 pub(crate) struct Record {
     generation: u32,
+    depth: u16,
+    stage: Stage,
+    /// An event has no id.
+    is_event: bool,
+    /// The caller's id for it.
+    id: u64,
     /// The connection that it came by.
     pub(crate) link: Weak<Link>,
-    /// The caller's id for it; `None` for an event.
-    pub(crate) call: Option<u64>,
-    pub(crate) deadline: Option<Instant>,
-    pub(crate) depth: u16,
-    pub(crate) trace: Option<Trace>,
-    /// The parent of calls made for this one, iff it is traced.
-    span: u64,
-    /// Whether a reply is owed later: the handler has returned and the record lives on.
-    pub(crate) running: bool,
-    /// Whether nobody waits for it any more.
-    pub(crate) over: bool,
+    /// [`Instant::FAR`] is never.
+    deadline: Instant,
+    /// Iff its caller traces.
+    traced: Option<Box<Traced>>,
     nested: NestedCalls,
-    prune_at: usize,
+}
+
+const _: () = assert!(size_of::<Record>() <= 64, "held calls should cost little");
+
+/// Where a call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Its handler is on the stack, and owes nothing yet.
+    Started,
+    /// A reply is owed later.
+    Running,
+    /// The same, but nobody waits for it any more.
+    Over,
+}
+
+/// A place in a tree of calls.
+struct Traced {
+    trace: Trace,
+    /// The parent of calls made for this one.
+    span: u64,
+}
+
+impl Record {
+    /// The caller's id for it; `None` for an event.
+    pub(crate) fn call(&self) -> Option<u64> {
+        (!self.is_event).then_some(self.id)
+    }
+
+    /// Whether nobody waits for it any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.stage == Stage::Over
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (self.deadline != Instant::FAR).then_some(self.deadline)
+    }
+
+    /// Remembers a call made for this one. Before there would be room for twice as many, those that have ended go.
+    fn adopt(&mut self, nested: Nested) {
+        let all = &mut self.nested;
+        if all.spilled() && all.len() == all.capacity() {
+            all.retain(|n| n.link.upgrade().is_some_and(|link| link.is_pending(n.id)));
+            if all.len() > all.capacity() / 2 {
+                all.reserve(all.capacity());
+            }
+        }
+        all.push(nested);
+    }
 }
 
 /// What a nested call takes over from the call that it is made for.
@@ -83,16 +129,14 @@ impl Serving {
         let Inherited { deadline, depth, trace } = inherited;
         let slot = self.records.insert(Record {
             generation,
-            link,
-            call,
-            deadline,
             depth,
-            trace,
-            span,
-            running: false,
-            over: false,
+            stage: Stage::Started,
+            is_event: call.is_none(),
+            id: call.unwrap_or_default(),
+            link,
+            deadline: deadline.unwrap_or(Instant::FAR),
+            traced: trace.map(|trace| Box::new(Traced { trace, span })),
             nested: NestedCalls::new(),
-            prune_at: 16,
         });
         Cause::from_parts(u32::try_from(slot).unwrap_or(u32::MAX), generation)
     }
@@ -100,9 +144,9 @@ impl Serving {
     /// Notes that the handler has returned and owes a reply.
     pub(crate) fn keep(&mut self, cause: Cause) {
         if let Some(record) = self.get_mut(cause)
-            && !record.running
+            && record.stage == Stage::Started
         {
-            record.running = true;
+            record.stage = Stage::Running;
             self.running += 1;
             self.held += 1;
         }
@@ -115,19 +159,19 @@ impl Serving {
             return None;
         }
         let record = self.records.try_remove(cause.slot() as usize)?;
-        self.held -= usize::from(record.running);
-        self.running -= usize::from(record.running && !record.over);
+        self.held -= usize::from(record.stage != Stage::Started);
+        self.running -= usize::from(record.stage == Stage::Running);
         Some(record)
     }
 
-    /// Notes that nobody waits for a call any more, and gives the calls made for it, to be cancelled. `None` if that was
-    /// known, or it has ended.
+    /// Notes that nobody waits for a running call any more, and gives the calls made for it, to be cancelled. `None` if it
+    /// does not run, or that was known.
     pub(crate) fn abandon(&mut self, cause: Cause) -> Option<NestedCalls> {
-        let record = self.get_mut(cause)?;
-        record.over = true;
-        record.deadline = None;
-        let (nested, running) = (std::mem::take(&mut record.nested), record.running);
-        self.running -= usize::from(running);
+        let record = self.get_mut(cause).filter(|record| record.stage == Stage::Running)?;
+        record.stage = Stage::Over;
+        record.deadline = Instant::FAR;
+        let nested = std::mem::take(&mut record.nested);
+        self.running -= 1;
         Some(nested)
     }
 
@@ -142,7 +186,7 @@ impl Serving {
     }
 
     pub(crate) fn deadline(&self, cause: Cause) -> Option<Instant> {
-        self.get(cause)?.deadline
+        self.get(cause)?.deadline()
     }
 
     pub(crate) fn depth(&self, cause: Cause) -> u16 {
@@ -150,12 +194,11 @@ impl Serving {
     }
 
     pub(crate) fn trace(&self, cause: Cause) -> Option<Trace> {
-        self.get(cause)?.trace
+        Some(self.get(cause)?.traced.as_ref()?.trace)
     }
 
     pub(crate) fn span(&self, cause: Cause) -> Option<u64> {
-        let record = self.get(cause)?;
-        record.trace.map(|_| record.span)
+        Some(self.get(cause)?.traced.as_ref()?.span)
     }
 
     /// What a call made under `cause` inherits.
@@ -163,9 +206,9 @@ impl Serving {
         match self.get(cause) {
             None => Inherited::default(),
             Some(record) => Inherited {
-                deadline: record.deadline,
+                deadline: record.deadline(),
                 depth: record.depth.saturating_add(1),
-                trace: record.trace.map(|trace| Trace { parent: record.span, ..trace }),
+                trace: record.traced.as_ref().map(|t| Trace { parent: t.span, ..t.trace }),
             },
         }
     }
@@ -173,42 +216,39 @@ impl Serving {
     /// Remembers a call made for the one that `cause` names, to be cancelled with it.
     pub(crate) fn adopt(&mut self, cause: Cause, link: &Weak<Link>, id: CallId) {
         let Some(record) = self.get_mut(cause) else { return };
-        if record.nested.len() >= record.prune_at {
-            record.nested.retain(|n| n.link.upgrade().is_some_and(|link| link.is_pending(n.id)));
-            record.prune_at = (2 * record.nested.len()).max(16);
-        }
-        record.nested.push(Nested { link: link.clone(), id });
+        record.adopt(Nested { link: link.clone(), id });
     }
 
     /// Whether the call's handler has returned and owes a reply.
     pub(crate) fn is_running(&self, cause: Cause) -> bool {
-        self.get(cause).is_some_and(|record| record.running)
+        self.get(cause).is_some_and(|record| record.stage == Stage::Running)
     }
 
     /// Where a call came from: its connection and the caller's id.
     pub(crate) fn origin(&self, cause: Cause) -> Option<(Weak<Link>, Option<u64>)> {
-        self.get(cause).map(|record| (record.link.clone(), record.call))
+        self.get(cause).map(|record| (record.link.clone(), record.call()))
     }
 
     /// The running calls whose deadline has come.
     pub(crate) fn overdue(&self, now: Instant) -> Vec<Cause> {
-        let late = |record: &Record| record.running && record.deadline.is_some_and(|d| d <= now);
+        let late = |record: &Record| record.stage == Stage::Running && record.deadline <= now;
         let causes = self.records.iter().filter(|(_, record)| late(record));
         causes.map(|(slot, record)| Cause::from_parts(slot as u32, record.generation)).collect()
     }
 
     /// Whether a running call has a deadline at all.
     pub(crate) fn any_deadline(&self) -> bool {
-        self.running > 0 && self.records.iter().any(|(_, r)| r.running && r.deadline.is_some())
+        self.running > 0
+            && self.records.iter().any(|(_, r)| r.stage == Stage::Running && r.deadline().is_some())
     }
 
     fn get(&self, cause: Cause) -> Option<&Record> {
         let record = self.records.get(cause.slot() as usize)?;
-        (record.generation == cause.generation() && !record.over).then_some(record)
+        (record.generation == cause.generation() && !record.is_over()).then_some(record)
     }
 
     fn get_mut(&mut self, cause: Cause) -> Option<&mut Record> {
         let record = self.records.get_mut(cause.slot() as usize)?;
-        (record.generation == cause.generation() && !record.over).then_some(record)
+        (record.generation == cause.generation() && !record.is_over()).then_some(record)
     }
 }

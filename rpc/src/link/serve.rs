@@ -313,10 +313,10 @@ impl Shared {
     /// Answers an `:async` call, unless it is over: its caller has gone, or cancelled, or its time has passed.
     pub(crate) fn finish<T: Encode>(&self, cause: Cause, result: &Result<T, Error>) {
         let record = self.serving.borrow_mut().end(cause);
-        let Some(record) = record.filter(|record| !record.over) else {
+        let Some(record) = record.filter(|record| !record.is_over()) else {
             return self.count_inert_reply();
         };
-        if let (Some(link), Some(call)) = (record.link.upgrade(), record.call) {
+        if let (Some(link), Some(call)) = (record.link.upgrade(), record.call()) {
             link.if_rare(|rare| rare.owed.remove(&call));
             link.answer(call, result);
         }

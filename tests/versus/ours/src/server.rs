@@ -1,6 +1,6 @@
-//! The server: a table, an echo, a drain.
+//! The server: a table, an echo, a drain, and calls that are kept waiting.
 
-use peers_rpc::{Binding, Cx, Error, Kernel, Rpc};
+use peers_rpc::{Binding, Cx, Error, Kernel, Reply, Rpc};
 use std::collections::HashMap;
 use std::io::Write;
 use versus_load::{Options, raise_descriptor_limit, table};
@@ -9,6 +9,7 @@ use versus_ours::{LocalBench, address};
 struct Server {
     table: HashMap<String, String>,
     pushed: u64,
+    held: Vec<Reply<String>>,
 }
 
 impl LocalBench for Server {
@@ -24,6 +25,10 @@ impl LocalBench for Server {
         self.pushed += data.len() as u64;
     }
 
+    fn hold(&mut self, _: &Cx<Self>, _: &Binding, _: String, reply: Reply<String>) {
+        self.held.push(reply);
+    }
+
     fn pushed(&mut self, _: &Cx<Self>, _: &Binding) -> Result<u64, Error> {
         Ok(self.pushed)
     }
@@ -37,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let mut kernel = Kernel::new()?;
     let rpc = Rpc::new(&kernel.handle());
-    let node = kernel.node(Server { table: table(), pushed: 0 });
+    let node = kernel.node(Server { table: table(), pushed: 0, held: Vec::new() });
     let cx = node.cx();
     let accept = move |endpoint| LocalBench::bind(&cx, &endpoint);
     let _listener = rpc.listen(&address(&options)?, accept)?;

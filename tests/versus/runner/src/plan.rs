@@ -123,7 +123,7 @@ fn cost() -> Vec<Test> {
         let base = "raw-poll";
         Test { name, label, unit, flags, field, base, two_cores: false, only: "" }
     };
-    let pending = "--mode pending --conns 100000";
+    let pending = "--mode pending --conns 16000";
     vec![
         of(
             "connect",

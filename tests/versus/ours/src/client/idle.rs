@@ -1,12 +1,12 @@
-//! Many connections that do nothing, and what the server needs for each.
+//! Many connections that do nothing, and what the server needs for each. With `--window N`, each has made N calls before.
 
-use peers_rpc::{Cont, Error, Kernel, Rpc};
+use peers_rpc::{Cont, Endpoint, Error, Handle, Kernel, Rpc};
 use std::time::Duration;
 use versus_load::{Options, Report, resident};
 use versus_ours::{BenchProxy, address};
 
 /// Connections opened before one of them is waited for, so that the listener's backlog does not overflow.
-const BURST: usize = 100;
+pub(crate) const BURST: usize = 100;
 
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let pid = options.server_pid.ok_or("--server-pid is needed")?;
@@ -20,6 +20,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         let burst = BURST.min(options.conns - opened);
         let endpoints: Vec<_> = (0..burst).map(|_| rpc.connect(&address)).collect();
         opened += burst;
+        if options.window > 1 {
+            endpoints
+                .iter()
+                .for_each(|endpoint| use_once(&kernel.handle(), endpoint, options.window));
+        }
         if let Some(last) = endpoints.into_iter().next_back() {
             greet(&mut kernel, &BenchProxy::new(last))?;
         }
@@ -37,8 +42,22 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+/// So many calls at a time.
+fn use_once(handle: &Handle, endpoint: &Endpoint, calls: usize) {
+    let bench = BenchProxy::new(endpoint.clone());
+    for number in 0..calls {
+        let k = Cont::new(handle, |found: Result<String, Error>| {
+            found.expect("the server is there");
+        });
+        bench.get(versus_load::key(number)).then(k);
+    }
+}
+
 /// One call, so that the connection is certainly there.
-fn greet(kernel: &mut Kernel, bench: &BenchProxy) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn greet(
+    kernel: &mut Kernel,
+    bench: &BenchProxy,
+) -> Result<(), Box<dyn std::error::Error>> {
     let handle = kernel.handle();
     let outcome = std::rc::Rc::new(std::cell::Cell::new(None));
     let (found, stop) = (outcome.clone(), handle.clone());

@@ -1,6 +1,8 @@
 //! The client: one node that keeps so many calls going, in each of the modes.
 
+mod connect;
 mod idle;
+mod pending;
 mod steady;
 
 use peers_rpc::{Cx, Error, Kernel, Limits, Rpc};
@@ -15,7 +17,8 @@ fn main() -> ExitCode {
     let done = match options.mode {
         Mode::Idle => idle::run(&options),
         Mode::Steady => steady::run(&options),
-        Mode::Connect | Mode::Pending => options.unsupported(),
+        Mode::Connect => connect::run(&options),
+        Mode::Pending => pending::run(&options),
         _ => run(&options),
     };
     match done {
