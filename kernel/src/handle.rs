@@ -110,6 +110,13 @@ impl Handle {
         self.core.spares.take()
     }
 
+    /// The same with room for at least so many bytes, for what will be given to
+    /// [`Outlet::write_chunk`](crate::Outlet::write_chunk): whoever sends large chunks one after the other asks the system for
+    /// their memory once.
+    pub fn memory_for(&self, bytes: usize) -> Vec<u8> {
+        self.core.spares.take_for(bytes)
+    }
+
     /// The kernel's generator.
     pub fn rng(&self) -> Rng {
         Rng(self.clone())

@@ -5,40 +5,64 @@
 
 use std::cell::{Cell, RefCell};
 
-/// Buffers kept.
+/// Buffers kept, of either kind.
 const BUFFERS: usize = 64;
 /// Bytes kept, of all buffers together.
 const BYTES: usize = 2 << 20;
 /// Room of a buffer that is made: a few small messages.
 const FRESH: usize = 256;
 
+/// Buffers with more room are kept for those who say how much they need, as long as there are others.
+const SMALL: usize = 16 << 10;
+
 /// Empty buffers, the latest on top.
 #[derive(Debug, Default)]
 pub(crate) struct Spares {
-    buffers: RefCell<Vec<Vec<u8>>>,
+    small: RefCell<Vec<Vec<u8>>>,
+    large: RefCell<Vec<Vec<u8>>>,
     bytes: Cell<usize>,
 }
 
 impl Spares {
     /// An empty buffer with room.
     pub(crate) fn take(&self) -> Vec<u8> {
-        match self.buffers.borrow_mut().pop() {
-            Some(buffer) => {
-                self.bytes.set(self.bytes.get() - buffer.capacity());
-                buffer
-            }
+        let small = self.small.borrow_mut().pop();
+        match small.or_else(|| self.large.borrow_mut().pop()) {
+            Some(buffer) => self.count_out(buffer),
             None => Vec::with_capacity(FRESH),
         }
     }
 
-    /// Keeps a buffer for later, if there is place for it. What it contains is forgotten.
+    /// An empty buffer with room for `bytes`.
+    pub(crate) fn take_for(&self, bytes: usize) -> Vec<u8> {
+        let mut large = self.large.borrow_mut();
+        match large.iter().rposition(|buffer| buffer.capacity() >= bytes) {
+            Some(place) => self.count_out(large.swap_remove(place)),
+            None => Vec::with_capacity(bytes),
+        }
+    }
+
+    fn count_out(&self, buffer: Vec<u8>) -> Vec<u8> {
+        self.bytes.set(self.bytes.get() - buffer.capacity());
+        buffer
+    }
+
+    /// Keeps a buffer for later. What it contains is forgotten; if there is no place for it, so are those that were not used
+    /// for long, or it.
     pub(crate) fn keep(&self, mut buffer: Vec<u8>) {
-        let mut buffers = self.buffers.borrow_mut();
-        let bytes = self.bytes.get().saturating_add(buffer.capacity());
-        if buffer.capacity() >= FRESH && buffers.len() < BUFFERS && bytes <= BYTES {
+        let room = buffer.capacity();
+        let kept = if room > SMALL { &self.large } else { &self.small };
+        let mut kept = kept.borrow_mut();
+        if room > SMALL && room <= BYTES {
+            while (self.bytes.get() + room > BYTES || kept.len() >= BUFFERS) && !kept.is_empty() {
+                self.count_out(kept.remove(0));
+            }
+        }
+        let bytes = self.bytes.get().saturating_add(room);
+        if room >= FRESH && kept.len() < BUFFERS && bytes <= BYTES {
             buffer.clear();
             self.bytes.set(bytes);
-            buffers.push(buffer);
+            kept.push(buffer);
         }
     }
 }
@@ -64,11 +88,28 @@ mod tests {
         for _ in 0..1000 {
             spares.keep(Vec::with_capacity(FRESH));
         }
-        assert_eq!(spares.buffers.borrow().len(), BUFFERS);
+        assert_eq!(spares.small.borrow().len(), BUFFERS);
         let spares = Spares::default();
         for _ in 0..1000 {
             spares.keep(Vec::with_capacity(BYTES / 3));
         }
-        assert!(spares.bytes.get() <= BYTES && spares.buffers.borrow().len() <= 3);
+        assert!(spares.bytes.get() <= BYTES && spares.large.borrow().len() <= 3);
+    }
+
+    #[test]
+    fn large_buffers_wait_for_those_who_need_them_and_the_latest_stay() {
+        let spares = Spares::default();
+        for room in [300, 70_000, 100_000, 400] {
+            spares.keep(Vec::with_capacity(room));
+        }
+        assert_eq!(spares.take_for(65_000).capacity(), 100_000);
+        assert_eq!(spares.take().capacity(), 400);
+        assert_eq!(spares.take_for(80_000).capacity(), 80_000, "none is large enough");
+        assert_eq!(spares.take().capacity(), 300);
+        assert_eq!(spares.take().capacity(), 70_000, "better than a new one");
+        assert_eq!(spares.bytes.get(), 0);
+        spares.keep(Vec::with_capacity(SMALL + 1));
+        spares.keep(Vec::with_capacity(BYTES));
+        assert_eq!(spares.take_for(SMALL).capacity(), BYTES);
     }
 }

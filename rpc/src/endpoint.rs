@@ -6,9 +6,10 @@ use crate::interface::{Interface, Method};
 use crate::link::{Link, Serve};
 use crate::name::EndpointName;
 use crate::session::CloseReason;
+use crate::shared::MOST_FOR_ARGUMENTS;
 use crate::{Error, ErrorKind, Reply};
 use peers_kernel::{Cx, Handle};
-use peers_wire::{DecodeOwned, Encode};
+use peers_wire::{DecodeOwned, Encode, Writer};
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -141,7 +142,23 @@ impl Endpoint {
     #[inline]
     fn encode(&self, arguments: impl Encode) -> Result<Vec<u8>, Error> {
         let mut memory = self.link.shared().lend_memory();
-        peers_wire::append(&mut memory, &arguments)?;
+        let mut writer = Writer::with_limit(&mut memory, MOST_FOR_ARGUMENTS);
+        arguments.encode(&mut writer);
+        match writer.finish() {
+            Ok(()) => Ok(memory),
+            Err(peers_wire::Error::OutputTooLarge { size, .. }) => {
+                self.link.shared().take_memory_back(memory);
+                self.encode_many(size, &arguments)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Arguments of so many bytes, which will leave from the memory that they are encoded into.
+    #[cold]
+    fn encode_many(&self, size: usize, arguments: &impl Encode) -> Result<Vec<u8>, Error> {
+        let mut memory = self.handle().memory_for(size);
+        peers_wire::append(&mut memory, arguments)?;
         Ok(memory)
     }
 

@@ -23,7 +23,7 @@ use std::time::Duration;
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// Bytes of memory for arguments that are kept for the next call.
-const MOST_FOR_ARGUMENTS: usize = 4 << 10;
+pub(crate) const MOST_FOR_ARGUMENTS: usize = 4 << 10;
 
 pub(crate) struct Shared {
     pub(crate) handle: Handle,

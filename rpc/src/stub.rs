@@ -53,7 +53,7 @@ impl<'a> Incoming<'a> {
         match peers_wire::from_slice(self.arguments) {
             Ok(arguments) => {
                 let result = run(arguments);
-                self.answer(&result);
+                self.answer(result);
             }
             Err(error) => self.refuse(RefusedCode::BadArguments, &error.to_string()),
         }
@@ -81,7 +81,7 @@ impl<'a> Incoming<'a> {
         let (shared, cause) = (Rc::downgrade(self.link.shared()), self.cause);
         let reply = Cont::new(self.link.handle(), move |result: Result<T, Error>| {
             if let Some(shared) = shared.upgrade() {
-                shared.finish(cause, &result);
+                shared.finish(cause, result);
             }
         });
         run(arguments, reply);
@@ -94,7 +94,7 @@ impl<'a> Incoming<'a> {
         self.close()
     }
 
-    fn answer<T: Encode>(&self, result: &Result<T, Error>) {
+    fn answer<T: Encode>(&self, result: Result<T, Error>) {
         self.settled.set(true);
         if let Some(call) = self.call {
             self.link.answer(call, result);

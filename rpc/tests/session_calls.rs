@@ -242,6 +242,33 @@ fn ids_do_not_repeat_over_many_calls() {
 }
 
 #[test]
+fn bytes_that_are_moved_into_the_output_are_the_answer_that_copying_makes() {
+    let mut pair = Pair::open_with(limits(|l| l.frame = 5_000), Limits::default());
+    for (key, size) in [(1, 0), (2, 2_000), (3, 4_000), (4, 4_996)] {
+        pair.a.call(pair.now, Head::new(1), b"", key);
+        pair.settle();
+        let (call, bytes) = (pair.b.called(), vec![key as u8; size]);
+        let mut expected = Vec::new();
+        put_reply(&mut expected, u32::MAX, call, &bytes).expect("it fits");
+        pair.b.session.reply_bytes(call, &mut pair.b.out, bytes).expect("it fits");
+        assert!(pair.b.out == expected, "{size}");
+        pair.settle();
+        assert_eq!(pair.a.next(), Some(Seen::Answer(key, End::Value(expected[16..].to_vec()))));
+    }
+    pair.a.call(pair.now, Head::new(1), b"", 5);
+    pair.settle();
+    let call = pair.b.called();
+    let result = pair.b.session.reply_bytes(call, &mut pair.b.out, vec![0; 4_997]);
+    assert_eq!(result, Err(peers_wire::Error::OutputTooLarge { size: 5_001, limit: 5_000 }));
+    pair.settle();
+    let Some(Seen::Answer(5, End::Refused(RefusedCode::Failed, _))) = pair.a.next() else {
+        panic!("a value that does not fit is refused");
+    };
+    pair.a.assert_settled();
+    pair.b.assert_settled();
+}
+
+#[test]
 fn after_the_end_nothing_is_sent_and_every_call_comes_back_in_order() {
     let mut pair = Pair::open();
     for key in 0..10 {

@@ -193,6 +193,22 @@ pub fn put_call_head(
     Ok(())
 }
 
+/// Appends the reply to a call up to the bytes that are its value, `bytes` of them, which the caller
+/// sends right behind from a chunk of their own.
+///
+/// # Errors
+/// [`Error::OutputTooLarge`] if the value exceeds `limit`; nothing is appended then.
+pub fn put_reply_head(out: &mut Vec<u8>, limit: u32, call: u64, bytes: usize) -> Result<(), Error> {
+    let size = bytes.saturating_add(4);
+    let (length, said) = match (u32::try_from(size), u32::try_from(bytes)) {
+        (Ok(length), Ok(said)) if length <= limit => (length, said),
+        _ => return Err(Error::OutputTooLarge { size, limit: limit as usize }),
+    };
+    put_header(out, Header { length, kind: Kind::Reply, flags: 0, call });
+    out.extend_from_slice(&said.to_be_bytes());
+    Ok(())
+}
+
 /// Appends the reply to a call.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use byteorder::{ByteOrder, NetworkEndian};
 
+use crate::writer::copied;
 use crate::{Error, Reader, Writer, limits};
 
 /// A value that can be written.
@@ -29,6 +30,31 @@ pub trait Encode {
         for item in items {
             item.encode(w);
         }
+    }
+
+    /// The bytes of a value that is spelled as a length and bytes, if it owns them: so that they can be
+    /// sent from where they are. Else the value as it was.
+    ///
+    /// # Errors
+    /// The value, if it is spelled otherwise.
+    #[inline]
+    fn into_bytes(self) -> Result<Vec<u8>, Self>
+    where
+        Self: Sized,
+    {
+        Err(self)
+    }
+
+    /// [`into_bytes`](Self::into_bytes) of a list.
+    ///
+    /// # Errors
+    /// The list, if its elements are no bytes.
+    #[inline]
+    fn list_into_bytes(items: Vec<Self>) -> Result<Vec<u8>, Vec<Self>>
+    where
+        Self: Sized,
+    {
+        Err(items)
     }
 }
 
@@ -144,6 +170,11 @@ impl Encode for u8 {
     fn encode_slice(items: &[Self], w: &mut Writer<'_>) {
         w.put(items);
     }
+
+    #[inline]
+    fn list_into_bytes(items: Vec<Self>) -> Result<Vec<u8>, Vec<Self>> {
+        Ok(items)
+    }
 }
 
 impl<'a> Decode<'a> for u8 {
@@ -156,7 +187,7 @@ impl<'a> Decode<'a> for u8 {
 
     #[inline]
     fn decode_vec(r: &mut Reader<'a>, count: usize) -> Result<Vec<Self>, Error> {
-        Ok(r.take(count)?.to_vec())
+        r.take(count).map(copied)
     }
 }
 
@@ -247,6 +278,11 @@ impl Encode for String {
     fn encode(&self, w: &mut Writer<'_>) {
         w.bytes(self.as_bytes());
     }
+
+    #[inline]
+    fn into_bytes(self) -> Result<Vec<u8>, Self> {
+        Ok(Self::into_bytes(self))
+    }
 }
 
 impl<'a> Decode<'a> for &'a str {
@@ -288,6 +324,11 @@ impl<T: Encode> Encode for Vec<T> {
     #[inline]
     fn encode(&self, w: &mut Writer<'_>) {
         self.as_slice().encode(w);
+    }
+
+    #[inline]
+    fn into_bytes(self) -> Result<Vec<u8>, Self> {
+        T::list_into_bytes(self)
     }
 }
 

@@ -10,6 +10,7 @@ use byteorder::{ByteOrder, NetworkEndian};
 
 use crate::Error;
 use crate::frame::{Frame, HEADER, Header, Kind};
+use crate::writer::append_bytes;
 
 /// Kind, flags and reserved half of headers, as one number.
 const CALL: u32 = (Kind::Call.number() as u32) << 24;
@@ -256,7 +257,7 @@ impl Held {
             let room = (self.bytes.len() * 2).clamp(needed, total.max(needed));
             self.bytes.reserve_exact(room - self.bytes.len());
         }
-        self.bytes.extend_from_slice(head);
+        append_bytes(&mut self.bytes, head);
         *input = rest;
     }
 }

@@ -9,6 +9,7 @@ use std::ops::{Deref, DerefMut};
 
 use byteorder::{ByteOrder, NetworkEndian};
 
+use crate::writer::copied;
 use crate::{Decode, Error, limits};
 
 /// Reads values from a slice of bytes, without copying what can be borrowed.
@@ -157,7 +158,7 @@ impl<'a> Reader<'a> {
     pub fn string(&mut self) -> Result<String, Error> {
         // Copied first: checking goes a word at a time where memory is aligned, as new memory is.
         let bytes = self.bytes()?;
-        String::from_utf8(bytes.to_vec()).map_err(|error| self.bad_utf8(bytes, error.utf8_error()))
+        String::from_utf8(copied(bytes)).map_err(|error| self.bad_utf8(bytes, error.utf8_error()))
     }
 
     /// Borrows a run of bytes: a u32 length and so many bytes.

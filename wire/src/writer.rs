@@ -97,7 +97,7 @@ impl<'w> Writer<'w> {
         if bytes.len() > self.end.saturating_sub(self.out.len()) {
             return self.overflow(bytes.len());
         }
-        self.out.extend_from_slice(bytes);
+        append_bytes(self.out, bytes);
     }
 
     /// Appends a byte.
@@ -198,4 +198,30 @@ impl<'w> Writer<'w> {
         self.failed.get_or_insert(error);
         self.end = 0;
     }
+}
+
+/// Longer copies go in pieces of this many bytes.
+const PIECE: usize = 1 << 10;
+
+/// Appends bytes. Some processors copy a long run twenty times slower if its target lies a few bytes
+/// behind its source within their pages, as values lie behind their heads; short runs never.
+#[inline]
+pub(crate) fn append_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    if bytes.len() <= PIECE { out.extend_from_slice(bytes) } else { append_pieces(out, bytes) }
+}
+
+#[inline(never)]
+fn append_pieces(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.reserve(bytes.len());
+    for piece in bytes.chunks(PIECE) {
+        out.extend_from_slice(piece);
+    }
+}
+
+/// A copy in memory of its own.
+#[inline]
+pub(crate) fn copied(bytes: &[u8]) -> Vec<u8> {
+    let mut copy = Vec::with_capacity(bytes.len());
+    append_bytes(&mut copy, bytes);
+    copy
 }

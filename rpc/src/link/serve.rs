@@ -150,7 +150,7 @@ impl Link {
         if let (Err(lost), Some(call)) = (served, request.call)
             && !settled.get()
         {
-            self.answer::<()>(call, &Err(lost.into()));
+            self.answer::<()>(call, Err(lost.into()));
         }
         self.close_unless_running(cause);
     }
@@ -233,16 +233,18 @@ impl Link {
     }
 
     /// Sends the outcome of a call.
-    pub(crate) fn answer<T: Encode>(&self, call: u64, result: &Result<T, Error>) {
+    pub(crate) fn answer<T: Encode>(&self, call: u64, result: Result<T, Error>) {
         match result {
             Ok(value) => {
-                let sent = self
-                    .drive(|session, out| session.reply(call, out, |writer| value.encode(writer)));
+                let sent = self.drive(|session, out| match value.into_bytes() {
+                    Ok(bytes) => session.reply_bytes(call, out, bytes),
+                    Err(value) => session.reply(call, out, |writer| value.encode(writer)),
+                });
                 if let Some(Err(error)) = sent {
                     self.unsendable("a result", &error);
                 }
             }
-            Err(error) => self.answer_error(call, error),
+            Err(error) => self.answer_error(call, &error),
         }
     }
 
@@ -311,7 +313,7 @@ impl Shared {
     }
 
     /// Answers an `:async` call, unless it is over: its caller has gone, or cancelled, or its time has passed.
-    pub(crate) fn finish<T: Encode>(&self, cause: Cause, result: &Result<T, Error>) {
+    pub(crate) fn finish<T: Encode>(&self, cause: Cause, result: Result<T, Error>) {
         let record = self.serving.borrow_mut().end(cause);
         let Some(record) = record.filter(|record| !record.is_over()) else {
             return self.count_inert_reply();

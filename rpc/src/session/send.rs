@@ -7,7 +7,7 @@ use super::{Output, Phase, Session};
 use peers_kernel::Instant;
 use peers_wire::{
     Cancel, Credit, Encoded, Error, Exception, Kind, Refused, RefusedCode, Writer,
-    limits as protocol, put_call, put_call_head, put_event, put_frame,
+    limits as protocol, put_call, put_call_head, put_event, put_frame, put_reply_head,
 };
 
 /// Arguments of at least this many bytes are moved into the output instead of being copied.
@@ -204,6 +204,26 @@ impl<K> Session<K> {
     ) -> Result<(), Error> {
         let limit = self.frame_limit();
         self.answer(call, out, |bytes| put_frame(bytes, limit, Kind::Reply, 0, call, encode))
+    }
+
+    /// Answers a call of the peer with a value that is spelled as a length and these bytes. Many are not copied.
+    ///
+    /// # Errors
+    /// As [`reply`](Self::reply).
+    #[inline]
+    pub fn reply_bytes(
+        &mut self,
+        call: u64,
+        out: &mut impl Output,
+        bytes: Vec<u8>,
+    ) -> Result<(), Error> {
+        if bytes.len() < CHUNK || self.phase == Phase::Ended {
+            return self.reply(call, out, |writer| writer.bytes(&bytes));
+        }
+        let limit = self.frame_limit();
+        self.answer(call, out, |said| put_reply_head(said, limit, call, bytes.len()))?;
+        self.meter.chunk(out, bytes);
+        Ok(())
     }
 
     /// Answers a call of the peer with a declared exception.
