@@ -152,6 +152,16 @@ impl Serving {
         }
     }
 
+    /// Ends the record of a call whose handler has returned, unless it owes a reply.
+    #[inline]
+    pub(crate) fn end_unless_running(&mut self, cause: Cause) {
+        let slot = cause.slot() as usize;
+        let Some(record) = self.records.get(slot) else { return };
+        if record.generation == cause.generation() && record.stage == Stage::Started {
+            self.records.remove(slot);
+        }
+    }
+
     /// Ends a record. `None` if it has ended before.
     pub(crate) fn end(&mut self, cause: Cause) -> Option<Record> {
         let record = self.records.get(cause.slot() as usize)?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use byteorder::{ByteOrder, NetworkEndian};
 
-use crate::frame::{Frame, Header, Kind, TRACED, put_frame, put_header};
+use crate::frame::{Frame, HEADER, Header, Kind, TRACED, put_frame, put_header};
 use crate::{Encode, Error, Reader};
 
 /// Where a call stands in the tree of calls it belongs to.
@@ -175,6 +175,7 @@ pub fn put_event<A: Encode + ?Sized>(
 ///
 /// # Errors
 /// [`Error::OutputTooLarge`] if head and arguments exceed `limit`; nothing is appended then.
+#[inline]
 pub fn put_call_head(
     out: &mut Vec<u8>,
     limit: u32,
@@ -188,8 +189,14 @@ pub fn put_call_head(
         _ => return Err(Error::OutputTooLarge { size, limit: limit as usize }),
     };
     let kind = if call.is_some() { Kind::Call } else { Kind::Event };
-    put_header(out, Header { length, kind, flags: head.flags(), call: call.unwrap_or(0) });
-    out.extend_from_slice(&head.to_bytes()[..head.size()]);
+    let header = Header { length, kind, flags: head.flags(), call: call.unwrap_or(0) };
+    let mut block = [0; HEADER + 32];
+    block[..HEADER].copy_from_slice(&header.to_bytes());
+    block[HEADER..].copy_from_slice(&head.to_bytes());
+    match head.trace {
+        None => out.extend_from_slice(&block[..HEADER + 16]),
+        Some(_) => out.extend_from_slice(&block),
+    }
     Ok(())
 }
 

@@ -129,7 +129,7 @@ impl Header {
         bytes
     }
 
-    /// Reads and checks a header. Whether the length is acceptable now is for the [`Deframer`].
+    /// Reads and checks a header. Whether the length is acceptable now is for the [`Deframer`](crate::Deframer).
     ///
     /// # Errors
     /// [`Error::UnknownKind`], [`Error::ReservedKind`], [`Error::UnknownFlags`],

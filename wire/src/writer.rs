@@ -119,8 +119,13 @@ impl<'w> Writer<'w> {
         let Ok(length) = u32::try_from(bytes.len()) else {
             return self.fail(Error::TooManyElements { count: bytes.len() });
         };
-        self.u32(length);
-        self.put(bytes);
+        let size = bytes.len() + 4;
+        if size > self.end.saturating_sub(self.out.len()) {
+            return self.overflow(size);
+        }
+        self.out.reserve(size);
+        self.out.extend_from_slice(&length.to_be_bytes());
+        append_bytes(self.out, bytes);
     }
 
     /// Appends the count of elements, and the elements one level deeper.

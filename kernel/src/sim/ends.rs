@@ -228,8 +228,11 @@ impl Net {
             return Err(ErrorKind::WouldBlock.into());
         }
         let count = self.cut_short(wanted.min(room));
-        let bytes: Vec<u8> =
-            parts.iter().flat_map(|part| part.iter().copied()).take(count).collect();
+        let mut bytes = Vec::with_capacity(count);
+        for part in parts {
+            let taken = part.len().min(count - bytes.len());
+            bytes.extend_from_slice(&part[..taken]);
+        }
         self.note(8, id, count as u64);
         self.trace.bytes(&bytes);
         if let Some(peer) = peer {

@@ -82,7 +82,11 @@ impl Lane {
 
     /// Appends `count` bytes of what has arrived to `into`; there must be enough.
     pub(super) fn read(&mut self, count: usize, into: &mut Vec<u8>) {
-        into.extend(self.arrived.drain(..count));
+        let (first, second) = self.arrived.as_slices();
+        let split = count.min(first.len());
+        into.extend_from_slice(&first[..split]);
+        into.extend_from_slice(&second[..count - split]);
+        self.arrived.drain(..count);
         self.volume -= count;
     }
 }

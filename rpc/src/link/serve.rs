@@ -152,14 +152,7 @@ impl Link {
         {
             self.answer::<()>(call, Err(lost.into()));
         }
-        self.close_unless_running(cause);
-    }
-
-    fn close_unless_running(&self, cause: Cause) {
-        let mut serving = self.serving().borrow_mut();
-        if !serving.is_running(cause) {
-            serving.end(cause);
-        }
+        self.serving().borrow_mut().end_unless_running(cause);
     }
 
     fn turn_away(&self, request: &Request<'_>, code: RefusedCode) {

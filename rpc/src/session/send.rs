@@ -6,8 +6,8 @@ use super::queue::{Queue, Waiting};
 use super::{Output, Phase, Session};
 use peers_kernel::Instant;
 use peers_wire::{
-    Cancel, Credit, Encoded, Error, Exception, Kind, Refused, RefusedCode, Writer,
-    limits as protocol, put_call, put_call_head, put_event, put_frame, put_reply_head,
+    Cancel, Credit, Error, Exception, Kind, Refused, RefusedCode, Writer, limits as protocol,
+    put_call_head, put_frame, put_reply_head,
 };
 
 /// Arguments of at least this many bytes are moved into the output instead of being copied.
@@ -130,10 +130,12 @@ impl<K> Session<K> {
         self.outgoing.take(id.is_some());
         let (head, limit) = (head.wire_head(now), self.frame_limit());
         let moved = args.len() >= CHUNK;
-        let put = self.meter.put(out, |bytes| match id {
-            _ if moved => put_call_head(bytes, limit, id.map(CallId::number), &head, args.len()),
-            Some(id) => put_call(bytes, limit, id.number(), &head, &Encoded(args)),
-            None => put_event(bytes, limit, &head, &Encoded(args)),
+        let put = self.meter.put(out, |bytes| {
+            put_call_head(bytes, limit, id.map(CallId::number), &head, args.len())?;
+            if !moved {
+                bytes.extend_from_slice(args);
+            }
+            Ok::<_, Error>(())
         });
         debug_assert_eq!(put, Ok(()), "the size of a request is checked when it is made");
         if moved {
