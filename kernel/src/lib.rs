@@ -159,7 +159,7 @@ pub use remote::{INBOX, Remote};
 pub use rng::{ForkedRng, Rng};
 pub use signal::{Signal, Signals};
 pub use source::Source;
-pub use stream::{Input, Stream};
+pub use stream::{Input, Listen, Stream};
 pub use thread::{LoopThread, spawn_loop};
 pub use time::Instant;
 pub use timer::TimerId;

@@ -5,7 +5,8 @@
 use crate::address::Address;
 use crate::node::Cx;
 use crate::outlet::Outlet;
-use crate::pipe::{Listening, Pipe};
+use crate::pipe::Pipe;
+use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::panic::Location;
@@ -21,6 +22,62 @@ pub enum Input<'a> {
     End,
     /// The connection broke; it is closed already.
     Failed(io::Error),
+}
+
+/// Hears what arrives on a connection: see [`Stream::start_for`]. Where a connection has an object of its own, this needs no
+/// memory; else [`Stream::start`] takes a closure.
+///
+/// ```
+/// use peers_kernel::{Input, Listen, Outlet, Stream};
+/// use std::cell::Cell;
+/// use std::panic::Location;
+/// use std::rc::Rc;
+///
+/// struct Counter { bytes: Cell<usize> }
+///
+/// impl Listen for Counter {
+///     fn hear(self: Rc<Self>, _: &Outlet, input: Input<'_>) -> bool {
+///         if let Input::Bytes(bytes) = input {
+///             self.bytes.set(self.bytes.get() + bytes.len());
+///         }
+///         true
+///     }
+///
+///     fn born(&self) -> &'static Location<'static> {
+///         Location::caller()
+///     }
+/// }
+///
+/// fn count(stream: Stream) -> Rc<Counter> {
+///     let counter = Rc::new(Counter { bytes: Cell::new(0) });
+///     stream.start_for(counter.clone());
+///     counter
+/// }
+/// ```
+pub trait Listen {
+    /// Something has arrived. Each time it is a task of its own; a panic is logged, and the connection lives on. False if
+    /// nobody listens any more: then the connection is closed.
+    fn hear(self: Rc<Self>, outlet: &Outlet, input: Input<'_>) -> bool;
+
+    /// Where it was made, for reports about it.
+    fn born(&self) -> &'static Location<'static>;
+}
+
+/// A closure that listens.
+struct Handler<H> {
+    born: &'static Location<'static>,
+    /// Borrowed while it runs, and it runs once at a time.
+    handler: RefCell<H>,
+}
+
+impl<H: FnMut(&Outlet, Input<'_>) -> bool> Listen for Handler<H> {
+    fn hear(self: Rc<Self>, outlet: &Outlet, input: Input<'_>) -> bool {
+        (self.handler.borrow_mut())(outlet, input)
+    }
+
+    fn born(&self) -> &'static Location<'static> {
+        self.born
+    }
 }
 
 /// A connection over TCP, a Unix socket or a simulated network, that nobody listens to yet. Closes on drop: at once, or if
@@ -76,12 +133,18 @@ impl Stream {
         })
     }
 
+    /// As [`start`](Self::start) for something that is there already: no handler needs to be made for the connection. It is
+    /// held until the connection is closed, or has told its end.
+    pub fn start_for(self, listener: Rc<dyn Listen>) -> Outlet {
+        self.pipe.start(listener);
+        self.pipe.outlet()
+    }
+
     fn listen<H>(self, born: &'static Location<'static>, handler: H) -> Outlet
     where
         H: FnMut(&Outlet, Input<'_>) -> bool + 'static,
     {
-        self.pipe.start(Box::new(Listening { born, handler }));
-        self.pipe.outlet()
+        self.start_for(Rc::new(Handler { born, handler: RefCell::new(handler) }))
     }
 
     /// The writing end, for use before or beside the handler.

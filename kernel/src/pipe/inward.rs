@@ -4,7 +4,7 @@
 //!
 //! Invariant: a block is given to its owner once, with something appended, or dropped.
 
-use super::{Listening, Pipe, READABLE};
+use super::{Pipe, READABLE};
 use crate::engine::Core;
 use crate::half::{Inward, Outward};
 use crate::stream::Input;
@@ -23,16 +23,13 @@ impl Pipe {
     /// What arrives next goes to `block` instead of the handler.
     pub(crate) fn read_into(&self, block: Block) {
         if self.inward.get().may_hear() {
-            let earlier = self.rare.borrow_mut().get_or_insert_default().block.replace(block);
+            let earlier = self.with_rare(|rare| rare.block.replace(block));
             drop(earlier);
         }
     }
 
     pub(super) fn take_block(&self) -> Option<Block> {
-        let mut rare = self.rare.borrow_mut();
-        let block = rare.as_mut()?.block.take();
-        rare.take_if(|rare| !rare.is_needed());
-        block
+        self.if_rare(|rare| rare.block.take())
     }
 
     pub(super) fn read(self: &Rc<Self>, core: &Rc<Core>) {
@@ -116,13 +113,13 @@ impl Pipe {
     }
 
     fn deliver(self: &Rc<Self>, core: &Rc<Core>, input: Input<'_>) {
-        let Some(mut listening) = self.listening.take() else { return };
+        let Some(listener) = self.listener.take() else { return };
         let outlet = self.outlet();
-        let Listening { born, handler } = &mut *listening;
-        // After a panic the connection lives on: the bytes are lost to the handler, not to the peer.
-        let wanted = core.catch(born, || handler(&outlet, input)).unwrap_or(true);
+        // After a panic the connection lives on: the bytes are lost to the listener, not to the peer.
+        let heard = core.catch(listener.born(), || listener.clone().hear(&outlet, input));
+        let wanted = heard.unwrap_or(true);
         match self.inward.get() {
-            Inward::Open | Inward::Paused if wanted => self.listening.set(Some(listening)),
+            Inward::Open | Inward::Paused if wanted => self.listener.set(Some(listener)),
             Inward::Open | Inward::Paused => self.close(),
             _ => {}
         }

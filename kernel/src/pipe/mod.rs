@@ -22,7 +22,7 @@ use crate::half::{Inward, Outward};
 use crate::host::{Key, Readiness, Socket};
 use crate::outlet::{Full, Outlet};
 use crate::output::Output;
-use crate::stream::Input;
+use crate::stream::Listen;
 use crate::task::{Plain, Task};
 use crate::timer::TimerId;
 use crate::watch::Watch;
@@ -39,23 +39,14 @@ pub(crate) const OUTPUT_LIMIT: usize = 1 << 20;
 
 const READABLE: Readiness = Readiness { readable: true, writable: false };
 
-/// Hears what arrives; false if its owner is gone and nobody listens any more.
-pub(crate) type Handler = dyn FnMut(&Outlet, Input<'_>) -> bool;
-
-/// A handler and where it was made.
-pub(crate) struct Listening<H: ?Sized> {
-    pub(crate) born: &'static Location<'static>,
-    pub(crate) handler: H,
-}
-
 pub(crate) struct Pipe {
     core: Weak<Core>,
     key: Key,
     socket: RefCell<Option<Box<dyn Socket>>>,
     /// Absent before the start, after the last input, and while it runs.
-    listening: Cell<Option<Box<Listening<Handler>>>>,
+    listener: Cell<Option<Rc<dyn Listen>>>,
     output: RefCell<Output>,
-    limit: Cell<usize>,
+    limit: Cell<u32>,
     written: Cell<u64>,
     inward: Cell<Inward>,
     outward: Cell<Outward>,
@@ -63,8 +54,11 @@ pub(crate) struct Pipe {
     blocked: Cell<bool>,
     /// Iff the core has been asked to flush us at the end of this turn.
     flush_due: Cell<bool>,
-    rare: RefCell<Option<Box<Rare>>>,
+    rare: Cell<Option<Box<Rare>>>,
 }
+
+const _: () =
+    assert!(size_of::<Pipe>() <= 120, "a connection that does nothing should cost little");
 
 /// What few connections need at a time.
 #[derive(Default)]
@@ -91,30 +85,46 @@ impl Pipe {
             core: Rc::downgrade(core),
             key,
             socket: RefCell::new(Some(socket)),
-            listening: Cell::new(None),
+            listener: Cell::new(None),
             output: RefCell::default(),
-            limit: Cell::new(OUTPUT_LIMIT),
+            limit: Cell::new(OUTPUT_LIMIT as u32),
             written: Cell::new(0),
             inward: Cell::new(Inward::Unstarted),
             outward: Cell::new(Outward::Open),
             blocked: Cell::new(false),
             flush_due: Cell::new(false),
-            rare: RefCell::default(),
+            rare: Cell::default(),
         });
         core.fill(key, this.clone());
         Ok(this)
+    }
+
+    /// Does something with what few connections need. It must not run or drop anything of a user.
+    fn with_rare<R>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
+        let mut rare = self.rare.take().unwrap_or_default();
+        let result = f(&mut rare);
+        self.rare.set(Some(rare));
+        result
+    }
+
+    /// The same if there is anything; what is not needed any more afterwards goes.
+    fn if_rare<R>(&self, f: impl FnOnce(&mut Rare) -> Option<R>) -> Option<R> {
+        let mut rare = self.rare.take()?;
+        let result = f(&mut rare);
+        self.rare.set(Some(rare).filter(|rare| rare.is_needed()));
+        result
     }
 
     pub(crate) fn outlet(self: &Rc<Self>) -> Outlet {
         Outlet::new(Rc::downgrade(self))
     }
 
-    /// From now on `listening` hears what arrives.
-    pub(crate) fn start(self: &Rc<Self>, listening: Box<Listening<Handler>>) {
+    /// From now on `listener` hears what arrives.
+    pub(crate) fn start(self: &Rc<Self>, listener: Rc<dyn Listen>) {
         let Some(core) = self.core.upgrade() else { return };
         if self.inward.get() == Inward::Unstarted {
             self.inward.set(Inward::Open);
-            self.listening.set(Some(listening));
+            self.listener.set(Some(listener));
             self.renew_interest(&core);
             if self.outward.get() == Outward::Broken {
                 core.note(self.key, READABLE)
@@ -167,7 +177,7 @@ impl Pipe {
     }
 
     pub(crate) fn set_limit(&self, limit: usize) {
-        self.limit.set(limit)
+        self.limit.set(u32::try_from(limit).unwrap_or(u32::MAX))
     }
 
     /// Puts `len` bytes into the output by `put`, if they fit. What is written to a closed connection is gone.
@@ -180,7 +190,7 @@ impl Pipe {
             return Ok(());
         }
         let mut output = self.output.borrow_mut();
-        let (buffered, limit) = (output.len(), self.limit.get());
+        let (buffered, limit) = (output.len(), self.limit.get() as usize);
         if buffered.saturating_add(len) > limit {
             return Err(Full { buffered, limit });
         }
@@ -198,7 +208,7 @@ impl Pipe {
         }
         let mut output = self.output.borrow_mut();
         let spent = output.push_vec(std::mem::take(bytes));
-        let (buffered, limit) = (output.len(), self.limit.get());
+        let (buffered, limit) = (output.len(), self.limit.get() as usize);
         drop(output);
         if let (Some(spent), Some(core)) = (spent, self.core.upgrade()) {
             core.spares.keep(spent);
@@ -250,7 +260,7 @@ impl Pipe {
         if self.output.borrow().is_empty() {
             return core.push(cause, task);
         }
-        self.rare.borrow_mut().get_or_insert_default().drained.push((cause, task));
+        self.with_rare(|rare| rare.drained.push((cause, task)));
     }
 
     /// Sends what is buffered, tells the peer, and ends when the peer has closed too; after [`LINGER`] in any case.
@@ -259,7 +269,7 @@ impl Pipe {
         if !core.is_open() {
             return self.abort();
         }
-        let closing = self.rare.borrow().as_ref().is_some_and(|rare| rare.linger.is_some());
+        let closing = self.if_rare(|rare| rare.linger).is_some();
         if closing || self.socket.borrow().is_none() {
             return;
         }
@@ -273,14 +283,14 @@ impl Pipe {
         self.arm_linger(&core);
         self.finish();
         self.renew_interest(&core);
-        drop(self.listening.take());
+        drop(self.listener.take());
     }
 
     /// Ends at once; what is buffered is lost.
     pub(crate) fn abort(&self) {
         let Some(core) = self.core.upgrade() else { return };
         self.shut(&core);
-        drop(self.listening.take());
+        drop(self.listener.take());
     }
 
     /// An outlet goes. Without one, nobody can answer any more once the handler has heard the end.
@@ -324,11 +334,11 @@ impl Pipe {
             }
         };
         let timer = core.at(core.now() + LINGER, Plain::boxed(Location::caller(), give_up));
-        self.rare.borrow_mut().get_or_insert_default().linger = Some(timer);
+        self.with_rare(|rare| rare.linger = Some(timer));
     }
 
     fn take_broken(&self) -> Option<io::Error> {
-        self.rare.borrow_mut().as_mut().and_then(|rare| rare.broken.take())
+        self.if_rare(|rare| rare.broken.take())
     }
 
     /// Tells the host what to report.

@@ -88,7 +88,7 @@ impl Pipe {
         if matches!(self.inward.get(), Inward::Ended | Inward::Discarded) {
             return self.shut(core);
         }
-        self.rare.borrow_mut().get_or_insert_default().broken = Some(error);
+        self.with_rare(|rare| rare.broken = Some(error));
         core.note(self.key, READABLE)
     }
 
@@ -102,7 +102,6 @@ impl Pipe {
     }
 
     fn take_drained(&self) -> Vec<(Cause, Box<dyn Task>)> {
-        let mut rare = self.rare.borrow_mut();
-        rare.as_mut().map(|rare| std::mem::take(&mut rare.drained)).unwrap_or_default()
+        self.if_rare(|rare| Some(std::mem::take(&mut rare.drained))).unwrap_or_default()
     }
 }

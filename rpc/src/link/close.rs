@@ -31,12 +31,7 @@ impl Link {
         if !self.is_open() {
             return; // ended while dialling: the stream closes as it is dropped
         }
-        let me = self.me.clone();
-        let outlet = stream.start(move |_, input| {
-            if let Some(link) = me.upgrade() {
-                link.input(input);
-            }
-        });
+        let outlet = stream.start_for(self.clone());
         let limits = &self.shared().limits;
         outlet.set_limit(limits.output_hard());
         self.wire.replace(Wire::Open(outlet));

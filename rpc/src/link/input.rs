@@ -4,8 +4,9 @@ use super::{Link, PendingCall, Wire};
 use crate::error::{Overload, Raised, Refusal};
 use crate::session::{CloseReason, Event, Inbound, Outcome};
 use crate::{Error, ErrorKind};
-use peers_kernel::{Input, Instant};
+use peers_kernel::{Input, Instant, Listen, Outlet};
 use peers_wire::{Frame, Kind, RefusedCode};
+use std::panic::Location;
 use std::rc::Rc;
 
 /// Bytes of memory for frames in pieces that are kept for the next one, in the whole process.
@@ -167,6 +168,17 @@ impl Link {
         if failed.done {
             self.conclude(CloseReason::EndOfStream);
         }
+    }
+}
+
+impl Listen for Link {
+    fn hear(self: Rc<Self>, _: &Outlet, input: Input<'_>) -> bool {
+        self.input(input);
+        true
+    }
+
+    fn born(&self) -> &'static Location<'static> {
+        Location::caller()
     }
 }
 
