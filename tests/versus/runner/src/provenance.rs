@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 /// Packages whose versions belong to the figures.
-const PACKAGES: [&str; 6] = ["capnp-rpc", "polling", "rustix", "tarpc", "tokio", "tonic"];
+const PACKAGES: [&str; 5] = ["capnp-rpc", "polling", "tarpc", "tokio", "tonic"];
 
 /// Prints it, as text of a document.
 pub(crate) fn print(rounds: usize, seconds: f64) {
