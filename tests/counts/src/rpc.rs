@@ -4,13 +4,13 @@
 #[path = "../../../rpc/benches/ends/mod.rs"]
 mod ends;
 #[allow(unreachable_pub, reason = "shared with a benchmark")]
-#[path = "../../../rpc/benches/pair/mod.rs"]
-mod pair;
+#[path = "../../../rpc/benches/star/mod.rs"]
+mod star;
 
 use ends::{End, round_trip};
-use pair::Pair;
 use peers_rpc::Instant;
 use peers_rpc::session::Role;
+use star::Star;
 use std::time::Duration;
 
 fn round_trips(calls: u64, at_a_time: u64) {
@@ -32,13 +32,13 @@ pub(crate) fn session_64(calls: u64) {
 }
 
 pub(crate) fn call(calls: u64) {
-    Pair::new().calls(calls, 1);
+    Star::new(1).calls(calls, 1);
 }
 
 pub(crate) fn call_64(calls: u64) {
-    Pair::new().calls(calls, 64);
+    Star::new(1).calls(calls, 64);
 }
 
 pub(crate) fn call_1024(calls: u64) {
-    Pair::new().calls(calls, 1024);
+    Star::new(1).calls(calls, 1024);
 }

@@ -1,7 +1,7 @@
-//! Two processes of a simulated world, one calling the other: a whole call, both sides and the network between them.
+//! Processes of a simulated world that call one of them: whole calls, both sides and the network between them.
 
 use peers_rpc::doc::{LocalNode, NodeProxy};
-use peers_rpc::kernel::sim::World;
+use peers_rpc::kernel::sim::{ProcessId, World};
 use peers_rpc::{Address, Binding, Cx, Error, Node, Rpc};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -43,16 +43,16 @@ impl Client {
     }
 }
 
-/// The world with its two processes, connected.
-pub(crate) struct Pair {
+/// The world with its processes, connected.
+pub(crate) struct Star {
     world: World,
-    client: Cx<Client>,
+    clients: Vec<(ProcessId, Cx<Client>)>,
     done: Rc<Cell<u64>>,
-    process: peers_rpc::kernel::sim::ProcessId,
 }
 
-impl Pair {
-    pub(crate) fn new() -> Self {
+impl Star {
+    /// One that serves, and so many that call.
+    pub(crate) fn new(clients: usize) -> Self {
         let mut world = World::new(1);
         let address = Address::Sim("server".to_owned());
         world.process("server", |kernel| {
@@ -61,30 +61,36 @@ impl Pair {
             let listener = rpc.listen(&address, move |endpoint| LocalNode::bind(&cx, &endpoint));
             (listener.expect("the name is free"), rpc, node)
         });
-        let done = Rc::new(Cell::new(0));
-        let mut client = None;
-        let process = world.process("client", |kernel| {
-            let rpc = Rpc::new(&kernel.handle());
-            let server = NodeProxy::new(rpc.connect(&address));
-            let node: Node<Client> = kernel.node(Client { server, left: 0, done: done.clone() });
-            client = Some(node.cx());
-            (rpc, node)
-        });
-        let mut pair =
-            Self { world, client: client.expect("the client has started"), done, process };
-        pair.calls(1, 1);
-        pair
+        let mut star = Self { world, clients: Vec::new(), done: Rc::default() };
+        (0..clients).for_each(|number| star.enter(number, &address));
+        star.calls(1, 1);
+        star
     }
 
-    /// Makes so many calls, so many of them at a time. How many events of the world that took.
+    fn enter(&mut self, number: usize, address: &Address) {
+        let mut cx = None;
+        let process = self.world.process(&format!("client-{number}"), |kernel| {
+            let rpc = Rpc::new(&kernel.handle());
+            let server = NodeProxy::new(rpc.connect(address));
+            let node: Node<Client> =
+                kernel.node(Client { server, left: 0, done: self.done.clone() });
+            cx = Some(node.cx());
+            (rpc, node)
+        });
+        self.clients.push((process, cx.expect("the client has started")));
+    }
+
+    /// Lets each client make so many calls, so many of them at a time. How many events of the world that took.
     pub(crate) fn calls(&mut self, calls: u64, at_a_time: u64) -> u64 {
-        let end = self.done.get() + calls;
-        let first = move |client: &mut Client, cx: &Cx<Client>| {
-            client.left = calls;
-            (0..at_a_time).for_each(|_| client.call(cx));
-        };
-        let client = self.client.clone();
-        self.world.with(self.process, move |_| client.schedule(first));
+        let end = self.done.get() + calls * self.clients.len() as u64;
+        for (process, cx) in &self.clients {
+            self.world.with(*process, |_| {
+                cx.schedule(move |client, cx| {
+                    client.left = calls;
+                    (0..at_a_time).for_each(|_| client.call(cx));
+                })
+            });
+        }
         let mut events = 0;
         while self.done.get() < end {
             assert!(self.world.step(), "calls are left, and nothing happens any more");
