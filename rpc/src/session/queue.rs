@@ -8,8 +8,12 @@
 //! 2. Husks are never more than the wanted entries (or [`SLACK`]), nor hold more bytes (or [`SLACK_BYTES`]).
 
 use super::calls::Calls;
+use super::clock::NEVER;
 use super::event::{CallId, Head};
 use crate::limits::Limits;
+use peers_kernel::Instant;
+use peers_wire::Trace;
+use smallvec::SmallVec;
 use std::collections::VecDeque;
 
 const SLACK: usize = 64;
@@ -19,19 +23,42 @@ const KEEP: usize = 64;
 
 const SLACK_BYTES: usize = 1 << 20;
 
-/// A request on its way out.
+/// A request on its way out. Many may wait, and small ones should need no memory but this.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    /// `None` for an event.
-    pub(super) id: Option<CallId>,
-    pub(super) head: Head,
-    pub(super) args: Vec<u8>,
+    /// Zero, which no call has, for an event.
+    number: u64,
+    method: u64,
+    /// [`NEVER`] if it has none.
+    deadline: Instant,
+    depth: u16,
+    trace: Option<Box<Trace>>,
+    pub(super) args: SmallVec<[u8; 36]>,
 }
 
+const _: () = assert!(size_of::<Waiting>() <= 96, "tens of thousands may wait");
+
 impl Waiting {
+    /// `None` for an event.
+    pub(super) fn new(id: Option<CallId>, head: Head, args: SmallVec<[u8; 36]>) -> Self {
+        let Head { method, deadline, depth, trace } = head;
+        let (number, deadline) = (id.map_or(0, CallId::number), deadline.unwrap_or(NEVER));
+        Self { number, method, deadline, depth, trace: trace.map(Box::new), args }
+    }
+
+    pub(super) fn id(&self) -> Option<CallId> {
+        (self.number != 0).then_some(CallId(self.number))
+    }
+
+    pub(super) fn head(&self) -> Head {
+        let deadline = (self.deadline != NEVER).then_some(self.deadline);
+        let trace = self.trace.as_deref().copied();
+        Head { method: self.method, deadline, depth: self.depth, trace }
+    }
+
     /// Bytes of the frame after its header.
     pub(super) fn size(&self) -> usize {
-        self.head.size(self.args.len())
+        self.head().size(self.args.len())
     }
 }
 
@@ -119,7 +146,7 @@ impl Queue {
             }
             self.live -= 1;
             self.live_bytes -= request.args.len();
-            match request.id {
+            match request.id() {
                 Some(id) => {
                     self.oversized.push_back((id, request.size()));
                     ids.push(id);
@@ -134,7 +161,7 @@ impl Queue {
 }
 
 fn is_wanted<K>(request: &Waiting, calls: &Calls<K>) -> bool {
-    request.id.is_none_or(|id| calls.is_queued(id))
+    request.id().is_none_or(|id| calls.is_queued(id))
 }
 
 #[cfg(test)]
@@ -145,8 +172,8 @@ mod tests {
     fn fill(queue: &mut Queue, calls: &mut Calls<()>, requests: usize, size: usize) -> Vec<CallId> {
         let mut wait = |_| {
             let id = calls.open((), None, Phase::Queued(size)).expect("room");
-            let args = vec![0; size];
-            queue.push(Waiting { id: Some(id), head: Head::new(1), args });
+            let args = vec![0; size].into();
+            queue.push(Waiting::new(Some(id), Head::new(1), args));
             id
         };
         (0..requests).map(&mut wait).collect()

@@ -13,6 +13,27 @@ use peers_wire::{
 /// Arguments of at least this many bytes are moved into the output instead of being copied.
 const CHUNK: usize = 2 << 10;
 
+/// Arguments on their way into the output.
+enum Args<'a> {
+    Copied(&'a [u8]),
+    Moved(Vec<u8>),
+}
+
+impl<'a> Args<'a> {
+    #[inline]
+    fn of(args: &'a mut Vec<u8>) -> Self {
+        if args.len() < CHUNK { Self::Copied(args) } else { Self::Moved(std::mem::take(args)) }
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        match self {
+            Self::Copied(args) => args.len(),
+            Self::Moved(args) => args.len(),
+        }
+    }
+}
+
 impl<K> Session<K> {
     /// Makes a call. It is sent now, or waits in its place for the peer's credit or hello, or for the output to drain. What
     /// `args` holds afterwards is of no use any more; small arguments are copied out of it, so that its memory serves for
@@ -43,7 +64,7 @@ impl<K> Session<K> {
         };
         self.clock.used_at(now);
         if direct {
-            self.put_request(now, Some(id), &head, args, out);
+            self.put_request(now, Some(id), &head, Args::of(args), out);
         } else {
             self.enqueue(Some(id), head, args);
         }
@@ -68,7 +89,7 @@ impl<K> Session<K> {
         };
         self.clock.used_at(now);
         if direct {
-            self.put_request(now, None, &head, args, out);
+            self.put_request(now, None, &head, Args::of(args), out);
         } else {
             self.enqueue(None, head, args);
         }
@@ -114,8 +135,11 @@ impl<K> Session<K> {
 
     #[cold]
     fn enqueue(&mut self, id: Option<CallId>, head: Head, args: &mut Vec<u8>) {
-        let args = if args.len() < CHUNK { args.clone() } else { std::mem::take(args) };
-        self.queue.get_or_insert_default().push(Waiting { id, head, args });
+        let args = match Args::of(args) {
+            Args::Copied(args) => args.into(),
+            Args::Moved(args) => args.into(),
+        };
+        self.queue.get_or_insert_default().push(Waiting::new(id, head, args));
     }
 
     #[inline]
@@ -124,22 +148,21 @@ impl<K> Session<K> {
         now: Instant,
         id: Option<CallId>,
         head: &Head,
-        args: &mut Vec<u8>,
+        args: Args<'_>,
         out: &mut impl Output,
     ) {
         self.outgoing.take(id.is_some());
         let (head, limit) = (head.wire_head(now), self.frame_limit());
-        let moved = args.len() >= CHUNK;
         let put = self.meter.put(out, |bytes| {
             put_call_head(bytes, limit, id.map(CallId::number), &head, args.len())?;
-            if !moved {
+            if let Args::Copied(args) = args {
                 bytes.extend_from_slice(args);
             }
             Ok::<_, Error>(())
         });
         debug_assert_eq!(put, Ok(()), "the size of a request is checked when it is made");
-        if moved {
-            self.meter.chunk(out, std::mem::take(args));
+        if let Args::Moved(args) = args {
+            self.meter.chunk(out, args);
         }
     }
 
@@ -147,21 +170,26 @@ impl<K> Session<K> {
     pub(super) fn pump(&mut self, now: Instant, out: &mut impl Output) {
         while let Some(queue) = &mut self.queue {
             let Some(front) = queue.front(&self.calls) else { return };
-            let (size, expired) = (front.size(), front.head.is_expired(now));
+            let (size, expired) = (front.size(), front.head().is_expired(now));
             if !expired && !self.may_send(size) {
                 return;
             }
-            let Some(mut request) = self.queue.as_mut().and_then(|queue| queue.pop()) else {
+            let Some(request) = self.queue.as_mut().and_then(|queue| queue.pop()) else {
                 return;
             };
-            match request.id {
+            match request.id() {
                 Some(id) if expired => self.calls.set_phase(id, Stage::Stranded),
                 None if expired => self.count_unsent_events(1),
                 id => {
                     if let Some(id) = id {
                         self.calls.set_phase(id, Stage::Sent);
                     }
-                    self.put_request(now, id, &request.head, &mut request.args, out);
+                    let head = request.head();
+                    let args = match request.args.len() {
+                        CHUNK.. => Args::Moved(request.args.into_vec()),
+                        _ => Args::Copied(&request.args),
+                    };
+                    self.put_request(now, id, &head, args, out);
                 }
             }
         }
