@@ -6,8 +6,11 @@
 mod common;
 
 use common::{Field, Got, everywhere};
-use peers_rpc::{Error, ErrorKind};
+use peers_rpc::kernel::Lost;
+use peers_rpc::wire::{Decode, Reader};
+use peers_rpc::{Caller, Error, ErrorKind};
 use std::sync::Once;
+use std::time::Duration;
 
 /// Ten thousand panics need not be printed.
 fn quietly() {
@@ -89,6 +92,33 @@ everywhere! {
         for _ in 0..3 {
             assert_eq!(field.outcome(&client, node.echo("after")).unwrap(), "after");
         }
+    }
+}
+
+/// A type of the program's own whose reading goes wrong.
+struct Unreadable;
+
+impl Decode<'_> for Unreadable {
+    const MIN_SIZE: usize = 0;
+
+    fn decode(_: &mut Reader<'_>) -> Result<Self, peers_rpc::wire::Error> {
+        common::stumble(&mut common::Desk::default())
+    }
+}
+
+everywhere! {
+    fn a_reply_that_panics_while_it_is_read_is_one_call_s_misfortune(field: &mut Field) {
+        quietly();
+        let (client, _server, node) = field.met_pair();
+        let mut methods = common::probe::PROBE.methods.iter();
+        let echo = methods.find(|method| method.rust_name == "echo").unwrap();
+        let unreadable = node.caller().call::<Unreadable>(echo, ("x",));
+        let error = field.outcome(&client, unreadable).err().unwrap();
+        assert_eq!(error.kind(), &ErrorKind::Lost(Lost::Panicked));
+        assert_eq!(field.outcome(&client, node.echo("after")).unwrap(), "after");
+        let held = node.hold("held").within(Duration::from_millis(50));
+        let late = field.outcome(&client, held).unwrap_err();
+        assert!(matches!(late.kind(), ErrorKind::TimedOut { .. }), "{late}");
     }
 }
 

@@ -4,6 +4,7 @@
 use super::{Link, PendingCall, Wire};
 use crate::session::{CloseReason, Output, Session};
 use peers_kernel::{Instant, TurnEnd};
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// Bytes that gather in a link before it hands them over to its stream within a turn.
@@ -118,9 +119,9 @@ impl Link {
 
     /// Runs `steps` of the session and sets the timer after the last.
     pub(super) fn batch(&self, steps: impl FnOnce()) {
-        self.batching.set(true);
+        let batch = Batch::of(&self.batching);
         steps();
-        self.batching.set(false);
+        drop(batch);
         self.arm();
         self.watch_drain();
     }
@@ -181,6 +182,22 @@ impl Link {
             }
         }
         self.arm();
+    }
+}
+
+/// While it lives, the timer is left alone. It ends with a panic as well: deadlines are looked after again.
+struct Batch<'a>(&'a Cell<bool>);
+
+impl<'a> Batch<'a> {
+    fn of(batching: &'a Cell<bool>) -> Self {
+        batching.set(true);
+        Self(batching)
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
     }
 }
 
