@@ -9,7 +9,7 @@ use crate::address::Address;
 use crate::cont::Cont;
 use crate::engine::Core;
 use crate::handle::Handle;
-use crate::host::{Key, Readiness, Resolved, Socket};
+use crate::host::{AnySocket, Key, Readiness, Resolved};
 use crate::pipe::Pipe;
 use crate::resolve;
 use crate::stream::Stream;
@@ -67,7 +67,7 @@ struct Dial {
     born: &'static Location<'static>,
     candidates: RefCell<VecDeque<Resolved>>,
     /// The attempt under way.
-    socket: RefCell<Option<Box<dyn Socket>>>,
+    socket: RefCell<Option<AnySocket>>,
     /// Present until it is decided.
     k: Cell<Option<Cont<Stream, io::Error>>>,
     deadline: Cell<Option<TimerId>>,
@@ -125,7 +125,7 @@ impl Dial {
         core.at(core.now() + wait, Plain::boxed(self.born, again));
     }
 
-    fn decide(&self, core: &Rc<Core>, outcome: io::Result<Box<dyn Socket>>) {
+    fn decide(&self, core: &Rc<Core>, outcome: io::Result<AnySocket>) {
         let Some(k) = self.k.take() else { return };
         if let Some(deadline) = self.deadline.take() {
             core.cancel(deadline);

@@ -6,7 +6,7 @@
 //! 3. `loss` is what a continuation dropped right now reports; `cause` is whose work runs right now.
 
 use crate::cause::Cause;
-use crate::host::{Acceptor, Host, Key, Readiness, Resolved, Socket, Waker};
+use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Waker};
 use crate::lost::Lost;
 use crate::meter::Meter;
 use crate::offload::Works;
@@ -441,7 +441,7 @@ impl Host for Gone {
         None
     }
 
-    fn connect(&self, _: Key, _: &Resolved) -> io::Result<Box<dyn Socket>> {
+    fn connect(&self, _: Key, _: &Resolved) -> io::Result<AnySocket> {
         gone()
     }
 

@@ -8,10 +8,12 @@
 //! 2. Readiness is level-triggered as seen from here: what was not read is reported again by the next wait.
 //! 3. An event whose key is no longer registered may still arrive; whoever receives it compares generations.
 
+use crate::real::RealSocket;
 use crate::time::Instant;
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -55,7 +57,7 @@ pub(crate) trait Host: Debug {
     fn waker(&self) -> Option<Waker>;
 
     /// Starts to connect; writable when it is decided, and then [`Socket::connected`] tells how.
-    fn connect(&self, key: Key, to: &Resolved) -> io::Result<Box<dyn Socket>>;
+    fn connect(&self, key: Key, to: &Resolved) -> io::Result<AnySocket>;
 
     /// Listens; readable when there is someone to accept.
     fn listen(&self, key: Key, at: &Resolved) -> io::Result<Box<dyn Acceptor>>;
@@ -66,6 +68,8 @@ pub(crate) trait Host: Debug {
 
 /// One end of a byte stream, non-blocking. Interest at birth: writable for a dialled one, readable for an accepted one.
 pub(crate) trait Socket: Debug {
+    /// What its events name.
+    fn key(&self) -> Key;
     /// The outcome of connecting, asked once it is writable. `WouldBlock` while undecided.
     fn connected(&self) -> io::Result<()>;
     /// Appends what is there to `into`, as far as it has room, and it must have some; 0 is the end of the stream.
@@ -84,10 +88,31 @@ pub(crate) trait Socket: Debug {
     fn peer(&self) -> io::Result<Resolved>;
 }
 
+/// A socket of either host. The real one is in place, since a server holds many of them.
+#[derive(Debug)]
+pub(crate) enum AnySocket {
+    Real(RealSocket),
+    Simulated(Box<dyn Socket>),
+}
+
+const _: () = assert!(size_of::<Option<AnySocket>>() <= 24, "there is one in every connection");
+
+impl Deref for AnySocket {
+    type Target = dyn Socket;
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Real(socket) => socket,
+            Self::Simulated(socket) => &**socket,
+        }
+    }
+}
+
 /// A listening socket.
 pub(crate) trait Acceptor: Debug {
     /// Takes the next connection and registers it under the key that `key` hands out.
-    fn accept(&self, key: &mut dyn FnMut() -> Key) -> io::Result<Box<dyn Socket>>;
+    fn accept(&self, key: &mut dyn FnMut() -> Key) -> io::Result<AnySocket>;
     /// Pauses or resumes reports of waiting connections.
     fn interest(&self, readable: bool) -> io::Result<()>;
     /// Where it listens, with port 0 replaced by the real one.

@@ -5,7 +5,7 @@
 //! Invariants:
 //! 1. The tail comes after all chunks, and nothing of it has been sent.
 //! 2. Chunks are there iff there is at least one, and none of them is wholly sent.
-//! 3. An empty output holds no memory, and is small itself: there is one in every connection.
+//! 3. An empty output holds no memory.
 
 use smallvec::SmallVec;
 use std::collections::VecDeque;
@@ -114,11 +114,6 @@ impl Output {
         }
     }
 
-    /// Drops everything.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
-    }
-
     fn seal(&mut self) {
         if !self.tail.is_empty() {
             let tail = std::mem::take(&mut self.tail);
@@ -165,7 +160,6 @@ mod tests {
         assert_eq!(spent, 2, "what was the tail, and the chunk");
         assert!(output.is_empty());
         assert_eq!((output.tail.capacity(), output.chunks.is_none()), (0, true));
-        assert!(size_of::<Output>() <= 32);
     }
 
     #[test]

@@ -84,6 +84,9 @@ pub(crate) struct Registered<T: Descriptor> {
     io: T,
     waiting: Rc<Waiting>,
     key: usize,
+    /// That of the poller. Here, it is at hand after each operation, and its spare values let what holds this be an `Option` or
+    /// the like at no cost.
+    mode: PollMode,
     /// The interest that the poller holds; `NONE` iff the descriptor is not registered at present.
     interest: Cell<Readiness>,
 }
@@ -134,6 +137,7 @@ impl<T: Descriptor> Registered<T> {
     ) -> io::Result<Self> {
         let this = Self {
             io,
+            mode: waiting.mode,
             waiting: waiting.clone(),
             key: pack(key),
             interest: Cell::new(Readiness::default()),
@@ -145,6 +149,11 @@ impl<T: Descriptor> Registered<T> {
     /// The descriptor. Never hand out a duplicate of it: closing the original would leave a registration behind.
     pub(crate) fn io(&self) -> &T {
         &self.io
+    }
+
+    /// What its events name.
+    pub(crate) fn key(&self) -> Key {
+        unpack(self.key)
     }
 
     /// Reports exactly this from now on; with nothing wanted, not even errors.
@@ -169,7 +178,7 @@ impl<T: Descriptor> Registered<T> {
     /// To be called after every operation on the descriptor: where events come one by one, asks for the next.
     pub(crate) fn rearm(&self) {
         let held = self.interest.get();
-        if self.waiting.mode == PollMode::Oneshot
+        if self.mode == PollMode::Oneshot
             && held != Readiness::default()
             && let Err(error) = self.modify(held)
         {
@@ -179,7 +188,7 @@ impl<T: Descriptor> Registered<T> {
 
     fn modify(&self, wanted: Readiness) -> io::Result<()> {
         // Plain `modify` would silently turn the source into a one-shot one.
-        self.waiting.poller.modify_with_mode(&self.io, self.event(wanted), self.waiting.mode)
+        self.waiting.poller.modify_with_mode(&self.io, self.event(wanted), self.mode)
     }
 
     fn event(&self, wanted: Readiness) -> Event {
@@ -192,9 +201,7 @@ impl<T: Descriptor> Registered<T> {
         // `&`, and a `Descriptor` cannot be made to close or exchange its descriptor through `&`. `self.interest` is
         // non-empty exactly while it is registered, `drop` deletes it in that case, and the field `io` is dropped only
         // after `drop` has returned. Leaking `self` leaks the descriptor too, which is then never closed.
-        unsafe {
-            self.waiting.poller.add_with_mode(&self.io, self.event(wanted), self.waiting.mode)
-        }
+        unsafe { self.waiting.poller.add_with_mode(&self.io, self.event(wanted), self.mode) }
     }
 }
 
@@ -210,7 +217,7 @@ impl<T: Descriptor> Drop for Registered<T> {
 
 impl<T: Descriptor> fmt::Debug for Registered<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = unpack(self.key);
+        let key = self.key();
         write!(f, "fd {} as {}.{}", self.io.as_raw_fd(), key.slot, key.generation)
     }
 }

@@ -7,7 +7,7 @@
 //! 2. TCP sockets do not delay small writes (`TCP_NODELAY`).
 //! 3. Instants of all real kernels of a process count from the same origin.
 
-use crate::host::{Acceptor, Host, Key, Readiness, Resolved, Socket, Waker};
+use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Socket, Waker};
 use crate::poller::{Registered, Waiting};
 use crate::time::Instant;
 use rustix::buffer::spare_capacity;
@@ -94,7 +94,7 @@ impl Host for RealHost {
         }))
     }
 
-    fn connect(&self, key: Key, to: &Resolved) -> io::Result<Box<dyn Socket>> {
+    fn connect(&self, key: Key, to: &Resolved) -> io::Result<AnySocket> {
         let (socket, address) = open(to)?;
         // Connect first, then register: an unconnected socket reports a hang-up at once.
         match socket.connect(&address) {
@@ -102,7 +102,7 @@ impl Host for RealHost {
             Err(error) if under_way(&error) => {}
             Err(error) => return Err(error),
         }
-        Ok(Box::new(RealSocket(Registered::new(&self.waiting, socket, key, WRITE)?)))
+        Ok(AnySocket::Real(RealSocket(Registered::new(&self.waiting, socket, key, WRITE)?)))
     }
 
     fn listen(&self, key: Key, at: &Resolved) -> io::Result<Box<dyn Acceptor>> {
@@ -193,10 +193,15 @@ impl Drop for SocketFile {
     }
 }
 
+/// A stream socket of the system.
 #[derive(Debug)]
-struct RealSocket(Registered<RawSocket>);
+pub(crate) struct RealSocket(Registered<RawSocket>);
 
 impl Socket for RealSocket {
+    fn key(&self) -> Key {
+        self.0.key()
+    }
+
     fn connected(&self) -> io::Result<()> {
         let socket = self.0.io();
         self.0.rearm();
@@ -267,7 +272,7 @@ struct RealAcceptor {
 }
 
 impl Acceptor for RealAcceptor {
-    fn accept(&self, key: &mut dyn FnMut() -> Key) -> io::Result<Box<dyn Socket>> {
+    fn accept(&self, key: &mut dyn FnMut() -> Key) -> io::Result<AnySocket> {
         let accepted = self.socket.io().accept();
         self.socket.rearm();
         let (socket, peer) = accepted?;
@@ -275,7 +280,7 @@ impl Acceptor for RealAcceptor {
         if !peer.is_unix() {
             socket.set_tcp_nodelay(true)?;
         }
-        Ok(Box::new(RealSocket(Registered::new(&self.waiting, socket, key(), READ)?)))
+        Ok(AnySocket::Real(RealSocket(Registered::new(&self.waiting, socket, key(), READ)?)))
     }
 
     fn interest(&self, readable: bool) -> io::Result<()> {

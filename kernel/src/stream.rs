@@ -190,3 +190,50 @@ impl fmt::Debug for Stream {
         f.debug_struct("Stream").field("peer", &self.peer().ok()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Kernel, Wait};
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    #[test]
+    fn what_was_sent_leaves_no_memory_behind() {
+        let mut kernel = Kernel::simulated(7);
+        let handle = kernel.handle();
+        let here: Address = "sim:here".parse().expect("an address");
+        let heard = Rc::new(Cell::new(0));
+        let count = heard.clone();
+        let listener = handle.listen(&here, move |stream| {
+            let count = count.clone();
+            stream.start(move |_, input| {
+                if let Input::Bytes(bytes) = input {
+                    count.set(count.get() + bytes.len());
+                }
+            });
+        });
+        let _listener = listener.expect("nobody else is there");
+        let pipe = Rc::new(RefCell::new(None));
+        let dialled = pipe.clone();
+        let k = crate::Cont::new(&handle, move |stream: io::Result<Stream>| {
+            let stream = stream.expect("somebody listens");
+            let pipe = stream.pipe.clone();
+            let outlet = stream.start(|_, _| {});
+            outlet.write(b"some").expect("room");
+            outlet.write_chunk(vec![0; 5000]).expect("room");
+            outlet.write_vec(&mut b"more".to_vec()).expect("room");
+            assert!(pipe.holds_memory());
+            dialled.replace(Some((pipe, outlet)));
+        });
+        handle.connect(&here, k);
+        while heard.get() < 5008 {
+            let soon = handle.now() + Duration::from_millis(1);
+            kernel.turn(Wait::Until(soon)).expect("a turn");
+        }
+        let (pipe, outlet) = pipe.take().expect("it was dialled");
+        assert!(!pipe.holds_memory());
+        outlet.write_vec(&mut Vec::new()).expect("nothing always fits");
+        assert!(!pipe.holds_memory());
+    }
+}

@@ -4,7 +4,7 @@
 //!
 //! Invariant: a block is given to its owner once, with something appended, or dropped.
 
-use super::{Pipe, READABLE};
+use super::Pipe;
 use crate::engine::Core;
 use crate::half::{Inward, Outward};
 use crate::stream::Input;
@@ -74,7 +74,7 @@ impl Pipe {
     /// The way out has broken: once all that came in has been heard, that is heard as well.
     fn tell_if_broken(&self, core: &Core) {
         if self.outward.get() == Outward::Broken {
-            core.note(self.key, READABLE)
+            self.note_readable(core)
         }
     }
 

@@ -8,7 +8,7 @@
 //! 2. The handler hears `End` or `Failed` last and once, and is dropped right after. It hears nothing after `close`.
 //! 3. Nothing is borrowed while the handler runs or is dropped. The output alone is lent to who appends in place.
 //! 4. One read per readable event and one write per turn. Written bytes wait for the end of the turn.
-//! 5. An idle pipe holds no buffer, and is small.
+//! 5. An idle pipe holds no output, and is small.
 
 mod inward;
 mod outward;
@@ -19,7 +19,7 @@ use crate::address::Address;
 use crate::cause::Cause;
 use crate::engine::Core;
 use crate::half::{Inward, Outward};
-use crate::host::{Key, Readiness, Socket};
+use crate::host::{AnySocket, Key, Readiness, Socket};
 use crate::outlet::{Full, Outlet};
 use crate::output::Output;
 use crate::stream::Listen;
@@ -41,11 +41,9 @@ const READABLE: Readiness = Readiness { readable: true, writable: false };
 
 pub(crate) struct Pipe {
     core: Weak<Core>,
-    key: Key,
-    socket: RefCell<Option<Box<dyn Socket>>>,
+    ends: RefCell<Ends>,
     /// Absent before the start, after the last input, and while it runs.
     listener: Cell<Option<Rc<dyn Listen>>>,
-    output: RefCell<Output>,
     limit: Cell<u32>,
     written: Cell<u64>,
     inward: Cell<Inward>,
@@ -57,8 +55,21 @@ pub(crate) struct Pipe {
     rare: Cell<Option<Box<Rare>>>,
 }
 
-const _: () =
-    assert!(size_of::<Pipe>() <= 120, "a connection that does nothing should cost little");
+const _: () = assert!(size_of::<Pipe>() <= 88, "a connection that does nothing should cost little");
+
+/// The socket, and what waits for it.
+struct Ends {
+    socket: Option<AnySocket>,
+    /// There if something was written since a flush last found it empty.
+    output: Option<Box<Output>>,
+}
+
+impl Ends {
+    /// Bytes that wait.
+    fn buffered(&self) -> usize {
+        self.output.as_ref().map_or(0, |output| output.len())
+    }
+}
 
 /// What few connections need at a time.
 #[derive(Default)]
@@ -79,14 +90,12 @@ impl Rare {
 
 impl Pipe {
     /// Takes a connected socket over, registered under `key`, and serves that key from now on.
-    pub(crate) fn open(core: &Rc<Core>, key: Key, socket: Box<dyn Socket>) -> io::Result<Rc<Self>> {
+    pub(crate) fn open(core: &Rc<Core>, key: Key, socket: AnySocket) -> io::Result<Rc<Self>> {
         socket.interest(READABLE)?;
         let this = Rc::new(Self {
             core: Rc::downgrade(core),
-            key,
-            socket: RefCell::new(Some(socket)),
+            ends: RefCell::new(Ends { socket: Some(socket), output: None }),
             listener: Cell::new(None),
-            output: RefCell::default(),
             limit: Cell::new(OUTPUT_LIMIT as u32),
             written: Cell::new(0),
             inward: Cell::new(Inward::Unstarted),
@@ -127,8 +136,15 @@ impl Pipe {
             self.listener.set(Some(listener));
             self.renew_interest(&core);
             if self.outward.get() == Outward::Broken {
-                core.note(self.key, READABLE)
+                self.note_readable(&core)
             }
+        }
+    }
+
+    /// Lets the pipe be looked at as if there were something to read.
+    fn note_readable(&self, core: &Core) {
+        if let Some(socket) = &self.ends.borrow().socket {
+            core.note(socket.key(), READABLE)
         }
     }
 
@@ -155,7 +171,7 @@ impl Pipe {
     }
 
     fn ask<T>(&self, f: impl FnOnce(&dyn Socket) -> io::Result<T>) -> io::Result<T> {
-        match &*self.socket.borrow() {
+        match &self.ends.borrow().socket {
             Some(socket) => f(&**socket),
             None => Err(ErrorKind::NotConnected.into()),
         }
@@ -165,11 +181,11 @@ impl Pipe {
 
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
-        self.outward.get() == Outward::Open && self.socket.borrow().is_some()
+        self.outward.get() == Outward::Open && self.ends.borrow().socket.is_some()
     }
 
     pub(crate) fn buffered(&self) -> usize {
-        self.output.borrow().len()
+        self.ends.borrow().buffered()
     }
 
     pub(crate) fn written(&self) -> u64 {
@@ -178,6 +194,11 @@ impl Pipe {
 
     pub(crate) fn set_limit(&self, limit: usize) {
         self.limit.set(u32::try_from(limit).unwrap_or(u32::MAX))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn holds_memory(&self) -> bool {
+        self.ends.borrow().output.is_some()
     }
 
     /// Puts `len` bytes into the output by `put`, if they fit. What is written to a closed connection is gone.
@@ -189,13 +210,13 @@ impl Pipe {
         if !self.is_open() {
             return Ok(());
         }
-        let mut output = self.output.borrow_mut();
-        let (buffered, limit) = (output.len(), self.limit.get() as usize);
+        let mut ends = self.ends.borrow_mut();
+        let (buffered, limit) = (ends.buffered(), self.limit.get() as usize);
         if buffered.saturating_add(len) > limit {
             return Err(Full { buffered, limit });
         }
-        put(&mut output);
-        drop(output);
+        put(ends.output.get_or_insert_default());
+        drop(ends);
         self.request_flush();
         Ok(())
     }
@@ -206,10 +227,13 @@ impl Pipe {
             bytes.clear();
             return Ok(());
         }
-        let mut output = self.output.borrow_mut();
-        let spent = output.push_vec(std::mem::take(bytes));
-        let (buffered, limit) = (output.len(), self.limit.get() as usize);
-        drop(output);
+        let (mut ends, bytes) = (self.ends.borrow_mut(), std::mem::take(bytes));
+        let spent = match bytes.is_empty() {
+            true => Some(bytes),
+            false => ends.output.get_or_insert_default().push_vec(bytes),
+        };
+        let (buffered, limit) = (ends.buffered(), self.limit.get() as usize);
+        drop(ends);
         if let (Some(spent), Some(core)) = (spent, self.core.upgrade()) {
             core.spares.keep(spent);
         }
@@ -257,7 +281,7 @@ impl Pipe {
     ) {
         let Some(core) = self.core.upgrade() else { return };
         let (cause, task) = (core.cause.get(), Plain::boxed(born, move |_: &Rc<Core>| task()));
-        if self.output.borrow().is_empty() {
+        if self.buffered() == 0 {
             return core.push(cause, task);
         }
         self.with_rare(|rare| rare.drained.push((cause, task)));
@@ -270,7 +294,7 @@ impl Pipe {
             return self.abort();
         }
         let closing = self.if_rare(|rare| rare.linger).is_some();
-        if closing || self.socket.borrow().is_none() {
+        if closing || self.ends.borrow().socket.is_none() {
             return;
         }
         if self.outward.get() == Outward::Broken {
@@ -310,19 +334,17 @@ impl Pipe {
 
     /// Closes the socket and forgets everything but the handler.
     fn shut(&self, core: &Rc<Core>) {
-        let socket = self.socket.take();
-        if socket.is_none() {
-            return;
-        }
-        drop(socket);
+        let Ends { socket, output } = self.ends.replace(Ends { socket: None, output: None });
+        let Some(socket) = socket else { return };
+        let key = socket.key();
+        drop((socket, output));
         self.inward.set(Inward::Ended);
         self.outward.set(Outward::Finished);
-        self.output.borrow_mut().clear();
         let rare = self.rare.take();
         if let Some(timer) = rare.as_ref().and_then(|rare| rare.linger) {
             core.cancel(timer);
         }
-        core.unregister(self.key);
+        core.unregister(key);
         drop(rare);
     }
 
@@ -345,7 +367,7 @@ impl Pipe {
     fn renew_interest(&self, core: &Rc<Core>) {
         let wanted =
             Readiness { readable: self.inward.get().is_read(), writable: self.blocked.get() };
-        let result = match &*self.socket.borrow() {
+        let result = match &self.ends.borrow().socket {
             Some(socket) => socket.interest(wanted),
             None => return,
         };

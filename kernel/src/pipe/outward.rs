@@ -4,7 +4,7 @@
 //!
 //! Invariant: nothing here runs user code, since it happens in flushes, outside of any task.
 
-use super::{Pipe, READABLE};
+use super::{Ends, Pipe};
 use crate::cause::Cause;
 use crate::engine::Core;
 use crate::half::{Inward, Outward};
@@ -37,7 +37,7 @@ impl Pipe {
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(error) => return self.break_off(core, error),
         }
-        let drained = self.output.borrow().is_empty();
+        let drained = self.buffered() == 0;
         self.blocked.set(!drained);
         if drained {
             self.all_sent(core)
@@ -46,14 +46,15 @@ impl Pipe {
     }
 
     fn write_once(&self, core: &Core) -> io::Result<()> {
-        let mut output = self.output.borrow_mut();
-        if let Some(socket) = &*self.socket.borrow()
-            && !output.is_empty()
+        let Ends { socket, output } = &mut *self.ends.borrow_mut();
+        if let (Some(socket), Some(waiting)) = (socket, &mut *output)
+            && !waiting.is_empty()
         {
-            let count = socket.write(&output.parts())?;
-            output.advance(count, |spent| core.spares.keep(spent));
+            let count = socket.write(&waiting.parts())?;
+            waiting.advance(count, |spent| core.spares.keep(spent));
             self.written.set(self.written.get() + count as u64);
         }
+        output.take_if(|output| output.is_empty());
         Ok(())
     }
 
@@ -62,7 +63,7 @@ impl Pipe {
             core.push(cause, task)
         }
         if self.outward.get() == Outward::Finishing {
-            let told = match &*self.socket.borrow() {
+            let told = match &self.ends.borrow().socket {
                 Some(socket) => socket.shutdown(),
                 None => return,
             };
@@ -83,13 +84,13 @@ impl Pipe {
             return;
         }
         self.blocked.set(false);
-        self.output.borrow_mut().clear();
+        self.ends.borrow_mut().output = None;
         self.discard_drained(core);
         if matches!(self.inward.get(), Inward::Ended | Inward::Discarded) {
             return self.shut(core);
         }
         self.with_rare(|rare| rare.broken = Some(error));
-        core.note(self.key, READABLE)
+        self.note_readable(core)
     }
 
     /// Drops what waits for an empty output that will never be: by the queue, since a flush runs no user code.

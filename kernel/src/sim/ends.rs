@@ -109,7 +109,11 @@ impl Net {
     }
 
     /// Takes the next connection out of a backlog. Now and then it is interrupted, as the real one is.
-    pub(super) fn accept(&mut self, door: Id, key: &mut dyn FnMut() -> Key) -> io::Result<Id> {
+    pub(super) fn accept(
+        &mut self,
+        door: Id,
+        key: &mut dyn FnMut() -> Key,
+    ) -> io::Result<(Id, Key)> {
         let found = self.doors.get(&door).ok_or(ErrorKind::NotConnected)?;
         let process = found.process;
         if found.backlog.is_empty() {
@@ -122,11 +126,12 @@ impl Net {
         let next = self.doors.get_mut(&door).and_then(|door| door.backlog.pop_front());
         let id = next.ok_or(ErrorKind::WouldBlock)?;
         let end = self.ends.get_mut(&id).ok_or(ErrorKind::ConnectionAborted)?;
-        end.key = Some(key());
+        let key = key();
+        end.key = Some(key);
         end.interest = Readiness { readable: true, writable: false };
         self.note(6, id, door);
         self.touch(process, id);
-        Ok(id)
+        Ok((id, key))
     }
 
     // ---- readiness

@@ -1,7 +1,7 @@
 //! The simulated host: what a kernel in a [`World`](super::World) sees instead of the operating system.
 
 use super::net::{Id, Net, Process, Step, TURN};
-use crate::host::{Acceptor, Host, Key, Readiness, Resolved, Socket, Waker};
+use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Socket, Waker};
 use crate::time::Instant;
 use rand_core::Rng as _;
 use std::cell::RefCell;
@@ -66,9 +66,9 @@ impl Host for SimHost {
         None
     }
 
-    fn connect(&self, key: Key, to: &Resolved) -> io::Result<Box<dyn Socket>> {
+    fn connect(&self, key: Key, to: &Resolved) -> io::Result<AnySocket> {
         let id = self.net.borrow_mut().dial(self.process, key, sim_name(to)?)?;
-        Ok(Box::new(SimSocket { net: self.net.clone(), id }))
+        Ok(AnySocket::Simulated(Box::new(SimSocket { net: self.net.clone(), id, key })))
     }
 
     fn listen(&self, key: Key, at: &Resolved) -> io::Result<Box<dyn Acceptor>> {
@@ -96,6 +96,7 @@ fn sim_name(address: &Resolved) -> io::Result<&str> {
 struct SimSocket {
     net: Rc<RefCell<Net>>,
     id: Id,
+    key: Key,
 }
 
 impl SimSocket {
@@ -108,6 +109,10 @@ impl SimSocket {
 }
 
 impl Socket for SimSocket {
+    fn key(&self) -> Key {
+        self.key
+    }
+
     fn connected(&self) -> io::Result<()> {
         self.net.borrow().connected(self.id)
     }
@@ -157,9 +162,9 @@ struct SimAcceptor {
 }
 
 impl Acceptor for SimAcceptor {
-    fn accept(&self, key: &mut dyn FnMut() -> Key) -> io::Result<Box<dyn Socket>> {
-        let id = self.net.borrow_mut().accept(self.id, key)?;
-        Ok(Box::new(SimSocket { net: self.net.clone(), id }))
+    fn accept(&self, key: &mut dyn FnMut() -> Key) -> io::Result<AnySocket> {
+        let (id, key) = self.net.borrow_mut().accept(self.id, key)?;
+        Ok(AnySocket::Simulated(Box::new(SimSocket { net: self.net.clone(), id, key })))
     }
 
     fn interest(&self, readable: bool) -> io::Result<()> {
