@@ -15,7 +15,7 @@ use peers_kernel::{Cause, Instant};
 use peers_wire::Trace;
 use slab::Slab;
 use smallvec::SmallVec;
-use std::rc::Weak;
+use std::rc::{Rc, Weak};
 
 /// A call made for another one.
 pub(crate) struct Nested {
@@ -224,9 +224,9 @@ impl Serving {
     }
 
     /// Remembers a call made for the one that `cause` names, to be cancelled with it.
-    pub(crate) fn adopt(&mut self, cause: Cause, link: &Weak<Link>, id: CallId) {
+    pub(crate) fn adopt(&mut self, cause: Cause, link: &Rc<Link>, id: CallId) {
         let Some(record) = self.get_mut(cause) else { return };
-        record.adopt(Nested { link: link.clone(), id });
+        record.adopt(Nested { link: Rc::downgrade(link), id });
     }
 
     /// Whether the call's handler has returned and owes a reply.

@@ -8,11 +8,12 @@ use crate::serving::Inherited;
 use crate::session::{CallId, CloseReason, Head, Rejected, Why};
 use crate::{Error, ErrorKind};
 use peers_kernel::{Cause, Instant, Receiver};
+use std::rc::Rc;
 use std::time::Duration;
 
 impl Link {
     /// Sends a call, or lets it wait for credit. Whatever goes wrong reaches `done`.
-    pub(crate) fn call(&self, plan: Plan, done: Receiver<Error>) -> Option<CallId> {
+    pub(crate) fn call(self: &Rc<Self>, plan: Plan, done: Receiver<Error>) -> Option<CallId> {
         let method = plan.method;
         let made = self.handle().now();
         let deadline = plan.deadline(made, self.shared().limits.default_timeout);
@@ -41,7 +42,7 @@ impl Link {
         }
         match sent {
             Ok(id) => {
-                self.serving().borrow_mut().adopt(cause, &self.me, id);
+                self.serving().borrow_mut().adopt(cause, self, id);
                 self.watch_drain();
                 Some(id)
             }

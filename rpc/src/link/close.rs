@@ -1,6 +1,6 @@
 //! How a link comes to life on a stream, and how it ends: once, with a reason, leaving nobody waiting.
 
-use super::{Link, Rare, Wire};
+use super::{Link, Live, Rare, Wire};
 use crate::Reply;
 use crate::name::Route;
 use crate::session::CloseReason;
@@ -34,13 +34,15 @@ impl Link {
         let outlet = stream.start_for(self.clone());
         let limits = &self.shared().limits;
         outlet.set_limit(limits.output_hard());
-        self.wire.replace(Wire::Open(outlet));
+        let first = self.outlet.set(outlet).is_ok();
+        debug_assert!(first, "a link is given one stream");
+        self.wire.set(Wire::Open);
         self.flush();
     }
 
     /// Ends the link from a fresh task: for places where the session or a handler is on the stack.
     pub(super) fn end_soon(&self, reason: CloseReason) {
-        let me = self.me.clone();
+        let me = self.weak();
         self.handle().with_cause(Cause::NONE, || {
             self.handle().schedule(move || {
                 if let Some(link) = me.upgrade() {
@@ -60,16 +62,17 @@ impl Link {
     /// stream. What was already written still leaves, for as long as the kernel lingers.
     pub(crate) fn end(&self, reason: CloseReason) {
         let name = self.name(); // while the session knows who is there
-        let Some(session) = self.session.borrow_mut().take() else { return };
+        let ended = self.live.borrow_mut().take();
+        let Some(Live { session, mut said }) = ended else { return };
         self.shared().counters.borrow_mut().add(&session.counters());
         self.due.set(Instant::FAR);
-        self.flush();
-        let wire = self.wire.replace(Wire::Closed);
-        self.said.take();
-        self.inbound.take();
-        if let Some(outlet) = wire.outlet() {
+        self.hand_over(&mut said);
+        let outlet = self.last_outlet();
+        self.wire.set(Wire::Closed);
+        if let Some(outlet) = outlet {
             let_go(outlet, &reason);
         }
+        self.inbound.take();
         self.shared().log_close(&name, &reason);
         let first = self.end_for_others().set(Box::new((name, reason.clone()))).is_ok();
         debug_assert!(first, "a link has one session, which was taken above");
@@ -95,7 +98,7 @@ impl Link {
 
     /// Says goodbye and ends; `k` is resumed when the last bytes have left, and lost if they cannot.
     pub(crate) fn close_flushed(&self, k: Reply<()>) {
-        let outlet = self.wire.borrow().outlet().cloned();
+        let outlet = self.last_outlet().cloned();
         self.drive(|session, out| session.bye_for(&CloseReason::RpcGone, out));
         self.flush();
         if let Some(outlet) = outlet {

@@ -10,7 +10,7 @@
 //!    and goes on at half of it.
 //! 4. `ending` is set iff the peer has ended the connection while events of it wait; no calls wait then.
 
-use super::{Link, Rare, Wire};
+use super::{Link, Rare};
 use crate::session::{CloseReason, Request};
 use peers_kernel::{Cause, Instant};
 use peers_wire::Trace;
@@ -117,7 +117,7 @@ impl Link {
     }
 
     fn continue_soon(&self) {
-        let me = self.me.clone();
+        let me = self.weak();
         self.handle().with_cause(Cause::NONE, || {
             self.handle().schedule(move || {
                 if let Some(link) = me.upgrade() {
@@ -151,7 +151,7 @@ impl Link {
             let change = deferred.turn_of_reading(limit);
             (change, deferred.paused)
         });
-        if let (Some(pause), Wire::Open(outlet)) = (change, &*self.wire.borrow()) {
+        if let (Some(pause), Some(outlet)) = (change, self.open_outlet()) {
             if pause { outlet.pause() } else { outlet.resume() }
         }
         if paused || change.is_some() {

@@ -1,6 +1,6 @@
 //! The way into a link: bytes become frames, frames events, events go to whom they concern.
 
-use super::{Link, PendingCall, Wire};
+use super::{Link, Live, PendingCall};
 use crate::error::{Overload, Raised, Refusal};
 use crate::session::{CloseReason, Event, Inbound, Outcome};
 use crate::{Error, ErrorKind};
@@ -74,10 +74,10 @@ impl Link {
 
     /// Lets the rest of a large frame be read straight behind its beginning.
     fn lend(&self, inbound: &mut Inbound) {
-        if let Wire::Open(outlet) = &*self.wire.borrow()
+        if let Some(outlet) = self.open_outlet()
             && let Some(block) = inbound.lend()
         {
-            let me = self.me.clone();
+            let me = self.weak();
             outlet.read_into(block, move |block| {
                 if let Some(link) = me.upgrade() {
                     link.received(&[], Some(block));
@@ -104,18 +104,18 @@ impl Link {
     /// Takes one of the frames that come most often, if nothing about it is out of the ordinary.
     #[inline]
     fn took(self: &Rc<Self>, now: Instant, frame: &Frame<'_>) -> bool {
-        let mut session = self.session.borrow_mut();
-        let Some(live) = session.as_mut() else { return false };
+        let mut live = self.live.borrow_mut();
+        let Some(Live { session, .. }) = live.as_mut() else { return false };
         match frame.kind {
             Kind::Reply => {
-                let Some(call) = live.settle(now, frame.call) else { return false };
-                drop(session);
+                let Some(call) = session.settle(now, frame.call) else { return false };
+                drop(live);
                 call.done.bytes(frame.body, call.method.name);
                 true
             }
             Kind::Call | Kind::Event => {
-                let Some(request) = live.let_in(now, frame) else { return false };
-                drop(session);
+                let Some(request) = session.let_in(now, frame) else { return false };
+                drop(live);
                 self.requested(&request);
                 true
             }

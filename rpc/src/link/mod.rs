@@ -29,9 +29,10 @@ use crate::shared::Shared;
 use crate::{Error, Reply};
 use deferred::Deferred;
 use peers_kernel::{Address, Cause, Handle, Instant, Outlet, Receiver};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ptr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -43,48 +44,38 @@ pub(crate) struct PendingCall {
 }
 
 /// Where bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wire {
     /// Not connected yet: what the session says gathers.
     Dialling,
-    /// Connected.
-    Open(Outlet),
-    /// The peer has not read for so long that nothing more is said; about to be ended.
-    Choked(Outlet),
-    /// Over.
+    /// To the stream.
+    Open,
+    /// Nowhere: the peer has not read for so long that nothing more is said; about to be ended.
+    Choked,
+    /// Nowhere: it is over.
     Closed,
 }
 
-impl Wire {
-    /// From now on, what is said goes nowhere.
-    fn choke(&mut self) {
-        *self = match std::mem::replace(self, Self::Closed) {
-            Self::Open(outlet) => Self::Choked(outlet),
-            other => other,
-        };
-    }
-
-    /// The stream, if there is one.
-    fn outlet(&self) -> Option<&Outlet> {
-        match self {
-            Self::Open(outlet) | Self::Choked(outlet) => Some(outlet),
-            Self::Dialling | Self::Closed => None,
-        }
-    }
+/// What a link has until it ends.
+struct Live {
+    session: Session<PendingCall>,
+    /// What the session has said since the stream was last given its words.
+    said: Vec<u8>,
 }
 
 /// One connection.
 pub(crate) struct Link {
     shared: Rc<Shared>,
-    me: Weak<Self>,
     /// Its number: connections are numbered in the order in which they were made.
     id: u64,
-    slot: Cell<usize>,
-    session: RefCell<Option<Session<PendingCall>>>,
+    /// Where it stands in the table of links.
+    slot: Cell<u32>,
+    live: RefCell<Option<Live>>,
     /// Some iff the peer's opening, or a frame, is not complete.
     inbound: Cell<Option<Box<Inbound>>>,
-    wire: RefCell<Wire>,
-    /// What the session has said since the stream was last given its words.
-    said: RefCell<Vec<u8>>,
+    wire: Cell<Wire>,
+    /// The stream, from when it is connected.
+    outlet: OnceCell<Outlet>,
     /// Set iff the end of this turn will give them to it.
     speaking: Cell<bool>,
     /// When the session is to be looked at, or earlier: [`Instant::FAR`] is never.
@@ -124,7 +115,7 @@ impl Rare {
 }
 
 const _: () =
-    assert!(size_of::<Link>() <= 384, "a connection that does nothing should cost little");
+    assert!(size_of::<Link>() <= 336, "a connection that does nothing should cost little");
 
 impl Link {
     /// A link that is being dialled: calls may be made at once.
@@ -141,22 +132,23 @@ impl Link {
         let mut hello = Vec::new();
         let now = shared.handle.now();
         let session = Session::new(role, shared.node, shared.limits.clone(), now, &mut hello);
-        let link = Rc::new_cyclic(|me| Self {
+        let link = Rc::new(Self {
             shared: shared.clone(),
-            me: me.clone(),
             id: shared.next_link(),
-            slot: Cell::new(usize::MAX),
+            slot: Cell::new(u32::MAX),
             inbound: Cell::new(Some(Box::new(Inbound::new(&shared.limits)))),
-            session: RefCell::new(Some(session)),
-            wire: RefCell::new(Wire::Dialling),
-            said: RefCell::new(hello),
+            live: RefCell::new(Some(Live { session, said: hello })),
+            wire: Cell::new(Wire::Dialling),
+            outlet: OnceCell::new(),
             speaking: Cell::new(false),
             due: Cell::new(Instant::FAR),
             batching: Cell::new(false),
             watching_drain: Cell::new(false),
             sides: RefCell::new(Sides { route, bound: None, rare: None }),
         });
-        link.slot.set(shared.links.borrow_mut().insert(link.clone()));
+        let slot = shared.links.borrow_mut().insert(link.clone());
+        let slot = u32::try_from(slot).expect("fewer connections than descriptors fit a machine");
+        link.slot.set(slot);
         link.arm();
         link
     }
@@ -208,32 +200,58 @@ impl Link {
 
     /// Where it stands in the process's table.
     pub(crate) fn slot(&self) -> usize {
-        self.slot.get()
+        self.slot.get() as usize
+    }
+
+    /// Itself as the process holds it, for as long as it lives.
+    fn me(&self) -> Option<Rc<Self>> {
+        let links = self.shared.links.borrow();
+        links.get(self.slot()).filter(|link| ptr::eq(&***link, self)).cloned()
+    }
+
+    /// The same for those who do not want to keep it.
+    fn weak(&self) -> Weak<Self> {
+        self.me().map_or_else(Weak::new, |me| Rc::downgrade(&me))
+    }
+
+    /// Asks the session something; the answer of one that has ended is the type's default.
+    fn ask<R: Default>(&self, f: impl FnOnce(&Session<PendingCall>) -> R) -> R {
+        self.live.borrow().as_ref().map(|live| f(&live.session)).unwrap_or_default()
+    }
+
+    /// The stream, as long as what is said goes there.
+    fn open_outlet(&self) -> Option<&Outlet> {
+        self.outlet.get().filter(|_| self.wire.get() == Wire::Open)
+    }
+
+    /// The stream, unless it was let go of.
+    fn last_outlet(&self) -> Option<&Outlet> {
+        self.outlet.get().filter(|_| self.wire.get() != Wire::Closed)
     }
 
     /// Whether it lives.
     pub(crate) fn is_open(&self) -> bool {
-        self.session.borrow().is_some()
+        self.live.borrow().is_some()
     }
 
     /// Whether a call of ours has no outcome yet.
     pub(crate) fn is_pending(&self, id: CallId) -> bool {
-        self.session.borrow().as_ref().is_some_and(|session| session.is_pending(id))
+        self.ask(|session| session.is_pending(id))
     }
 
     /// What its session has counted so far; nothing once it has ended.
     pub(crate) fn counters(&self) -> crate::session::Counters {
-        self.session.borrow().as_ref().map_or_else(Default::default, Session::counters)
+        self.ask(Session::counters)
     }
 
     /// How many calls of ours have no outcome yet.
     pub(crate) fn pending(&self) -> usize {
-        self.session.borrow().as_ref().map_or(0, Session::pending)
+        self.ask(Session::pending)
     }
 
     /// Whether the peer has said hello.
     pub(crate) fn has_met_peer(&self) -> bool {
-        self.session.borrow().as_ref().is_some_and(|session| session.peer().is_some())
+        self.ask(|session| session.peer().is_some())
     }
 
     /// The host that it was accepted from, if it was accepted over a network.
@@ -246,9 +264,7 @@ impl Link {
         let ends = self.sides.borrow().route.ends();
         let listener = match ends {
             Ends::Accepted(..) => Some(self.shared.node),
-            Ends::Dialled(_) => {
-                self.session.borrow().as_ref().and_then(|session| Some(session.peer()?.node))
-            }
+            Ends::Dialled(_) => self.ask(|session| Some(session.peer()?.node)),
         };
         EndpointName { listener, ends }
     }

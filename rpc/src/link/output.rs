@@ -1,9 +1,9 @@
 //! The way out of a link: what the session says gathers during a turn and goes to the stream at its end, and its next
 //! deadline to the process's timer.
 
-use super::{Link, PendingCall, Wire};
+use super::{Link, Live, PendingCall, Wire};
 use crate::session::{CloseReason, Output, Session};
-use peers_kernel::{Instant, TurnEnd};
+use peers_kernel::{Instant, Outlet, TurnEnd};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -57,12 +57,11 @@ impl Link {
         &self,
         step: impl FnOnce(&mut Session<PendingCall>, &mut Out<'_>) -> R,
     ) -> Option<R> {
-        let mut session = self.session.borrow_mut();
-        let session = session.as_mut()?;
-        let mut said = self.said.borrow_mut();
-        let result = step(session, &mut Out { link: self, said: &mut said });
+        let mut live = self.live.borrow_mut();
+        let Live { session, said } = live.as_mut()?;
+        let result = step(session, &mut Out { link: self, said });
         if !said.is_empty() && (!self.speaking.get() || said.len() >= MOST_GATHERED) {
-            self.speak(&mut said);
+            self.speak(said);
         }
         Some(result)
     }
@@ -71,7 +70,7 @@ impl Link {
     #[cold]
     fn speak(&self, said: &mut Vec<u8>) {
         if !self.speaking.replace(true)
-            && let Some(me) = self.me.upgrade()
+            && let Some(me) = self.me()
         {
             self.handle().at_turn_end(me);
         }
@@ -81,37 +80,38 @@ impl Link {
     }
 
     /// Gives what was said to the stream, if there is one yet.
-    fn hand_over(&self, said: &mut Vec<u8>) {
-        let mut wire = self.wire.borrow_mut();
-        match &*wire {
-            Wire::Open(outlet) => {
+    pub(super) fn hand_over(&self, said: &mut Vec<u8>) {
+        match (self.wire.get(), self.outlet.get()) {
+            (Wire::Open, Some(outlet)) => {
                 if outlet.write_vec(said).is_err() {
-                    self.choke(&mut wire);
+                    self.choke();
                 }
             }
-            Wire::Dialling => {}
-            Wire::Choked(_) | Wire::Closed => said.clear(),
+            (Wire::Choked | Wire::Closed, _) => said.clear(),
+            (Wire::Dialling | Wire::Open, _) => {}
         }
     }
 
     /// Gives all that was said to the stream now, for those who want to know how much of it waits there.
     pub(super) fn flush(&self) {
-        self.hand_over(&mut self.said.borrow_mut());
+        if let Some(Live { said, .. }) = self.live.borrow_mut().as_mut() {
+            self.hand_over(said);
+        }
     }
 
     /// The peer does not read: nothing more is said to it, and the link ends.
     #[cold]
-    fn choke(&self, wire: &mut Wire) {
-        wire.choke();
+    fn choke(&self) {
+        self.wire.set(Wire::Choked);
         self.end_soon(CloseReason::SlowPeer);
     }
 
     /// Tells the session how much the socket has taken.
     pub(super) fn note_flushed(&self) {
-        let taken = match &*self.wire.borrow() {
-            Wire::Open(outlet) => outlet.written(),
+        let taken = match self.wire.get() {
+            Wire::Open => self.outlet.get().map_or(0, Outlet::written),
             Wire::Dialling => 0,
-            Wire::Choked(_) | Wire::Closed => return,
+            Wire::Choked | Wire::Closed => return,
         };
         let now = self.handle().now();
         self.drive(|session, out| session.flushed(now, taken, out));
@@ -128,7 +128,7 @@ impl Link {
 
     /// Requests may wait because the socket does not take what was written; then nothing else may tell that it has.
     pub(super) fn watch_drain(&self) {
-        let waiting = self.session.borrow().as_ref().is_some_and(|session| session.waiting() > 0);
+        let waiting = self.ask(Session::waiting) > 0;
         if waiting && !self.watching_drain.get() {
             self.watch_drain_now();
         }
@@ -137,11 +137,11 @@ impl Link {
     #[cold]
     fn watch_drain_now(&self) {
         self.flush();
-        if let Wire::Open(outlet) = &*self.wire.borrow()
+        if let Some(outlet) = self.open_outlet()
             && outlet.buffered() > 0
         {
             self.watching_drain.set(true);
-            let me = self.me.clone();
+            let me = self.weak();
             outlet.on_drained(move || {
                 if let Some(link) = me.upgrade() {
                     link.watching_drain.set(false);
@@ -153,7 +153,7 @@ impl Link {
 
     /// Sets the timer for the session's next deadline.
     pub(super) fn arm(&self) {
-        let next = self.session.borrow().as_ref().and_then(Session::next_deadline);
+        let next = self.ask(Session::next_deadline);
         if let Some(next) = next {
             self.arm_by(next);
         }

@@ -134,7 +134,7 @@ impl Link {
         let inherited = Inherited { deadline, depth, trace };
         let span = if trace.is_some() { self.handle().rng().next_u64() } else { 0 };
         let mut serving = self.serving().borrow_mut();
-        let cause = serving.begin(self.me.clone(), request.call, inherited, span);
+        let cause = serving.begin(Rc::downgrade(self), request.call, inherited, span);
         drop(serving);
         let settled = Cell::new(false);
         let incoming = Incoming {

@@ -48,6 +48,7 @@ struct Table<K> {
     entries: Slab<Entry<K>>,
     /// Calls found overdue and not given out yet, the earliest last.
     due: Vec<(Instant, CallId)>,
+    earliest: Instant,
 }
 
 /// The calls of one session.
@@ -59,7 +60,6 @@ pub(super) struct Calls<K> {
     /// Slots that were ever used.
     slots: u32,
     live: u32,
-    earliest: Instant,
 }
 
 /// What an answer answers.
@@ -76,7 +76,7 @@ pub(super) enum Answered<K> {
 
 impl<K> Default for Table<K> {
     fn default() -> Self {
-        Self { entries: Slab::new(), due: Vec::new() }
+        Self { entries: Slab::new(), due: Vec::new(), earliest: NEVER }
     }
 }
 
@@ -92,7 +92,7 @@ const fn slot(id: CallId) -> usize {
 
 impl<K> Calls<K> {
     pub(super) const fn new() -> Self {
-        Self { table: None, next: 1, slots: 0, live: 0, earliest: NEVER }
+        Self { table: None, next: 1, slots: 0, live: 0 }
     }
 
     /// Calls that somebody waits for.
@@ -123,7 +123,7 @@ impl<K> Calls<K> {
         self.slots = self.slots.max(slot as u32 + 1);
         self.live += 1;
         let deadline = deadline.unwrap_or(NEVER);
-        self.earliest = self.earliest.min(deadline);
+        table.earliest = table.earliest.min(deadline);
         table.entries.insert(Entry { id, phase, deadline, pending: Some(pending) });
         Ok(id)
     }
@@ -183,8 +183,10 @@ impl<K> Calls<K> {
     #[inline]
     fn forget(&mut self) {
         self.live -= 1;
-        if self.live == 0 {
-            self.earliest = NEVER;
+        if self.live == 0
+            && let Some(table) = &mut self.table
+        {
+            table.earliest = NEVER;
         }
     }
 
@@ -210,16 +212,16 @@ impl<K> Calls<K> {
     /// No live call's deadline comes before this; `None` if none has one. It may be the deadline of a call that has ended.
     #[inline]
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let is_due = self.table.as_ref().is_some_and(|table| !table.due.is_empty());
-        let next = if is_due { NOW } else { self.earliest };
+        let table = self.table.as_ref()?;
+        let next = if table.due.is_empty() { table.earliest } else { NOW };
         (next != NEVER).then_some(next)
     }
 
     /// A live call whose deadline has come, earliest first.
     pub(super) fn overdue(&mut self, now: Instant) -> Option<CallId> {
         let table = self.table.as_mut()?;
-        if table.due.is_empty() && self.earliest <= now {
-            self.earliest = table.find_due(now);
+        if table.due.is_empty() && table.earliest <= now {
+            table.earliest = table.find_due(now);
         }
         while let Some((_, id)) = table.due.pop() {
             if table.get_mut(id).is_some_and(|entry| entry.pending.is_some()) {
@@ -233,7 +235,7 @@ impl<K> Calls<K> {
     /// Gives up everything, in the order in which the calls were made.
     pub(super) fn drain(&mut self) -> Vec<(CallId, K)> {
         let table = self.table.take().unwrap_or_default();
-        (self.live, self.earliest) = (0, NEVER);
+        self.live = 0;
         let live = |(_, entry): (usize, Entry<K>)| Some((entry.id, entry.pending?));
         let mut calls: Vec<_> = table.entries.into_iter().filter_map(live).collect();
         calls.sort_unstable_by_key(|(id, _)| *id);

@@ -149,7 +149,7 @@ struct Greeting {
 }
 
 const _: () = assert!(
-    size_of::<Session<Box<dyn Fn()>>>() <= 216,
+    size_of::<Session<Box<dyn Fn()>>>() <= 208,
     "a connection that does nothing should cost little"
 );
 
