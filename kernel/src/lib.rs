@@ -56,6 +56,8 @@
 //!                  v                                                           |
 //!        handler(&mut state, &cx, ..) --- resumes, schedules -------------------+
 //!                  |                                                           |
+//!             turn ends: what many tasks have added to is finished             |
+//!                  |                                                           |
 //!             flush: one write per connection that has output                  |
 //!                  |                                                           |
 //!             poll: wait for readiness, not at all if tasks are left           |
@@ -79,6 +81,7 @@
 //! | say what happens next | [`Cont`], and [`Collect`] for many at once |
 //! | wait | [`Handle::after`], [`Handle::at`] |
 //! | talk to the network | [`Handle::connect`], [`Handle::listen`], [`Stream`], [`Outlet`] |
+//! | build a protocol | [`Receiver`] for answers yet to be read, [`TurnEnd`], [`Outlet::write_vec`], [`Outlet::read_into`] |
 //! | compute for long | [`Handle::offload`] |
 //! | come in from other threads | [`Remote`], [`spawn_loop`] |
 //! | test | [`sim::World`], [`Kernel::simulated`] |
