@@ -9,6 +9,7 @@
 
 use crate::host::{Key, Readiness};
 use crate::poller::{Registered, Waiting};
+use crate::real::nanos_of_system;
 use crate::time::Instant;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
@@ -51,18 +52,20 @@ impl Alarm {
     ) -> Option<Duration> {
         let until = until.filter(|until| *until < self.rings.get())?;
         let wait = until.since(now());
-        if wait < SHORT || self.set(wait).is_err() {
+        if wait < SHORT || self.set(until).is_err() {
             return Some(wait);
         }
         self.rings.set(until);
         None
     }
 
-    fn set(&self, wait: Duration) -> io::Result<()> {
+    /// To a point in time, not for a while: however long this takes, it rings when it should.
+    fn set(&self, rings: Instant) -> io::Result<()> {
         let none = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let it_value = Timespec::try_from(wait).map_err(io::Error::other)?;
+        let at = Duration::from_nanos(nanos_of_system(rings));
+        let it_value = Timespec::try_from(at).map_err(io::Error::other)?;
         let once = Itimerspec { it_interval: none, it_value };
-        let set = timerfd_settime(self.timer.io(), TimerfdTimerFlags::empty(), &once);
+        let set = timerfd_settime(self.timer.io(), TimerfdTimerFlags::ABSTIME, &once);
         set.map(|_| ()).map_err(io::Error::from)
     }
 
@@ -81,6 +84,7 @@ impl Alarm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::real::clock;
 
     fn at(millis: u64) -> Instant {
         Instant::from_nanos(0) + Duration::from_millis(millis)
@@ -116,12 +120,28 @@ mod tests {
     }
 
     #[test]
+    fn one_that_should_have_rung_ends_a_wait_for_nothing_at_once() {
+        let (waiting, alarm) = alarm();
+        let soon = clock() + Duration::from_millis(11);
+        assert_eq!(alarm.time_out(Some(soon), clock), None);
+        while clock() < soon {
+            std::thread::yield_now();
+        }
+        assert_eq!(alarm.time_out(Some(clock()), clock), None);
+        let mut ready = Vec::new();
+        waiting.wait(None, &mut ready).unwrap();
+        assert_eq!(ready, [(KEY, READ)]);
+    }
+
+    #[test]
     fn it_rings_once_each_time_it_is_set() {
         let (waiting, alarm) = alarm();
         for _ in 0..2 {
-            assert_eq!(alarm.time_out(Some(at(20)), || at(0)), None);
+            let soon = clock() + Duration::from_millis(20);
+            assert_eq!(alarm.time_out(Some(soon), clock), None);
             let mut ready = Vec::new();
             waiting.wait(Some(Duration::from_secs(10)), &mut ready).unwrap();
+            assert!(clock() >= soon, "not early");
             assert_eq!(ready, [(KEY, READ)]);
             assert!(alarm.rang(KEY) && alarm.rings.get() == Instant::FAR);
             ready.clear();

@@ -35,8 +35,9 @@
 //! 2. **Resuming a continuation only queues it.** Nothing ever runs a handler inline, not even an immediate failure; so
 //!    state can be lent as `&mut`, and a chain of a hundred million steps needs no stack.
 //! 3. **A turn runs ready tasks first in, first out**, including those they queue, until none is left or its [`Budget`]
-//!    is spent. Then it flushes, polls, and looks at timers and other threads, whose tasks join the tail of the same
-//!    queue. So neither an endless chain nor a flood delays anybody else by more than a turn.
+//!    is spent. Then it tells [those who asked](TurnEnd) so, flushes, polls, and looks at timers and other threads,
+//!    whose tasks join the tail of the same queue. So neither an endless chain nor a flood delays anybody else by more
+//!    than a turn.
 //! 4. **A continuation ends exactly once**: with a value, with an error, or by being dropped, which is an error that
 //!    whoever waits is told ([`Lost`]).
 //! 5. **Only the loop enters a node**, so a handler has the node's state as plain `&mut`.

@@ -30,8 +30,9 @@ const WRITE: Readiness = Readiness { readable: false, writable: true };
 #[derive(Debug)]
 pub(crate) struct RealHost {
     waiting: Rc<Waiting>,
+    /// Absent where the system has no such thing, or forbids it.
     #[cfg(target_os = "linux")]
-    alarm: crate::alarm::Alarm,
+    alarm: Option<crate::alarm::Alarm>,
 }
 
 impl RealHost {
@@ -39,7 +40,7 @@ impl RealHost {
         let waiting = Rc::new(Waiting::new()?);
         Ok(Self {
             #[cfg(target_os = "linux")]
-            alarm: crate::alarm::Alarm::new(&waiting)?,
+            alarm: crate::alarm::Alarm::new(&waiting).ok(),
             waiting,
         })
     }
@@ -50,10 +51,17 @@ impl RealHost {
     }
 }
 
+/// Where instants count from, on the system's clock.
+static ORIGIN: OnceLock<u64> = OnceLock::new();
+
+/// An instant as the system's clock says it.
+#[cfg(target_os = "linux")]
+pub(crate) fn nanos_of_system(instant: Instant) -> u64 {
+    instant.as_nanos().saturating_add(ORIGIN.get().copied().unwrap_or_default())
+}
+
 /// The only place that reads the clock.
-#[allow(clippy::disallowed_methods)]
 pub(crate) fn clock() -> Instant {
-    static ORIGIN: OnceLock<u64> = OnceLock::new();
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     // Neither is ever negative, nor beyond what nanoseconds of 64 bits can say for five centuries.
     let now = (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64);
@@ -73,16 +81,13 @@ impl Host for RealHost {
 
     fn wait(&self, until: Option<Instant>, ready: &mut Vec<(Key, Readiness)>) -> io::Result<()> {
         #[cfg(target_os = "linux")]
-        {
-            self.waiting.wait(self.alarm.time_out(until, clock), ready)?;
-            ready.retain(|(key, _)| !self.alarm.rang(*key));
-            Ok(())
+        if let Some(alarm) = &self.alarm {
+            self.waiting.wait(alarm.time_out(until, clock), ready)?;
+            ready.retain(|(key, _)| !alarm.rang(*key));
+            return Ok(());
         }
-        #[cfg(not(target_os = "linux"))]
-        {
-            let time_out = until.map(|until| until.since(clock()));
-            self.waiting.wait(time_out, ready)
-        }
+        let time_out = until.map(|until| until.since(clock()));
+        self.waiting.wait(time_out, ready)
     }
 
     fn waker(&self) -> Option<Waker> {

@@ -10,7 +10,7 @@
 use crate::cause::Cause;
 use crate::engine::Core;
 use crate::handle::Handle;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 
 /// Something that is called when the tasks of a turn are over: see [`Handle::at_turn_end`].
@@ -57,6 +57,7 @@ pub(crate) fn end(core: &Core) {
     let mut endings = core.take_endings();
     for ending in endings.drain(..) {
         core.cause.set(Cause::NONE);
+        core.running(Location::caller());
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| ending.turn_ends())) {
             core.task_panicked(payload)
         }
