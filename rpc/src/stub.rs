@@ -95,10 +95,10 @@ impl<'a> Incoming<'a> {
     }
 
     fn answer<T: Encode>(&self, result: Result<T, Error>) {
-        self.settled.set(true);
         if let Some(call) = self.call {
             self.link.answer(call, result);
         }
+        self.settled.set(true); // if writing the answer panics, the caller is told so
     }
 
     fn refuse(&self, code: RefusedCode, text: &str) {

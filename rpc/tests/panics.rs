@@ -7,8 +7,9 @@ mod common;
 
 use common::{Field, Got, everywhere};
 use peers_rpc::kernel::Lost;
-use peers_rpc::wire::{Decode, Reader};
-use peers_rpc::{Caller, Error, ErrorKind};
+use peers_rpc::stub::{Incoming, Served};
+use peers_rpc::wire::{Decode, Encode, Reader, Writer};
+use peers_rpc::{Binding, Caller, Convention, Cx, Error, ErrorKind, Interface, Method};
 use std::sync::Once;
 use std::time::Duration;
 
@@ -119,6 +120,54 @@ everywhere! {
         let held = node.hold("held").within(Duration::from_millis(50));
         let late = field.outcome(&client, held).unwrap_err();
         assert!(matches!(late.kind(), ErrorKind::TimedOut { .. }), "{late}");
+    }
+}
+
+/// A type of the program's own whose writing goes wrong in the middle.
+struct Unwritable;
+
+impl Encode for Unwritable {
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.write("half of it");
+        common::stumble(&mut common::Desk::default())
+    }
+}
+
+static BROKEN: Method = Method {
+    id: 77,
+    name: "test.machine.broken",
+    rust_name: "broken",
+    signature: "broken() -> string",
+    convention: Convention::Plain,
+    timeout: None,
+    throws: &[],
+    doc: "",
+    deprecated: None,
+};
+
+static MACHINE: Interface = Interface { name: "test.machine", methods: &[&BROKEN] };
+
+fn serve_machine(
+    _: &mut common::Desk,
+    _: &Cx<common::Desk>,
+    _: &Binding,
+    call: Incoming<'_>,
+) -> Served {
+    call.plain(|()| Ok(Unwritable))
+}
+
+everywhere! {
+    fn an_answer_that_panics_while_it_is_written_is_an_error_for_its_caller(field: &mut Field) {
+        quietly();
+        let (client, server, node) = field.met_pair();
+        server.accepted()[0].bind(&server.cx(), &MACHINE, serve_machine).unwrap();
+        for _ in 0..3 {
+            let broken = node.caller().call::<String>(&BROKEN, ());
+            let error = field.outcome(&client, broken).unwrap_err();
+            assert_eq!(error.kind(), &ErrorKind::Panicked);
+            assert_eq!(field.outcome(&client, node.echo("after")).unwrap(), "after");
+        }
+        assert_eq!(server.accepted().len(), 1, "on the same connection");
     }
 }
 

@@ -229,10 +229,13 @@ impl Link {
     pub(crate) fn answer<T: Encode>(&self, call: u64, result: Result<T, Error>) {
         match result {
             Ok(value) => {
-                let sent = self.drive(|session, out| match value.into_bytes() {
-                    Ok(bytes) => session.reply_bytes(call, out, bytes),
-                    Err(value) => session.reply(call, out, |writer| value.encode(writer)),
-                });
+                // The value is dropped after the step: nothing of the program's runs in one but its `encode`.
+                let sent = match value.into_bytes() {
+                    Ok(bytes) => self.drive(|session, out| session.reply_bytes(call, out, bytes)),
+                    Err(value) => self.drive(|session, out| {
+                        session.reply(call, out, |writer| value.encode(writer))
+                    }),
+                };
                 if let Some(Err(error)) = sent {
                     self.unsendable("a result", &error);
                 }

@@ -12,14 +12,14 @@
 //! ```
 //!
 //! Where things are:
-//! * `inbound` cuts input into frames, `accept` acts on them, `send` makes requests and answers, `expire` acts on time;
+//! * `inbound` cuts input into frames, `accept` acts on them (by a short way on those that come most often), `send` makes requests and answers, `expire` acts on time;
 //! * `calls` is the table of our calls, `queue` holds those that wait, `grant` counts credits in both directions;
 //! * `clock` and `budget` know since when what is waited for, and what a peer has spent;
 //! * `event` and `close` are the words spoken with the endpoint.
 //!
 //! Invariants:
-//! 1. Each call that was taken ends exactly once: by [`Event::Answer`], [`Session::cancel`], [`Session::expire`],
-//!    [`Session::end_of_input`] or [`Session::drain`].
+//! 1. Each call that was taken ends exactly once: by [`Session::settle`], [`Event::Answer`], [`Session::cancel`],
+//!    [`Session::expire`], [`Session::end_of_input`] or [`Session::drain`].
 //! 2. Requests leave in the order in which they were made.
 //! 3. Answers, cancels, credits and pongs never wait for credit.
 //! 4. After a [`CloseReason`] was returned, or a goodbye said, nothing more is put into the output.

@@ -35,6 +35,18 @@ pub(super) struct Meter {
     pub(super) written: u64,
 }
 
+/// Takes back what was appended, unless it is forgotten: a program's own `Encode` may panic in the middle of a frame.
+struct Whole<'a> {
+    bytes: &'a mut Vec<u8>,
+    before: usize,
+}
+
+impl Drop for Whole<'_> {
+    fn drop(&mut self) {
+        self.bytes.truncate(self.before);
+    }
+}
+
 impl Meter {
     /// Runs `write` on the end of `out` and counts what it appended.
     #[inline]
@@ -44,9 +56,10 @@ impl Meter {
         write: impl FnOnce(&mut Vec<u8>) -> R,
     ) -> R {
         let bytes = out.bytes();
-        let before = bytes.len();
-        let result = write(bytes);
-        self.queued += (bytes.len() - before) as u64;
+        let whole = Whole { before: bytes.len(), bytes };
+        let result = write(whole.bytes);
+        self.queued += (whole.bytes.len() - whole.before) as u64;
+        std::mem::forget(whole);
         result
     }
 
