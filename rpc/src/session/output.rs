@@ -35,7 +35,7 @@ pub(super) struct Meter {
     pub(super) written: u64,
 }
 
-/// Takes back what was appended, unless it is forgotten: a program's own `Encode` may panic in the middle of a frame.
+/// Cuts the output back to what it was before: a program's own `Encode` may panic in the middle of a frame.
 struct Whole<'a> {
     bytes: &'a mut Vec<u8>,
     before: usize,
@@ -56,10 +56,10 @@ impl Meter {
         write: impl FnOnce(&mut Vec<u8>) -> R,
     ) -> R {
         let bytes = out.bytes();
-        let whole = Whole { before: bytes.len(), bytes };
+        let mut whole = Whole { before: bytes.len(), bytes };
         let result = write(whole.bytes);
         self.queued += (whole.bytes.len() - whole.before) as u64;
-        std::mem::forget(whole);
+        whole.before = usize::MAX;
         result
     }
 
