@@ -1,4 +1,4 @@
-//! One end of a connection, as programs hold it: weak, cheap to clone, and the thing that calls go through.
+//! One end of a connection, as programs hold it: cheap to clone, and the thing that calls go through. It keeps nothing open.
 
 use crate::call::{Call, Plan};
 use crate::caller::Caller;

@@ -2,9 +2,9 @@
 //! no call may be lost, and segments must not show. Corpora and mutation live outside.
 
 use crate::limits::Limits;
-use crate::session::{CloseReason, Event, Head, Inbound, Outcome, Role, Session};
+use crate::session::{CloseReason, Event, Head, Inbound, Outcome, Request, Role, Session};
 use peers_kernel::Instant;
-use peers_wire::{Hello, NodeId, PREAMBLE};
+use peers_wire::{Hello, Kind, NodeId, PREAMBLE};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 const CALLS: usize = 4;
 
 /// Lets a session that has made four calls read `data`, once as a whole and once in segments, whose size is the lower half
-/// of the first byte. With its highest bit unset, a proper greeting goes before the rest.
+/// of the first byte; and both again by the short ways for common frames. With its highest bit unset, a proper greeting goes before the rest.
 ///
 /// # Panics
 /// If the two differ, or a call ends twice or never.
@@ -24,9 +24,11 @@ pub fn session(data: &[u8]) {
         Hello::new(NodeId::from_bits(1)).put(&mut stream);
     }
     stream.extend(rest);
-    let whole = converse(std::iter::once(&stream[..]));
-    let segments = converse(stream.chunks(usize::from(first & 0x0f).max(1)));
-    assert_eq!(whole, segments, "segments must not show");
+    let whole = converse(std::iter::once(&stream[..]), false);
+    let segments = || stream.chunks(usize::from(first & 0x0f).max(1));
+    assert_eq!(whole, converse(segments(), false), "segments must not show");
+    assert_eq!(whole, converse(std::iter::once(&stream[..]), true), "short ways must not show");
+    assert_eq!(whole, converse(segments(), true), "nor both");
 }
 
 /// What a conversation came to.
@@ -45,7 +47,7 @@ enum Seen {
     Cancelled(u64),
 }
 
-fn converse<'a>(segments: impl Iterator<Item = &'a [u8]>) -> Report {
+fn converse<'a>(segments: impl Iterator<Item = &'a [u8]>, short: bool) -> Report {
     let (now, limits) = (Instant::from_nanos(1), Rc::new(Limits::default()));
     let mut out = Vec::new();
     let mut session =
@@ -56,10 +58,17 @@ fn converse<'a>(segments: impl Iterator<Item = &'a [u8]>) -> Report {
     }
     let mut inbound = Inbound::new(&limits);
     let mut report = Report { seen: Vec::new(), said: Vec::new(), reason: None };
-    for segment in segments {
-        if let Err(reason) =
-            read(&mut session, &mut inbound, &limits, segment, &mut out, &mut report.seen)
-        {
+    for mut segment in segments {
+        session.input_begins(now);
+        let mut end = Ok(());
+        while end == Ok(()) && !segment.is_empty() {
+            if short {
+                read_shortly(&mut session, &inbound, &mut segment, &mut out, &mut report.seen);
+            }
+            end =
+                read(&mut session, &mut inbound, &limits, &mut segment, &mut out, &mut report.seen);
+        }
+        if let Err(reason) = end {
             session.bye_for(&reason, &mut out);
             report.reason = Some(match reason {
                 CloseReason::Foreign(_) => String::new(), // says how much had come
@@ -74,33 +83,25 @@ fn converse<'a>(segments: impl Iterator<Item = &'a [u8]>) -> Report {
     report
 }
 
+/// Reads one frame, or all there is.
 fn read(
     session: &mut Session<usize>,
     inbound: &mut Inbound,
     limits: &Limits,
-    mut input: &[u8],
+    input: &mut &[u8],
     out: &mut Vec<u8>,
     seen: &mut Vec<Seen>,
 ) -> Result<(), CloseReason> {
     let now = Instant::from_nanos(1);
-    while let Some(frame) = inbound.next(&mut input)? {
-        let Some(event) = session.accept(now, frame, out)? else { continue };
+    if let Some(frame) = inbound.next(input)?
+        && let Some(event) = session.accept(now, frame, out)?
+    {
         seen.push(match event {
             Event::Opened(hello) => {
                 inbound.open(limits);
                 Seen::Opened(hello)
             }
-            Event::Request(request) => {
-                match request.call {
-                    Some(call) if request.method % 2 == 0 => {
-                        let fits = session.reply(call, out, |writer| writer.put(b"value"));
-                        assert!(fits.is_ok(), "every peer takes small answers");
-                    }
-                    Some(_) => {}
-                    None => session.event_started(out),
-                }
-                Seen::Request(request.call, request.method, request.args.len())
-            }
+            Event::Request(request) => serve(session, &request, out),
             Event::Answer { pending, outcome, .. } => {
                 Seen::Answer(pending, matches!(outcome, Outcome::Value(_)))
             }
@@ -109,6 +110,46 @@ fn read(
     }
     session.note_partial(now, inbound.pending());
     Ok(())
+}
+
+/// Reads what goes the short way, up to the first frame that does not.
+fn read_shortly(
+    session: &mut Session<usize>,
+    inbound: &Inbound,
+    input: &mut &[u8],
+    out: &mut Vec<u8>,
+    seen: &mut Vec<Seen>,
+) {
+    let now = Instant::from_nanos(1);
+    loop {
+        let before = *input;
+        let Some(frame) = inbound.quick(input) else { return };
+        let short = match frame.kind {
+            Kind::Reply => session.settle(now, frame.call).map(|key| Seen::Answer(key, true)),
+            _ => {
+                let request = session.let_in(now, &frame);
+                request.map(|request| serve(session, &request, out))
+            }
+        };
+        let Some(short) = short else {
+            *input = before;
+            return;
+        };
+        seen.push(short);
+    }
+}
+
+/// Answers calls of even methods.
+fn serve(session: &mut Session<usize>, request: &Request<'_>, out: &mut Vec<u8>) -> Seen {
+    match request.call {
+        Some(call) if request.method.is_multiple_of(2) => {
+            let fits = session.reply(call, out, |writer| writer.put(b"value"));
+            assert!(fits.is_ok(), "every peer takes small answers");
+        }
+        Some(_) => {}
+        None => session.event_started(out),
+    }
+    Seen::Request(request.call, request.method, request.args.len())
 }
 
 /// Each call has ended once, or is still to be had.

@@ -51,8 +51,8 @@ impl Counters {
 
 /// The rpc side of one process: a node id, limits, and the strong hold on every connection.
 ///
-/// Dropping it ends them all. Everything made from it ([`Endpoint`], proxies, bindings, replies) is weak. It stays on its
-/// loop's thread; [`spawn_loop`](crate::spawn_loop) is for programs without one:
+/// Dropping it ends them all. Everything made from it ([`Endpoint`], proxies, bindings, replies) keeps no connection open. It
+/// stays on its loop's thread; [`spawn_loop`](crate::spawn_loop) is for programs without one:
 ///
 /// ```compile_fail,E0277
 /// # fn f(rpc: peers_rpc::Rpc) {
@@ -226,6 +226,7 @@ impl Drop for Rpc {
         for link in self.shared.all_links() {
             link.close(CloseReason::RpcGone);
         }
+        self.shared.give_memory_back();
     }
 }
 

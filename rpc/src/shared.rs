@@ -105,6 +105,11 @@ impl Shared {
         }
     }
 
+    /// Gives back what was kept for connections to come: endpoints may be held for long after there are none.
+    pub(crate) fn give_memory_back(&self) {
+        drop((self.spare.take(), self.arguments.take(), self.inbound.take()));
+    }
+
     pub(crate) fn next_link(&self) -> u64 {
         self.next_link.replace(self.next_link.get() + 1)
     }
@@ -129,7 +134,7 @@ impl Shared {
         alarms.sweep(links.len(), |at, slot| {
             links.get(slot as usize).is_some_and(|link| link.is_due_at(at))
         });
-        drop(alarms);
+        drop((links, alarms)); // setting a timer on a kernel that is gone drops whatever waits there
         if self.timer.get().is_none_or(|(next, _)| at < next) {
             self.start_timer(at);
         }

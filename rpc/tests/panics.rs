@@ -113,10 +113,15 @@ everywhere! {
         let (client, _server, node) = field.met_pair();
         let mut methods = common::probe::PROBE.methods.iter();
         let echo = methods.find(|method| method.rust_name == "echo").unwrap();
-        let unreadable = node.caller().call::<Unreadable>(echo, ("x",));
-        let error = field.outcome(&client, unreadable).err().unwrap();
+        let unreadable = field.start(&client, node.caller().call::<Unreadable>(echo, ("x",)));
+        let long = "y".repeat(100_000);
+        let behind = field.start(&client, node.echo("behind"));
+        let in_pieces = field.start(&client, node.echo(&long));
+        field.until(|| unreadable.is_done() && behind.is_done() && in_pieces.is_done());
+        let error = unreadable.take().err().unwrap();
         assert_eq!(error.kind(), &ErrorKind::Lost(Lost::Panicked));
-        assert_eq!(field.outcome(&client, node.echo("after")).unwrap(), "after");
+        assert_eq!(behind.take().unwrap(), "behind");
+        assert_eq!(in_pieces.take().unwrap(), long);
         let held = node.hold("held").within(Duration::from_millis(50));
         let late = field.outcome(&client, held).unwrap_err();
         assert!(matches!(late.kind(), ErrorKind::TimedOut { .. }), "{late}");

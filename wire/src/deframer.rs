@@ -1,8 +1,8 @@
 //! Cutting a stream of segments into frames. What a header says lives in `frame`; what a session does
 //! with frames never lives here.
 //!
-//! Invariants: 1. a header is judged as soon as its sixteen bytes are there; 2. memory grows only
-//! with bytes that arrived, and what it held before is at most doubled; 3. how the stream is cut into
+//! Invariants: 1. a header is judged as soon as its sixteen bytes are there; 2. new memory is made only
+//! for bytes that arrived, and what it held before is at most doubled; 3. how the stream is cut into
 //! segments never shows in the frames; 4. a deframer between frames holds no memory: what the last
 //! frame needed is dropped, or lent to the next one by way of the caller.
 
@@ -197,8 +197,12 @@ impl Deframer {
         spare: &mut Vec<u8>,
     ) -> Result<Option<Frame<'s>>, Error> {
         if !input.is_empty() {
-            let mut held = Held { bytes: std::mem::take(spare), at: 0 };
-            held.bytes.clear();
+            let mut held = Held::default();
+            // Memory much larger than the frame would be filled with what follows it, in one read.
+            if spare.capacity() <= READ_AHEAD.max(total.saturating_mul(2)) {
+                held.bytes = std::mem::take(spare);
+                held.bytes.clear();
+            }
             held.fill(input, total);
             self.held = Some(Box::new(held));
         }

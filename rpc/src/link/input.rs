@@ -6,7 +6,7 @@ use crate::session::{CloseReason, Event, Inbound, Outcome};
 use crate::{Error, ErrorKind};
 use peers_kernel::{Input, Instant, Listen, Outlet};
 use peers_wire::{Frame, Kind, RefusedCode};
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 
 /// Bytes of memory for frames in pieces that are kept for the next one, in the whole process.
@@ -110,7 +110,7 @@ impl Link {
             Kind::Reply => {
                 let Some(call) = session.settle(now, frame.call) else { return false };
                 drop(live);
-                call.done.bytes(frame.body, call.method.name);
+                read_reply(call, frame.body);
                 true
             }
             Kind::Call | Kind::Event => {
@@ -134,7 +134,7 @@ impl Link {
 
     fn answered(&self, call: PendingCall, outcome: Outcome<'_>) {
         let error = match outcome {
-            Outcome::Value(bytes) => return call.done.bytes(bytes, call.method.name),
+            Outcome::Value(bytes) => return read_reply(call, bytes),
             Outcome::Exception(exception) => {
                 let error = Error::new(ErrorKind::Raised(Raised {
                     class: exception.class.to_owned(),
@@ -179,6 +179,16 @@ impl Listen for Link {
 
     fn born(&self) -> &'static Location<'static> {
         Location::caller()
+    }
+}
+
+/// Resumes the call with the value that these bytes make. A program's own type may panic meanwhile: that is this call's
+/// misfortune, of which it is told, and not that of the replies behind it.
+#[inline]
+fn read_reply(call: PendingCall, bytes: &[u8]) {
+    let PendingCall { method, done, .. } = call;
+    if catch_unwind(AssertUnwindSafe(|| done.bytes(bytes, method.name))).is_err() {
+        log::error!("reading a reply of {} panicked", method.name);
     }
 }
 

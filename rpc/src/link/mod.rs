@@ -9,7 +9,7 @@
 //! 2. No borrow of a link's cells is held while a handler or a continuation's destructor runs; `inbound` is taken out
 //!    meanwhile: a request is served out of the bytes that it arrived in.
 //! 3. After `end` the session is gone: every pending call was failed, every served call made inert.
-//! 4. All input goes through [`Link::input`], all output through [`Link::step`].
+//! 4. All input goes through [`Link::received`], all output through [`Link::step`].
 
 mod calls;
 mod close;

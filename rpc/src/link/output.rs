@@ -174,6 +174,10 @@ impl Link {
         self.release();
         self.note_flushed();
         let now = self.handle().now();
+        self.batch(|| self.expire_all(now));
+    }
+
+    fn expire_all(&self, now: Instant) {
         loop {
             match self.drive(|session, out| session.expire(now, out)) {
                 None | Some(Ok(None)) => break,
@@ -181,7 +185,6 @@ impl Link {
                 Some(Err(reason)) => return self.conclude(reason),
             }
         }
-        self.arm();
     }
 }
 

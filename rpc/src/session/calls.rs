@@ -9,14 +9,20 @@
 //! 3. A call that was sent keeps its slot until the peer answers, also when nobody waits for it any more: the slot
 //!    stands for the peer's credit. So there are never more of these than the peer granted.
 //! 4. No live call's deadline is before `earliest`, but for those in `due`. Looking through the table when that has come costs
-//!    less than keeping all calls in order, since most are answered long before: it happens at most once in the time that
-//!    the most urgent call was given, and takes out all that are overdue.
+//!    less than keeping all calls in order, since most are answered long before, and takes out all that are overdue. Of a large
+//!    table, `earliest` is a little later than that, so that looking never takes most of the time.
 //! 5. A table that is empty can be released; ids go on.
 
 use super::clock::{NEVER, NOW};
 use super::event::CallId;
 use peers_kernel::Instant;
 use slab::Slab;
+use std::time::Duration;
+
+/// A table with more slots is not looked through as soon as the next deadline comes, but after this long for each slot: looking
+/// takes a tenth of the time at most, and 70,000 pending calls end 3.5 ms late at most.
+const MANY: usize = 1_024;
+const PATIENCE: Duration = Duration::from_nanos(50);
 
 const SLOT_BITS: u32 = 24;
 const SLOTS: usize = 1 << SLOT_BITS;
@@ -271,7 +277,12 @@ impl<K> Table<K> {
             }
         }
         self.due.sort_unstable_by(|a, b| b.cmp(a));
-        next
+        let slots = self.entries.capacity();
+        if slots > MANY {
+            next.max(now + PATIENCE * u32::try_from(slots).unwrap_or(u32::MAX))
+        } else {
+            next
+        }
     }
 }
 

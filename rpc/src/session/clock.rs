@@ -89,6 +89,7 @@ impl Clock {
             self.waits().arrived = arrived;
         } else if let Some(waits) = &mut self.waits {
             waits.arrived = NEVER;
+            self.release();
         }
         self.looked = now;
     }
