@@ -22,6 +22,8 @@ use std::time::Duration;
 /// A table with more slots is not looked through as soon as the next deadline comes, but after this long for each slot: looking
 /// takes a tenth of the time at most, and 70,000 pending calls end 3.5 ms late at most.
 const MANY: usize = 1_024;
+
+/// What is waited for each slot of such a table.
 const PATIENCE: Duration = Duration::from_nanos(50);
 
 const SLOT_BITS: u32 = 24;
