@@ -15,7 +15,7 @@ impl Link {
         match result {
             Ok(stream) => {
                 if let Ok(peer) = stream.peer() {
-                    self.sides.borrow_mut().route = Route::Dialled(Rc::new(peer));
+                    self.route.set(Some(Route::Dialled(Rc::new(peer))));
                 }
                 self.attach(stream);
             }
@@ -63,7 +63,7 @@ impl Link {
     pub(crate) fn end(&self, reason: CloseReason) {
         let name = self.name(); // while the session knows who is there
         let ended = self.live.borrow_mut().take();
-        let Some(Live { session, mut said }) = ended else { return };
+        let Some(Live { session, mut said, bound }) = ended else { return };
         self.shared().counters.borrow_mut().add(&session.counters());
         self.due.set(Instant::FAR);
         self.hand_over(&mut said);
@@ -91,7 +91,6 @@ impl Link {
         for watcher in watchers {
             watcher.ok(reason.clone());
         }
-        let bound = self.sides.borrow_mut().bound.take();
         drop(bound);
         self.shared().remove(self);
     }

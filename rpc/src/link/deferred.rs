@@ -101,7 +101,7 @@ impl Link {
 
     /// Whether a request waits for a turn.
     pub(super) fn is_deferring(&self) -> bool {
-        self.sides.borrow().rare.as_ref().is_some_and(|rare| !rare.deferred.is_empty())
+        self.if_rare(|rare| !rare.deferred.is_empty())
     }
 
     /// Removes a call that its caller has cancelled. Whether it was there.

@@ -61,6 +61,8 @@ struct Live {
     session: Session<PendingCall>,
     /// What the session has said since the stream was last given its words.
     said: Vec<u8>,
+    /// The object bound last, which knows the one bound before.
+    bound: Option<Rc<dyn Object>>,
 }
 
 /// One connection.
@@ -84,15 +86,9 @@ pub(crate) struct Link {
     batching: Cell<bool>,
     /// Set iff the stream will tell when it has written everything.
     watching_drain: Cell<bool>,
-    sides: RefCell<Sides>,
-}
-
-/// What the hot path has little to do with.
-struct Sides {
-    route: Route,
-    /// The object bound last, which knows the one bound before.
-    bound: Option<Rc<dyn Object>>,
-    rare: Option<Box<Rare>>,
+    /// Some, but while it is looked at.
+    route: Cell<Option<Route>>,
+    rare: Cell<Option<Box<Rare>>>,
 }
 
 /// What few links have at a time.
@@ -115,7 +111,7 @@ impl Rare {
 }
 
 const _: () =
-    assert!(size_of::<Link>() <= 336, "a connection that does nothing should cost little");
+    assert!(size_of::<Link>() <= 312, "a connection that does nothing should cost little");
 
 impl Link {
     /// A link that is being dialled: calls may be made at once.
@@ -137,14 +133,15 @@ impl Link {
             id: shared.next_link(),
             slot: Cell::new(u32::MAX),
             inbound: Cell::new(Some(Box::new(Inbound::new(&shared.limits)))),
-            live: RefCell::new(Some(Live { session, said: hello })),
+            live: RefCell::new(Some(Live { session, said: hello, bound: None })),
             wire: Cell::new(Wire::Dialling),
             outlet: OnceCell::new(),
             speaking: Cell::new(false),
             due: Cell::new(Instant::FAR),
             batching: Cell::new(false),
             watching_drain: Cell::new(false),
-            sides: RefCell::new(Sides { route, bound: None, rare: None }),
+            route: Cell::new(Some(route)),
+            rare: Cell::default(),
         });
         let slot = shared.links.borrow_mut().insert(link.clone());
         let slot = u32::try_from(slot).expect("fewer connections than descriptors fit a machine");
@@ -170,17 +167,17 @@ impl Link {
 
     /// Does something with what few links have. It must not run or drop anything of the program.
     fn with_rare<R>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
-        f(self.sides.borrow_mut().rare.get_or_insert_default())
+        with(&self.rare, |rare| f(rare.get_or_insert_default()))
     }
 
     /// The same if there is anything.
     fn if_rare<R: Default>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
-        self.sides.borrow_mut().rare.as_mut().map(|rare| f(rare)).unwrap_or_default()
+        with(&self.rare, |rare| rare.as_mut().map(|rare| f(rare))).unwrap_or_default()
     }
 
     /// Gives memory back that nothing needs just now.
     fn release(&self) {
-        self.sides.borrow_mut().rare.take_if(|rare| rare.is_empty());
+        with(&self.rare, |rare| drop(rare.take_if(|rare| rare.is_empty())));
     }
 
     /// The loop.
@@ -256,12 +253,13 @@ impl Link {
 
     /// The host that it was accepted from, if it was accepted over a network.
     pub(crate) fn source(&self) -> Option<IpAddr> {
-        self.sides.borrow().route.source()
+        with(&self.route, |route| route.as_ref()?.source())
     }
 
     /// The printed name.
     pub(crate) fn name(&self) -> EndpointName {
-        let ends = self.sides.borrow().route.ends();
+        let ends = with(&self.route, |route| route.as_ref().map(Route::ends))
+            .expect("nothing that looks at a route looks at its link");
         let listener = match ends {
             Ends::Accepted(..) => Some(self.shared.node),
             Ends::Dialled(_) => self.ask(|session| Some(session.peer()?.node)),
@@ -294,4 +292,14 @@ impl Link {
     pub(crate) fn end_for_others(&self) -> End {
         self.with_rare(|rare| rare.end.get_or_insert_default().clone())
     }
+}
+
+/// Does something with what a cell holds, without a flag that says whether it is in use: meanwhile the cell is empty. It must not
+/// come back to the same cell.
+#[inline]
+fn with<V: Default, R>(cell: &Cell<V>, f: impl FnOnce(&mut V) -> R) -> R {
+    let mut value = cell.take();
+    let result = f(&mut value);
+    cell.set(value);
+    result
 }

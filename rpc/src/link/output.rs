@@ -58,7 +58,7 @@ impl Link {
         step: impl FnOnce(&mut Session<PendingCall>, &mut Out<'_>) -> R,
     ) -> Option<R> {
         let mut live = self.live.borrow_mut();
-        let Live { session, said } = live.as_mut()?;
+        let Live { session, said, .. } = live.as_mut()?;
         let result = step(session, &mut Out { link: self, said });
         if !said.is_empty() && (!self.speaking.get() || said.len() >= MOST_GATHERED) {
             self.speak(said);

@@ -79,7 +79,7 @@ impl Link {
         interface: &'static Interface,
         serve: Serve<S>,
     ) -> Result<(), AlreadyBound> {
-        let before = self.sides.borrow().bound.clone();
+        let before = self.live.borrow().as_ref().and_then(|live| live.bound.clone());
         for object in all(before.as_ref()) {
             let taken = |method: &&&crate::Method| object.interface().method(method.id).is_some();
             if let Some(method) = interface.methods.iter().find(taken) {
@@ -88,7 +88,9 @@ impl Link {
         }
         let object = BoundNode { cx: cx.clone(), interface, serve, before };
         let shared = self.shared().share_bound(object);
-        self.sides.borrow_mut().bound = Some(shared);
+        if let Some(live) = self.live.borrow_mut().as_mut() {
+            live.bound = Some(shared);
+        }
         Ok(())
     }
 
@@ -122,8 +124,8 @@ impl Link {
     }
 
     fn object_for(&self, method: u64) -> Option<(Rc<dyn Object>, &'static Method)> {
-        let sides = self.sides.borrow();
-        all(sides.bound.as_ref()).find_map(|object| {
+        let live = self.live.borrow();
+        all(live.as_ref()?.bound.as_ref()).find_map(|object| {
             let method = object.interface().method(method)?;
             Some((object.clone(), method))
         })

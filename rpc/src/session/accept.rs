@@ -126,9 +126,7 @@ impl<K> Session<K> {
                 // The peer was silent for long, as far as it knows.
                 self.release();
             }
-            Kind::Pong if self.pong_due && frame.call == u64::from(self.pings) => {
-                self.pong_due = false;
-            }
+            Kind::Pong if self.clock.pong(frame.call) => {}
             Kind::Bye => {
                 let Bye { code, text } = Bye::decode(frame.body)?;
                 return Err(CloseReason::PeerBye { code, text: text.to_owned() });
@@ -178,7 +176,7 @@ impl<K> Session<K> {
         self.hello =
             NonZeroU32::new(max_frame).map(|max_frame| Greeting { node, max_frame, grant });
         self.outgoing.open(hello.grant);
-        if let Some(queue) = &mut self.queue {
+        if let Some(queue) = self.rare.as_mut().and_then(|rare| rare.queue_mut()) {
             let (ids, events) = queue.remove_oversized(hello.max_frame as usize, &self.calls);
             for id in ids {
                 self.calls.set_phase(id, Stage::Stranded);

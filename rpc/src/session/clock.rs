@@ -5,7 +5,7 @@
 //! [`release`](Clock::release) takes away when nothing of it applies.
 //!
 //! Invariants:
-//! 1. `pinged` is set iff a ping was sent and nothing has come since.
+//! 1. `pinged` is set iff a ping was sent and nothing has come since; `pong_due` iff the last one has no pong yet.
 //! 2. `frame_since` is set iff a frame has begun and is not complete.
 //! 3. `blocked_since` is set iff output waits; it moves with each byte that leaves.
 //! 4. `arrived` is set iff the input now being taken may have come before it was looked at.
@@ -30,7 +30,10 @@ pub(super) struct Clock {
     /// When something came last; iff `pinged`, when the ping was sent.
     since: Instant,
     last_use: Instant,
+    /// Pings sent; the number of the last.
+    pings: u32,
     pinged: bool,
+    pong_due: bool,
     /// A use without a known time: since `last_use`, and before whatever is next.
     used: bool,
     waits: Option<Box<Waits>>,
@@ -59,7 +62,9 @@ impl Clock {
             looked: now,
             since: now,
             last_use: now,
+            pings: 0,
             pinged: false,
+            pong_due: false,
             used: false,
             waits: None,
         };
@@ -167,10 +172,19 @@ impl Clock {
         }
     }
 
-    /// A ping was sent.
-    pub(super) fn pinged(&mut self, now: Instant) {
+    /// A ping is sent: this is its number.
+    pub(super) fn ping(&mut self, now: Instant) -> u64 {
         self.since = now;
-        self.pinged = true;
+        self.pings = self.pings.wrapping_add(1);
+        (self.pinged, self.pong_due) = (true, true);
+        self.pings.into()
+    }
+
+    /// A pong has come. Whether it answers the last ping, and is the first to do so.
+    pub(super) fn pong(&mut self, number: u64) -> bool {
+        let is_due = self.pong_due && number == u64::from(self.pings);
+        self.pong_due &= !is_due;
+        is_due
     }
 
     /// Until when the present state of the connection may last.

@@ -2,7 +2,7 @@
 
 use super::clock::{NEVER, NOW};
 use super::event::{CallId, Rejected, Role, Why};
-use super::{CloseReason, Output, Phase, Rare, Session};
+use super::{CloseReason, Output, Phase, Session};
 use peers_kernel::Instant;
 use peers_wire::Ping;
 
@@ -17,7 +17,8 @@ impl<K> Session<K> {
     }
 
     fn has_oversized(&self) -> bool {
-        self.queue.as_ref().is_some_and(|queue| !queue.oversized.is_empty())
+        let queue = self.rare.as_ref().and_then(|rare| rare.queue());
+        queue.is_some_and(|queue| !queue.oversized.is_empty())
     }
 
     /// When the connection itself is to be looked at.
@@ -90,7 +91,7 @@ impl<K> Session<K> {
         now: Instant,
         out: &mut impl Output,
     ) -> Option<(CallId, Rejected<K>)> {
-        while let Some((id, size)) = self.queue.as_mut().and_then(|q| q.oversized.pop_front()) {
+        while let Some((id, size)) = self.next_oversized() {
             if let Some((pending, _)) = self.calls.end(id) {
                 let (size, limit) = (size as u64, self.frame_limit().into());
                 return Some((id, Rejected { why: Why::TooLarge { size, limit }, pending }));
@@ -99,6 +100,10 @@ impl<K> Session<K> {
         let id = self.calls.overdue(now)?;
         let pending = self.cancel(id, out)?;
         Some((id, Rejected { why: Why::Expired, pending }))
+    }
+
+    fn next_oversized(&mut self) -> Option<(CallId, usize)> {
+        self.rare.as_mut()?.queue_mut()?.oversized.pop_front()
     }
 
     fn end_due(&self, now: Instant) -> Option<CloseReason> {
@@ -123,11 +128,8 @@ impl<K> Session<K> {
 
     /// Asks a silent peer whether it is there. A good time to give back memory, and credit that nobody misses.
     fn ping(&mut self, now: Instant, out: &mut impl Output) {
-        self.pings = self.pings.wrapping_add(1);
-        let number = self.pings.into();
+        let number = self.clock.ping(now);
         self.meter.put(out, |bytes| Ping { number }.put(bytes));
-        self.clock.pinged(now);
-        self.pong_due = true;
         self.flush_credits(out);
         self.release();
     }
@@ -137,8 +139,10 @@ impl<K> Session<K> {
         self.calls.release();
         self.incoming.release();
         self.clock.release();
-        self.rare.take_if(|rare| **rare == Rare::default());
-        self.queue.take_if(|queue| queue.is_empty() && queue.oversized.is_empty());
+        if let Some(rare) = &mut self.rare {
+            rare.queue.take_if(|queue| queue.is_empty() && queue.oversized.is_empty());
+        }
+        self.rare.take_if(|rare| !rare.is_needed());
     }
 }
 
@@ -189,9 +193,9 @@ mod tests {
         }
 
         fn holds_memory(&self) -> bool {
-            let Session { calls, queue, incoming, clock, rare, .. } = &self.session;
+            let Session { calls, incoming, clock, rare, .. } = &self.session;
             let held = incoming.holds_memory() || clock.holds_memory();
-            held || calls.holds_memory() || queue.is_some() || rare.is_some()
+            held || calls.holds_memory() || rare.is_some()
         }
     }
 

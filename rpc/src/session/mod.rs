@@ -115,28 +115,39 @@ pub struct Session<K> {
     /// What the peer's hello says, once it has come.
     hello: Option<Greeting>,
     calls: Calls<K>,
-    /// Some iff requests have waited since the session was last idle.
-    queue: Option<Box<Queue>>,
     outgoing: Outgoing,
     incoming: Incoming,
     meter: Meter,
     clock: Clock,
     budget: Budget,
-    /// Pings sent; the number of the last.
-    pings: u32,
-    /// Set iff the last ping has no pong yet.
-    pong_due: bool,
     /// Where our last pong starts in the output; 0, where the opening is, iff there was none.
     pong_at: u64,
     rare: Option<Box<Rare>>,
 }
 
 /// What few sessions have.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 struct Rare {
+    /// Some iff requests have waited since the session was last idle.
+    queue: Option<Box<Queue>>,
     counters: Counters,
     /// Iff it is not that of the limits.
     keep_alive: Option<Duration>,
+}
+
+impl Rare {
+    fn is_needed(&self) -> bool {
+        let Self { queue, counters, keep_alive } = self;
+        queue.is_some() || *counters != Counters::default() || keep_alive.is_some()
+    }
+
+    fn queue(&self) -> Option<&Queue> {
+        self.queue.as_deref()
+    }
+
+    fn queue_mut(&mut self) -> Option<&mut Queue> {
+        self.queue.as_deref_mut()
+    }
 }
 
 /// What a hello says besides the version, which is always ours.
@@ -149,7 +160,7 @@ struct Greeting {
 }
 
 const _: () = assert!(
-    size_of::<Session<Box<dyn Fn()>>>() <= 208,
+    size_of::<Session<Box<dyn Fn()>>>() <= 192,
     "a connection that does nothing should cost little"
 );
 
@@ -170,14 +181,11 @@ impl<K> Session<K> {
             phase: Phase::Opening,
             hello: None,
             calls: Calls::new(),
-            queue: None,
             outgoing: Outgoing::new(limits.grant_before_hello.min(protocol::GRANT_BEFORE_HELLO)),
             incoming: Incoming::new(granted),
             meter: Meter::default(),
             clock: Clock::new(now, &limits),
             budget: Budget::default(),
-            pings: 0,
-            pong_due: false,
             pong_at: 0,
             rare: None,
             limits,
@@ -209,7 +217,7 @@ impl<K> Session<K> {
 
     /// Our requests, calls and events, that wait to be sent.
     pub fn waiting(&self) -> usize {
-        self.queue.as_ref().map_or(0, |queue| queue.len())
+        self.rare.as_ref().and_then(|rare| rare.queue()).map_or(0, Queue::len)
     }
 
     /// The peer's calls that were not answered yet.
@@ -277,7 +285,9 @@ impl<K> Session<K> {
     /// The peer has ended its half of the connection. What is owed to it can still be sent, within [`Limits::linger`];
     /// [`expire`](Self::expire) tells when that is done. Our own calls will not be answered and are given back.
     pub fn end_of_input(&mut self, now: Instant) -> Ending<K> {
-        self.queue = None;
+        if let Some(rare) = &mut self.rare {
+            rare.queue = None;
+        }
         let done = self.phase != Phase::Open || self.incoming.owed() == 0;
         self.phase = if done { Phase::Ended } else { Phase::HalfClosed };
         self.clock.set_until(now + self.limits.linger);

@@ -112,7 +112,7 @@ impl<K> Session<K> {
         if self.waiting() == 0 && self.may_send(size) {
             return Ok(true);
         }
-        let has_room = match &self.queue {
+        let has_room = match self.rare.as_ref().and_then(|rare| rare.queue()) {
             Some(queue) => queue.has_room(args, &self.limits),
             None => Queue::default().has_room(args, &self.limits),
         };
@@ -139,7 +139,8 @@ impl<K> Session<K> {
             Args::Copied(args) => args.into(),
             Args::Moved(args) => args.into(),
         };
-        self.queue.get_or_insert_default().push(Waiting::new(id, head, args));
+        let queue = &mut self.rare.get_or_insert_default().queue;
+        queue.get_or_insert_default().push(Waiting::new(id, head, args));
     }
 
     #[inline]
@@ -168,15 +169,14 @@ impl<K> Session<K> {
 
     /// Sends what waits, as far as credit and output allow.
     pub(super) fn pump(&mut self, now: Instant, out: &mut impl Output) {
-        while let Some(queue) = &mut self.queue {
+        while let Some(queue) = self.rare.as_mut().and_then(|rare| rare.queue_mut()) {
             let Some(front) = queue.front(&self.calls) else { return };
             let (size, expired) = (front.size(), front.head().is_expired(now));
             if !expired && !self.may_send(size) {
                 return;
             }
-            let Some(request) = self.queue.as_mut().and_then(|queue| queue.pop()) else {
-                return;
-            };
+            let queue = self.rare.as_mut().and_then(|rare| rare.queue_mut());
+            let Some(request) = queue.and_then(Queue::pop) else { return };
             match request.id() {
                 Some(id) if expired => self.calls.set_phase(id, Stage::Stranded),
                 None if expired => self.count_unsent_events(1),
@@ -211,7 +211,7 @@ impl<K> Session<K> {
                 self.meter.put(out, |bytes| Cancel { call: id.number() }.put(bytes));
             }
             Stage::Queued(args) => {
-                if let Some(queue) = &mut self.queue {
+                if let Some(queue) = self.rare.as_mut().and_then(|rare| rare.queue_mut()) {
                     queue.forget(args, &self.calls);
                 }
             }
