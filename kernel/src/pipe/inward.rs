@@ -28,6 +28,7 @@ impl Pipe {
         }
     }
 
+    #[inline]
     pub(super) fn take_block(&self) -> Option<Block> {
         self.if_rare(|rare| rare.block.take())
     }
@@ -126,7 +127,7 @@ impl Pipe {
     }
 }
 
-/// Whether a socket has nothing to give now, and nothing is wrong.
-fn is_passing(error: &io::Error) -> bool {
+/// Whether a socket has nothing to give or to take now, and nothing is wrong.
+pub(super) fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

@@ -6,9 +6,10 @@
 //! Invariants:
 //! 1. The socket is there iff the pipe is registered with the core. Closing takes both, once.
 //! 2. The handler hears `End` or `Failed` last and once, and is dropped right after. It hears nothing after `close`.
-//! 3. Nothing is borrowed while the handler runs or is dropped. The output alone is lent to who appends in place.
+//! 3. All cells are full while the handler runs or is dropped. What is looked at in place is taken out meanwhile, instead of
+//!    being guarded by a flag that each connection would have to keep.
 //! 4. One read per readable event and one write per turn. Written bytes wait for the end of the turn.
-//! 5. An idle pipe holds no output, and is small.
+//! 5. An idle pipe holds no memory but itself, and is small.
 
 mod inward;
 mod outward;
@@ -26,7 +27,7 @@ use crate::stream::Listen;
 use crate::task::{Plain, Task};
 use crate::timer::TimerId;
 use crate::watch::Watch;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::panic::Location;
 use std::rc::{Rc, Weak};
@@ -41,7 +42,9 @@ const READABLE: Readiness = Readiness { readable: true, writable: false };
 
 pub(crate) struct Pipe {
     core: Weak<Core>,
-    ends: RefCell<Ends>,
+    socket: Cell<Option<AnySocket>>,
+    /// There if something was written since a flush last found nothing, or is needed that few connections need.
+    held: Cell<Option<Box<Held>>>,
     /// Absent before the start, after the last input, and while it runs.
     listener: Cell<Option<Rc<dyn Listen>>>,
     limit: Cell<u32>,
@@ -52,22 +55,21 @@ pub(crate) struct Pipe {
     blocked: Cell<bool>,
     /// Iff the core has been asked to flush us at the end of this turn.
     flush_due: Cell<bool>,
-    rare: Cell<Option<Box<Rare>>>,
 }
 
-const _: () = assert!(size_of::<Pipe>() <= 88, "a connection that does nothing should cost little");
+const _: () = assert!(size_of::<Pipe>() <= 72, "a connection that does nothing should cost little");
 
-/// The socket, and what waits for it.
-struct Ends {
-    socket: Option<AnySocket>,
-    /// There if something was written since a flush last found it empty.
-    output: Option<Box<Output>>,
+/// What a connection holds while it is busy.
+#[derive(Default)]
+struct Held {
+    /// What waits for the socket.
+    output: Output,
+    rare: Option<Box<Rare>>,
 }
 
-impl Ends {
-    /// Bytes that wait.
-    fn buffered(&self) -> usize {
-        self.output.as_ref().map_or(0, |output| output.len())
+impl Held {
+    fn is_needed(&self) -> bool {
+        !self.output.is_empty() || self.rare.is_some()
     }
 }
 
@@ -94,7 +96,8 @@ impl Pipe {
         socket.interest(READABLE)?;
         let this = Rc::new(Self {
             core: Rc::downgrade(core),
-            ends: RefCell::new(Ends { socket: Some(socket), output: None }),
+            socket: Cell::new(Some(socket)),
+            held: Cell::default(),
             listener: Cell::new(None),
             limit: Cell::new(OUTPUT_LIMIT as u32),
             written: Cell::new(0),
@@ -102,25 +105,54 @@ impl Pipe {
             outward: Cell::new(Outward::Open),
             blocked: Cell::new(false),
             flush_due: Cell::new(false),
-            rare: Cell::default(),
         });
         core.fill(key, this.clone());
         Ok(this)
     }
 
-    /// Does something with what few connections need. It must not run or drop anything of a user.
-    fn with_rare<R>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
-        let mut rare = self.rare.take().unwrap_or_default();
-        let result = f(&mut rare);
-        self.rare.set(Some(rare));
+    /// Does something with what the connection holds. It must not run or drop anything of a user.
+    fn with_held<R>(&self, f: impl FnOnce(&mut Held) -> R) -> R {
+        let mut held = self.held.take().unwrap_or_default();
+        let result = f(&mut held);
+        self.held.set(Some(held));
         result
     }
 
     /// The same if there is anything; what is not needed any more afterwards goes.
+    #[inline]
+    fn if_held<R>(&self, f: impl FnOnce(&mut Held) -> Option<R>) -> Option<R> {
+        let mut held = self.held.take()?;
+        let result = f(&mut held);
+        if held.is_needed() {
+            self.held.set(Some(held));
+        }
+        result
+    }
+
+    /// Does something with what few connections need, likewise.
+    fn with_rare<R>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
+        self.with_held(|held| f(held.rare.get_or_insert_default()))
+    }
+
+    /// The same if there is anything; what is not needed any more afterwards goes.
+    #[inline]
     fn if_rare<R>(&self, f: impl FnOnce(&mut Rare) -> Option<R>) -> Option<R> {
-        let mut rare = self.rare.take()?;
-        let result = f(&mut rare);
-        self.rare.set(Some(rare).filter(|rare| rare.is_needed()));
+        let held = self.held.take()?;
+        self.if_rare_in(held, f)
+    }
+
+    /// The same with what was taken out of its cell.
+    #[inline(never)]
+    fn if_rare_in<R>(
+        &self,
+        mut held: Box<Held>,
+        f: impl FnOnce(&mut Rare) -> Option<R>,
+    ) -> Option<R> {
+        let result = held.rare.as_mut().and_then(|rare| f(rare));
+        held.rare.take_if(|rare| !rare.is_needed());
+        if held.is_needed() {
+            self.held.set(Some(held));
+        }
         result
     }
 
@@ -143,8 +175,8 @@ impl Pipe {
 
     /// Lets the pipe be looked at as if there were something to read.
     fn note_readable(&self, core: &Core) {
-        if let Some(socket) = &self.ends.borrow().socket {
-            core.note(socket.key(), READABLE)
+        if let Some(key) = self.with_socket(|socket| socket.key()) {
+            core.note(key, READABLE)
         }
     }
 
@@ -170,22 +202,31 @@ impl Pipe {
         self.ask(|socket| socket.peer()).map(Address::from_resolved)
     }
 
+    /// Does something with the socket, if it is there.
+    #[inline]
+    fn with_socket<R>(&self, f: impl FnOnce(&dyn Socket) -> R) -> Option<R> {
+        let socket = self.socket.take()?;
+        let result = f(&*socket);
+        self.socket.set(Some(socket));
+        Some(result)
+    }
+
     fn ask<T>(&self, f: impl FnOnce(&dyn Socket) -> io::Result<T>) -> io::Result<T> {
-        match &self.ends.borrow().socket {
-            Some(socket) => f(&**socket),
-            None => Err(ErrorKind::NotConnected.into()),
-        }
+        self.with_socket(f).unwrap_or_else(|| Err(ErrorKind::NotConnected.into()))
     }
 
     // ---- what outlets ask for
 
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
-        self.outward.get() == Outward::Open && self.ends.borrow().socket.is_some()
+        self.outward.get() == Outward::Open
     }
 
     pub(crate) fn buffered(&self) -> usize {
-        self.ends.borrow().buffered()
+        let held = self.held.take();
+        let buffered = held.as_ref().map_or(0, |held| held.output.len());
+        self.held.set(held);
+        buffered
     }
 
     pub(crate) fn written(&self) -> u64 {
@@ -198,7 +239,10 @@ impl Pipe {
 
     #[cfg(test)]
     pub(crate) fn holds_memory(&self) -> bool {
-        self.ends.borrow().output.is_some()
+        let held = self.held.take();
+        let holds = held.is_some();
+        self.held.set(held);
+        holds
     }
 
     /// Puts `len` bytes into the output by `put`, if they fit. What is written to a closed connection is gone.
@@ -210,13 +254,11 @@ impl Pipe {
         if !self.is_open() {
             return Ok(());
         }
-        let mut ends = self.ends.borrow_mut();
-        let (buffered, limit) = (ends.buffered(), self.limit.get() as usize);
+        let (buffered, limit) = (self.buffered(), self.limit.get() as usize);
         if buffered.saturating_add(len) > limit {
             return Err(Full { buffered, limit });
         }
-        put(ends.output.get_or_insert_default());
-        drop(ends);
+        self.with_held(|held| put(&mut held.output));
         self.request_flush();
         Ok(())
     }
@@ -227,13 +269,12 @@ impl Pipe {
             bytes.clear();
             return Ok(());
         }
-        let (mut ends, bytes) = (self.ends.borrow_mut(), std::mem::take(bytes));
-        let spent = match bytes.is_empty() {
-            true => Some(bytes),
-            false => ends.output.get_or_insert_default().push_vec(bytes),
+        let bytes = std::mem::take(bytes);
+        let (spent, buffered) = match bytes.is_empty() {
+            true => (Some(bytes), self.buffered()),
+            false => self.with_held(|Held { output, .. }| (output.push_vec(bytes), output.len())),
         };
-        let (buffered, limit) = (ends.buffered(), self.limit.get() as usize);
-        drop(ends);
+        let limit = self.limit.get() as usize;
         if let (Some(spent), Some(core)) = (spent, self.core.upgrade()) {
             core.spares.keep(spent);
         }
@@ -294,7 +335,7 @@ impl Pipe {
             return self.abort();
         }
         let closing = self.if_rare(|rare| rare.linger).is_some();
-        if closing || self.ends.borrow().socket.is_none() {
+        if closing || self.with_socket(|_| ()).is_none() {
             return;
         }
         if self.outward.get() == Outward::Broken {
@@ -334,18 +375,17 @@ impl Pipe {
 
     /// Closes the socket and forgets everything but the handler.
     fn shut(&self, core: &Rc<Core>) {
-        let Ends { socket, output } = self.ends.replace(Ends { socket: None, output: None });
-        let Some(socket) = socket else { return };
+        let Some(socket) = self.socket.take() else { return };
         let key = socket.key();
-        drop((socket, output));
+        drop(socket);
         self.inward.set(Inward::Ended);
         self.outward.set(Outward::Finished);
-        let rare = self.rare.take();
-        if let Some(timer) = rare.as_ref().and_then(|rare| rare.linger) {
+        let held = self.held.take();
+        if let Some(timer) = held.as_ref().and_then(|held| held.rare.as_ref()?.linger) {
             core.cancel(timer);
         }
         core.unregister(key);
-        drop(rare);
+        drop(held);
     }
 
     fn arm_linger(self: &Rc<Self>, core: &Rc<Core>) {
@@ -367,11 +407,7 @@ impl Pipe {
     fn renew_interest(&self, core: &Rc<Core>) {
         let wanted =
             Readiness { readable: self.inward.get().is_read(), writable: self.blocked.get() };
-        let result = match &self.ends.borrow().socket {
-            Some(socket) => socket.interest(wanted),
-            None => return,
-        };
-        if let Err(error) = result {
+        if let Some(Err(error)) = self.with_socket(|socket| socket.interest(wanted)) {
             self.break_off(core, error)
         }
     }

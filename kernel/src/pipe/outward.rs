@@ -4,12 +4,13 @@
 //!
 //! Invariant: nothing here runs user code, since it happens in flushes, outside of any task.
 
-use super::{Ends, Pipe};
+use super::{Pipe, inward::is_passing};
 use crate::cause::Cause;
 use crate::engine::Core;
 use crate::half::{Inward, Outward};
+use crate::output::Output;
 use crate::task::{Plain, Task};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::panic::Location;
 use std::rc::Rc;
 
@@ -31,31 +32,31 @@ impl Pipe {
 
     /// Writes once, and takes the steps that wait for an empty output.
     pub(super) fn send(self: &Rc<Self>, core: &Rc<Core>) {
-        match self.write_once(core) {
-            Ok(()) => {}
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+        let drained = match self.write_once(core) {
+            Ok(drained) => drained,
+            Err(error) if is_passing(&error) => false,
             Err(error) => return self.break_off(core, error),
-        }
-        let drained = self.buffered() == 0;
-        self.blocked.set(!drained);
+        };
+        let was_blocked = self.blocked.replace(!drained);
         if drained {
             self.all_sent(core)
         }
-        self.renew_interest(core)
+        if was_blocked == drained {
+            self.renew_interest(core)
+        }
     }
 
-    fn write_once(&self, core: &Core) -> io::Result<()> {
-        let Ends { socket, output } = &mut *self.ends.borrow_mut();
-        if let (Some(socket), Some(waiting)) = (socket, &mut *output)
-            && !waiting.is_empty()
-        {
-            let count = socket.write(&waiting.parts())?;
-            waiting.advance(count, |spent| core.spares.keep(spent));
-            self.written.set(self.written.get() + count as u64);
-        }
-        output.take_if(|output| output.is_empty());
-        Ok(())
+    /// Whether nothing waits any more.
+    fn write_once(&self, core: &Core) -> io::Result<bool> {
+        let result = self.if_held(|held| {
+            let output = Some(&mut held.output).filter(|output| !output.is_empty())?;
+            Some(self.ask(|socket| socket.write(&output.parts())).map(|count| {
+                output.advance(count, |spent| core.spares.keep(spent));
+                self.written.set(self.written.get() + count as u64);
+                output.is_empty()
+            }))
+        });
+        result.unwrap_or(Ok(true))
     }
 
     fn all_sent(self: &Rc<Self>, core: &Rc<Core>) {
@@ -63,13 +64,10 @@ impl Pipe {
             core.push(cause, task)
         }
         if self.outward.get() == Outward::Finishing {
-            let told = match &self.ends.borrow().socket {
-                Some(socket) => socket.shutdown(),
+            match self.with_socket(|socket| socket.shutdown()) {
+                Some(Ok(())) => self.outward.set(Outward::Finished),
+                Some(Err(error)) => return self.break_off(core, error),
                 None => return,
-            };
-            match told {
-                Ok(()) => self.outward.set(Outward::Finished),
-                Err(error) => return self.break_off(core, error),
             }
         }
         if self.settled() {
@@ -84,7 +82,10 @@ impl Pipe {
             return;
         }
         self.blocked.set(false);
-        self.ends.borrow_mut().output = None;
+        self.if_held(|held| {
+            held.output = Output::default();
+            Some(())
+        });
         self.discard_drained(core);
         if matches!(self.inward.get(), Inward::Ended | Inward::Discarded) {
             return self.shut(core);
