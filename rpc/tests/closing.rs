@@ -188,6 +188,76 @@ everywhere! {
     }
 }
 
+everywhere! {
+    fn what_was_said_in_the_turn_of_the_close_leaves_before_the_goodbye(field: &mut Field) {
+        let (client, server, node) = field.met_pair();
+        let there = server.watch(&server.accepted()[0]);
+        let (rpc, large) = (client.take_rpc(), "x".repeat(500_000));
+        let (closes, closed) = Got::new(client.handle());
+        let (answered, got) = Got::<String>::new(client.handle());
+        let notes = ["first".to_owned(), large, "last".to_owned()];
+        let said = notes.clone();
+        let rpc = field.on(&client, move || {
+            said.into_iter().for_each(|text| node.note(text).unwrap());
+            node.hold("a call").then(answered);
+            rpc.close(closes);
+            rpc
+        });
+        field.until(|| there.is_done() && closed.is_done() && got.is_done());
+        assert!(server.heard()[..3] == notes);
+        assert_eq!(server.heard()[3..], ["a call"]);
+        assert!(is_bye(&there.take().unwrap()));
+        closed.take().unwrap();
+        assert_eq!(got.take().unwrap_err().kind(), &ErrorKind::Disconnected(CloseReason::RpcGone));
+        drop(rpc);
+    }
+}
+
+everywhere! {
+    fn a_reply_given_in_the_turn_of_the_close_leaves_before_the_goodbye(field: &mut Field) {
+        let (client, server, node) = field.met_pair();
+        let runs = field.start(&client, node.hold("x"));
+        field.until(|| server.holds() == 1);
+        let (rpc, reply) = (server.take_rpc(), server.take_held("x"));
+        let (closes, closed) = Got::new(server.handle());
+        let rpc = field.on(&server, move || {
+            reply.ok("to its end".to_owned());
+            rpc.close(closes);
+            rpc
+        });
+        field.until(|| runs.is_done() && closed.is_done());
+        assert_eq!(runs.take().unwrap(), "to its end");
+        closed.take().unwrap();
+        drop(rpc);
+    }
+}
+
+everywhere! {
+    fn what_still_waits_for_credit_when_the_process_closes_fails(field: &mut Field) {
+        let narrow = limits(|limits| limits.grant = 2);
+        let (client, server, node) = field.pair_with(Limits::default(), narrow);
+        field.outcome(&client, node.context()).unwrap();
+        let rpc = client.take_rpc();
+        let (closes, closed) = Got::new(client.handle());
+        let (ks, calls): (Vec<_>, Vec<_>) =
+            (0..50).map(|_| Got::<String>::new(client.handle())).unzip();
+        let rpc = field.on(&client, move || {
+            ks.into_iter().for_each(|k| node.hold("x").then(k));
+            rpc.close(closes);
+            rpc
+        });
+        field.until(|| closed.is_done() && server.rpc().endpoints().is_empty());
+        for outcome in field.outcomes(&calls) {
+            let gone = ErrorKind::Disconnected(CloseReason::RpcGone);
+            assert_eq!(outcome.unwrap_err().kind(), &gone);
+        }
+        let heard = server.heard().len();
+        assert!((1..50).contains(&heard), "the peer granted few, and heard {heard}");
+        closed.take().unwrap();
+        drop(rpc);
+    }
+}
+
 #[test]
 fn what_never_ends_is_given_up_after_five_seconds() {
     let mut field = Field::simulated(1);
