@@ -43,8 +43,9 @@ const REPLY: u32 = (Kind::Reply.number() as u32) << 24;
 /// ```
 #[derive(Debug)]
 pub struct Deframer {
-    /// Some iff bytes are kept that were not handed out, or were, and are to be forgotten.
-    held: Option<Box<Held>>,
+    /// Bytes that were not handed out, or were, and are to be forgotten. In place: between frames, many connections can do
+    /// with one deframer.
+    held: Held,
     limit: u32,
 }
 
@@ -69,7 +70,7 @@ impl Deframer {
     /// A deframer at the start of a stream that accepts bodies of at most `limit` bytes.
     #[must_use]
     pub const fn new(limit: u32) -> Self {
-        Self { held: None, limit }
+        Self { held: Held { bytes: Vec::new(), at: 0 }, limit }
     }
 
     /// Changes the limit, from the next call of [`next`](Self::next) on.
@@ -81,7 +82,7 @@ impl Deframer {
     /// is owed.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.held.as_ref().map_or(0, |held| held.rest().len())
+        self.held.rest().len()
     }
 
     /// Takes the next frame from the front of `input`. `None` means that all of `input` was taken
@@ -139,7 +140,7 @@ impl Deframer {
             EVENT => (Kind::Event, length >= 16 && call == 0),
             _ => return None,
         };
-        if !well || length > self.limit as usize || self.held.is_some() {
+        if !well || length > self.limit as usize || !self.held.bytes.is_empty() {
             return None;
         }
         let (body, rest) = rest.split_at_checked(length)?;
@@ -152,7 +153,7 @@ impl Deframer {
     /// as much as there is room for, be it more than the frame. `None` if no frame is owed for which
     /// that pays.
     pub fn lend(&mut self) -> Option<Vec<u8>> {
-        let bytes = &mut self.held.as_mut()?.bytes;
+        let bytes = &mut self.held.bytes;
         let header = Header::from_bytes(bytes.first_chunk()?).ok()?;
         let (total, len) = (HEADER + header.length as usize, bytes.len());
         if total < WORTH_LENDING {
@@ -164,7 +165,7 @@ impl Deframer {
             }
             bytes.reserve_exact(len.min(READ_AHEAD.max(total - len)));
         }
-        self.held.take().map(|held| held.bytes)
+        Some(std::mem::take(&mut self.held).bytes)
     }
 
     /// Takes back what was lent, with more behind it.
@@ -172,20 +173,20 @@ impl Deframer {
         if bytes.len() == bytes.capacity() && bytes.len() < READ_AHEAD {
             bytes.reserve_exact(bytes.len());
         }
-        self.held = Some(Box::new(Held { bytes, at: 0 }));
+        self.held = Held { bytes, at: 0 };
     }
 
     /// Whether anything is held that was not handed out; if not, the memory goes to `spare`.
     #[inline]
     fn has_held(&mut self, spare: &mut Vec<u8>) -> bool {
-        match &self.held {
-            None => false,
-            Some(held) if held.rest().is_empty() => {
-                self.forget(spare);
-                false
-            }
-            Some(_) => true,
+        if self.held.bytes.is_empty() {
+            return false;
         }
+        let is_owed = !self.held.rest().is_empty();
+        if !is_owed {
+            self.forget(spare);
+        }
+        is_owed
     }
 
     /// Keeps all of `input`, which is less than the `total` bytes wanted.
@@ -197,14 +198,12 @@ impl Deframer {
         spare: &mut Vec<u8>,
     ) -> Result<Option<Frame<'s>>, Error> {
         if !input.is_empty() {
-            let mut held = Held::default();
             // Memory much larger than the frame would be filled with what follows it, in one read.
             if spare.capacity() <= READ_AHEAD.max(total.saturating_mul(2)) {
-                held.bytes = std::mem::take(spare);
-                held.bytes.clear();
+                self.held.bytes = std::mem::take(spare);
+                self.held.bytes.clear();
             }
-            held.fill(input, total);
-            self.held = Some(Box::new(held));
+            self.held.fill(input, total);
         }
         Ok(None)
     }
@@ -212,21 +211,19 @@ impl Deframer {
     /// All that was held has been handed out and dealt with.
     #[cold]
     fn forget(&mut self, spare: &mut Vec<u8>) {
-        if let Some(held) = self.held.take()
-            && held.bytes.capacity() > spare.capacity()
-        {
-            *spare = held.bytes;
+        let Held { bytes, .. } = std::mem::take(&mut self.held);
+        if bytes.capacity() > spare.capacity() {
+            *spare = bytes;
         }
     }
 
     /// Goes on with the frame that has begun.
     #[cold]
     fn complete<'s>(&'s mut self, input: &mut &[u8]) -> Result<Option<Frame<'s>>, Error> {
-        let limit = self.limit;
-        let Some(held) = &mut self.held else { return Ok(None) };
+        let Self { held, limit } = self;
         held.fill(input, HEADER);
         let Some(header) = held.rest().first_chunk::<HEADER>() else { return Ok(None) };
-        let header = judge(header, limit)?;
+        let header = judge(header, *limit)?;
         let total = HEADER + header.length as usize;
         held.fill(input, total);
         Ok(held.take(total).map(|frame| Frame::new(header, &frame[HEADER..])))
