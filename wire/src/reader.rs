@@ -9,7 +9,7 @@ use std::ops::{Deref, DerefMut};
 
 use byteorder::{ByteOrder, NetworkEndian};
 
-use crate::writer::copied;
+use crate::writer::{PIECE, copied};
 use crate::{Decode, Error, limits};
 
 /// Reads values from a slice of bytes, without copying what can be borrowed.
@@ -156,9 +156,21 @@ impl<'a> Reader<'a> {
     /// As [`str`](Self::str).
     #[inline]
     pub fn string(&mut self) -> Result<String, Error> {
-        // Copied first: checking goes a word at a time where memory is aligned, as new memory is.
         let bytes = self.bytes()?;
-        String::from_utf8(copied(bytes)).map_err(|error| self.bad_utf8(bytes, error.utf8_error()))
+        if bytes.len() > PIECE {
+            return self.checked(bytes, copied(bytes));
+        }
+        self.checked(bytes, bytes.to_vec())
+    }
+
+    /// A copy of `bytes` as a string. The copy is what is checked: that goes a word at a time where
+    /// memory is aligned, as new memory is.
+    #[inline]
+    fn checked(&self, bytes: &[u8], copy: Vec<u8>) -> Result<String, Error> {
+        match String::from_utf8(copy) {
+            Ok(string) => Ok(string),
+            Err(error) => Err(self.bad_utf8(bytes, error.utf8_error())),
+        }
     }
 
     /// Borrows a run of bytes: a u32 length and so many bytes.
@@ -167,8 +179,17 @@ impl<'a> Reader<'a> {
     /// [`Error::Truncated`].
     #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], Error> {
-        let count = self.u32()? as usize;
-        self.take(count)
+        let Some((head, behind)) = self.rest.split_first_chunk::<4>() else {
+            return Err(self.truncated(4));
+        };
+        let count = NetworkEndian::read_u32(head) as usize;
+        // One step for both, so that the reader is written to once.
+        let Some((bytes, rest)) = behind.split_at_checked(count) else {
+            self.rest = behind;
+            return Err(self.truncated(count));
+        };
+        self.rest = rest;
+        Ok(bytes)
     }
 
     /// Reads a count of elements that take at least `min_size` bytes each and `memory` bytes once

@@ -94,10 +94,19 @@ impl<'w> Writer<'w> {
     /// Appends bytes as they are, without a length.
     #[inline]
     pub fn put(&mut self, bytes: &[u8]) {
-        if bytes.len() > self.end.saturating_sub(self.out.len()) {
-            return self.overflow(bytes.len());
+        if let Some(out) = self.room(bytes.len()) {
+            append_bytes(out, bytes);
         }
-        append_bytes(self.out, bytes);
+    }
+
+    /// Where to append `size` bytes, if they fit: whoever asks appends exactly so many.
+    #[inline]
+    pub(crate) fn room(&mut self, size: usize) -> Option<&mut Vec<u8>> {
+        if size > self.end.saturating_sub(self.out.len()) {
+            self.overflow(size);
+            return None;
+        }
+        Some(self.out)
     }
 
     /// Appends a byte.
@@ -120,12 +129,11 @@ impl<'w> Writer<'w> {
             return self.fail(Error::TooManyElements { count: bytes.len() });
         };
         let size = bytes.len() + 4;
-        if size > self.end.saturating_sub(self.out.len()) {
-            return self.overflow(size);
+        if let Some(out) = self.room(size) {
+            out.reserve(size);
+            out.extend_from_slice(&length.to_be_bytes());
+            append_bytes(out, bytes);
         }
-        self.out.reserve(size);
-        self.out.extend_from_slice(&length.to_be_bytes());
-        append_bytes(self.out, bytes);
     }
 
     /// Appends the count of elements, and the elements one level deeper.
@@ -206,7 +214,7 @@ impl<'w> Writer<'w> {
 }
 
 /// Longer copies go in pieces of this many bytes.
-const PIECE: usize = 1 << 10;
+pub(crate) const PIECE: usize = 1 << 10;
 
 /// Appends bytes. Some processors copy a long run twenty times slower if its target lies a few bytes
 /// behind its source within their pages, as values lie behind their heads; short runs never.
@@ -226,7 +234,12 @@ fn append_pieces(out: &mut Vec<u8>, bytes: &[u8]) {
 /// A copy in memory of its own.
 #[inline]
 pub(crate) fn copied(bytes: &[u8]) -> Vec<u8> {
-    let mut copy = Vec::with_capacity(bytes.len());
-    append_bytes(&mut copy, bytes);
+    if bytes.len() <= PIECE { bytes.to_vec() } else { copied_pieces(bytes) }
+}
+
+#[inline(never)]
+fn copied_pieces(bytes: &[u8]) -> Vec<u8> {
+    let mut copy = Vec::new();
+    append_pieces(&mut copy, bytes);
     copy
 }

@@ -294,6 +294,8 @@ fn an_output_over_its_limit_is_left_as_it_was() {
     assert_eq!(refused, Err(Error::OutputTooLarge { size: 16 + 2 * 1004 + 8, limit: 1000 }));
     let refused = put_call_head(&mut out, 1000, None, &head, usize::MAX);
     assert!(matches!(refused, Err(Error::OutputTooLarge { .. })));
+    let refused = put_reply(&mut out, 999, 1, &(vec![7u64; 125], 8u16));
+    assert_eq!(refused, Err(Error::OutputTooLarge { size: 4 + 125 * 8 + 2, limit: 999 }));
     assert_eq!(out, b"before");
     assert_eq!(put_reply(&mut out, 1004, 1, &body), Ok(()));
     assert_eq!(out.len(), 6 + 16 + 1004);

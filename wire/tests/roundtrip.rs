@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use common::{Link, Point, Shape, Tree};
 use peers_wire::{
-    Bye, ByeCode, CallHead, Decode, Deframer, Encode, Exception, Frame, Hello, Message, NodeId,
-    Record, Refused, RefusedCode, Trace, Value, append, from_slice, limits, put_call, put_event,
-    put_reply, to_vec,
+    Bye, ByeCode, CallHead, Decode, Deframer, Encode, Error, Exception, Frame, Hello, Message,
+    NodeId, Record, Refused, RefusedCode, Trace, Value, append, from_slice, limits, put_call,
+    put_event, put_reply, to_vec,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -71,16 +71,32 @@ fn lists_of_numbers() {
     check(vec(any::<bool>(), 0..3000), |value| survives(&value));
 }
 
-/// A list of numbers is the count and each number, whatever the fast path does.
+/// A list of numbers is the count and each number, whatever the fast path does: whole blocks and
+/// what is left over.
 #[test]
 fn bulk_lists_are_spelled_like_their_elements() {
-    check(vec(any::<i64>(), 0..600), |items| {
-        let mut expected = to_vec(&u32::try_from(items.len()).unwrap()).unwrap();
-        for item in &items {
-            expected.extend(to_vec(item).unwrap());
+    fn spelled<T: Encode + for<'a> Decode<'a> + Debug + PartialEq>(number: impl Fn(u64) -> T) {
+        let mut random = common::Numbers(7);
+        for count in 0..40u32 {
+            let items: Vec<T> = (0..count).map(|_| number(random.next())).collect();
+            let mut expected = to_vec(&count).unwrap();
+            for item in &items {
+                append(&mut expected, item).unwrap();
+            }
+            assert_eq!(to_vec(&items).unwrap(), expected);
+            assert_eq!(from_slice(&expected), Ok(items));
         }
-        assert_eq!(to_vec(&items).unwrap(), expected);
-    });
+    }
+    spelled(|bits| bits.to_be_bytes()[0]);
+    spelled(|bits| bits.to_be_bytes()[0].cast_signed());
+    spelled(|bits| (bits >> 48) as u16);
+    spelled(|bits| (bits >> 48) as i16);
+    spelled(|bits| (bits >> 32) as u32);
+    spelled(|bits| (bits >> 32) as i32);
+    spelled(|bits| bits);
+    spelled(u64::cast_signed);
+    spelled(|bits| bits as f32);
+    spelled(|bits| bits as f64);
 }
 
 #[test]
@@ -90,10 +106,34 @@ fn texts_and_containers() {
     check(btree_map(any::<u16>(), vec(text(), 0..3), 0..10), |value: BTreeMap<_, _>| {
         survives(&value);
     });
+    survives(&(0..3_000u32).collect::<BTreeSet<_>>());
+    survives(&(0..3_000u32).map(|key| (key, key.to_string())).collect::<BTreeMap<_, _>>());
     check(option::of(option::of(any::<u32>())), |value| survives(&value));
     check(any::<u32>().prop_map(Box::new), |value| survives(&value));
     survives(&vec![(); 1000]);
     survives(&());
+}
+
+/// Whoever writes a set or map need not sort it, and may name a key twice: then the second one is
+/// reported, wherever it stands.
+#[test]
+fn trees_are_read_in_any_order() {
+    check(vec(0..12u8, 0..8), |keys| {
+        let mut seen = BTreeSet::new();
+        let repeated = keys.iter().position(|key| !seen.insert(*key));
+        let expected = |size: usize| match repeated {
+            Some(at) => Err(Error::Duplicate { offset: 4 + at * size }),
+            None => Ok(()),
+        };
+        let set = from_slice::<BTreeSet<u8>>(&to_vec(&keys).unwrap());
+        assert_eq!(set.clone().map(|_| ()), expected(1));
+        let pairs: Vec<_> = keys.iter().map(|key| (*key, u16::from(*key) + 1)).collect();
+        let map = from_slice::<BTreeMap<u8, u16>>(&to_vec(&pairs).unwrap());
+        assert_eq!(map.clone().map(|_| ()), expected(3));
+        if repeated.is_none() {
+            assert_eq!((set, map), (Ok(seen), Ok(pairs.into_iter().collect())));
+        }
+    });
 }
 
 #[test]
