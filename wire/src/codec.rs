@@ -1,11 +1,9 @@
 //! How each Rust type is spelled in bytes: the traits, and their implementations for the types of
-//! the interface language. Frames and budgets never live here.
+//! the interface language; sets and maps have `trees`. Frames and budgets never live here.
 //!
 //! Invariants: 1. static types carry no tags: both sides know the type; 2. a value has one
 //! spelling, so decoding and encoding again gives the same bytes (sets and maps: once sorted); 3.
 //! whatever is recursive goes through `nested`.
-
-use std::collections::{BTreeMap, BTreeSet};
 
 use byteorder::{ByteOrder, NetworkEndian};
 
@@ -345,71 +343,6 @@ impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
     fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
         let count = r.count(T::MIN_SIZE, size_of::<T>())?;
         r.nested(|r| T::decode_vec(r, count))
-    }
-}
-
-/// Reads the count of a set or map, and charges what its tree takes: a node has room for eleven
-/// elements, and all but the root are at least half full. A million maps of one large element
-/// would otherwise take ten times what they were charged.
-fn tree_count(r: &mut Reader<'_>, min_size: usize, memory: usize) -> Result<usize, Error> {
-    let count = r.count(min_size, memory.saturating_mul(2))?;
-    if count > 0 {
-        r.charge_memory(memory.saturating_mul(11))?;
-    }
-    Ok(count)
-}
-
-impl<T: Encode> Encode for BTreeSet<T> {
-    fn encode(&self, w: &mut Writer<'_>) {
-        w.elements(self.len(), |w| self.iter().for_each(|item| item.encode(w)));
-    }
-}
-
-impl<'a, T: Decode<'a> + Ord> Decode<'a> for BTreeSet<T> {
-    const MIN_SIZE: usize = 4;
-
-    fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
-        let count = tree_count(r, T::MIN_SIZE, size_of::<T>())?;
-        r.nested(|r| {
-            let mut set = Self::new();
-            for _ in 0..count {
-                let offset = r.offset();
-                if !set.insert(T::decode(r)?) {
-                    return Err(Error::Duplicate { offset });
-                }
-            }
-            Ok(set)
-        })
-    }
-}
-
-impl<K: Encode, V: Encode> Encode for BTreeMap<K, V> {
-    fn encode(&self, w: &mut Writer<'_>) {
-        w.elements(self.len(), |w| {
-            for (key, value) in self {
-                key.encode(w);
-                value.encode(w);
-            }
-        });
-    }
-}
-
-impl<'a, K: Decode<'a> + Ord, V: Decode<'a>> Decode<'a> for BTreeMap<K, V> {
-    const MIN_SIZE: usize = 4;
-
-    fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
-        let count = tree_count(r, K::MIN_SIZE + V::MIN_SIZE, size_of::<(K, V)>())?;
-        r.nested(|r| {
-            let mut map = Self::new();
-            for _ in 0..count {
-                let offset = r.offset();
-                let key = K::decode(r)?;
-                if map.insert(key, V::decode(r)?).is_some() {
-                    return Err(Error::Duplicate { offset });
-                }
-            }
-            Ok(map)
-        })
     }
 }
 

@@ -51,6 +51,7 @@ mod message;
 mod outcome;
 mod preamble;
 mod reader;
+mod trees;
 mod value;
 mod writer;
 

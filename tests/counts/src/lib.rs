@@ -31,7 +31,7 @@ pub struct Program {
 }
 
 /// All programs, from the bottom up.
-pub const PROGRAMS: [Program; 21] = [
+pub const PROGRAMS: [Program; 23] = [
     of("hop", "a task that queues the next", 10_000, kernel::hop),
     of("cont", "a continuation resumed", 10_000, kernel::cont),
     of("node", "a continuation into a node resumed", 10_000, kernel::node),
@@ -41,6 +41,8 @@ pub const PROGRAMS: [Program; 21] = [
     of("collect", "a barrier of 8 branches, all resumed", 2_000, kernel::collect),
     of("encode", "a struct of 5 fields written", 10_000, wire::encode),
     of("decode", "the same read, owned", 10_000, wire::decode),
+    of("encode-lists", "30 numbers, 16 strings and a map of 16 written", 2_000, wire::encode_lists),
+    of("decode-lists", "the same read, owned", 2_000, wire::decode_lists),
     of(
         "encode-value",
         "a record of 4 fields that describes itself, written",

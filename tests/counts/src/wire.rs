@@ -1,8 +1,10 @@
 //! Values and frames.
 
 use peers_wire::{
-    CallHead, Deframer, Encode, Message, Record, Value, Writer, from_slice, limits, to_vec,
+    CallHead, DecodeOwned, Deframer, Encode, Message, Record, Value, Writer, from_slice, limits,
+    to_vec,
 };
+use std::collections::BTreeMap;
 use std::hint::black_box;
 
 /// What people put into calls: strings, numbers, something optional, a short list.
@@ -35,16 +37,36 @@ fn write(times: u64, value: &impl Encode) {
     }
 }
 
+fn read<T: Encode + DecodeOwned>(times: u64, value: &T) {
+    let bytes = to_vec(value).expect("the value is within limits");
+    for _ in 0..times {
+        black_box(from_slice::<T>(black_box(&bytes)).expect("the bytes are well"));
+    }
+}
+
 pub(crate) fn encode(times: u64) {
     write(times, &typical());
 }
 
 pub(crate) fn decode(times: u64) {
-    let bytes = to_vec(&typical()).expect("the value is within limits");
-    for _ in 0..times {
-        let value: Typical = from_slice(black_box(&bytes)).expect("the bytes are well");
-        black_box(value);
-    }
+    read(times, &typical());
+}
+
+/// Lists and trees: numbers, names, a map.
+type Lists = (Vec<u64>, Vec<String>, BTreeMap<String, u32>);
+
+fn lists() -> Lists {
+    let names = (0..16).map(|number| format!("{number:04}56789abcdef")).collect::<Vec<_>>();
+    let map = names.iter().cloned().zip(0..).collect();
+    ((0..30).collect(), names, map)
+}
+
+pub(crate) fn encode_lists(times: u64) {
+    write(times, &lists());
+}
+
+pub(crate) fn decode_lists(times: u64) {
+    read(times, &lists());
 }
 
 pub(crate) fn encode_value(times: u64) {
@@ -52,11 +74,7 @@ pub(crate) fn encode_value(times: u64) {
 }
 
 pub(crate) fn decode_value(times: u64) {
-    let bytes = to_vec(&record()).expect("the value is within limits");
-    for _ in 0..times {
-        let value: Value = from_slice(black_box(&bytes)).expect("the bytes are well");
-        black_box(value);
-    }
+    read(times, &record());
 }
 
 /// A call for a string.
