@@ -92,22 +92,23 @@ impl<'a> Decode<'a> for Value {
 
     fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
         r.charge_nodes(1)?;
-        Ok(match r.u8()? {
-            NULL => Self::Null,
-            BOOL => Self::Bool(r.read()?),
-            INT => Self::Int(r.read()?),
-            UINT => Self::Uint(r.read()?),
-            FLOAT => Self::Float(r.read()?),
-            STRING => Self::String(r.read()?),
-            BYTES => Self::Bytes(r.read()?),
-            LIST => Self::List(r.read()?),
-            MAP => Self::Map(r.read()?),
+        match r.u8()? {
+            NULL => Ok(Self::Null),
+            BOOL => r.read().map(Self::Bool),
+            INT => r.read().map(Self::Int),
+            UINT => r.read().map(Self::Uint),
+            FLOAT => r.read().map(Self::Float),
+            STRING => r.read().map(Self::String),
+            BYTES => r.read().map(Self::Bytes),
+            LIST => r.read().map(Self::List),
+            MAP => r.read().map(Self::Map),
             RECORD => {
                 r.charge_memory(size_of::<Record>())?;
-                Self::Record(Box::new(Record { name: r.read()?, fields: r.read()? }))
+                let (name, fields) = r.read()?;
+                Ok(Self::Record(Box::new(Record { name, fields })))
             }
-            found => return Err(Error::UnknownTag { found, offset: r.offset() - 1 }),
-        })
+            found => Err(Error::UnknownTag { found, offset: r.offset() - 1 }),
+        }
     }
 }
 
