@@ -51,14 +51,21 @@ impl<'a, K: Decode<'a> + Ord, V: Decode<'a>> Decode<'a> for BTreeMap<K, V> {
     }
 }
 
-/// Reads the count of a set or map, and charges what its tree takes: a node has room for eleven
-/// elements, and all but the root are at least half full. A million maps of one large element
-/// would otherwise take ten times what they were charged.
+/// How many elements a node of a tree has room for.
+const NODE: usize = 11;
+
+/// How many elements in order tell that all are: room for more is made only then.
+const SORTED: usize = 2 * NODE;
+const _: () = assert!(SORTED < limits::CAPACITY_HINT);
+
+/// Reads the count of a set or map, and charges what its tree takes: nodes, of which all but the
+/// root are at least half full. A million maps of one large element would otherwise take ten times
+/// what they were charged.
 fn tree_count<'a, T: Decode<'a>>(r: &mut Reader<'a>) -> Result<usize, Error> {
     let memory = size_of::<T>();
     let count = r.count(T::MIN_SIZE, memory.saturating_mul(2))?;
     if count > 0 {
-        r.charge_memory(memory.saturating_mul(11))?;
+        r.charge_memory(memory.saturating_mul(NODE))?;
     }
     Ok(count)
 }
@@ -66,16 +73,21 @@ fn tree_count<'a, T: Decode<'a>>(r: &mut Reader<'a>) -> Result<usize, Error> {
 /// Reads `count` elements. While each key is greater than the one before, as they are written, no
 /// key comes twice, and a tree made of all of them at once takes less time and less memory than one
 /// that grows. From the first that is not, they are put in one by one by `insert`, which says
-/// whether the key is new.
-fn tree<'a, T: Decode<'a>, K: Ord, C: FromIterator<T>>(
+/// whether the key is new; and from the beginning if one node holds them all, for which gathering
+/// them would take longer.
+fn tree<'a, T: Decode<'a>, K: Ord, C: Default + FromIterator<T>>(
     r: &mut Reader<'a>,
     count: usize,
     key: impl Fn(&T) -> &K,
     insert: impl Fn(&mut C, T) -> bool,
 ) -> Result<C, Error> {
-    let mut ascending: Vec<T> = Vec::with_capacity(count.min(limits::CAPACITY_HINT));
-    let mut grown: Option<C> = None;
+    let mut grown = (count <= NODE).then(C::default);
+    let room = if grown.is_some() { 0 } else { count.min(SORTED) };
+    let mut ascending: Vec<T> = Vec::with_capacity(room);
     for _ in 0..count {
+        if ascending.len() == SORTED {
+            ascending.reserve(count.min(limits::CAPACITY_HINT) - SORTED);
+        }
         let offset = r.offset();
         let item = T::decode(r)?;
         if grown.is_none() && ascending.last().is_none_or(|last| key(last) < key(&item)) {
