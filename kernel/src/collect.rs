@@ -136,7 +136,7 @@ impl<T: 'static, E: From<Lost> + 'static> Arm<T, E> for Branch<T, E> {
         false
     }
 
-    fn receive(mut self: Box<Self>, read: FromBytes<T, E>) -> Box<dyn Receive<E>> {
+    fn receive(mut self: Box<Self>, read: &'static FromBytes<T, E>) -> Box<dyn Receive<E>> {
         self.state = State::Reading(read);
         self
     }
@@ -145,6 +145,10 @@ impl<T: 'static, E: From<Lost> + 'static> Arm<T, E> for Branch<T, E> {
 impl<T: 'static, E: From<Lost> + 'static> Receive<E> for Branch<T, E> {
     fn read(&mut self, bytes: &[u8], what: &'static str) {
         self.state.read(bytes, what)
+    }
+
+    fn read_given(&mut self, memory: &mut Vec<u8>, what: &'static str) {
+        self.state.read_given(memory, what)
     }
 
     fn fail(&mut self, error: E) {

@@ -35,7 +35,7 @@ pub(crate) trait Arm<T, E> {
         true
     }
     /// Waits for bytes from now on.
-    fn receive(self: Box<Self>, read: FromBytes<T, E>) -> Box<dyn Receive<E>>;
+    fn receive(self: Box<Self>, read: &'static FromBytes<T, E>) -> Box<dyn Receive<E>>;
 }
 
 /// What happens next, once: a boxed handler that waits for a `T` or an `E`.
@@ -89,7 +89,7 @@ pub struct Cont<T, E> {
 }
 
 /// A handler and, later, its argument.
-struct Armed<F, T, E> {
+struct Armed<F, T: 'static, E: 'static> {
     /// `None` once it is queued: then the loop hands it in.
     core: Option<Rc<Core>>,
     cause: Cause,
@@ -124,7 +124,7 @@ where
         self.queue()
     }
 
-    fn receive(mut self: Box<Self>, read: FromBytes<T, E>) -> Box<dyn Receive<E>> {
+    fn receive(mut self: Box<Self>, read: &'static FromBytes<T, E>) -> Box<dyn Receive<E>> {
         self.state = State::Reading(read);
         self
     }
@@ -151,6 +151,10 @@ where
     #[inline]
     fn read(&mut self, bytes: &[u8], what: &'static str) {
         self.state.read(bytes, what)
+    }
+
+    fn read_given(&mut self, memory: &mut Vec<u8>, what: &'static str) {
+        self.state.read_given(memory, what)
     }
 
     fn fail(&mut self, error: E) {
@@ -181,7 +185,7 @@ where
     }
 }
 
-impl<F, T, E> Task for Armed<F, T, E>
+impl<F, T: 'static, E: 'static> Task for Armed<F, T, E>
 where
     F: FnOnce(&Rc<Core>, Result<T, E>),
 {
@@ -290,7 +294,7 @@ impl<T, E> Cont<T, E> {
 
     /// Lets it wait for bytes, of which `read` makes its value: see [`Receiver`].
     #[inline]
-    pub fn receiver(mut self, read: FromBytes<T, E>) -> Receiver<E> {
+    pub fn receiver(mut self, read: &'static FromBytes<T, E>) -> Receiver<E> {
         Receiver { arm: self.arm.take().map(|arm| arm.receive(read)) }
     }
 

@@ -117,6 +117,12 @@ impl Handle {
         self.core.spares.take_for(bytes)
     }
 
+    /// Memory that a stream is done with, with room for so many bytes and less than a page more, if there is any: for values
+    /// that last, which should not keep more than they need.
+    pub fn memory_just_for(&self, bytes: usize) -> Option<Vec<u8>> {
+        self.core.spares.take_just(bytes)
+    }
+
     /// The kernel's generator.
     pub fn rng(&self) -> Rng {
         Rng(self.clone())

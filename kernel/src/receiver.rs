@@ -10,14 +10,20 @@
 
 use std::fmt;
 
-/// Makes a value of bytes, or the error that they are none. The name says what the bytes answer, for that error.
-pub type FromBytes<T, E> = fn(&[u8], &'static str) -> Result<T, E>;
+/// How bytes become a value, or the error that they are none. The name says what the bytes answer, for that error.
+#[derive(Debug)]
+pub struct FromBytes<T, E> {
+    /// Out of bytes that belong to somebody else.
+    pub lent: fn(&[u8], &'static str) -> Result<T, E>,
+    /// Out of the bytes of this vector, whose memory may be taken.
+    pub given: fn(&mut Vec<u8>, &'static str) -> Result<T, E>,
+}
 
 /// What a continuation waits for, and then what it got.
-pub(crate) enum State<T, E> {
+pub(crate) enum State<T: 'static, E: 'static> {
     Waiting,
     /// Bytes, of which this makes a value.
-    Reading(FromBytes<T, E>),
+    Reading(&'static FromBytes<T, E>),
     Value(T),
     Error(E),
 }
@@ -26,11 +32,23 @@ impl<T, E> State<T, E> {
     /// Makes the value, if that is what is waited for.
     #[inline]
     pub(crate) fn read(&mut self, bytes: &[u8], what: &'static str) {
-        if let Self::Reading(read) = self {
-            *self = match read(bytes, what) {
-                Ok(value) => Self::Value(value),
-                Err(error) => Self::Error(error),
-            }
+        if let Self::Reading(from) = self {
+            *self = Self::of((from.lent)(bytes, what))
+        }
+    }
+
+    /// The same out of memory that the value may keep.
+    pub(crate) fn read_given(&mut self, memory: &mut Vec<u8>, what: &'static str) {
+        if let Self::Reading(from) = self {
+            *self = Self::of((from.given)(memory, what))
+        }
+    }
+
+    #[inline]
+    fn of(result: Result<T, E>) -> Self {
+        match result {
+            Ok(value) => Self::Value(value),
+            Err(error) => Self::Error(error),
         }
     }
 }
@@ -39,6 +57,8 @@ impl<T, E> State<T, E> {
 pub(crate) trait Receive<E> {
     /// Stores the value that these bytes make.
     fn read(&mut self, bytes: &[u8], what: &'static str);
+    /// Stores the value that these bytes make, whose memory it may keep.
+    fn read_given(&mut self, memory: &mut Vec<u8>, what: &'static str);
     /// Stores an error.
     fn fail(&mut self, error: E);
     /// Ends it with what was stored.
@@ -50,18 +70,23 @@ pub(crate) trait Receive<E> {
 /// A continuation that waits for bytes, made by [`Cont::receiver`](crate::Cont::receiver).
 ///
 /// ```
-/// use peers_kernel::{Cont, Kernel, Lost};
+/// use peers_kernel::{Cont, FromBytes, Kernel, Lost};
+///
+/// const LENGTH: FromBytes<usize, Lost> =
+///     FromBytes { lent: |bytes, _| Ok(bytes.len()), given: |memory, _| Ok(memory.len()) };
+/// const COPY: FromBytes<Vec<u8>, Lost> = FromBytes {
+///     lent: |bytes, _| Ok(bytes.to_vec()),
+///     given: |memory, _| Ok(std::mem::take(memory)),
+/// };
 ///
 /// let mut kernel = Kernel::simulated(1);
 /// let length = Cont::new(&kernel.handle(), |n: Result<usize, Lost>| assert_eq!(n, Ok(5)));
-/// let first = Cont::new(&kernel.handle(), |byte: Result<u8, Lost>| assert_eq!(byte, Ok(b'd')));
-/// let waiting = [
-///     length.receiver(|bytes, _| Ok(bytes.len())),
-///     first.receiver(|bytes, _| bytes.first().copied().ok_or(Lost::Dropped)),
-/// ];
-/// for receiver in waiting {
+/// let copy = Cont::new(&kernel.handle(), |copy| assert_eq!(copy, Ok(b"dunes".to_vec())));
+/// let kept = Cont::new(&kernel.handle(), |kept| assert_eq!(kept, Ok(b"sand".to_vec())));
+/// for receiver in [length.receiver(&LENGTH), copy.receiver(&COPY)] {
 ///     receiver.bytes(b"dunes", "the planet");
 /// }
+/// kept.receiver(&COPY).given(&mut b"sand".to_vec(), "the planet");
 /// kernel.run()?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -76,6 +101,15 @@ impl<E> Receiver<E> {
     pub fn bytes(mut self, bytes: &[u8], what: &'static str) {
         if let Some(arm) = &mut self.arm {
             arm.read(bytes, what)
+        }
+        self.resume()
+    }
+
+    /// The same with bytes whose memory the value may take, and leaves empty then. What they are is agreed upon with whoever
+    /// made the receiver.
+    pub fn given(mut self, memory: &mut Vec<u8>, what: &'static str) {
+        if let Some(arm) = &mut self.arm {
+            arm.read_given(memory, what)
         }
         self.resume()
     }

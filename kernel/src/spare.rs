@@ -15,6 +15,9 @@ const FRESH: usize = 256;
 /// Buffers with more room are kept for those who say how much they need, as long as there are others.
 const SMALL: usize = 16 << 10;
 
+/// How much more room than asked for is little.
+const PAGE: usize = 4 << 10;
+
 /// Empty buffers, the latest on top.
 #[derive(Debug, Default)]
 pub(crate) struct Spares {
@@ -40,6 +43,14 @@ impl Spares {
             Some(place) => self.count_out(large.swap_remove(place)),
             None => Vec::with_capacity(bytes),
         }
+    }
+
+    /// An empty buffer with room for `bytes` and little more, if there is one.
+    pub(crate) fn take_just(&self, bytes: usize) -> Option<Vec<u8>> {
+        let room = bytes..=bytes.saturating_add(PAGE);
+        let mut large = self.large.borrow_mut();
+        let place = large.iter().rposition(|buffer| room.contains(&buffer.capacity()))?;
+        Some(self.count_out(large.swap_remove(place)))
     }
 
     fn count_out(&self, buffer: Vec<u8>) -> Vec<u8> {
@@ -111,5 +122,17 @@ mod tests {
         spares.keep(Vec::with_capacity(SMALL + 1));
         spares.keep(Vec::with_capacity(BYTES));
         assert_eq!(spares.take_for(SMALL).capacity(), BYTES);
+    }
+
+    #[test]
+    fn a_buffer_that_just_fits_has_little_more_room() {
+        let spares = Spares::default();
+        for room in [99_999, 100_000 + PAGE, 100_001 + PAGE] {
+            spares.keep(Vec::with_capacity(room));
+        }
+        assert_eq!(spares.take_just(100_000).map(|buffer| buffer.capacity()), Some(100_000 + PAGE));
+        assert_eq!(spares.take_just(100_000), None, "the others have too little, or too much");
+        assert_eq!(spares.take_just(100_001).map(|buffer| buffer.capacity()), Some(100_001 + PAGE));
+        assert_eq!(spares.bytes.get(), 99_999);
     }
 }

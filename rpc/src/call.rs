@@ -9,7 +9,7 @@ use crate::interface::Method;
 use crate::link::Link;
 use crate::session::CallId;
 use crate::{Error, ErrorKind, Reply};
-use peers_kernel::{Cont, Instant};
+use peers_kernel::{Cont, FromBytes, Instant};
 use peers_wire::DecodeOwned;
 use std::fmt;
 use std::marker::PhantomData;
@@ -123,7 +123,7 @@ impl<T: DecodeOwned + 'static> Call<T> {
     }
 
     fn send(self, k: Reply<T>) -> Option<CallId> {
-        let pending = k.receiver(read::<T>);
+        let pending = k.receiver(&const { FromBytes { lent: read::<T>, given: read_run::<T> } });
         match self.endpoint.link() {
             Some(link) => link.call(self.plan, pending),
             None => {
@@ -140,6 +140,12 @@ fn read<T: DecodeOwned>(bytes: &[u8], method: &'static str) -> Result<T, Error> 
         let expected = std::any::type_name::<T>();
         ErrorKind::BadReply { method, expected, reason: error.to_string() }.into()
     })
+}
+
+/// The same if the reply is the length of `run` and these bytes, whose memory it may keep.
+#[cold]
+fn read_run<T: DecodeOwned>(run: &mut Vec<u8>, method: &'static str) -> Result<T, Error> {
+    T::from_run(run).or_else(|bytes| read(bytes, method))
 }
 
 impl<T> fmt::Debug for Call<T> {

@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) serving: RefCell<Serving>,
     /// Memory for frames that arrive in pieces.
     pub(crate) spare: Cell<Vec<u8>>,
+    /// Bytes of memory that frames were given ahead of their arrival.
+    pub(crate) ahead: Cell<usize>,
     /// Memory for the arguments of the next call.
     arguments: Cell<Vec<u8>>,
     /// What cuts the input of links into frames, when none of them is at it.
@@ -74,6 +76,7 @@ impl Shared {
             me: me.clone(),
             links: RefCell::default(),
             spare: Cell::default(),
+            ahead: Cell::default(),
             arguments: Cell::default(),
             inbound: Cell::default(),
             closing: Cell::new(false),

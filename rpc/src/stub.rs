@@ -13,14 +13,48 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
+/// What a request brings.
+pub(crate) enum Arguments<'a> {
+    /// They are spelled by these bytes.
+    Lent(&'a [u8]),
+    /// They are spelled by the length of these bytes and the bytes, whose memory they may keep.
+    Run(&'a mut Vec<u8>),
+}
+
+impl<'a> Arguments<'a> {
+    #[inline]
+    fn decode<A: Decode<'a>>(self) -> Result<A, peers_wire::Error> {
+        let bytes = match self {
+            Self::Lent(bytes) => bytes,
+            Self::Run(run) => match A::from_run(run) {
+                Ok(arguments) => return Ok(arguments),
+                Err(bytes) => bytes,
+            },
+        };
+        peers_wire::from_slice(bytes)
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Lent(bytes) => bytes.len(),
+            Self::Run(run) => run.len(),
+        }
+    }
+}
+
 /// One request, as a dispatcher sees it.
 pub struct Incoming<'a> {
+    pub(crate) request: Asked<'a>,
+    pub(crate) arguments: Arguments<'a>,
+}
+
+/// Who asks for what.
+pub(crate) struct Asked<'a> {
     pub(crate) link: &'a Rc<Link>,
     pub(crate) cause: Cause,
     /// The caller's id; `None` for an event.
     pub(crate) call: Option<u64>,
     pub(crate) method: u64,
-    pub(crate) arguments: &'a [u8],
     /// Set as soon as the answer is somebody else's business: what a panic needs to know.
     pub(crate) settled: &'a Cell<bool>,
 }
@@ -33,16 +67,17 @@ pub struct Served(());
 impl<'a> Incoming<'a> {
     /// The id of the method asked for.
     pub fn method(&self) -> u64 {
-        self.method
+        self.request.method
     }
 
     /// Runs an event: nothing is answered. Arguments that do not decode are logged and counted, the event is dropped.
     pub fn event<A: Decode<'a>>(self, run: impl FnOnce(A)) -> Served {
-        match peers_wire::from_slice(self.arguments) {
+        let Self { request, arguments } = self;
+        match arguments.decode() {
             Ok(arguments) => run(arguments),
-            Err(error) => self.link.bad_event(self.method, &error),
+            Err(error) => request.link.bad_event(request.method, &error),
         }
-        self.close()
+        request.close()
     }
 
     /// Runs a plain method: what it returns is the answer.
@@ -50,14 +85,15 @@ impl<'a> Incoming<'a> {
         self,
         run: impl FnOnce(A) -> Result<T, Error>,
     ) -> Served {
-        match peers_wire::from_slice(self.arguments) {
+        let Self { request, arguments } = self;
+        match arguments.decode() {
             Ok(arguments) => {
                 let result = run(arguments);
-                self.answer(result);
+                request.answer(result);
             }
-            Err(error) => self.refuse(RefusedCode::BadArguments, &error.to_string()),
+            Err(error) => request.refuse(RefusedCode::BadArguments, &error.to_string()),
         }
-        self.close()
+        request.close()
     }
 
     /// Runs an `:async` method: it resumes the reply whenever it likes. A reply that is dropped answers "no reply";
@@ -66,20 +102,21 @@ impl<'a> Incoming<'a> {
         self,
         run: impl FnOnce(A, Reply<T>),
     ) -> Served {
-        let Some(call) = self.call else { return self.close() };
-        let arguments = match peers_wire::from_slice(self.arguments) {
+        let Self { request, arguments } = self;
+        let Some(call) = request.call else { return request.close() };
+        let arguments = match arguments.decode() {
             Ok(arguments) => arguments,
             Err(error) => {
-                self.refuse(RefusedCode::BadArguments, &error.to_string());
-                return self.close();
+                request.refuse(RefusedCode::BadArguments, &error.to_string());
+                return request.close();
             }
         };
-        if !self.link.admit(self.cause, call) {
-            return self.close();
+        if !request.link.admit(request.cause, call) {
+            return request.close();
         }
-        self.settled.set(true);
-        let (shared, cause) = (Rc::downgrade(self.link.shared()), self.cause);
-        let reply = Cont::new(self.link.handle(), move |result: Result<T, Error>| {
+        request.settled.set(true);
+        let (shared, cause) = (Rc::downgrade(request.link.shared()), request.cause);
+        let reply = Cont::new(request.link.handle(), move |result: Result<T, Error>| {
             if let Some(shared) = shared.upgrade() {
                 shared.finish(cause, result);
             }
@@ -90,10 +127,12 @@ impl<'a> Incoming<'a> {
 
     /// Refuses a method that this dispatcher does not know.
     pub fn unknown(self) -> Served {
-        self.refuse(RefusedCode::UnknownMethod, "");
-        self.close()
+        self.request.refuse(RefusedCode::UnknownMethod, "");
+        self.request.close()
     }
+}
 
+impl Asked<'_> {
     fn answer<T: Encode>(&self, result: Result<T, Error>) {
         if let Some(call) = self.call {
             self.link.answer(call, result);
@@ -117,8 +156,8 @@ impl<'a> Incoming<'a> {
 impl fmt::Debug for Incoming<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incoming")
-            .field("method", &format_args!("{:#018x}", self.method))
-            .field("call", &self.call)
+            .field("method", &format_args!("{:#018x}", self.request.method))
+            .field("call", &self.request.call)
             .field("arguments", &self.arguments.len())
             .finish_non_exhaustive()
     }

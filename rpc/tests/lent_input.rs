@@ -1,5 +1,6 @@
 //! Promise: a connection may end while the rest of a large frame is being read straight to where its beginning is. Then each
-//! call has its one outcome, nothing of the frame is delivered, whatever still comes, and nothing stays behind.
+//! call has its one outcome, nothing of the frame is delivered, whatever still comes, and nothing stays behind. It makes no
+//! difference whether its value could have stayed there, in memory that the output was done with.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -97,13 +98,19 @@ struct Scene {
 }
 
 impl Scene {
-    fn set(field: &mut Field) -> Self {
-        let server = field.peer("server");
-        let client = field.peer("client");
+    /// If `spare`, the server has memory for the value of the large answer.
+    fn set(field: &mut Field, spare: bool) -> Self {
+        let server = field.peer(&format!("server {spare}"));
+        let client = field.peer(&format!("client {spare}"));
         let sources = server.handle().dump().sources();
         let line = Line::dial(field, &client, &server);
         let node = ProbeProxy::new(server.accepted()[0].clone());
         let ended = server.watch(node.caller());
+        if spare {
+            let note = node.clone();
+            field.on(&server, move || note.note("x".repeat(LARGE)).unwrap());
+            field.until(|| line.heard.borrow().len() > LARGE);
+        }
         let mut call = |text: &str| field.start(&server, node.hold(text).forever());
         let (small, pending) = (call("small"), [call("large"), call("none")]);
         field.until(|| line.calls().len() == 3);
@@ -117,6 +124,7 @@ impl Scene {
         // The first answer and the beginning of the second are one write, and so they are read together.
         field.until(|| small.is_done());
         assert_eq!(small.take().unwrap(), "small");
+        assert_eq!(server.handle().memory_just_for(LARGE), None, "it was lent, or never there");
         Self { client, server, line, rest, pending, ended, sources }
     }
 
@@ -138,42 +146,50 @@ impl Scene {
 
 everywhere! {
     fn this_side_closes(field: &mut Field) {
-        let scene = Scene::set(field);
-        let endpoint = scene.server.accepted()[0].clone();
-        field.on(&scene.server, move || endpoint.close());
-        let server = &scene.server;
-        assert_eq!(server.rpc().endpoints().len(), 0);
-        scene.finish(field, |reason| *reason == CloseReason::Local);
+        for spare in [false, true] {
+            let scene = Scene::set(field, spare);
+            let endpoint = scene.server.accepted()[0].clone();
+            field.on(&scene.server, move || endpoint.close());
+            let server = &scene.server;
+            assert_eq!(server.rpc().endpoints().len(), 0);
+            scene.finish(field, |reason| *reason == CloseReason::Local);
+        }
     }
 }
 
 everywhere! {
     fn the_rpc_goes(field: &mut Field) {
-        let scene = Scene::set(field);
-        drop(scene.server.take_rpc());
-        field.on(&scene.server, || ());
-        scene.finish(field, |reason| *reason == CloseReason::RpcGone);
+        for spare in [false, true] {
+            let scene = Scene::set(field, spare);
+            drop(scene.server.take_rpc());
+            field.on(&scene.server, || ());
+            scene.finish(field, |reason| *reason == CloseReason::RpcGone);
+        }
     }
 }
 
 everywhere! {
     fn the_peer_ends_its_half(field: &mut Field) {
-        let scene = Scene::set(field);
-        let outlet = scene.line.outlet();
-        field.on(&scene.client, move || outlet.finish());
-        scene.finish(field, |reason| *reason == CloseReason::EndOfStream);
+        for spare in [false, true] {
+            let scene = Scene::set(field, spare);
+            let outlet = scene.line.outlet();
+            field.on(&scene.client, move || outlet.finish());
+            scene.finish(field, |reason| *reason == CloseReason::EndOfStream);
+        }
     }
 }
 
 everywhere! {
     fn the_peer_cuts_the_connection(field: &mut Field) {
-        let scene = Scene::set(field);
-        let outlet = scene.line.outlet();
-        scene.line.over.set(true); // it will not hear of what it does itself
-        field.on(&scene.client, move || outlet.abort());
-        // A system may tell as an end what was cut.
-        scene.finish(field, |reason| {
-            matches!(reason, CloseReason::Io(..) | CloseReason::EndOfStream)
-        });
+        for spare in [false, true] {
+            let scene = Scene::set(field, spare);
+            let outlet = scene.line.outlet();
+            scene.line.over.set(true); // it will not hear of what it does itself
+            field.on(&scene.client, move || outlet.abort());
+            // A system may tell as an end what was cut.
+            scene.finish(field, |reason| {
+                matches!(reason, CloseReason::Io(..) | CloseReason::EndOfStream)
+            });
+        }
     }
 }

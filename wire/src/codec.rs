@@ -7,6 +7,7 @@
 
 use byteorder::{ByteOrder, NetworkEndian};
 
+use crate::run::{run_of, spelled, text_of};
 use crate::writer::copied;
 use crate::{Error, Reader, Writer, limits};
 
@@ -113,6 +114,25 @@ pub trait Decode<'a>: Sized {
         }
         Ok(items)
     }
+
+    /// The value that is spelled as the length of `run` and these bytes, in their memory, which leaves `run` empty:
+    /// the way back from [`Encode::into_bytes`].
+    ///
+    /// # Errors
+    /// How it is spelled, if it has to be read from there.
+    #[inline]
+    fn from_run(run: &'a mut Vec<u8>) -> Result<Self, &'a [u8]> {
+        Err(spelled(run))
+    }
+
+    /// [`from_run`](Self::from_run) of a list.
+    ///
+    /// # Errors
+    /// As there, if its elements are no bytes.
+    #[inline]
+    fn list_from_run(run: &'a mut Vec<u8>) -> Result<Vec<Self>, &'a [u8]> {
+        Err(spelled(run))
+    }
 }
 
 /// A value that can be read and borrows nothing. Implemented for all such types.
@@ -186,6 +206,11 @@ impl<'a> Decode<'a> for u8 {
     #[inline]
     fn decode_vec(r: &mut Reader<'a>, count: usize) -> Result<Vec<Self>, Error> {
         r.take(count).map(copied)
+    }
+
+    #[inline]
+    fn list_from_run(run: &'a mut Vec<u8>) -> Result<Vec<Self>, &'a [u8]> {
+        run_of(run)
     }
 }
 
@@ -305,6 +330,11 @@ impl<'a> Decode<'a> for String {
     fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
         r.string()
     }
+
+    #[inline]
+    fn from_run(run: &'a mut Vec<u8>) -> Result<Self, &'a [u8]> {
+        text_of(run)
+    }
 }
 
 /// Borrows what is elsewhere read as `Vec<u8>`.
@@ -343,6 +373,11 @@ impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
     fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
         let count = r.count(T::MIN_SIZE, size_of::<T>())?;
         r.nested(|r| T::decode_vec(r, count))
+    }
+
+    #[inline]
+    fn from_run(run: &'a mut Vec<u8>) -> Result<Self, &'a [u8]> {
+        T::list_from_run(run)
     }
 }
 
@@ -398,31 +433,4 @@ impl<'a> Decode<'a> for () {
     fn decode(_: &mut Reader<'a>) -> Result<Self, Error> {
         Ok(())
     }
-}
-
-macro_rules! tuples {
-    ($(($($name:ident)+))*) => {$(
-        impl<$($name: Encode),+> Encode for ($($name,)+) {
-            #[inline]
-            #[allow(non_snake_case, reason = "the fields are named after their types")]
-            fn encode(&self, w: &mut Writer<'_>) {
-                let ($($name,)+) = self;
-                $($name.encode(w);)+
-            }
-        }
-
-        impl<'a, $($name: Decode<'a>),+> Decode<'a> for ($($name,)+) {
-            const MIN_SIZE: usize = 0 $(+ $name::MIN_SIZE)+;
-
-            #[inline]
-            fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
-                Ok(($($name::decode(r)?,)+))
-            }
-        }
-    )*};
-}
-
-tuples! {
-    (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G) (A B C D E F G H)
-    (A B C D E F G H I) (A B C D E F G H I J) (A B C D E F G H I J K) (A B C D E F G H I J K L)
 }

@@ -10,6 +10,7 @@ use byteorder::{ByteOrder, NetworkEndian};
 
 use crate::Error;
 use crate::frame::{Frame, HEADER, Header, Kind};
+use crate::run::Front;
 use crate::writer::append_bytes;
 
 /// Kind, flags and reserved half of headers, as one number.
@@ -166,6 +167,27 @@ impl Deframer {
             bytes.reserve_exact(len.min(READ_AHEAD.max(total - len)));
         }
         Some(std::mem::take(&mut self.held).bytes)
+    }
+
+    /// Takes the beginning of a frame apart whose value seems to be one large run of bytes, once [`next`](Self::next) has
+    /// returned `None`: what stands before the run, and what has come of the run in `memory`, which was asked for room for
+    /// all of it. The rest is to be read behind that, and what follows it is the next input. What the beginning was in goes
+    /// to `spare`.
+    ///
+    /// `None` if no such frame is owed, or there is no memory. A frame that turns out to be something else can be
+    /// [put together](Front::join) and [given back](Self::give_back).
+    pub fn lend_run(
+        &mut self,
+        spare: &mut Vec<u8>,
+        memory: impl FnOnce(usize) -> Option<Vec<u8>>,
+    ) -> Option<(Front, Vec<u8>)> {
+        let held = self.held.rest();
+        let front = Front::of(held)?;
+        let mut run = memory(front.run()).filter(|run| run.capacity() >= front.run())?;
+        run.clear();
+        append_bytes(&mut run, &held[front.len()..]);
+        self.forget(spare);
+        Some((front, run))
     }
 
     /// Takes back what was lent, with more behind it.

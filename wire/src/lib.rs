@@ -51,7 +51,9 @@ mod message;
 mod outcome;
 mod preamble;
 mod reader;
+mod run;
 mod trees;
+mod tuple;
 mod value;
 mod writer;
 
@@ -65,6 +67,7 @@ pub use message::{Cancel, Credit, Hello, Message, NodeId, Ping, Pong};
 pub use outcome::{Bye, ByeCode, Exception, Refused, RefusedCode};
 pub use preamble::{Opening, PREAMBLE, PreambleReader, Sniffed, VERSION, sniff};
 pub use reader::{Reader, Structure};
+pub use run::Front;
 pub use value::{Record, Value};
 pub use writer::Writer;
 

@@ -7,7 +7,7 @@ mod common;
 use common::{Numbers, vector, vectors};
 use peers_wire::{
     CallHead, Deframer, Encoded, Error, Frame, HEADER, Kind, PREAMBLE, Ping, PreambleReader,
-    Sniffed, limits, put_call, put_reply, sniff,
+    Sniffed, Trace, limits, put_call, put_event, put_reply, sniff,
 };
 
 type Read = (Vec<(Kind, u8, u64, Vec<u8>)>, Option<Error>);
@@ -329,4 +329,103 @@ fn a_promise_alone_is_lent_nothing() {
     assert!(block.capacity() <= 40_000);
     deframer.give_back(block);
     assert_eq!(deframer.pending(), 20_000);
+}
+
+/// A frame of each kind that can have a run: with `length` said of `bytes` bytes, before `more` others.
+fn frames_with_runs(bytes: usize, length: u32, more: usize) -> Vec<Vec<u8>> {
+    let mut value = length.to_be_bytes().to_vec();
+    value.extend((0..bytes).map(|at| (at >> 3) as u8));
+    value.resize(value.len() + more, 9);
+    let (mut plain, mut traced) = (CallHead::new(7), CallHead::new(8));
+    plain.remaining_ms = 5;
+    traced.trace = Some(Trace { root: 1, parent: 2 });
+    let mut frames = vec![Vec::new(); 4];
+    put_reply(&mut frames[0], u32::MAX, 3, &Encoded(&value)).unwrap();
+    put_call(&mut frames[1], u32::MAX, 4, &plain, &Encoded(&value)).unwrap();
+    put_call(&mut frames[2], u32::MAX, 5, &traced, &Encoded(&value)).unwrap();
+    put_event(&mut frames[3], u32::MAX, &plain, &Encoded(&value)).unwrap();
+    frames
+}
+
+/// Bytes of a run that is kept apart.
+const RUN: usize = 300_000;
+
+#[test]
+fn a_run_is_kept_apart_wherever_the_frame_is_cut() {
+    for frame in frames_with_runs(RUN, RUN as u32, 0) {
+        let front = frame.len() - RUN;
+        for cut in [front, front + 1, front + 4_000, 65_536, frame.len() - 1] {
+            let (mut deframer, mut spare) = (Deframer::new(limits::FRAME), Vec::new());
+            assert_eq!(deframer.next(&mut &frame[..cut]), Ok(None));
+            let memory = Vec::with_capacity(RUN);
+            let place = memory.as_ptr();
+            let asked = |bytes| {
+                assert_eq!(bytes, RUN);
+                Some(memory)
+            };
+            let (lent, mut run) = deframer.lend_run(&mut spare, asked).unwrap();
+            assert_eq!((lent.len(), lent.run(), deframer.pending()), (front, RUN, 0));
+            assert_eq!((run.as_ptr(), &run[..]), (place, &frame[front..cut]));
+            assert!(spare.capacity() >= cut, "what the beginning was in");
+            run.extend_from_slice(&frame[cut..]);
+
+            let whole = read([&frame[..]]);
+            let (kind, flags, call, body) = &whole.0[0];
+            let apart = lent.frame();
+            assert_eq!((apart.kind, apart.flags, apart.call), (*kind, *flags, *call));
+            assert_eq!(apart.body, &body[..body.len() - RUN]);
+            assert!(lent.join(run) == frame);
+        }
+    }
+}
+
+#[test]
+fn a_frame_that_was_taken_apart_can_be_given_back() {
+    let frame = frames_with_runs(RUN, RUN as u32, 0).remove(1);
+    let mut deframer = Deframer::new(limits::FRAME);
+    assert_eq!(deframer.next(&mut &frame[..65_536]), Ok(None));
+    let memory = |bytes| Some(Vec::with_capacity(bytes));
+    let (front, mut run) = deframer.lend_run(&mut Vec::new(), memory).unwrap();
+    run.extend_from_slice(&frame[65_536..100_000]);
+    deframer.give_back(front.join(run));
+    let mut rest = [&frame[100_000..], &frame[..]].concat();
+    rest.truncate(rest.len() - 1);
+    let mut input = &rest[..];
+    let found = deframer.next(&mut input).unwrap().unwrap();
+    assert!(found.body == &frame[HEADER..]);
+    assert_eq!(deframer.next(&mut input), Ok(None));
+    assert_eq!(deframer.pending(), frame.len() - 1);
+}
+
+#[test]
+fn memory_is_asked_for_only_where_the_frame_ends_with_the_run() {
+    let wrong = [(RUN as u32 - 1, 0), (RUN as u32 + 1, 0), (RUN as u32, 1), (0, 0), (u32::MAX, 0)];
+    for (length, more) in wrong {
+        for frame in frames_with_runs(RUN, length, more) {
+            let mut deframer = Deframer::new(limits::FRAME);
+            assert_eq!(deframer.next(&mut &frame[..65_536]), Ok(None));
+            let lent = deframer.lend_run(&mut Vec::new(), |_| panic!("it is no run"));
+            assert_eq!((lent, deframer.pending()), (None, 65_536));
+        }
+    }
+    for frame in frames_with_runs(RUN, RUN as u32, 0) {
+        for cut in [1, HEADER, frame.len() - RUN - 1] {
+            let mut deframer = Deframer::new(limits::FRAME);
+            assert_eq!(deframer.next(&mut &frame[..cut]), Ok(None));
+            let lent = deframer.lend_run(&mut Vec::new(), |_| panic!("its length is not there"));
+            assert_eq!(lent, None);
+        }
+        let mut deframer = Deframer::new(limits::FRAME);
+        assert_eq!(deframer.next(&mut &frame[..65_536]), Ok(None));
+        for room in [None, Some(RUN - 1)] {
+            let lent = deframer.lend_run(&mut Vec::new(), |_| room.map(Vec::with_capacity));
+            assert_eq!((lent, deframer.pending()), (None, 65_536), "there is too little");
+        }
+    }
+    for frame in frames_with_runs(200_000, 200_000, 0) {
+        let mut deframer = Deframer::new(limits::FRAME);
+        assert_eq!(deframer.next(&mut &frame[..65_536]), Ok(None));
+        assert_eq!(deframer.lend_run(&mut Vec::new(), |_| panic!("it is small")), None);
+    }
+    assert_eq!(Deframer::new(9).lend_run(&mut Vec::new(), |_| panic!("nothing is owed")), None);
 }

@@ -12,6 +12,7 @@
 
 use super::{Link, Rare};
 use crate::session::{CloseReason, Request};
+use crate::stub::Arguments;
 use peers_kernel::{Cause, Instant};
 use peers_wire::Trace;
 use std::collections::VecDeque;
@@ -136,7 +137,8 @@ impl Link {
 
     fn start_while_budget_lasts(self: &Rc<Self>) {
         while let Some(next) = self.if_rare(|rare| rare.deferred.pop()) {
-            self.start(&next.request());
+            let request = next.request();
+            self.start(&request, Arguments::Lent(request.args));
             if self.is_deferring() && !self.handle().spend() {
                 return self.continue_soon();
             }

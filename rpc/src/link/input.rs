@@ -4,7 +4,7 @@ use super::{Link, Live, PendingCall};
 use crate::error::{Overload, Raised, Refusal};
 use crate::session::{CloseReason, Event, Inbound, Outcome};
 use crate::{Error, ErrorKind};
-use peers_kernel::{Input, Instant, Listen, Outlet};
+use peers_kernel::{Input, Instant, Listen, Outlet, Receiver};
 use peers_wire::{Frame, Kind, RefusedCode};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
@@ -16,21 +16,23 @@ impl Link {
     /// Takes what the stream delivers.
     pub(crate) fn input(self: &Rc<Self>, input: Input<'_>) {
         match input {
-            Input::Bytes(bytes) => self.received(bytes, None),
+            Input::Bytes(bytes) => self.received(bytes, |_, _| {}),
             Input::End => self.input_ended(),
             Input::Failed(error) => self.conclude(CloseReason::Io(error.kind(), error.to_string())),
         }
     }
 
-    /// Takes bytes, or a block that was lent, with more behind what it held.
-    fn received(self: &Rc<Self>, bytes: &[u8], block: Option<Vec<u8>>) {
+    /// Takes bytes, behind what `first` does with what was lent.
+    pub(super) fn received(
+        self: &Rc<Self>,
+        bytes: &[u8],
+        first: impl FnOnce(&mut Inbound, &mut Vec<u8>),
+    ) {
         self.batch(|| {
             self.note_flushed();
             let mut spare = self.shared().spare.take();
             let mut inbound = self.take_inbound();
-            if let Some(block) = block {
-                inbound.give_back(block);
-            }
+            first(&mut inbound, &mut spare);
             self.read_frames(inbound, bytes, &mut spare);
             if spare.capacity() <= MOST_SPARE {
                 self.shared().spare.set(spare);
@@ -67,20 +69,21 @@ impl Link {
             }
         }
         let partial = inbound.pending();
-        self.lend(&mut inbound);
+        self.lend(&mut inbound, spare);
         self.keep_inbound(inbound);
         self.drive(|session, out| session.input_taken(now, partial, out));
     }
 
     /// Lets the rest of a large frame be read straight behind its beginning.
-    fn lend(&self, inbound: &mut Inbound) {
+    fn lend(&self, inbound: &mut Inbound, spare: &mut Vec<u8>) {
         if let Some(outlet) = self.open_outlet()
+            && !self.lend_run(outlet, inbound, spare)
             && let Some(block) = inbound.lend()
         {
             let me = self.weak();
             outlet.read_into(block, move |block| {
                 if let Some(link) = me.upgrade() {
-                    link.received(&[], Some(block));
+                    link.received(&[], |inbound, _| inbound.give_back(block));
                 }
             });
         }
@@ -110,7 +113,7 @@ impl Link {
             Kind::Reply => {
                 let Some(call) = session.settle(now, frame.call) else { return false };
                 drop(live);
-                read_reply(call, frame.body);
+                read_reply(call, |done, method| done.bytes(frame.body, method));
                 true
             }
             Kind::Call | Kind::Event => {
@@ -134,7 +137,9 @@ impl Link {
 
     fn answered(&self, call: PendingCall, outcome: Outcome<'_>) {
         let error = match outcome {
-            Outcome::Value(bytes) => return read_reply(call, bytes),
+            Outcome::Value(bytes) => {
+                return read_reply(call, |done, method| done.bytes(bytes, method));
+            }
             Outcome::Exception(exception) => {
                 let error = Error::new(ErrorKind::Raised(Raised {
                     class: exception.class.to_owned(),
@@ -182,12 +187,12 @@ impl Listen for Link {
     }
 }
 
-/// Resumes the call with the value that these bytes make. A program's own type may panic meanwhile: that is this call's
-/// misfortune, of which it is told, and not that of the replies behind it.
+/// Lets `read` resume the call with a value. A program's own type may panic meanwhile: that is this call's misfortune, of
+/// which it is told, and not that of the replies behind it.
 #[inline]
-fn read_reply(call: PendingCall, bytes: &[u8]) {
+pub(super) fn read_reply(call: PendingCall, read: impl FnOnce(Receiver<Error>, &'static str)) {
     let PendingCall { method, done, .. } = call;
-    if catch_unwind(AssertUnwindSafe(|| done.bytes(bytes, method.name))).is_err() {
+    if catch_unwind(AssertUnwindSafe(|| read(done, method.name))).is_err() {
         log::error!("reading a reply of {} panicked", method.name);
     }
 }

@@ -16,6 +16,7 @@ mod close;
 mod deferred;
 mod input;
 mod output;
+mod run;
 mod serve;
 
 pub(crate) use serve::{Object, Serve};

@@ -7,7 +7,7 @@ use crate::interface::{Interface, Method};
 use crate::serving::Inherited;
 use crate::session::{CloseReason, Request, Violation};
 use crate::shared::Shared;
-use crate::stub::{Incoming, Served};
+use crate::stub::{Arguments, Asked, Incoming, Served};
 use crate::text::Brief;
 use crate::{Error, ErrorKind};
 use peers_kernel::{Cause, Cx, Lost};
@@ -99,12 +99,12 @@ impl Link {
         if self.is_deferring() || !self.handle().spend() {
             self.defer(request);
         } else {
-            self.start(request);
+            self.start(request, Arguments::Lent(request.args));
         }
     }
 
     /// Starts a request, unless it may not start any more: it may have waited since the session let it in.
-    pub(super) fn start(self: &Rc<Self>, request: &Request<'_>) {
+    pub(super) fn start(self: &Rc<Self>, request: &Request<'_>, arguments: Arguments<'_>) {
         if request.call.is_none() {
             self.drive(|session, out| session.event_started(out));
         }
@@ -117,7 +117,7 @@ impl Link {
         match self.object_for(request.method) {
             Some((object, method)) => {
                 self.handle().name_task(method.name);
-                self.run(&*object, request)
+                self.run(&*object, request, arguments)
             }
             None => self.turn_away(request, RefusedCode::UnknownMethod),
         }
@@ -131,7 +131,7 @@ impl Link {
         })
     }
 
-    fn run(self: &Rc<Self>, object: &dyn Object, request: &Request<'_>) {
+    fn run(self: &Rc<Self>, object: &dyn Object, request: &Request<'_>, arguments: Arguments<'_>) {
         let Request { method, deadline, depth, trace, .. } = *request;
         let inherited = Inherited { deadline, depth, trace };
         let span = if trace.is_some() { self.handle().rng().next_u64() } else { 0 };
@@ -139,14 +139,8 @@ impl Link {
         let cause = serving.begin(Rc::downgrade(self), request.call, inherited, span);
         drop(serving);
         let settled = Cell::new(false);
-        let incoming = Incoming {
-            link: self,
-            cause,
-            call: request.call,
-            method,
-            arguments: request.args,
-            settled: &settled,
-        };
+        let asked = Asked { link: self, cause, call: request.call, method, settled: &settled };
+        let incoming = Incoming { request: asked, arguments };
         let binding = Binding::new(self.endpoint(), cause);
         let served = self.handle().with_cause(cause, || object.serve(&binding, incoming));
         if let (Err(lost), Some(call)) = (served, request.call)

@@ -5,7 +5,7 @@
 
 use super::CloseReason;
 use crate::limits::Limits;
-use peers_wire::{Deframer, Frame, PreambleReader};
+use peers_wire::{Deframer, Frame, Front, PreambleReader};
 
 /// Cuts the input of one connection into frames. Keeps nothing but an unfinished frame.
 #[derive(Debug)]
@@ -77,6 +77,16 @@ impl Inbound {
     /// straight behind it; see [`Deframer::lend`].
     pub fn lend(&mut self) -> Option<Vec<u8>> {
         self.deframer.lend()
+    }
+
+    /// Takes the beginning of a large frame apart whose value may keep the memory that `memory` gives; see
+    /// [`Deframer::lend_run`].
+    pub fn lend_run(
+        &mut self,
+        spare: &mut Vec<u8>,
+        memory: impl FnOnce(usize) -> Option<Vec<u8>>,
+    ) -> Option<(Front, Vec<u8>)> {
+        self.deframer.lend_run(spare, memory)
     }
 
     /// Takes back what [`lend`](Self::lend) lent, with more behind it, in the place of input.

@@ -1,0 +1,149 @@
+//! Large frames whose value is one run of bytes: the rest is read to where the value may stay, into memory that the
+//! process's output is done with, so that large values come, go and leave again without being copied.
+//!
+//! Invariants:
+//! 1. A frame that is out of the ordinary in any way goes the way of all frames, put together.
+//! 2. No memory is made here; what frames hold of it before their bytes have come is bounded for the whole process.
+
+use super::input::read_reply;
+use super::{Link, Live};
+use crate::session::Inbound;
+use crate::shared::Shared;
+use crate::stub::Arguments;
+use peers_kernel::{Instant, Outlet};
+use peers_wire::{Front, Kind};
+use std::rc::{Rc, Weak};
+
+/// Bytes of memory that the frames of a process may hold ahead of their arrival.
+const MOST_AHEAD: usize = 2 << 20;
+
+/// What is known of a frame whose run is being read.
+struct Begun {
+    front: Front,
+    _ahead: Ahead,
+}
+
+/// A part of what frames hold ahead of their arrival.
+struct Ahead {
+    shared: Weak<Shared>,
+    bytes: usize,
+}
+
+impl Ahead {
+    fn of(shared: &Shared, bytes: usize) -> Option<Self> {
+        let ahead = shared.ahead.get().checked_add(bytes).filter(|all| *all <= MOST_AHEAD)?;
+        shared.ahead.set(ahead);
+        Some(Self { shared: shared.me.clone(), bytes })
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.ahead.set(shared.ahead.get().saturating_sub(self.bytes));
+        }
+    }
+}
+
+impl Link {
+    /// Lets the rest of such a frame be read to where its value may stay, if one is owed and there is memory.
+    pub(super) fn lend_run(
+        &self,
+        outlet: &Outlet,
+        inbound: &mut Inbound,
+        spare: &mut Vec<u8>,
+    ) -> bool {
+        let mut ahead = None;
+        let lent = inbound.lend_run(spare, |bytes| {
+            ahead = Ahead::of(self.shared(), bytes);
+            ahead.as_ref().and_then(|_| self.handle().memory_just_for(bytes))
+        });
+        if let (Some((front, run)), Some(ahead)) = (lent, ahead) {
+            self.read_run(outlet, Begun { front, _ahead: ahead }, run);
+            return true;
+        }
+        false
+    }
+
+    fn read_run(&self, outlet: &Outlet, begun: Begun, run: Vec<u8>) {
+        let me = self.weak();
+        outlet.read_into(run, move |run| {
+            if let Some(link) = me.upgrade() {
+                link.received_of_run(begun, run);
+            }
+        });
+    }
+
+    fn received_of_run(self: &Rc<Self>, begun: Begun, mut run: Vec<u8>) {
+        if run.len() < begun.front.run() {
+            return self.read_on(begun, run);
+        }
+        let behind = run.split_off(begun.front.run());
+        self.received(&behind, |inbound, spare| {
+            let now = self.handle().now();
+            self.drive(|session, _| session.input_begins(now));
+            if !self.took_run(now, &begun.front, &mut run) {
+                inbound.give_back(begun.front.join(run));
+            } else if run.capacity() > spare.capacity() {
+                *spare = run;
+            }
+        });
+    }
+
+    /// Not all of it has come.
+    fn read_on(self: &Rc<Self>, begun: Begun, run: Vec<u8>) {
+        self.batch(|| {
+            self.note_flushed();
+            let (now, held) = (self.handle().now(), begun.front.len() + run.len());
+            self.drive(|session, _| session.input_begins(now));
+            if let Some(outlet) = self.open_outlet() {
+                self.read_run(outlet, begun, run);
+            }
+            self.drive(|session, out| session.input_taken(now, held, out));
+        });
+    }
+
+    /// Takes the frame if nothing about it is out of the ordinary; its value may take the memory of the run.
+    fn took_run(self: &Rc<Self>, now: Instant, front: &Front, run: &mut Vec<u8>) -> bool {
+        let frame = front.frame();
+        let is_reply = frame.kind == Kind::Reply;
+        if !is_reply && (self.is_deferring() || !self.handle().spend()) {
+            return false;
+        }
+        let mut live = self.live.borrow_mut();
+        let Some(Live { session, .. }) = live.as_mut() else { return false };
+        if is_reply {
+            let Some(call) = session.settle(now, frame.call) else { return false };
+            drop(live);
+            read_reply(call, |done, method| done.given(run, method));
+        } else {
+            let Some(request) = session.let_in(now, &frame) else { return false };
+            drop(live);
+            self.start(&request, Arguments::Run(run));
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use peers_kernel::Kernel;
+    use peers_wire::NodeId;
+
+    #[test]
+    fn what_frames_hold_ahead_of_their_arrival_is_bounded_and_comes_back() {
+        let kernel = Kernel::simulated(1);
+        let shared = Shared::new(kernel.handle(), NodeId::from_bits(1), Limits::default());
+        let first = Ahead::of(&shared, MOST_AHEAD - 1);
+        let second = Ahead::of(&shared, 1);
+        assert!(first.is_some() && second.is_some());
+        assert!(Ahead::of(&shared, 1).is_none());
+        drop(second);
+        assert!(Ahead::of(&shared, 2).is_none() && Ahead::of(&shared, usize::MAX).is_none());
+        drop(first);
+        assert_eq!(shared.ahead.get(), 0);
+        assert!(Ahead::of(&shared, MOST_AHEAD).is_some());
+    }
+}

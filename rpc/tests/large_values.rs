@@ -1,0 +1,131 @@
+//! Promise: a large value that is one run of bytes has the memory that it was read into, if the process had some to spare,
+//! and no more than it needs. Nothing else tells how it came: neither its bytes, nor its place among others, nor what
+//! becomes of it when there is nobody for it.
+
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
+mod common;
+
+use common::{Desk, Field, Got, LocalSideDoor, Peer, ProbeProxy, everywhere};
+use peers_rpc::{ErrorKind, Limits, Refusal};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+const LARGE: usize = 600_000;
+/// More room than this is not kept for nothing.
+const PAGE: usize = 4 << 10;
+
+fn text(seed: usize, size: usize) -> String {
+    let letter = |n: usize| char::from(b'a' + ((n >> 6) + seed) as u8 % 26);
+    (0..size).map(letter).collect()
+}
+
+/// A client and a server that have exchanged a large value, so that either has memory that its output is done with.
+fn warm_pair(field: &mut Field) -> (Peer, Peer, ProbeProxy) {
+    let (client, server, node) = field.met_pair();
+    for n in 0..2 {
+        let sent = text(n, LARGE);
+        assert!(field.outcome(&client, node.echo(&sent)).unwrap() == sent);
+    }
+    (client, server, node)
+}
+
+everywhere! {
+    fn they_go_round_in_the_memory_that_they_arrive_in(field: &mut Field) {
+        let (client, server, node) = warm_pair(field);
+        let places = Rc::new(RefCell::new(Vec::new()));
+        let log = places.clone();
+        server.when_asked(move |_, _, _, text, reply| {
+            log.borrow_mut().push(text.as_ptr().addr());
+            assert!(text.capacity() < LARGE + PAGE);
+            reply.ok(text);
+        });
+        for n in 0..5 {
+            let sent = text(n, LARGE);
+            let back = field.outcome(&client, node.ask(&sent)).unwrap();
+            assert!(back == sent, "round {n}");
+            assert!(back.capacity() < LARGE + PAGE);
+            let left = client.handle().memory_just_for(LARGE);
+            assert_eq!(left, None, "the arguments left from it, and the result has it now");
+        }
+        // The memory is the kernel's until the next request, so nothing else can lie there.
+        let places = places.borrow();
+        assert!(places[1..].iter().all(|place| *place == places[1]), "{places:x?}");
+    }
+}
+
+everywhere! {
+    fn they_keep_their_place_among_others(field: &mut Field) {
+        let (client, server, node) = warm_pair(field);
+        let heard = server.heard().len();
+        let sizes = [LARGE, LARGE, 10, 300_000, LARGE, 70_000, 0, LARGE - 1, LARGE + 5_000, LARGE];
+        let calls: Vec<_> = sizes
+            .iter()
+            .enumerate()
+            .map(|(n, size)| field.start(&client, node.echo(text(n, *size))))
+            .collect();
+        for (n, back) in field.outcomes(&calls).into_iter().enumerate() {
+            assert!(back.unwrap() == text(n, sizes[n]), "call {n}");
+        }
+        let heard = server.heard().split_off(heard);
+        assert!(heard.into_iter().enumerate().all(|(n, heard)| heard == text(n, sizes[n])));
+    }
+}
+
+everywhere! {
+    fn they_wait_for_their_turn_like_others(field: &mut Field) {
+        let (client, server, node) = warm_pair(field);
+        let before = server.heard().len();
+        let sent = |n: usize| text(n, if n == 1_500 { LARGE } else { 4 });
+        field.on(&client, move || (0..1_600).for_each(|n| node.note(sent(n)).unwrap()));
+        field.until(|| server.heard().len() == before + 1_600);
+        let heard = server.heard().split_off(before);
+        assert!(heard.into_iter().enumerate().all(|(n, heard)| heard == sent(n)));
+    }
+}
+
+everywhere! {
+    fn nobody_waits_for_one_that_was_cancelled(field: &mut Field) {
+        let (client, server, node) = warm_pair(field);
+        let (k, got) = Got::new(client.handle());
+        let call = node.hold("x");
+        let cancel = field.on(&client, move || call.then_cancellable(k));
+        field.until(|| server.holds() == 1);
+        // Both at once: the answer leaves before the server hears of the cancel.
+        let (reply, sent) = (server.take_held("x"), text(1, LARGE));
+        reply.ok(sent);
+        field.on(&client, move || cancel.now());
+        assert!(matches!(got.take().unwrap_err().kind(), ErrorKind::Cancelled));
+        let sent = text(2, LARGE);
+        assert!(field.outcome(&client, node.echo(&sent)).unwrap() == sent);
+    }
+}
+
+everywhere! {
+    fn a_method_that_nobody_bound_is_refused(field: &mut Field) {
+        let server = field.peer_serving("server", Limits::default(), Desk::default(), LocalSideDoor::bind);
+        let client = field.peer("client");
+        let node = field.dial(&client, &server);
+        field.until(|| server.accepted().len() == 1);
+        let caller = ProbeProxy::new(server.accepted()[0].clone());
+        assert_eq!(field.outcome(&server, caller.echo(text(0, LARGE))).unwrap().len(), LARGE);
+        for n in 0..3 {
+            let error = field.outcome(&client, node.echo(text(n, LARGE))).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::Refused(Refusal::UnknownMethod(_))), "{error}");
+        }
+        let again = field.outcome(&server, caller.echo(text(0, LARGE))).unwrap();
+        assert!(again == text(0, LARGE));
+    }
+}
+
+everywhere! {
+    fn a_traced_one_is_no_different(field: &mut Field) {
+        let (client, server, node) = warm_pair(field);
+        client.rpc().set_tracing(true);
+        for n in 0..3 {
+            let sent = text(n, LARGE);
+            assert!(field.outcome(&client, node.echo(&sent)).unwrap() == sent);
+        }
+        assert_eq!(server.heard().len(), 5);
+    }
+}
