@@ -6,9 +6,15 @@
 
 mod common;
 
-use common::{Desk, Field, Got, LocalSideDoor, Peer, ProbeProxy, everywhere};
-use peers_rpc::{ErrorKind, Limits, Refusal};
+use common::probe::probe_ids::{ECHO, NOTE};
+use common::{Desk, Field, Got, LocalProbe, LocalSideDoor, Peer, ProbeProxy, everywhere, secs};
+use peers_rpc::kernel::{Budget, Wait};
+use peers_rpc::wire::{CallHead, Hello, PREAMBLE, put_call, put_event};
+use peers_rpc::{Address, Endpoint, ErrorKind, Kernel, Limits, NodeId, Refusal, Rpc};
 use std::cell::RefCell;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::process::id;
 use std::rc::Rc;
 
 const LARGE: usize = 600_000;
@@ -72,30 +78,56 @@ everywhere! {
     }
 }
 
-everywhere! {
-    fn they_wait_for_their_turn_like_others(field: &mut Field) {
-        let (client, server, node) = warm_pair(field);
-        let before = server.heard().len();
-        let sent = |n: usize| text(n, if n == 1_500 { LARGE } else { 4 });
-        field.on(&client, move || (0..1_600).for_each(|n| node.note(sent(n)).unwrap()));
-        field.until(|| server.heard().len() == before + 1_600);
-        let heard = server.heard().split_off(before);
-        assert!(heard.into_iter().enumerate().all(|(n, heard)| heard == sent(n)));
+/// Before a server that starts one request a turn.
+#[test]
+fn they_wait_for_their_turn_like_others() {
+    let mut kernel = Kernel::new().unwrap();
+    kernel.set_budget(Budget { tasks: 1, ..Budget::default() });
+    let rpc = Rpc::new(&kernel.handle());
+    let node = kernel.node(Desk::default());
+    let (cx, path) = (node.cx(), std::env::temp_dir().join(format!("peers-turn-{}", id())));
+    let bind = move |endpoint: Endpoint| LocalProbe::bind(&cx, &endpoint);
+    let _listener = rpc.listen(&Address::Unix(path.clone()), bind).unwrap();
+
+    let mut bytes = PREAMBLE.to_vec();
+    Hello::new(NodeId::from_bits(1)).put(&mut bytes);
+    // The answer to the first leaves memory for one of the others.
+    let sent: Vec<_> = (0..500).map(|n| text(n, if n % 400 == 0 { LARGE } else { 4 })).collect();
+    put_call(&mut bytes, u32::MAX, 1, &CallHead::new(ECHO), &(&sent[0],)).unwrap();
+    for text in &sent[1..] {
+        put_event(&mut bytes, u32::MAX, &CallHead::new(NOTE), &(text,)).unwrap();
     }
+    let mut socket = UnixStream::connect(path).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let (mut rest, mut answer, end) =
+        (&bytes[..], vec![0; LARGE], kernel.remote().now() + secs(30));
+    while node.with(|desk| desk.heard.len()) < sent.len() {
+        if let Ok(count) = socket.write(rest) {
+            rest = &rest[count..];
+        }
+        let _nothing_yet = socket.read(&mut answer);
+        kernel.turn(Wait::No).unwrap();
+        assert!(kernel.remote().now() < end, "they are not all started");
+    }
+    assert!(node.with(|desk| desk.heard == sent));
 }
 
 everywhere! {
     fn nobody_waits_for_one_that_was_cancelled(field: &mut Field) {
         let (client, server, node) = warm_pair(field);
         let (k, got) = Got::new(client.handle());
-        let call = node.hold("x");
-        let cancel = field.on(&client, move || call.then_cancellable(k));
+        let (note, call) = (node.clone(), node.hold("x"));
+        let cancel = field.on(&client, move || {
+            note.note(text(0, LARGE)).unwrap(); // whose memory is then there for the answer
+            call.then_cancellable(k)
+        });
         field.until(|| server.holds() == 1);
         // Both at once: the answer leaves before the server hears of the cancel.
         let (reply, sent) = (server.take_held("x"), text(1, LARGE));
         reply.ok(sent);
         field.on(&client, move || cancel.now());
         assert!(matches!(got.take().unwrap_err().kind(), ErrorKind::Cancelled));
+        field.until(|| client.rpc().counters().late_replies == 1);
         let sent = text(2, LARGE);
         assert!(field.outcome(&client, node.echo(&sent)).unwrap() == sent);
     }
