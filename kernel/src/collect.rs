@@ -10,7 +10,7 @@ use crate::cause::Cause;
 use crate::cont::{Arm, Cont, why_lost};
 use crate::engine::Core;
 use crate::lost::Lost;
-use crate::receiver::{FromBytes, Receive, State};
+use crate::receiver::{FromBytes, Receive, make};
 use crate::registry::Ticket;
 use crate::task::Plain;
 use std::cell::{Cell, RefCell};
@@ -62,7 +62,8 @@ struct Branch<T: 'static, E: From<Lost> + 'static> {
     cause: Cause,
     born: &'static Location<'static>,
     ticket: Ticket,
-    state: State<T, E>,
+    /// What makes its value of bytes, if it waits for those.
+    read: Option<&'static FromBytes<T, E>>,
 }
 
 impl<T: 'static, E: From<Lost> + 'static> Collect<T, E> {
@@ -101,7 +102,7 @@ impl<T: 'static, E: From<Lost> + 'static> Collect<T, E> {
             cause: core.cause.get(),
             born,
             ticket,
-            state: State::Waiting,
+            read: None,
         }))
     }
 }
@@ -137,30 +138,28 @@ impl<T: 'static, E: From<Lost> + 'static> Arm<T, E> for Branch<T, E> {
     }
 
     fn receive(mut self: Box<Self>, read: &'static FromBytes<T, E>) -> Box<dyn Receive<E>> {
-        self.state = State::Reading(read);
+        self.read = Some(read);
         self
     }
 }
 
 impl<T: 'static, E: From<Lost> + 'static> Receive<E> for Branch<T, E> {
-    fn read(&mut self, bytes: &[u8], what: &'static str) {
-        self.state.read(bytes, what)
-    }
-
-    fn read_given(&mut self, memory: &mut Vec<u8>, what: &'static str) {
-        self.state.read_given(memory, what)
-    }
-
-    fn fail(&mut self, error: E) {
-        self.state = State::Error(error)
-    }
-
-    fn resume(mut self: Box<Self>) {
-        match std::mem::replace(&mut self.state, State::Waiting) {
-            State::Value(value) => self.settle(Ok(value)),
-            State::Error(error) => self.settle(Err(error)),
-            State::Waiting | State::Reading(_) => Arm::lose(self),
+    fn bytes(self: Box<Self>, bytes: &[u8], what: &'static str) {
+        match self.read {
+            Some(read) => self.settle_made(|| (read.lent)(bytes, what)),
+            None => Arm::lose(self),
         }
+    }
+
+    fn given(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str) {
+        match self.read {
+            Some(read) => self.settle_made(|| (read.given)(memory, what)),
+            None => Arm::lose(self),
+        }
+    }
+
+    fn fail(self: Box<Self>, error: E) {
+        self.settle(Err(error))
     }
 
     fn lose(self: Box<Self>) {
@@ -169,6 +168,13 @@ impl<T: 'static, E: From<Lost> + 'static> Receive<E> for Branch<T, E> {
 }
 
 impl<T: 'static, E: From<Lost> + 'static> Branch<T, E> {
+    fn settle_made(&self, read: impl FnOnce() -> Result<T, E>) {
+        let (core, born) = (&self.gate.core, self.born);
+        let result = make(core, born, read);
+        // What came too late is dropped here, which is the program's code as well.
+        let _caught = core.catch(born, || self.settle(result));
+    }
+
     fn settle(&self, result: Result<T, E>) {
         self.gate.core.registry.leave(self.ticket);
         self.gate.settle(self.index, result)

@@ -10,7 +10,7 @@ use crate::cause::Cause;
 use crate::engine::Core;
 use crate::handle::Handle;
 use crate::lost::Lost;
-use crate::receiver::{FromBytes, Receive, Receiver, State};
+use crate::receiver::{FromBytes, Receive, Receiver, State, make};
 use crate::registry::Ticket;
 use crate::task::Task;
 use std::cell::Cell;
@@ -148,22 +148,23 @@ where
     T: 'static,
     E: From<Lost> + 'static,
 {
-    #[inline]
-    fn read(&mut self, bytes: &[u8], what: &'static str) {
-        self.state.read(bytes, what)
-    }
-
-    fn read_given(&mut self, memory: &mut Vec<u8>, what: &'static str) {
-        self.state.read_given(memory, what)
-    }
-
-    fn fail(&mut self, error: E) {
-        self.state = State::Error(error)
-    }
-
-    #[inline]
-    fn resume(self: Box<Self>) {
+    fn bytes(mut self: Box<Self>, bytes: &[u8], what: &'static str) {
+        if let State::Reading(read) = self.state {
+            self.state = State::of(make(Arm::core(&*self), self.born, || (read.lent)(bytes, what)));
+        }
         self.queue()
+    }
+
+    fn given(mut self: Box<Self>, memory: &mut Vec<u8>, what: &'static str) {
+        if let State::Reading(read) = self.state {
+            let read = || (read.given)(memory, what);
+            self.state = State::of(make(Arm::core(&*self), self.born, read));
+        }
+        self.queue()
+    }
+
+    fn fail(self: Box<Self>, error: E) {
+        Arm::err(self, error)
     }
 
     fn lose(self: Box<Self>) {

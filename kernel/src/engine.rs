@@ -147,7 +147,16 @@ impl Core {
     }
 
     /// Charges one unit to the turn; see [`Handle::spend`](crate::Handle::spend).
+    #[inline]
     pub(crate) fn spend(&self) -> bool {
+        let place = self.meter.place();
+        let may = self.meter.tick() || self.spend_more();
+        self.running(place);
+        may
+    }
+
+    #[cold]
+    fn spend_more(&self) -> bool {
         self.meter.spend(&**self.host.borrow())
     }
 
@@ -312,6 +321,16 @@ impl Core {
                 None
             }
         }
+    }
+
+    /// Says that code made at `born` panicked.
+    #[cold]
+    pub(crate) fn report_panic(
+        &self,
+        born: &'static Location<'static>,
+        payload: Box<dyn Any + Send>,
+    ) {
+        self.panics.report(self.now.get(), born, payload)
     }
 
     /// A task panicked: says so, and makes the core fit for the next one.

@@ -84,22 +84,26 @@ impl Handle {
     }
 
     /// On whose behalf the running task runs.
+    #[inline]
     pub fn cause(&self) -> Cause {
         self.core.cause.get()
     }
 
     /// Runs `f` under another cause: what it makes carries that one.
+    #[inline]
     pub fn with_cause<R>(&self, cause: Cause, f: impl FnOnce() -> R) -> R {
         self.core.with_cause(cause, f)
     }
 
     /// Charges one unit of work, done inside the running task, to the turn's budget. False: the budget is spent, so
     /// schedule the rest and return.
+    #[inline]
     pub fn spend(&self) -> bool {
         self.core.spend()
     }
 
     /// Says what the running task does, for the log should it take too long: the name of a method, for example.
+    #[inline]
     pub fn name_task(&self, name: &'static str) {
         self.core.meter.name(name)
     }

@@ -102,12 +102,9 @@ impl Meter {
         free
     }
 
-    /// Charges one unit of work inside a task; false if the turn's budget is spent.
+    /// Charges one unit of work inside a task that [`tick`](Self::tick) did not; false if the turn's budget is spent.
     pub(crate) fn spend(&self, host: &dyn Host) -> bool {
-        let place = self.place();
-        let may = self.tick() || self.charge(host.now(), UNITS);
-        self.running(place);
-        may
+        self.charge(host.now(), UNITS)
     }
 
     /// Notes whose handler starts now.
@@ -136,6 +133,7 @@ impl Meter {
     }
 
     /// Whose handler started last.
+    #[inline]
     pub(crate) fn place(&self) -> &'static Location<'static> {
         self.places[(self.used.get() % BATCH) as usize].get()
     }

@@ -5,10 +5,12 @@
 //!
 //! Invariants:
 //! 1. The box of the continuation is the box that waits here.
-//! 2. As a continuation, it ends exactly once; a value that panics while it is read leaves its box with the receiver, whose
-//!    end reports it.
+//! 2. As a continuation, it ends exactly once; if making the value panics, it is lost like one whose handler panicked.
 
+use crate::engine::Core;
+use crate::lost::Lost;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
 /// How bytes become a value, or the error that they are none. The name says what the bytes answer, for that error.
 #[derive(Debug)]
@@ -29,23 +31,8 @@ pub(crate) enum State<T: 'static, E: 'static> {
 }
 
 impl<T, E> State<T, E> {
-    /// Makes the value, if that is what is waited for.
     #[inline]
-    pub(crate) fn read(&mut self, bytes: &[u8], what: &'static str) {
-        if let Self::Reading(from) = self {
-            *self = Self::of((from.lent)(bytes, what))
-        }
-    }
-
-    /// The same out of memory that the value may keep.
-    pub(crate) fn read_given(&mut self, memory: &mut Vec<u8>, what: &'static str) {
-        if let Self::Reading(from) = self {
-            *self = Self::of((from.given)(memory, what))
-        }
-    }
-
-    #[inline]
-    fn of(result: Result<T, E>) -> Self {
+    pub(crate) fn of(result: Result<T, E>) -> Self {
         match result {
             Ok(value) => Self::Value(value),
             Err(error) => Self::Error(error),
@@ -53,16 +40,27 @@ impl<T, E> State<T, E> {
     }
 }
 
+/// Makes the value that a continuation made at `born` waits for. A panic meanwhile is reported, and is its misfortune.
+#[inline]
+pub(crate) fn make<T, E: From<Lost>>(
+    core: &Core,
+    born: &'static Location<'static>,
+    read: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|payload| {
+        core.report_panic(born, payload);
+        Err(Lost::Panicked.into())
+    })
+}
+
 /// What waits inside a receiver.
 pub(crate) trait Receive<E> {
-    /// Stores the value that these bytes make.
-    fn read(&mut self, bytes: &[u8], what: &'static str);
-    /// Stores the value that these bytes make, whose memory it may keep.
-    fn read_given(&mut self, memory: &mut Vec<u8>, what: &'static str);
-    /// Stores an error.
-    fn fail(&mut self, error: E);
-    /// Ends it with what was stored.
-    fn resume(self: Box<Self>);
+    /// Ends it with the value that these bytes make.
+    fn bytes(self: Box<Self>, bytes: &[u8], what: &'static str);
+    /// The same, and the value may keep the memory of these bytes.
+    fn given(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str);
+    /// Ends it with an error.
+    fn fail(self: Box<Self>, error: E);
     /// Ends it because nobody did.
     fn lose(self: Box<Self>);
 }
@@ -97,36 +95,27 @@ pub struct Receiver<E> {
 
 impl<E> Receiver<E> {
     /// Makes the value and queues the handler with it, or with the error that it is none. `what` names what the bytes answer.
+    /// If making it panics, that is logged, and the handler gets [`Lost::Panicked`].
     #[inline]
     pub fn bytes(mut self, bytes: &[u8], what: &'static str) {
-        if let Some(arm) = &mut self.arm {
-            arm.read(bytes, what)
+        if let Some(arm) = self.arm.take() {
+            arm.bytes(bytes, what)
         }
-        self.resume()
     }
 
     /// The same with bytes whose memory the value may take, and leaves empty then. What they are is agreed upon with whoever
     /// made the receiver.
     pub fn given(mut self, memory: &mut Vec<u8>, what: &'static str) {
-        if let Some(arm) = &mut self.arm {
-            arm.read_given(memory, what)
+        if let Some(arm) = self.arm.take() {
+            arm.given(memory, what)
         }
-        self.resume()
     }
 
     /// Queues the handler with an error.
     pub fn err(mut self, error: impl Into<E>) {
         let error = error.into();
-        if let Some(arm) = &mut self.arm {
-            arm.fail(error)
-        }
-        self.resume()
-    }
-
-    #[inline]
-    fn resume(mut self) {
         if let Some(arm) = self.arm.take() {
-            arm.resume()
+            arm.fail(error)
         }
     }
 }

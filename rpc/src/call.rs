@@ -42,15 +42,16 @@ impl Plan {
         Self { method, arguments, patience: Patience::Default, detached: false }
     }
 
-    /// The deadline of a call made at `now`; `None` is for ever.
-    pub(crate) fn deadline(&self, now: Instant, default: Duration) -> Option<Instant> {
+    /// The deadline of a call made at `now`; [`Instant::FAR`] is never.
+    #[inline]
+    pub(crate) fn deadline(&self, now: Instant, default: Duration) -> Instant {
         let wait = match self.patience {
-            Patience::Until(instant) => return Some(instant),
+            Patience::Until(instant) => return instant,
             Patience::Forever => Duration::ZERO,
             Patience::Within(wait) => wait,
             Patience::Default => self.method.timeout.unwrap_or(default),
         };
-        (!wait.is_zero()).then(|| now + wait)
+        if wait.is_zero() { Instant::FAR } else { now + wait }
     }
 }
 
@@ -122,10 +123,10 @@ impl<T: DecodeOwned + 'static> Call<T> {
         Cancel { link, id: self.send(k) }
     }
 
-    fn send(self, k: Reply<T>) -> Option<CallId> {
+    fn send(mut self, k: Reply<T>) -> Option<CallId> {
         let pending = k.receiver(&const { FromBytes { lent: read::<T>, given: read_run::<T> } });
         match self.endpoint.link() {
-            Some(link) => link.call(self.plan, pending),
+            Some(link) => link.call(&mut self.plan, pending),
             None => {
                 pending.err(self.endpoint.gone());
                 None

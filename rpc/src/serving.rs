@@ -4,7 +4,8 @@
 //! cause that outlives its call means nothing, rather than another call.
 //!
 //! Invariants:
-//! 1. A record is removed exactly once: when the call is answered, or its reply dropped.
+//! 1. A record ends exactly once: when the call is answered, or its reply dropped. One that has ended may stay, without a
+//!    generation, to be filled anew: most calls end before the next one starts.
 //! 2. A call whose caller has cancelled, given up or gone is over: it means nothing any more, but keeps its place until the
 //!    work for it has ended, so that nobody makes a process run more than it may by letting go of calls.
 //! 3. `nested` names calls made for this one that may still be pending; it is pruned before it doubles.
@@ -65,6 +66,29 @@ struct Traced {
 }
 
 impl Record {
+    /// The generation of one that has ended. Only [`Cause::NONE`] has it too.
+    const ENDED: u32 = 0;
+
+    /// One to be filled.
+    fn ended() -> Self {
+        Self {
+            generation: Self::ENDED,
+            depth: 0,
+            stage: Stage::Started,
+            is_event: false,
+            id: 0,
+            link: Weak::new(),
+            deadline: Instant::FAR,
+            traced: None,
+            nested: NestedCalls::new(),
+        }
+    }
+
+    /// Whether this is what the cause names.
+    fn is_of(&self, cause: Cause) -> bool {
+        self.generation == cause.generation() && !cause.is_none()
+    }
+
     /// The caller's id for it; `None` for an event.
     pub(crate) fn call(&self) -> Option<u64> {
         (!self.is_event).then_some(self.id)
@@ -105,6 +129,8 @@ pub(crate) struct Inherited {
 pub(crate) struct Serving {
     records: Slab<Record>,
     next_generation: u32,
+    /// Where the next record goes: one that has ended, and waits to be filled anew.
+    spare: Option<u32>,
     /// Records of calls that run, and those of them that somebody waits for.
     held: usize,
     running: usize,
@@ -119,26 +145,36 @@ impl Serving {
     /// Starts a record; the cause names it.
     pub(crate) fn begin(
         &mut self,
-        link: Weak<Link>,
+        link: &Rc<Link>,
         call: Option<u64>,
         inherited: Inherited,
         span: u64,
     ) -> Cause {
         self.next_generation = self.next_generation.wrapping_add(1).max(1);
         let generation = self.next_generation;
+        let slot = self.spare.take().unwrap_or_else(|| self.add_empty());
+        let record = &mut self.records[slot as usize];
         let Inherited { deadline, depth, trace } = inherited;
-        let slot = self.records.insert(Record {
-            generation,
-            depth,
-            stage: Stage::Started,
-            is_event: call.is_none(),
-            id: call.unwrap_or_default(),
-            link,
-            deadline: deadline.unwrap_or(Instant::FAR),
-            traced: trace.map(|trace| Box::new(Traced { trace, span })),
-            nested: NestedCalls::new(),
-        });
-        Cause::from_parts(u32::try_from(slot).unwrap_or(u32::MAX), generation)
+        record.generation = generation;
+        record.depth = depth;
+        record.stage = Stage::Started;
+        record.is_event = call.is_none();
+        record.id = call.unwrap_or_default();
+        record.deadline = deadline.unwrap_or(Instant::FAR);
+        if record.link.as_ptr() != Rc::as_ptr(link) {
+            record.link = Rc::downgrade(link);
+        }
+        if let Some(trace) = trace {
+            record.traced = Some(Box::new(Traced { trace, span }));
+        }
+        Cause::from_parts(slot, generation)
+    }
+
+    /// A place for one record more.
+    #[cold]
+    fn add_empty(&mut self) -> u32 {
+        let slot = self.records.insert(Record::ended());
+        u32::try_from(slot).expect("a table of so many records does not fit a machine")
     }
 
     /// Notes that the handler has returned and owes a reply.
@@ -155,17 +191,23 @@ impl Serving {
     /// Ends the record of a call whose handler has returned, unless it owes a reply.
     #[inline]
     pub(crate) fn end_unless_running(&mut self, cause: Cause) {
-        let slot = cause.slot() as usize;
-        let Some(record) = self.records.get(slot) else { return };
-        if record.generation == cause.generation() && record.stage == Stage::Started {
-            self.records.remove(slot);
+        let slot = cause.slot();
+        let Some(record) = self.records.get_mut(slot as usize) else { return };
+        if !record.is_of(cause) || record.stage != Stage::Started {
+            return;
+        }
+        if self.spare.is_some() || record.traced.is_some() || !record.nested.is_empty() {
+            self.records.remove(slot as usize);
+        } else {
+            record.generation = Record::ENDED;
+            self.spare = Some(slot);
         }
     }
 
     /// Ends a record. `None` if it has ended before.
     pub(crate) fn end(&mut self, cause: Cause) -> Option<Record> {
         let record = self.records.get(cause.slot() as usize)?;
-        if record.generation != cause.generation() {
+        if !record.is_of(cause) {
             return None;
         }
         let record = self.records.try_remove(cause.slot() as usize)?;
@@ -254,11 +296,11 @@ impl Serving {
 
     fn get(&self, cause: Cause) -> Option<&Record> {
         let record = self.records.get(cause.slot() as usize)?;
-        (record.generation == cause.generation() && !record.is_over()).then_some(record)
+        (record.is_of(cause) && !record.is_over()).then_some(record)
     }
 
     fn get_mut(&mut self, cause: Cause) -> Option<&mut Record> {
         let record = self.records.get_mut(cause.slot() as usize)?;
-        (record.generation == cause.generation() && !record.is_over()).then_some(record)
+        (record.is_of(cause) && !record.is_over()).then_some(record)
     }
 }

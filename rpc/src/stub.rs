@@ -6,6 +6,7 @@
 //! [`Served`] that the dispatcher must return.
 
 use crate::link::Link;
+use crate::session::Request;
 use crate::{Error, Reply};
 use peers_kernel::{Cause, Cont};
 use peers_wire::{Decode, Encode, RefusedCode};
@@ -13,50 +14,20 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
-/// What a request brings.
-pub(crate) enum Arguments<'a> {
-    /// They are spelled by these bytes.
-    Lent(&'a [u8]),
-    /// They are spelled by the length of these bytes and the bytes, whose memory they may keep.
-    Run(&'a mut Vec<u8>),
-}
-
-impl<'a> Arguments<'a> {
-    #[inline]
-    fn decode<A: Decode<'a>>(self) -> Result<A, peers_wire::Error> {
-        let bytes = match self {
-            Self::Lent(bytes) => bytes,
-            Self::Run(run) => match A::from_run(run) {
-                Ok(arguments) => return Ok(arguments),
-                Err(bytes) => bytes,
-            },
-        };
-        peers_wire::from_slice(bytes)
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Lent(bytes) => bytes.len(),
-            Self::Run(run) => run.len(),
-        }
-    }
-}
-
-/// One request, as a dispatcher sees it.
+/// One request, as a dispatcher sees it. It is one word, because it is passed on by value.
 pub struct Incoming<'a> {
-    pub(crate) request: Asked<'a>,
-    pub(crate) arguments: Arguments<'a>,
+    pub(crate) arrived: &'a Arrived<'a>,
 }
 
-/// Who asks for what.
-pub(crate) struct Asked<'a> {
+/// A request that is being served.
+pub(crate) struct Arrived<'a> {
     pub(crate) link: &'a Rc<Link>,
     pub(crate) cause: Cause,
-    /// The caller's id; `None` for an event.
-    pub(crate) call: Option<u64>,
-    pub(crate) method: u64,
+    pub(crate) request: &'a Request<'a>,
+    /// Iff the arguments are spelled by the length of these bytes and the bytes, whose memory they may keep.
+    pub(crate) run: Cell<Option<&'a mut Vec<u8>>>,
     /// Set as soon as the answer is somebody else's business: what a panic needs to know.
-    pub(crate) settled: &'a Cell<bool>,
+    pub(crate) settled: Cell<bool>,
 }
 
 /// Proof that a request was finished.
@@ -67,17 +38,28 @@ pub struct Served(());
 impl<'a> Incoming<'a> {
     /// The id of the method asked for.
     pub fn method(&self) -> u64 {
-        self.request.method
+        self.arrived.request.method
+    }
+
+    #[inline]
+    fn arguments<A: Decode<'a>>(&self) -> Result<A, peers_wire::Error> {
+        let bytes = match self.arrived.run.take() {
+            None => self.arrived.request.args,
+            Some(run) => match A::from_run(run) {
+                Ok(arguments) => return Ok(arguments),
+                Err(bytes) => bytes,
+            },
+        };
+        peers_wire::from_slice(bytes)
     }
 
     /// Runs an event: nothing is answered. Arguments that do not decode are logged and counted, the event is dropped.
     pub fn event<A: Decode<'a>>(self, run: impl FnOnce(A)) -> Served {
-        let Self { request, arguments } = self;
-        match arguments.decode() {
+        match self.arguments() {
             Ok(arguments) => run(arguments),
-            Err(error) => request.link.bad_event(request.method, &error),
+            Err(error) => self.arrived.link.bad_event(self.arrived.request.method, &error),
         }
-        request.close()
+        self.close()
     }
 
     /// Runs a plain method: what it returns is the answer.
@@ -85,15 +67,14 @@ impl<'a> Incoming<'a> {
         self,
         run: impl FnOnce(A) -> Result<T, Error>,
     ) -> Served {
-        let Self { request, arguments } = self;
-        match arguments.decode() {
+        match self.arguments() {
             Ok(arguments) => {
                 let result = run(arguments);
-                request.answer(result);
+                self.answer(result);
             }
-            Err(error) => request.refuse(RefusedCode::BadArguments, &error.to_string()),
+            Err(error) => self.refuse(RefusedCode::BadArguments, &error.to_string()),
         }
-        request.close()
+        self.close()
     }
 
     /// Runs an `:async` method: it resumes the reply whenever it likes. A reply that is dropped answers "no reply";
@@ -102,21 +83,20 @@ impl<'a> Incoming<'a> {
         self,
         run: impl FnOnce(A, Reply<T>),
     ) -> Served {
-        let Self { request, arguments } = self;
-        let Some(call) = request.call else { return request.close() };
-        let arguments = match arguments.decode() {
+        let Some(call) = self.arrived.request.call else { return self.close() };
+        let arguments = match self.arguments() {
             Ok(arguments) => arguments,
             Err(error) => {
-                request.refuse(RefusedCode::BadArguments, &error.to_string());
-                return request.close();
+                self.refuse(RefusedCode::BadArguments, &error.to_string());
+                return self.close();
             }
         };
-        if !request.link.admit(request.cause, call) {
-            return request.close();
+        if !self.arrived.link.admit(self.arrived.cause, call) {
+            return self.close();
         }
-        request.settled.set(true);
-        let (shared, cause) = (Rc::downgrade(request.link.shared()), request.cause);
-        let reply = Cont::new(request.link.handle(), move |result: Result<T, Error>| {
+        self.arrived.settled.set(true);
+        let (shared, cause) = (Rc::downgrade(self.arrived.link.shared()), self.arrived.cause);
+        let reply = Cont::new(self.arrived.link.handle(), move |result: Result<T, Error>| {
             if let Some(shared) = shared.upgrade() {
                 shared.finish(cause, result);
             }
@@ -127,28 +107,26 @@ impl<'a> Incoming<'a> {
 
     /// Refuses a method that this dispatcher does not know.
     pub fn unknown(self) -> Served {
-        self.request.refuse(RefusedCode::UnknownMethod, "");
-        self.request.close()
+        self.refuse(RefusedCode::UnknownMethod, "");
+        self.close()
     }
-}
 
-impl Asked<'_> {
     fn answer<T: Encode>(&self, result: Result<T, Error>) {
-        if let Some(call) = self.call {
-            self.link.answer(call, result);
+        if let Some(call) = self.arrived.request.call {
+            self.arrived.link.answer(call, result);
         }
-        self.settled.set(true); // if writing the answer panics, the caller is told so
+        self.arrived.settled.set(true); // if writing the answer panics, the caller is told so
     }
 
     fn refuse(&self, code: RefusedCode, text: &str) {
-        self.settled.set(true);
-        if let Some(call) = self.call {
-            self.link.refuse(call, code, text);
+        self.arrived.settled.set(true);
+        if let Some(call) = self.arrived.request.call {
+            self.arrived.link.refuse(call, code, text);
         }
     }
 
     fn close(self) -> Served {
-        self.settled.set(true);
+        self.arrived.settled.set(true);
         Served(())
     }
 }
@@ -156,9 +134,9 @@ impl Asked<'_> {
 impl fmt::Debug for Incoming<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incoming")
-            .field("method", &format_args!("{:#018x}", self.request.method))
-            .field("call", &self.request.call)
-            .field("arguments", &self.arguments.len())
+            .field("method", &format_args!("{:#018x}", self.arrived.request.method))
+            .field("call", &self.arrived.request.call)
+            .field("arguments", &self.arrived.request.args.len())
             .finish_non_exhaustive()
     }
 }

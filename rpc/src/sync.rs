@@ -278,7 +278,8 @@ impl<T: DecodeOwned + Send + 'static> SyncCall<T> {
     pub fn wait(self) -> Result<T, Error> {
         let Self { endpoint, plan, .. } = self;
         let (now, method) = (endpoint.remote.now(), plan.method.name);
-        let longest = plan.deadline(now, endpoint.default_timeout).map(|deadline| deadline - now);
+        let deadline = plan.deadline(now, endpoint.default_timeout);
+        let longest = (deadline != Instant::FAR).then(|| deadline - now);
         let (tell, told) = bounded(1);
         post(&endpoint.remote.clone(), move || {
             let Some(found) = endpoint.endpoint() else {

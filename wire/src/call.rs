@@ -200,6 +200,32 @@ pub fn put_call_head(
     Ok(())
 }
 
+/// Appends a call whose head has no trace and whose arguments are encoded already: what is sent most
+/// often, in one go. That head and arguments fit the peer's frames is for the caller to know; of
+/// arguments beyond 4 GiB the length would be cut.
+#[inline]
+pub fn put_plain_call(
+    out: &mut Vec<u8>,
+    call: u64,
+    method: u64,
+    remaining_ms: u32,
+    depth: u16,
+    args: &[u8],
+) {
+    debug_assert!(u32::try_from(args.len()).is_ok_and(|args| args <= u32::MAX - 16));
+    let words = [
+        (args.len() as u64 + 16) << 32 | u64::from(Kind::Call.number()) << 24,
+        call,
+        method,
+        u64::from(remaining_ms) << 32 | u64::from(depth) << 16,
+    ];
+    let mut block = [0; HEADER + 16];
+    NetworkEndian::write_u64_into(&words, &mut block);
+    out.reserve(block.len() + args.len());
+    out.extend_from_slice(&block);
+    out.extend_from_slice(args);
+}
+
 /// Appends the reply to a call up to the bytes that are its value, `bytes` of them, which the caller
 /// sends right behind from a chunk of their own.
 ///
@@ -214,6 +240,21 @@ pub fn put_reply_head(out: &mut Vec<u8>, limit: u32, call: u64, bytes: usize) ->
     put_header(out, Header { length, kind: Kind::Reply, flags: 0, call });
     out.extend_from_slice(&said.to_be_bytes());
     Ok(())
+}
+
+/// Appends the reply to a call whose value is spelled as a length and these bytes. That they fit the
+/// peer's frames is for the caller to know; of more than 4 GiB the length would be cut.
+#[inline]
+pub fn put_plain_reply(out: &mut Vec<u8>, call: u64, bytes: &[u8]) {
+    debug_assert!(u32::try_from(bytes.len()).is_ok_and(|bytes| bytes <= u32::MAX - 4));
+    let length = (bytes.len() as u64 + 4) << 32;
+    let mut block = [0; HEADER + 4];
+    NetworkEndian::write_u64(&mut block[..8], length | u64::from(Kind::Reply.number()) << 24);
+    NetworkEndian::write_u64(&mut block[8..16], call);
+    NetworkEndian::write_u32(&mut block[16..], bytes.len() as u32);
+    out.reserve(block.len() + bytes.len());
+    out.extend_from_slice(&block);
+    out.extend_from_slice(bytes);
 }
 
 /// Appends the reply to a call.

@@ -57,7 +57,10 @@ mod tuple;
 mod value;
 mod writer;
 
-pub use call::{CallHead, Trace, put_call, put_call_head, put_event, put_reply, put_reply_head};
+pub use call::{
+    CallHead, Trace, put_call, put_call_head, put_event, put_plain_call, put_plain_reply,
+    put_reply, put_reply_head,
+};
 pub use codec::{Decode, DecodeOwned, Encode, Encoded};
 pub use deframer::Deframer;
 pub use error::Error;

@@ -8,38 +8,64 @@ use crate::serving::Inherited;
 use crate::session::{CallId, CloseReason, Head, Rejected, Why};
 use crate::{Error, ErrorKind};
 use peers_kernel::{Cause, Instant, Receiver};
+use std::mem::take;
 use std::rc::Rc;
 use std::time::Duration;
 
 impl Link {
     /// Sends a call, or lets it wait for credit. Whatever goes wrong reaches `done`.
-    pub(crate) fn call(self: &Rc<Self>, plan: Plan, done: Receiver<Error>) -> Option<CallId> {
-        let method = plan.method;
-        let made = self.handle().now();
-        let deadline = plan.deadline(made, self.shared().limits.default_timeout);
-        let mut arguments = match plan.arguments {
+    pub(crate) fn call(self: &Rc<Self>, plan: &mut Plan, done: Receiver<Error>) -> Option<CallId> {
+        let (method, now) = (plan.method, self.handle().now());
+        let deadline = plan.deadline(now, self.shared().limits.default_timeout);
+        let arguments = match &mut plan.arguments {
             Ok(arguments) => arguments,
             Err(error) => {
-                done.err(self.error(error));
+                done.err(self.error(error.clone()));
                 return None;
             }
         };
         let cause = if plan.detached { Cause::NONE } else { self.handle().cause() };
+        let pending = PendingCall { method, made: now, done };
+        if !cause.is_none() || self.shared().tracing.get() {
+            return self.call_in_tree(cause, deadline, take(arguments), pending);
+        }
+        let sent = self.step(|session, out| {
+            session.call_now(now, method.id, deadline, arguments, pending, out)
+        })?;
+        match sent {
+            Ok(id) => {
+                self.shared().take_memory_back(take(arguments));
+                self.arm_by(deadline);
+                Some(id)
+            }
+            Err(pending) => self.call_in_tree(cause, deadline, take(arguments), pending),
+        }
+    }
+
+    /// The same for a call made for another one, or that cannot be sent at once.
+    #[inline(never)]
+    fn call_in_tree(
+        self: &Rc<Self>,
+        cause: Cause,
+        deadline: Instant,
+        mut arguments: Vec<u8>,
+        pending: PendingCall,
+    ) -> Option<CallId> {
+        let PendingCall { method, made, .. } = pending;
         let inherited = self.serving().borrow().inherit(cause);
         if inherited.depth > self.shared().limits.call_depth {
-            done.err(self.error(ErrorKind::TooDeep { depth: inherited.depth }));
+            pending.done.err(self.error(ErrorKind::TooDeep { depth: inherited.depth }));
             return None;
         }
         let inherited_end = inherited.deadline.map(|end| in_time_for_an_answer(made, end));
-        let head = self.head(method, earlier(deadline, inherited_end), inherited);
-        let pending = PendingCall { method, made, done };
+        let deadline = deadline.min(inherited_end.unwrap_or(Instant::FAR));
+        let wanted = Some(deadline).filter(|deadline| *deadline != Instant::FAR);
+        let head = self.head(method, wanted, inherited);
         let sent =
             self.step(|session, out| session.call(made, head, &mut arguments, pending, out))?;
         self.shared().take_memory_back(arguments);
         // A call makes nothing else due earlier than its own deadline.
-        if let Some(deadline) = head.deadline {
-            self.arm_by(deadline);
-        }
+        self.arm_by(deadline);
         match sent {
             Ok(id) => {
                 self.serving().borrow_mut().adopt(cause, self, id);
@@ -118,12 +144,4 @@ const MOST_ANSWERING: Duration = Duration::from_millis(10);
 fn in_time_for_an_answer(now: Instant, end: Instant) -> Instant {
     let left = end.since(now);
     now + (left - (left / ANSWERING).min(MOST_ANSWERING))
-}
-
-/// The earlier of two deadlines, `None` being never.
-fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
 }

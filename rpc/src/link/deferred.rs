@@ -12,7 +12,6 @@
 
 use super::{Link, Rare};
 use crate::session::{CloseReason, Request};
-use crate::stub::Arguments;
 use peers_kernel::{Cause, Instant};
 use peers_wire::Trace;
 use std::collections::VecDeque;
@@ -138,7 +137,7 @@ impl Link {
     fn start_while_budget_lasts(self: &Rc<Self>) {
         while let Some(next) = self.if_rare(|rare| rare.deferred.pop()) {
             let request = next.request();
-            self.start(&request, Arguments::Lent(request.args));
+            self.start(&request, None);
             if self.is_deferring() && !self.handle().spend() {
                 return self.continue_soon();
             }

@@ -4,9 +4,9 @@ use super::{Link, Live, PendingCall};
 use crate::error::{Overload, Raised, Refusal};
 use crate::session::{CloseReason, Event, Inbound, Outcome};
 use crate::{Error, ErrorKind};
-use peers_kernel::{Input, Instant, Listen, Outlet, Receiver};
+use peers_kernel::{Input, Instant, Listen, Outlet};
 use peers_wire::{Frame, Kind, RefusedCode};
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::rc::Rc;
 
 /// Bytes of memory for frames in pieces that are kept for the next one, in the whole process.
@@ -113,7 +113,7 @@ impl Link {
             Kind::Reply => {
                 let Some(call) = session.settle(now, frame.call) else { return false };
                 drop(live);
-                read_reply(call, |done, method| done.bytes(frame.body, method));
+                call.done.bytes(frame.body, call.method.name);
                 true
             }
             Kind::Call | Kind::Event => {
@@ -137,9 +137,7 @@ impl Link {
 
     fn answered(&self, call: PendingCall, outcome: Outcome<'_>) {
         let error = match outcome {
-            Outcome::Value(bytes) => {
-                return read_reply(call, |done, method| done.bytes(bytes, method));
-            }
+            Outcome::Value(bytes) => return call.done.bytes(bytes, call.method.name),
             Outcome::Exception(exception) => {
                 let error = Error::new(ErrorKind::Raised(Raised {
                     class: exception.class.to_owned(),
@@ -184,16 +182,6 @@ impl Listen for Link {
 
     fn born(&self) -> &'static Location<'static> {
         Location::caller()
-    }
-}
-
-/// Lets `read` resume the call with a value. A program's own type may panic meanwhile: that is this call's misfortune, of
-/// which it is told, and not that of the replies behind it.
-#[inline]
-pub(super) fn read_reply(call: PendingCall, read: impl FnOnce(Receiver<Error>, &'static str)) {
-    let PendingCall { method, done, .. } = call;
-    if catch_unwind(AssertUnwindSafe(|| read(done, method.name))).is_err() {
-        log::error!("reading a reply of {} panicked", method.name);
     }
 }
 

@@ -5,11 +5,9 @@
 //! 1. A frame that is out of the ordinary in any way goes the way of all frames, put together.
 //! 2. No memory is made here; what frames hold of it before their bytes have come is bounded for the whole process.
 
-use super::input::read_reply;
 use super::{Link, Live};
 use crate::session::Inbound;
 use crate::shared::Shared;
-use crate::stub::Arguments;
 use peers_kernel::{Instant, Outlet};
 use peers_wire::{Front, Kind};
 use std::rc::{Rc, Weak};
@@ -115,11 +113,11 @@ impl Link {
         if is_reply {
             let Some(call) = session.settle(now, frame.call) else { return false };
             drop(live);
-            read_reply(call, |done, method| done.given(run, method));
+            call.done.given(run, call.method.name);
         } else {
             let Some(request) = session.let_in(now, &frame) else { return false };
             drop(live);
-            self.start(&request, Arguments::Run(run));
+            self.start(&request, Some(run));
         }
         true
     }

@@ -1,13 +1,14 @@
 //! Requests that come in over a link: from the frame to the object, and from its result to the answer.
 
-use super::Link;
+use super::output::Out;
+use super::{Link, PendingCall};
 use crate::binding::Binding;
 use crate::endpoint::AlreadyBound;
 use crate::interface::{Interface, Method};
 use crate::serving::Inherited;
-use crate::session::{CloseReason, Request, Violation};
+use crate::session::{CloseReason, Request, Session, Violation};
 use crate::shared::Shared;
-use crate::stub::{Arguments, Asked, Incoming, Served};
+use crate::stub::{Arrived, Incoming, Served};
 use crate::text::Brief;
 use crate::{Error, ErrorKind};
 use peers_kernel::{Cause, Cx, Lost};
@@ -23,8 +24,9 @@ pub(crate) type Serve<S> = fn(&mut S, &Cx<S>, &Binding, Incoming<'_>) -> Served;
 
 /// An object bound on a link, its type forgotten.
 pub(crate) trait Object {
-    fn interface(&self) -> &'static Interface;
     fn serve(&self, binding: &Binding, call: Incoming<'_>) -> Result<Served, Lost>;
+    /// Its method with this id.
+    fn method(&self, id: u64) -> Option<&'static Method>;
     /// What was bound before it on the same link.
     fn before(&self) -> Option<&Rc<dyn Object>>;
     /// Whether the other does just the same.
@@ -42,8 +44,8 @@ struct BoundNode<S: 'static> {
 }
 
 impl<S: 'static> Object for BoundNode<S> {
-    fn interface(&self) -> &'static Interface {
-        self.interface
+    fn method(&self, id: u64) -> Option<&'static Method> {
+        self.interface.method(id)
     }
 
     fn serve(&self, binding: &Binding, call: Incoming<'_>) -> Result<Served, Lost> {
@@ -81,7 +83,7 @@ impl Link {
     ) -> Result<(), AlreadyBound> {
         let before = self.live.borrow().as_ref().and_then(|live| live.bound.clone());
         for object in all(before.as_ref()) {
-            let taken = |method: &&&crate::Method| object.interface().method(method.id).is_some();
+            let taken = |method: &&&Method| object.method(method.id).is_some();
             if let Some(method) = interface.methods.iter().find(taken) {
                 return Err(AlreadyBound { method: method.name });
             }
@@ -95,16 +97,18 @@ impl Link {
     }
 
     /// Starts a request now, or, when the turn's budget is spent, in its place in the next turn.
+    #[inline]
     pub(super) fn requested(self: &Rc<Self>, request: &Request<'_>) {
         if self.is_deferring() || !self.handle().spend() {
             self.defer(request);
         } else {
-            self.start(request, Arguments::Lent(request.args));
+            self.start(request, None);
         }
     }
 
-    /// Starts a request, unless it may not start any more: it may have waited since the session let it in.
-    pub(super) fn start(self: &Rc<Self>, request: &Request<'_>, arguments: Arguments<'_>) {
+    /// Starts a request, unless it may not start any more: it may have waited since the session let it in. If there is a `run`,
+    /// the arguments are its length and its bytes, whose memory they may keep.
+    pub(super) fn start(self: &Rc<Self>, request: &Request<'_>, run: Option<&mut Vec<u8>>) {
         if request.call.is_none() {
             self.drive(|session, out| session.event_started(out));
         }
@@ -117,7 +121,7 @@ impl Link {
         match self.object_for(request.method) {
             Some((object, method)) => {
                 self.handle().name_task(method.name);
-                self.run(&*object, request, arguments)
+                self.run(&*object, request, run)
             }
             None => self.turn_away(request, RefusedCode::UnknownMethod),
         }
@@ -125,26 +129,34 @@ impl Link {
 
     fn object_for(&self, method: u64) -> Option<(Rc<dyn Object>, &'static Method)> {
         let live = self.live.borrow();
-        all(live.as_ref()?.bound.as_ref()).find_map(|object| {
-            let method = object.interface().method(method)?;
-            Some((object.clone(), method))
-        })
+        let mut object = live.as_ref()?.bound.as_ref()?;
+        loop {
+            if let Some(method) = object.method(method) {
+                return Some((object.clone(), method));
+            }
+            object = object.before()?;
+        }
     }
 
-    fn run(self: &Rc<Self>, object: &dyn Object, request: &Request<'_>, arguments: Arguments<'_>) {
-        let Request { method, deadline, depth, trace, .. } = *request;
+    fn run<'a>(
+        self: &'a Rc<Self>,
+        object: &dyn Object,
+        request: &'a Request<'a>,
+        run: Option<&'a mut Vec<u8>>,
+    ) {
+        let Request { deadline, depth, trace, .. } = *request;
         let inherited = Inherited { deadline, depth, trace };
         let span = if trace.is_some() { self.handle().rng().next_u64() } else { 0 };
         let mut serving = self.serving().borrow_mut();
-        let cause = serving.begin(Rc::downgrade(self), request.call, inherited, span);
+        let cause = serving.begin(self, request.call, inherited, span);
         drop(serving);
-        let settled = Cell::new(false);
-        let asked = Asked { link: self, cause, call: request.call, method, settled: &settled };
-        let incoming = Incoming { request: asked, arguments };
+        let (run, settled) = (Cell::new(run), Cell::new(false));
+        let arrived = Arrived { link: self, cause, request, run, settled };
+        let incoming = Incoming { arrived: &arrived };
         let binding = Binding::new(self.endpoint(), cause);
         let served = self.handle().with_cause(cause, || object.serve(&binding, incoming));
         if let (Err(lost), Some(call)) = (served, request.call)
-            && !settled.get()
+            && !arrived.settled.get()
         {
             self.answer::<()>(call, Err(lost.into()));
         }
@@ -224,19 +236,30 @@ impl Link {
     /// Sends the outcome of a call.
     pub(crate) fn answer<T: Encode>(&self, call: u64, result: Result<T, Error>) {
         match result {
-            Ok(value) => {
+            Ok(value) => match value.into_bytes() {
+                Ok(bytes) => self.answer_bytes(call, bytes),
                 // The value is dropped after the step: nothing of the program's runs in one but its `encode`.
-                let sent = match value.into_bytes() {
-                    Ok(bytes) => self.drive(|session, out| session.reply_bytes(call, out, bytes)),
-                    Err(value) => self.drive(|session, out| {
-                        session.reply(call, out, |writer| value.encode(writer))
-                    }),
-                };
-                if let Some(Err(error)) = sent {
-                    self.unsendable("a result", &error);
-                }
-            }
+                Err(value) => self.answered_by(|session, out| {
+                    session.reply(call, out, |writer| value.encode(writer))
+                }),
+            },
             Err(error) => self.answer_error(call, &error),
+        }
+    }
+
+    #[inline]
+    fn answer_bytes(&self, call: u64, bytes: Vec<u8>) {
+        if self.drive(|session, out| session.reply_now(call, &bytes, out)) == Some(false) {
+            self.answered_by(|session, out| session.reply_bytes(call, out, bytes));
+        }
+    }
+
+    fn answered_by(
+        &self,
+        step: impl FnOnce(&mut Session<PendingCall>, &mut Out<'_>) -> Result<(), peers_wire::Error>,
+    ) {
+        if let Some(Err(error)) = self.drive(step) {
+            self.unsendable("a result", &error);
         }
     }
 

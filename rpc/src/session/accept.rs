@@ -21,7 +21,7 @@ impl<K> Session<K> {
     /// often. `None` if there is anything else to it; then nothing has changed, and [`accept`](Self::accept) takes the frame.
     ///
     /// Credit that comes back this way is used by the next call of [`input_taken`](Self::input_taken).
-    #[inline]
+    #[inline(always)]
     pub fn settle(&mut self, now: Instant, call: u64) -> Option<K> {
         if self.phase != Phase::Open {
             return None;
@@ -34,7 +34,7 @@ impl<K> Session<K> {
     }
 
     /// Lets in a request that may start: the short way for calls and events. `None` as for [`settle`](Self::settle).
-    #[inline]
+    #[inline(always)]
     pub fn let_in<'f>(&mut self, now: Instant, frame: &Frame<'f>) -> Option<Request<'f>> {
         if self.phase != Phase::Open || !self.incoming.has_room() {
             return None;
@@ -189,7 +189,9 @@ impl<K> Session<K> {
     /// When the caller of a request that is complete now stops waiting: counted from when it began to arrive.
     #[inline]
     fn deadline(&self, head: &CallHead) -> Option<Instant> {
-        head.remaining().map(|remaining| self.clock.frame_began() + remaining)
+        let nanos = u64::from(head.remaining_ms) * 1_000_000;
+        let until = |began: Instant| Instant::from_nanos(began.as_nanos().saturating_add(nanos));
+        (nanos > 0).then(|| until(self.clock.frame_began()))
     }
 
     #[cold]

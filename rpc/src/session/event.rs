@@ -51,10 +51,9 @@ impl Head {
     /// The head as it crosses the wire at `now`.
     #[inline]
     pub(super) fn wire_head(&self, now: Instant) -> CallHead {
-        let remaining = |deadline: Instant| CallHead::millis(deadline.since(now));
         CallHead {
             method: self.method,
-            remaining_ms: self.deadline.map_or(0, remaining),
+            remaining_ms: self.deadline.map_or(0, |deadline| remaining_ms(deadline, now)),
             depth: self.depth,
             trace: self.trace,
         }
@@ -64,6 +63,13 @@ impl Head {
     pub(super) fn is_expired(&self, now: Instant) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= now)
     }
+}
+
+/// The time from `now` to `deadline` as it crosses the wire: milliseconds rounded up, and not 0, which is for ever.
+#[inline]
+pub(super) fn remaining_ms(deadline: Instant, now: Instant) -> u32 {
+    let nanos = deadline.as_nanos().saturating_sub(now.as_nanos());
+    (nanos.saturating_add(999_999) / 1_000_000).clamp(1, u32::MAX.into()) as u32
 }
 
 /// Something that a frame of the peer means to the endpoint.

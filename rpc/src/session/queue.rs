@@ -171,7 +171,7 @@ mod tests {
 
     fn fill(queue: &mut Queue, calls: &mut Calls<()>, requests: usize, size: usize) -> Vec<CallId> {
         let mut wait = |_| {
-            let id = calls.open((), None, Phase::Queued(size)).expect("room");
+            let id = calls.open((), NEVER, Phase::Queued(size)).expect("room");
             let args = vec![0; size].into();
             queue.push(Waiting::new(Some(id), Head::new(1), args));
             id

@@ -1,13 +1,14 @@
 //! What this side says: requests, with the credit they need, and answers, which need none.
 
 use super::calls::Phase as Stage;
-use super::event::{CallId, Head, Rejected, Why};
+use super::clock::NEVER;
+use super::event::{CallId, Head, Rejected, Why, remaining_ms};
 use super::queue::{Queue, Waiting};
 use super::{Output, Phase, Session};
 use peers_kernel::Instant;
 use peers_wire::{
-    Cancel, Credit, Error, Exception, Kind, Refused, RefusedCode, Writer, limits as protocol,
-    put_call_head, put_frame, put_reply_head,
+    Cancel, Credit, Error, Exception, HEADER, Kind, Refused, RefusedCode, Writer,
+    limits as protocol, put_call_head, put_frame, put_plain_call, put_plain_reply, put_reply_head,
 };
 
 /// Arguments of at least this many bytes are moved into the output instead of being copied.
@@ -55,7 +56,7 @@ impl<K> Session<K> {
             Err(why) => return Err(Rejected { why, pending }),
         };
         let stage = if direct { Stage::Sent } else { Stage::Queued(args.len()) };
-        let id = match self.calls.open(pending, head.deadline, stage) {
+        let id = match self.calls.open(pending, head.deadline.unwrap_or(NEVER), stage) {
             Ok(id) => id,
             Err(pending) => {
                 let why = if self.calls.exhausted() { Why::Exhausted } else { Why::Overloaded };
@@ -68,6 +69,40 @@ impl<K> Session<K> {
         } else {
             self.enqueue(Some(id), head, args);
         }
+        Ok(id)
+    }
+
+    /// Makes a call that stands in no tree of calls, if it can be sent now: the short way for what comes most often. The
+    /// deadline [`Instant::FAR`] is never.
+    ///
+    /// # Errors
+    /// `pending` comes back if there is anything else to it; then nothing has changed, and [`call`](Self::call) takes it.
+    #[inline]
+    pub fn call_now(
+        &mut self,
+        now: Instant,
+        method: u64,
+        deadline: Instant,
+        args: &[u8],
+        pending: K,
+        out: &mut impl Output,
+    ) -> Result<CallId, K> {
+        const {
+            assert!(
+                16 + CHUNK <= protocol::LEAST_FRAME as usize,
+                "all that is copied fits any peer's frames"
+            )
+        };
+        let open = self.phase == Phase::Open && self.waiting() == 0;
+        if !open || deadline <= now || args.len() >= CHUNK || !self.may_send(16 + args.len()) {
+            return Err(pending);
+        }
+        let id = self.calls.open(pending, deadline, Stage::Sent)?;
+        self.clock.used_at(now);
+        self.outgoing.take(true);
+        let remaining = if deadline == NEVER { 0 } else { remaining_ms(deadline, now) };
+        put_plain_call(out.bytes(), id.number(), method, remaining, 0, args);
+        self.meter.queued += (HEADER + 16 + args.len()) as u64;
         Ok(id)
     }
 
@@ -236,6 +271,22 @@ impl<K> Session<K> {
         self.answer(call, out, |bytes| put_frame(bytes, limit, Kind::Reply, 0, call, encode))
     }
 
+    /// Answers a call of the peer with a value that is spelled as a length and these bytes, if they are few: the short way for
+    /// what is answered most often. False if there is anything else to it; then nothing has changed, and
+    /// [`reply_bytes`](Self::reply_bytes) takes them.
+    #[inline]
+    pub fn reply_now(&mut self, call: u64, bytes: &[u8], out: &mut impl Output) -> bool {
+        let short = self.phase != Phase::Ended && bytes.len() < CHUNK;
+        if short {
+            let position = self.meter.queued;
+            put_plain_reply(out.bytes(), call, bytes);
+            self.meter.queued += (HEADER + 4 + bytes.len()) as u64;
+            self.incoming.answered(position);
+            self.clock.used();
+        }
+        short
+    }
+
     /// Answers a call of the peer with a value that is spelled as a length and these bytes. Many are not copied.
     ///
     /// # Errors
@@ -247,8 +298,8 @@ impl<K> Session<K> {
         out: &mut impl Output,
         bytes: Vec<u8>,
     ) -> Result<(), Error> {
-        if bytes.len() < CHUNK || self.phase == Phase::Ended {
-            return self.reply(call, out, |writer| writer.bytes(&bytes));
+        if self.phase == Phase::Ended || self.reply_now(call, &bytes, out) {
+            return Ok(());
         }
         let limit = self.frame_limit();
         self.answer(call, out, |said| put_reply_head(said, limit, call, bytes.len()))?;
