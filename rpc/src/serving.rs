@@ -5,7 +5,8 @@
 //!
 //! Invariants:
 //! 1. A record ends exactly once: when the call is answered, or its reply dropped. One that has ended may stay, without a
-//!    generation, to be filled anew: most calls end before the next one starts.
+//!    generation, to be filled anew: most calls end before the next one starts. No cause names it, and what it keeps is the
+//!    memory of the link that it came by, which holds nothing once it has ended.
 //! 2. A call whose caller has cancelled, given up or gone is over: it means nothing any more, but keeps its place until the
 //!    work for it has ended, so that nobody makes a process run more than it may by letting go of calls.
 //! 3. `nested` names calls made for this one that may still be pending; it is pruned before it doubles.
@@ -66,7 +67,7 @@ struct Traced {
 }
 
 impl Record {
-    /// The generation of one that has ended. Only [`Cause::NONE`] has it too.
+    /// The generation of one that has ended. No cause of ours has it, but others may: [`Cause::NONE`], and what a program makes.
     const ENDED: u32 = 0;
 
     /// One to be filled.
@@ -86,7 +87,7 @@ impl Record {
 
     /// Whether this is what the cause names.
     fn is_of(&self, cause: Cause) -> bool {
-        self.generation == cause.generation() && !cause.is_none()
+        self.generation == cause.generation() && self.generation != Self::ENDED
     }
 
     /// The caller's id for it; `None` for an event.
@@ -302,5 +303,108 @@ impl Serving {
     fn get_mut(&mut self, cause: Cause) -> Option<&mut Record> {
         let record = self.records.get_mut(cause.slot() as usize)?;
         (record.is_of(cause) && !record.is_over()).then_some(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use crate::session::{Head, Role, Session};
+    use crate::shared::Shared;
+    use peers_kernel::{Address, Kernel};
+    use peers_wire::NodeId;
+
+    fn link(kernel: &Kernel) -> (Rc<Shared>, Rc<Link>) {
+        let shared = Shared::new(kernel.handle(), NodeId::from_bits(1), Limits::default());
+        let link = Link::dialled(&shared, &Address::Sim("nowhere".into()));
+        (shared, link)
+    }
+
+    fn some_call() -> CallId {
+        let (node, now, mut out) = (NodeId::from_bits(1), Instant::from_nanos(1), Vec::new());
+        let mut session = Session::new(Role::Dialled, node, Rc::default(), now, &mut out);
+        let made = session.call(now, Head::new(1), &mut Vec::new(), (), &mut out);
+        made.expect("there is room for one call")
+    }
+
+    fn until(nanos: u64) -> Inherited {
+        let deadline = Some(Instant::from_nanos(nanos));
+        Inherited { deadline, depth: 7, trace: None }
+    }
+
+    fn names_nothing(serving: &mut Serving, cause: Cause, link: &Rc<Link>) {
+        serving.keep(cause);
+        serving.adopt(cause, link, some_call());
+        serving.end_unless_running(cause);
+        assert!(serving.origin(cause).is_none() && !serving.is_running(cause));
+        assert_eq!((serving.depth(cause), serving.deadline(cause)), (0, None));
+        let Inherited { deadline, depth, trace } = serving.inherit(cause);
+        assert_eq!((deadline, depth, trace), (None, 0, None));
+        assert!(serving.abandon(cause).is_none() && serving.end(cause).is_none());
+        assert_eq!((serving.held(), serving.running()), (0, 0));
+    }
+
+    #[test]
+    fn nothing_finds_a_record_that_has_ended_and_stays() {
+        let kernel = Kernel::simulated(1);
+        let (_shared, link) = link(&kernel);
+        let mut serving = Serving::starting_at(0);
+        // Two at a time, so that another place than the first stays.
+        let other = serving.begin(&link, Some(1), until(9), 0);
+        let ended = serving.begin(&link, Some(2), until(9), 0);
+        assert_eq!((other.slot(), ended.slot()), (0, 1));
+        serving.end_unless_running(ended);
+        serving.end_unless_running(other);
+        assert_eq!((serving.spare, serving.records.len()), (Some(1), 1));
+        for slot in 0..3 {
+            for cause in [other, ended, Cause::from_parts(slot, 0), Cause::from_parts(slot, 3)] {
+                names_nothing(&mut serving, cause, &link);
+            }
+        }
+        names_nothing(&mut serving, Cause::NONE, &link);
+        assert_eq!((serving.spare, serving.records.len()), (Some(1), 1));
+    }
+
+    #[test]
+    fn a_record_that_is_filled_anew_knows_nothing_of_the_last_one() {
+        let kernel = Kernel::simulated(1);
+        let (shared, link) = link(&kernel);
+        let another = Link::dialled(&shared, &Address::Sim("elsewhere".into()));
+        let mut serving = Serving::starting_at(0);
+        let first = serving.begin(&link, Some(1), until(9), 0);
+        serving.end_unless_running(first);
+        let second = serving.begin(&another, None, Inherited::default(), 0);
+        assert_eq!((first.slot(), serving.spare), (second.slot(), None));
+        assert_eq!((serving.depth(second), serving.deadline(second)), (0, None));
+        let (came_by, call) = serving.origin(second).expect("it is being served");
+        assert!(came_by.ptr_eq(&Rc::downgrade(&another)) && call.is_none());
+        serving.keep(second);
+        names_nothing_but(&mut serving, first);
+        assert!(serving.is_running(second) && serving.end(second).is_some());
+        assert!(serving.end(second).is_none() && serving.records.is_empty());
+    }
+
+    /// A cause of the last call in its place does not end the one that runs there.
+    fn names_nothing_but(serving: &mut Serving, stale: Cause) {
+        serving.end_unless_running(stale);
+        assert!(serving.abandon(stale).is_none() && serving.end(stale).is_none());
+        assert_eq!((serving.held(), serving.running()), (1, 1));
+    }
+
+    #[test]
+    fn what_was_traced_or_has_nested_calls_does_not_stay() {
+        let kernel = Kernel::simulated(1);
+        let (_shared, link) = link(&kernel);
+        let mut serving = Serving::starting_at(0);
+        let trace = Some(Trace { root: 1, parent: 2 });
+        let traced = serving.begin(&link, Some(1), Inherited { trace, ..until(9) }, 3);
+        assert_eq!((serving.trace(traced), serving.span(traced)), (trace, Some(3)));
+        serving.end_unless_running(traced);
+        let nesting = serving.begin(&link, Some(2), until(9), 0);
+        assert_eq!((serving.trace(nesting), serving.span(nesting)), (None, None));
+        serving.adopt(nesting, &link, some_call());
+        serving.end_unless_running(nesting);
+        assert_eq!((serving.spare, serving.records.len()), (None, 0));
     }
 }
