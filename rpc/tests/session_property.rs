@@ -1,8 +1,10 @@
 //! Any interleaving: two sessions do random things while their bytes crawl back and forth in random pieces. Each call ends
-//! exactly once, with its own answer; requests start in order; in the end every count is back at zero.
+//! exactly once, with its own answer; requests start in order; in the end every count is back at zero. And it makes no
+//! difference whether what comes most often goes the short way.
 
 mod session_harness;
 
+use peers_kernel::Instant;
 use peers_rpc::limits::Limits;
 use peers_rpc::session::{CallId, Head, Why};
 use peers_wire::{Exception, RefusedCode};
@@ -63,7 +65,7 @@ fn steps() -> impl Strategy<Value = Vec<(bool, Step)>> {
 }
 
 /// What a side must not forget.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Book {
     calls: BTreeMap<u32, CallId>,
     made: u32,
@@ -78,19 +80,32 @@ struct Book {
 struct Run {
     pair: Pair,
     books: [Book; 2],
+    /// Whether calls and answers go the short way, where there is one.
+    short: bool,
 }
 
 impl Run {
+    fn new(grants: (u32, u32), frames: (u32, u32), short: bool) -> Self {
+        let pair = Pair::new(patient(grants.0, frames.0), patient(grants.1, frames.1));
+        Self { pair, books: Default::default(), short }
+    }
+
+    /// All that there is to a side, in words.
+    fn state(&mut self, dialled: bool) -> String {
+        let (Side { session, out, closed, .. }, book) = self.side(dialled);
+        format!("{session:?} {out:?} {closed:?} {book:?}")
+    }
+
     fn side(&mut self, dialled: bool) -> (&mut Side, &mut Book) {
         let [a, b] = &mut self.books;
         if dialled { (&mut self.pair.a, a) } else { (&mut self.pair.b, b) }
     }
 
     fn step(&mut self, dialled: bool, step: &Step) {
-        let now = self.pair.now;
+        let (now, short) = (self.pair.now, self.short);
         let (side, book) = self.side(dialled);
         match step {
-            Step::Call { size, wait } => call(side, book, now, *size, *wait),
+            Step::Call { size, wait } => call(side, book, now, *size, *wait, short),
             Step::Event => {
                 book.made += 1;
                 let head = Head::new(book.made.into());
@@ -106,7 +121,7 @@ impl Run {
             }
             Step::Answer(index, manner) if !book.held.is_empty() => {
                 let asked = book.held.remove(index.index(book.held.len()));
-                answer(side, &asked, *manner);
+                answer(side, &asked, *manner, short);
             }
             Step::Start if book.events > 0 => {
                 book.events -= 1;
@@ -142,6 +157,7 @@ impl Run {
 
     /// Lets everything come to its end.
     fn finish(&mut self) {
+        let short = self.short;
         for _ in 0..10_000 {
             for step in [Step::Write(usize::MAX), Step::Read(usize::MAX), Step::Pass(0)] {
                 self.step(true, &step);
@@ -150,7 +166,7 @@ impl Run {
             let mut busy = false;
             for dialled in [true, false] {
                 let (side, book) = self.side(dialled);
-                book.held.drain(..).for_each(|asked| answer(side, &asked, Manner::Value));
+                book.held.drain(..).for_each(|asked| answer(side, &asked, Manner::Value, short));
                 for _ in 0..std::mem::take(&mut book.events) {
                     side.session.event_started(&mut side.out);
                 }
@@ -174,7 +190,9 @@ impl Book {
         match seen {
             Seen::Answer(key, end) => {
                 if let End::Value(value) = end {
-                    assert_eq!(value, key.to_be_bytes(), "an answer to another call");
+                    let (said, value) = value.split_at(4);
+                    assert_eq!(said, (value.len() as u32).to_be_bytes());
+                    assert_eq!(value[..4], key.to_be_bytes(), "an answer to another call");
                 }
                 self.end(key);
             }
@@ -198,16 +216,22 @@ impl Book {
 fn call(
     side: &mut Side,
     book: &mut Book,
-    now: peers_kernel::Instant,
+    now: Instant,
     size: usize,
     wait: Option<u64>,
+    short: bool,
 ) {
     book.made += 1;
     let key = book.made;
     let mut args = key.to_be_bytes().to_vec();
     args.resize(size, 0);
     let head = Head { deadline: wait.map(|ms| now + millis(ms)), ..Head::new(book.made.into()) };
-    match side.try_call(now, head, &args, key) {
+    let deadline = head.deadline.unwrap_or(Instant::FAR);
+    let mut sent = Err(key);
+    if short {
+        sent = side.session.call_now(now, head.method, deadline, &args, key, &mut side.out);
+    }
+    match sent.or_else(|key| side.try_call(now, head, &args, key)) {
         Ok(id) => {
             book.calls.insert(key, id);
         }
@@ -215,10 +239,18 @@ fn call(
     }
 }
 
-fn answer(side: &mut Side, asked: &Asked, manner: Manner) {
+/// Answers with a part of the arguments that fits any frame, or otherwise.
+fn answer(side: &mut Side, asked: &Asked, manner: Manner, short: bool) {
     let call = asked.call.expect("only calls are held");
+    let value = asked.args[..asked.args.len().min(3_000)].to_vec();
     match manner {
-        Manner::Value => side.reply(call, &asked.args[..4]),
+        Manner::Value if !short => {
+            side.session.reply(call, &mut side.out, |w| w.write(&value)).expect("it fits");
+        }
+        Manner::Value if side.session.reply_now(call, &value, &mut side.out) => {}
+        Manner::Value => {
+            side.session.reply_bytes(call, &mut side.out, value).expect("it fits");
+        }
         Manner::Refused => {
             side.session.refuse(call, &mut side.out, RefusedCode::NoReply, "");
         }
@@ -251,8 +283,7 @@ proptest! {
         grants in (1_u32..80, 1_u32..80),
         frames in (4_096_u32..6_000, 4_096_u32..6_000),
     ) {
-        let pair = Pair::new(patient(grants.0, frames.0), patient(grants.1, frames.1));
-        let mut run = Run { pair, books: Default::default() };
+        let mut run = Run::new(grants, frames, true);
         for (dialled, step) in &steps {
             run.step(*dialled, step);
         }
@@ -264,6 +295,24 @@ proptest! {
             let ended: Vec<_> = book.ended.iter().map(|(key, times)| (*key, *times)).collect();
             let once: Vec<_> = book.calls.keys().map(|key| (*key, 1)).collect();
             prop_assert_eq!(ended, once);
+        }
+    }
+
+    #[test]
+    fn short_ways_do_not_show(
+        steps in steps(),
+        grants in (1_u32..80, 1_u32..80),
+        frames in (4_096_u32..6_000, 4_096_u32..6_000),
+    ) {
+        let [mut short, mut long] = [true, false].map(|short| Run::new(grants, frames, short));
+        for (dialled, step) in &steps {
+            short.step(*dialled, step);
+            long.step(*dialled, step);
+            let (a, b) = (&short.pair, &long.pair);
+            prop_assert!(a.a.out == b.a.out && a.b.out == b.b.out, "{:?}", step);
+        }
+        for dialled in [true, false] {
+            prop_assert_eq!(short.state(dialled), long.state(dialled));
         }
     }
 }

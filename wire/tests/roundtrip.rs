@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use common::{Link, Point, Shape, Tree};
 use peers_wire::{
-    Bye, ByeCode, CallHead, Decode, Deframer, Encode, Error, Exception, Frame, Hello, Message,
-    NodeId, Record, Refused, RefusedCode, Trace, Value, append, from_slice, limits, put_call,
-    put_event, put_reply, to_vec,
+    Bye, ByeCode, CallHead, Decode, Deframer, Encode, Encoded, Error, Exception, Frame, Hello,
+    Message, NodeId, Record, Refused, RefusedCode, Trace, Value, append, from_slice, limits,
+    put_call, put_event, put_plain_call, put_plain_reply, put_reply, to_vec,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -309,6 +309,25 @@ fn outcomes() {
     });
     assert_eq!(RefusedCode::Other(999).to_string(), "code 999");
     assert_eq!(RefusedCode::from_number(3), RefusedCode::Overloaded);
+}
+
+/// The short ways for the frames that are sent most often write what the others do, behind whatever
+/// is there.
+#[test]
+fn plain_frames_are_those_of_the_long_ways() {
+    let heads = any::<(u64, u64, u32, u16)>();
+    let sizes = prop_oneof![0..40usize, 100..200usize, 2_000..3_000usize];
+    check((heads, sizes), |((call, method, remaining_ms, depth), size)| {
+        let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+        let (mut plain, mut long) = (vec![9; size % 7], vec![9; size % 7]);
+        put_plain_call(&mut plain, call, method, remaining_ms, depth, &bytes);
+        let head = CallHead { method, remaining_ms, depth, trace: None };
+        put_call(&mut long, limits::FRAME, call, &head, &Encoded(&bytes)).unwrap();
+        assert_eq!(plain, long);
+        put_plain_reply(&mut plain, call, &bytes);
+        put_reply(&mut long, limits::FRAME, call, &bytes).unwrap();
+        assert_eq!(plain, long);
+    });
 }
 
 #[test]

@@ -194,3 +194,25 @@ pub struct Counters {
     /// Our events that were not sent because their time passed while they waited, or the peer accepts smaller frames.
     pub unsent_events: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        /// In nanoseconds it takes fewer steps, and comes to the same.
+        #[test]
+        fn remaining_time_is_spelled_as_the_wire_wants_it(
+            now in proptest::prelude::any::<u64>(),
+            left in proptest::prelude::any::<u64>(),
+            shift in 0..64_u32,
+        ) {
+            let now = Instant::from_nanos(now);
+            for nanos in [left >> shift, (left >> shift) / 1_000_000 * 1_000_000, 0, u64::MAX] {
+                for deadline in [now + std::time::Duration::from_nanos(nanos), Instant::from_nanos(nanos)] {
+                    assert_eq!(remaining_ms(deadline, now), CallHead::millis(deadline.since(now)));
+                }
+            }
+        }
+    }
+}
