@@ -26,8 +26,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 
-/// Bytes of the buffer that all streams of a loop read into.
-pub(crate) const READ_BUFFER: usize = 64 * 1024;
+/// Bytes of the buffer that all streams of a loop read into. One read should bring no more small messages than a turn's budget
+/// lets run: what it leaves over has to be copied.
+pub(crate) const READ_BUFFER: usize = 48 * 1024;
 
 /// What [`Kernel`](crate::Kernel) owns and every handle points to.
 pub(crate) struct Core {
@@ -120,7 +121,7 @@ impl Core {
     // ---- the ready queue
 
     /// Queues a task.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, cause: Cause, task: Box<dyn Task>) {
         self.queue.borrow_mut().push_back(Entry { cause, job: Job::Task(task) });
         if !self.open.get() {

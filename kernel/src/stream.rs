@@ -15,7 +15,7 @@ use std::rc::Rc;
 /// What a stream's handler hears. `End` and `Failed` come last, and only one of them, once; then the handler is dropped.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// Bytes that arrived: at least one, at most 64 KiB, cut wherever the network cut them.
+    /// Bytes that arrived: at least one, at most 48 KiB, cut wherever the network cut them.
     Bytes(&'a [u8]),
     /// The peer sends no more. It may still read: write the rest through an outlet, then let go of all outlets, or
     /// [`finish`](Outlet::finish) or [`close`](Outlet::close).

@@ -5,7 +5,7 @@ use crate::{Decode, Encode, Error, Reader, Writer};
 macro_rules! encode {
     ($(($($name:ident)+))*) => {$(
         impl<$($name: Encode),+> Encode for ($($name,)+) {
-            #[inline]
+            #[inline(always)]
             #[allow(non_snake_case, reason = "the fields are named after their types")]
             fn encode(&self, w: &mut Writer<'_>) {
                 let ($($name,)+) = self;

@@ -67,7 +67,7 @@ impl Heard {
         assert!(!self.is_over(), "heard {input:?} after the end");
         match input {
             Input::Bytes(bytes) => {
-                assert!(!bytes.is_empty() && bytes.len() <= 64 * 1024);
+                assert!(!bytes.is_empty() && bytes.len() <= 48 * 1024);
                 self.bytes.borrow_mut().extend_from_slice(bytes);
             }
             Input::End => self.ended.set(true),

@@ -41,11 +41,17 @@ struct BoundNode<S: 'static> {
     interface: &'static Interface,
     serve: Serve<S>,
     before: Option<Rc<dyn Object>>,
+    /// The method asked for last, which most often is the one asked for next: a search would wait for memory at each step.
+    last: Cell<Option<&'static Method>>,
 }
 
 impl<S: 'static> Object for BoundNode<S> {
     fn method(&self, id: u64) -> Option<&'static Method> {
-        self.interface.method(id)
+        let last = self.last.get().filter(|last| last.id == id);
+        last.or_else(|| {
+            self.last.set(self.interface.method(id));
+            self.last.get()
+        })
     }
 
     fn serve(&self, binding: &Binding, call: Incoming<'_>) -> Result<Served, Lost> {
@@ -88,7 +94,7 @@ impl Link {
                 return Err(AlreadyBound { method: method.name });
             }
         }
-        let object = BoundNode { cx: cx.clone(), interface, serve, before };
+        let object = BoundNode { cx: cx.clone(), interface, serve, before, last: Cell::new(None) };
         let shared = self.shared().share_bound(object);
         if let Some(live) = self.live.borrow_mut().as_mut() {
             live.bound = Some(shared);
@@ -97,7 +103,7 @@ impl Link {
     }
 
     /// Starts a request now, or, when the turn's budget is spent, in its place in the next turn.
-    #[inline]
+    #[inline(always)]
     pub(super) fn requested(self: &Rc<Self>, request: &Request<'_>) {
         if self.is_deferring() || !self.handle().spend() {
             self.defer(request);

@@ -136,7 +136,7 @@ impl Incoming {
     }
 
     /// An answer was put into the output at `position`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn answered(&mut self, position: u64) {
         self.owed = self.owed.saturating_sub(1);
         let last = match self.later.as_mut().and_then(|later| later.answers.back_mut()) {

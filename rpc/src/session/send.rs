@@ -77,7 +77,7 @@ impl<K> Session<K> {
     ///
     /// # Errors
     /// `pending` comes back if there is anything else to it; then nothing has changed, and [`call`](Self::call) takes it.
-    #[inline]
+    #[inline(always)]
     pub fn call_now(
         &mut self,
         now: Instant,
@@ -274,7 +274,7 @@ impl<K> Session<K> {
     /// Answers a call of the peer with a value that is spelled as a length and these bytes, if they are few: the short way for
     /// what is answered most often. False if there is anything else to it; then nothing has changed, and
     /// [`reply_bytes`](Self::reply_bytes) takes them.
-    #[inline]
+    #[inline(always)]
     pub fn reply_now(&mut self, call: u64, bytes: &[u8], out: &mut impl Output) -> bool {
         let short = self.phase != Phase::Ended && bytes.len() < CHUNK;
         if short {
