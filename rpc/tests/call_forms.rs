@@ -7,7 +7,9 @@ mod common;
 
 use common::{Field, Got, everywhere, millis, secs};
 use peers_rpc::doc::{LocalNode, NodeProxy};
-use peers_rpc::{Binding, Cont, Cx, Error, ErrorKind, Rpc, spawn_loop, spawn_loop_with, wrap_left};
+use peers_rpc::{
+    Binding, Cont, Cx, Error, ErrorKind, Instant, Rpc, spawn_loop, spawn_loop_with, wrap_left,
+};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -117,6 +119,8 @@ fn a_synchronous_call_with_and_without_a_time_out() -> Result<(), Box<dyn std::e
     assert_eq!(n.get("arrakis").wait()?, "arrakis: dune");
     assert_eq!(n.get("arrakis").within(secs(20)).wait()?, "arrakis: dune");
     assert_eq!(n.get("arrakis").forever().wait()?, "arrakis: dune");
+    assert_eq!(n.get("arrakis").within(Duration::MAX).wait()?, "arrakis: dune");
+    assert_eq!(n.get("arrakis").until(Instant::FAR).wait()?, "arrakis: dune");
     Ok(())
 }
 
@@ -164,10 +168,12 @@ fn zero_and_for_ever_wait_until_the_endpoint_dies() {
         field.start(&client, node.hold("within").within(Duration::ZERO)),
         field.start(&client, node.hold_briefly("for ever").forever()),
         field.start(&client, node.hold_for_ever("by the interface")),
+        field.start(&client, node.hold("longer than a clock can say").within(Duration::MAX)),
+        field.start(&client, node.hold("until the end of time").until(Instant::FAR)),
     ];
     field.pass(secs(40_000));
     assert!(!calls.iter().any(Got::is_done), "{calls:?}");
-    assert_eq!(server.holds(), 3);
+    assert_eq!(server.holds(), 5);
 
     field.answer(&server, "for ever", Ok("at last"));
     field.until(|| calls[1].is_done());
@@ -175,7 +181,7 @@ fn zero_and_for_ever_wait_until_the_endpoint_dies() {
 
     let endpoint = node.caller().clone();
     field.on(&client, move || endpoint.close());
-    for call in [&calls[0], &calls[2]] {
+    for call in [&calls[0], &calls[2], &calls[3], &calls[4]] {
         field.until(|| call.is_done());
         let error = call.take().unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Disconnected(_)), "{error}");

@@ -6,9 +6,10 @@
 mod common;
 
 use common::{Context, Field, Got, Peer, ProbeProxy, millis, secs};
-use peers_rpc::{Call, Error, ErrorKind};
+use peers_rpc::{Call, Error, ErrorKind, Instant};
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// A client, a server and one behind it; whoever asks the server makes it call the one behind.
 struct Chain {
@@ -65,6 +66,25 @@ fn the_time_that_remains_crosses_the_wire() {
         let context = field.outcome(&client, call).unwrap();
         assert!(nearly(context.remaining, expected), "{context:?}");
     }
+}
+
+#[test]
+fn what_never_comes_is_no_deadline_on_the_wire() {
+    let mut field = Field::simulated(1);
+    let (client, _server, node) = field.met_pair();
+    for call in [
+        node.context().forever(),
+        node.context().within(Duration::MAX),
+        node.context().until(Instant::FAR),
+    ] {
+        assert_eq!(field.outcome(&client, call).unwrap().remaining, None);
+    }
+    let mut chain = chain(|far| far.context().until(Instant::FAR));
+    let call = chain.node.ask("x").within(secs(5));
+    let context = chain.context(call);
+    assert!(nearly(context.remaining, 5_000), "{context:?}");
+    let call = chain.node.ask("x").within(Duration::MAX);
+    assert_eq!(chain.context(call).remaining, None);
 }
 
 #[test]

@@ -9,7 +9,8 @@ use common::{Field, Got, everywhere};
 use peers_rpc::kernel::Lost;
 use peers_rpc::stub::{Incoming, Served};
 use peers_rpc::wire::{Decode, Encode, Reader, Writer};
-use peers_rpc::{Binding, Caller, Convention, Cx, Error, ErrorKind, Interface, Method};
+use peers_rpc::{Binding, Caller, Collect, Convention, Cx, Error, ErrorKind, Interface, Method};
+use std::cell::Cell;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -105,6 +106,16 @@ impl Decode<'_> for Unreadable {
     fn decode(_: &mut Reader<'_>) -> Result<Self, peers_rpc::wire::Error> {
         common::stumble(&mut common::Desk::default())
     }
+
+    fn from_run(_: &mut Vec<u8>) -> Result<Self, &[u8]> {
+        RUNS.set(RUNS.get() + 1);
+        common::stumble(&mut common::Desk::default())
+    }
+}
+
+thread_local! {
+    /// How often it was to be made in the memory that it had come in.
+    static RUNS: Cell<u32> = const { Cell::new(0) };
 }
 
 everywhere! {
@@ -125,6 +136,37 @@ everywhere! {
         let held = node.hold("held").within(Duration::from_millis(50));
         let late = field.outcome(&client, held).unwrap_err();
         assert!(matches!(late.kind(), ErrorKind::TimedOut { .. }), "{late}");
+    }
+}
+
+everywhere! {
+    fn a_branch_s_reply_that_panics_while_it_is_read_has_its_place(field: &mut Field) {
+        quietly();
+        let (client, _server, node) = field.met_pair();
+        let mut methods = common::probe::PROBE.methods.iter();
+        let echo = methods.find(|method| method.rust_name == "echo").unwrap();
+        // After the first round there is memory where the value of a large one may stay.
+        for size in [1, 600_000, 600_000, 600_000] {
+            let text = "y".repeat(size);
+            let (k, got) = Got::new(client.handle());
+            let (proxy, sent) = (node.clone(), text.clone());
+            let unreadable = node.caller().call::<Unreadable>(echo, (&text,));
+            let behind = field.on(&client, move || {
+                let gate = Collect::all(k);
+                unreadable.then(gate.branch());
+                drop(gate.branch());
+                proxy.echo(sent)
+            });
+            let behind = field.outcome(&client, behind).unwrap();
+            assert!(behind == text, "{size} bytes behind one that cannot be read");
+            field.until(|| got.is_done());
+            let outcomes: Vec<Result<Unreadable, Error>> = got.take().unwrap();
+            let kinds = outcomes.iter().map(|outcome| outcome.as_ref().err().unwrap().kind().clone());
+            let expected = [Lost::Panicked, Lost::Dropped].map(ErrorKind::Lost);
+            assert!(kinds.eq(expected), "each branch has its own outcome");
+            assert_eq!(client.handle().dump().continuations(), 0);
+        }
+        assert!(RUNS.get() > 0, "in none of the rounds was there memory");
     }
 }
 

@@ -93,7 +93,8 @@ impl Run {
     /// All that there is to a side, in words.
     fn state(&mut self, dialled: bool) -> String {
         let (Side { session, out, closed, .. }, book) = self.side(dialled);
-        format!("{session:?} {out:?} {closed:?} {book:?}")
+        let (credit, next) = (session.credit_held(), session.next_deadline());
+        format!("{session:?} {credit} {next:?} {out:?} {closed:?} {book:?}")
     }
 
     fn side(&mut self, dialled: bool) -> (&mut Side, &mut Book) {
