@@ -9,7 +9,7 @@ use crate::frame::{Frame, HEADER, Header, Kind, TRACED};
 use crate::limits;
 
 /// A frame with fewer bytes in its run is not worth the trouble.
-const WORTH_KEEPING_APART: usize = 256 << 10;
+pub(crate) const WORTH_KEEPING_APART: usize = 256 << 10;
 
 /// How long the length of a run is.
 const LENGTH: usize = 4;

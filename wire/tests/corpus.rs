@@ -36,12 +36,12 @@ fn mutate(numbers: &mut Numbers, bytes: &mut Vec<u8>, others: &[Vec<u8>]) {
     }
 }
 
-fn run(seed: u64, prefix: &[u8], target: fn(&[u8])) {
+fn run(seed: u64, prefix: &[u8], rounds: usize, target: fn(&[u8])) {
     let seeds: Vec<Vec<u8>> =
         vectors().into_iter().map(|vector| [prefix, &vector.bytes].concat()).collect();
     seeds.iter().for_each(|bytes| target(bytes));
     let mut numbers = Numbers(seed);
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let mut bytes = seeds[numbers.below(seeds.len())].clone();
         for _ in 0..=numbers.below(4) {
             mutate(&mut numbers, &mut bytes, &seeds);
@@ -52,10 +52,18 @@ fn run(seed: u64, prefix: &[u8], target: fn(&[u8])) {
 
 #[test]
 fn frame() {
-    run(0x5eed_f4a3, &[5], fuzz::frame);
+    run(0x5eed_f4a3, &[5], ROUNDS, fuzz::frame);
+}
+
+/// A large frame each: fewer rounds take as long.
+#[test]
+fn frame_with_a_run() {
+    for choice in [0, 1, 2, 0x80] {
+        run(0x5eed_4a9e, &[fuzz::RUN, 100, choice], 300, fuzz::frame);
+    }
 }
 
 #[test]
 fn value() {
-    run(0x5eed_7a1e, &[], fuzz::value);
+    run(0x5eed_7a1e, &[], ROUNDS, fuzz::value);
 }
