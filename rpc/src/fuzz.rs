@@ -101,7 +101,7 @@ fn read(
                 inbound.open(limits);
                 Seen::Opened(hello)
             }
-            Event::Request(request) => serve(session, &request, out),
+            Event::Request(request) => serve(session, &request, out, false),
             Event::Answer { pending, outcome, .. } => {
                 Seen::Answer(pending, matches!(outcome, Outcome::Value(_)))
             }
@@ -128,7 +128,7 @@ fn read_shortly(
             Kind::Reply => session.settle(now, frame.call).map(|key| Seen::Answer(key, true)),
             _ => {
                 let request = session.let_in(now, &frame);
-                request.map(|request| serve(session, &request, out))
+                request.map(|request| serve(session, &request, out, true))
             }
         };
         let Some(short) = short else {
@@ -140,11 +140,17 @@ fn read_shortly(
 }
 
 /// Answers calls of even methods.
-fn serve(session: &mut Session<usize>, request: &Request<'_>, out: &mut Vec<u8>) -> Seen {
+fn serve(
+    session: &mut Session<usize>,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+    short: bool,
+) -> Seen {
     match request.call {
         Some(call) if request.method.is_multiple_of(2) => {
-            let fits = session.reply(call, out, |writer| writer.put(b"value"));
-            assert!(fits.is_ok(), "every peer takes small answers");
+            let fits = (short && session.reply_now(call, b"value", out))
+                || session.reply(call, out, |writer| writer.write("value")).is_ok();
+            assert!(fits, "every peer takes small answers");
         }
         Some(_) => {}
         None => session.event_started(out),

@@ -9,7 +9,7 @@
 //! 2. No borrow of a link's cells is held while a handler or a continuation's destructor runs; `inbound` is taken out
 //!    meanwhile: a request is served out of the bytes that it arrived in.
 //! 3. After `end` the session is gone: every pending call was failed, every served call made inert.
-//! 4. All input goes through [`Link::received`], all output through [`Link::step`].
+//! 4. All frames go through [`Link::received`], all output through [`Link::step`].
 
 mod calls;
 mod close;
@@ -74,7 +74,7 @@ pub(crate) struct Link {
     /// Where it stands in the table of links.
     slot: Cell<u32>,
     live: RefCell<Option<Live>>,
-    /// Some iff the peer's opening, or a frame, is not complete.
+    /// Some iff the peer's opening, or a frame, is not complete; none, too, while it is looked at or [`run`] has the frame.
     inbound: Cell<Option<Box<Inbound>>>,
     wire: Cell<Wire>,
     /// The stream, from when it is connected.

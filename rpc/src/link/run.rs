@@ -3,7 +3,7 @@
 //!
 //! Invariants:
 //! 1. A frame that is out of the ordinary in any way goes the way of all frames, put together.
-//! 2. No memory is made here; what frames hold of it before their bytes have come is bounded for the whole process.
+//! 2. No memory is made for bytes that have not come; what frames hold of it ahead of them is bounded for the whole process.
 
 use super::{Link, Live};
 use crate::session::Inbound;
