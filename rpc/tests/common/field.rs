@@ -4,8 +4,8 @@ use super::desk::{Desk, Script};
 use super::outcome::Got;
 use super::probe::{LocalProbe, ProbeProxy};
 use super::secs;
-use peers_rpc::kernel::Wait;
 use peers_rpc::kernel::sim::{ProcessId, World};
+use peers_rpc::kernel::{Budget, Wait};
 use peers_rpc::wire::DecodeOwned;
 use peers_rpc::{
     Address, AlreadyBound, Binding, Call, CloseReason, Cx, Endpoint, Error, Handle, Kernel, Limits,
@@ -199,6 +199,15 @@ impl Field {
         let reply = peer.take_held(text);
         let result = result.map(str::to_owned);
         self.on(peer, move || reply.resume(result));
+    }
+
+    /// Lets each turn run all that is ready, however long the machine takes: of the peers that are there.
+    pub(crate) fn take_time(&self) {
+        if let Ground::Tcp(kernels) | Ground::Unix(kernels) = &self.ground {
+            for kernel in kernels {
+                kernel.set_budget(Budget { time: Duration::MAX, ..Budget::default() });
+            }
+        }
     }
 
     /// Drives until `condition` holds.
