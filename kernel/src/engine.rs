@@ -5,6 +5,7 @@
 //! 2. After [`Core::close`] nothing is kept: what is handed in is dropped, one at a time, on a flat stack.
 //! 3. `loss` is what a continuation dropped right now reports; `cause` is whose work runs right now.
 
+use crate::beside::Beside;
 use crate::cause::Cause;
 use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Waker};
 use crate::lost::Lost;
@@ -56,6 +57,7 @@ pub(crate) struct Core {
     read_buffer: RefCell<Vec<u8>>,
     /// Memory for outputs.
     pub(crate) spares: Spares,
+    pub(crate) beside: Beside,
     /// Continuations that nobody resumed yet.
     pub(crate) registry: Registry,
     pub(crate) works: Works,
@@ -83,6 +85,7 @@ impl Core {
             endings: RefCell::default(),
             read_buffer: RefCell::default(),
             spares: Spares::default(),
+            beside: Beside::default(),
             registry: Registry::default(),
             works: Works::default(),
             inbox: Inbox::new(host.waker()),

@@ -76,6 +76,8 @@ pub(crate) trait Socket: Debug {
     fn read(&self, into: &mut Vec<u8>) -> io::Result<usize>;
     /// Writes as much as fits.
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
+    /// Whether the peer was on another processor than we are when it last sent something; false where nobody knows.
+    fn is_beside(&self) -> bool;
     /// No more writing; the peer reads to the end and sees it.
     fn shutdown(&self) -> io::Result<()>;
     /// Which readiness to report from now on.

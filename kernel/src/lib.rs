@@ -99,6 +99,7 @@
 mod address;
 #[cfg(target_os = "linux")]
 mod alarm;
+mod beside;
 mod cause;
 mod collect;
 mod cont;

@@ -1,6 +1,6 @@
 //! The writing end of a connection, as handlers and their owners hold it.
 //!
-//! A weak handle: all state is in the pipe. Nothing here writes to a socket; the end of the turn does.
+//! A weak handle: all state is in the pipe. Nothing here writes to a socket but [`Outlet::flush`]; the end of the turn does.
 
 use crate::pipe::{Block, Pipe};
 use std::error::Error;
@@ -11,7 +11,8 @@ use std::rc::{Rc, Weak};
 
 /// Writes to a connection. Clone it freely: it is weak, and using it after the connection has ended is harmless.
 ///
-/// What is written is buffered and sent at the end of the turn, with one system call for all writes of that turn.
+/// What is written is buffered and sent at the end of the turn, with one system call for all writes of that turn, unless
+/// [`flush`](Outlet::flush) sends it earlier.
 /// Writing to a connection that is closed, finished or broken succeeds and goes nowhere, as bytes sent to a peer that has
 /// just died would; [`Outlet::is_open`] tells beforehand, and the stream's handler hears of every end it did not
 /// cause itself.
@@ -67,6 +68,37 @@ impl Outlet {
                 Ok(())
             }
         }
+    }
+
+    /// Sends what is buffered now, as far as the socket takes it, and not at the end of the turn. A socket that took less than it was
+    /// offered is left alone until it says that it takes more. What goes wrong is told as ever: by the handler, in a later task.
+    ///
+    /// Each flush is a system call, and wakes the peer. It pays where the peer works on another processor and has a
+    /// good deal to do with what it gets: see [`is_peer_beside`](Self::is_peer_beside).
+    ///
+    /// ```
+    /// use peers_kernel::{Full, Outlet};
+    ///
+    /// /// An answer in two parts, the second of which takes long to make.
+    /// fn answer(outlet: &Outlet, first: &[u8], second: impl FnOnce() -> Vec<u8>) -> Result<(), Full> {
+    ///     outlet.write(first)?;
+    ///     if outlet.is_peer_beside() {
+    ///         outlet.flush();
+    ///     }
+    ///     outlet.write_chunk(second())
+    /// }
+    /// ```
+    pub fn flush(&self) {
+        self.with(|pipe| pipe.flush_now())
+    }
+
+    /// Whether the peer works while we do, as far as is known: it last sent something from another processor than the one we are
+    /// on. The system is asked at every 32nd call, if they are about one connection.
+    ///
+    /// Only Linux knows, and only of TCP on one machine. Of a peer elsewhere it tells which processor takes in what comes from the
+    /// network, which means nothing. Everywhere else the answer is no.
+    pub fn is_peer_beside(&self) -> bool {
+        self.pipe.upgrade().is_some_and(|pipe| pipe.is_beside())
     }
 
     /// Ends our half: what is buffered is sent, then the peer sees the end of the stream. It may go on sending.

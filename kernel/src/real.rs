@@ -23,6 +23,10 @@ use std::sync::{Arc, OnceLock};
 /// Connections that the system may hold for us before they are accepted.
 const BACKLOG: i32 = 4096;
 
+/// What the system says of a socket to which nothing came, or of a kind that is not looked at.
+#[cfg(target_os = "linux")]
+const NO_PROCESSOR: u32 = u32::MAX;
+
 const READ: Readiness = Readiness { readable: true, writable: false };
 const WRITE: Readiness = Readiness { readable: false, writable: true };
 
@@ -242,6 +246,19 @@ impl Socket for RealSocket {
         };
         self.0.rearm();
         result
+    }
+
+    /// What comes over the loopback interface is taken in by the processor that sent it.
+    #[cfg(target_os = "linux")]
+    fn is_beside(&self) -> bool {
+        let theirs = rustix::net::sockopt::socket_incoming_cpu(self.0.io());
+        let ours = rustix::thread::sched_getcpu();
+        theirs.is_ok_and(|theirs| theirs != NO_PROCESSOR && theirs as usize != ours)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn is_beside(&self) -> bool {
+        false
     }
 
     fn shutdown(&self) -> io::Result<()> {

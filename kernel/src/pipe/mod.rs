@@ -8,7 +8,8 @@
 //! 2. The handler hears `End` or `Failed` last and once, and is dropped right after. It hears nothing after `close`.
 //! 3. All cells are full while the handler runs or is dropped. What is looked at in place is taken out meanwhile, instead of
 //!    being guarded by a flag that each connection would have to keep.
-//! 4. One read per readable event and one write per turn. Written bytes wait for the end of the turn.
+//! 4. One read per readable event and one write per turn. Written bytes wait for the end of the turn, or until somebody asks for
+//!    a write of its own.
 //! 5. An idle pipe holds no memory but itself, and is small.
 
 mod inward;

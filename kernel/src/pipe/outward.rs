@@ -1,13 +1,15 @@
-//! The way out of a connection: one write a turn, and what follows once everything is written or nothing can be.
+//! The way out of a connection: one write a turn, or another if somebody asks for it, and what follows once everything is written or
+//! nothing can be.
 //!
 //! What is buffered, and what the halves do, is the [`Pipe`]'s.
 //!
-//! Invariant: nothing here runs user code, since it happens in flushes, outside of any task.
+//! Invariant: nothing here runs user code, since it happens in flushes, outside of any task or in the middle of one.
 
 use super::{Pipe, inward::is_passing};
 use crate::cause::Cause;
 use crate::engine::Core;
 use crate::half::{Inward, Outward};
+use crate::host::Socket;
 use crate::output::Output;
 use crate::task::{Plain, Task};
 use std::io;
@@ -28,6 +30,22 @@ impl Pipe {
         if let Some(core) = self.core.upgrade() {
             core.want_flush(self.clone());
         }
+    }
+
+    /// Writes what is buffered, unless the socket has said that it takes no more.
+    pub(crate) fn flush_now(self: &Rc<Self>) {
+        if !self.blocked.get()
+            && let Some(core) = self.core.upgrade()
+        {
+            self.send(&core)
+        }
+    }
+
+    /// Whether the peer works on another processor, as far as is known.
+    pub(crate) fn is_beside(&self) -> bool {
+        let Some(core) = self.core.upgrade() else { return false };
+        let ask = |socket: &dyn Socket| core.beside.ask(socket.key(), || socket.is_beside());
+        self.with_socket(ask).unwrap_or_default()
     }
 
     /// Writes once, and takes the steps that wait for an empty output.

@@ -252,6 +252,10 @@ impl Net {
         Ok(count)
     }
 
+    pub(super) fn is_beside(&self, id: Id) -> bool {
+        self.ends.get(&id).is_some_and(|end| self.hosts[end.process].beside)
+    }
+
     /// Mostly everything, now and then less; never nothing of something.
     fn cut_short(&mut self, count: usize) -> usize {
         if count > 1 && self.chance(4) { 1 + self.draw(count as u64 - 2) as usize } else { count }

@@ -125,6 +125,10 @@ impl Socket for SimSocket {
         self.net.borrow_mut().write(self.id, parts)
     }
 
+    fn is_beside(&self) -> bool {
+        self.net.borrow().is_beside(self.id)
+    }
+
     fn shutdown(&self) -> io::Result<()> {
         self.net.borrow_mut().shutdown(self.id)
     }

@@ -233,6 +233,12 @@ impl World {
         self.net.borrow_mut().hosts[process.0].exhausted = on;
     }
 
+    /// Lets the peers of a process count as working while it does, each on a processor of its own, or on the same as it, as at
+    /// first: what [`Outlet::is_peer_beside`](crate::Outlet::is_peer_beside) says there.
+    pub fn beside(&mut self, process: ProcessId, on: bool) {
+        self.net.borrow_mut().hosts[process.0].beside = on;
+    }
+
     // ---- the network
 
     /// How long a parcel travels, from now on: drawn from this range each time, but never overtaking.

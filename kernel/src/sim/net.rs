@@ -71,6 +71,8 @@ pub(super) struct HostState {
     pub(super) alive: bool,
     pub(super) refusing: bool,
     pub(super) exhausted: bool,
+    /// Iff its peers count as working while it does.
+    pub(super) beside: bool,
     pub(super) stalled_until: Instant,
     /// Ends and listeners that may be ready: all that are, and perhaps some more.
     pub(super) maybe_ready: BTreeSet<Id>,

@@ -57,6 +57,17 @@ enum Wire {
     Closed,
 }
 
+/// What a link has said in this turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speech {
+    /// Nothing yet.
+    Silent,
+    /// Something that the end of the turn will give to the stream.
+    Gathers,
+    /// So much that the beginning was sent already, or was kept because that would not pay; the end of the turn will see to the rest.
+    Decided,
+}
+
 /// What a link has until it ends.
 struct Live {
     session: Session<PendingCall>,
@@ -79,8 +90,7 @@ pub(crate) struct Link {
     wire: Cell<Wire>,
     /// The stream, from when it is connected.
     outlet: OnceCell<Outlet>,
-    /// Set iff the end of this turn will give them to it.
-    speaking: Cell<bool>,
+    speech: Cell<Speech>,
     /// When the session is to be looked at, or earlier: [`Instant::FAR`] is never.
     due: Cell<Instant>,
     /// Set iff that is looked after at the end of a batch.
@@ -137,7 +147,7 @@ impl Link {
             live: RefCell::new(Some(Live { session, said: hello, bound: None })),
             wire: Cell::new(Wire::Dialling),
             outlet: OnceCell::new(),
-            speaking: Cell::new(false),
+            speech: Cell::new(Speech::Silent),
             due: Cell::new(Instant::FAR),
             batching: Cell::new(false),
             watching_drain: Cell::new(false),

@@ -1,7 +1,9 @@
 //! The way out of a link: what the session says gathers during a turn and goes to the stream at its end, and its next
 //! deadline to the process's timer.
+//!
+//! Invariant: a turn's words are written once, or twice if they are many and the peer can work on the first of them meanwhile.
 
-use super::{Link, Live, PendingCall, Wire};
+use super::{Link, Live, PendingCall, Speech, Wire};
 use crate::session::{CloseReason, Output, Session};
 use peers_kernel::{Instant, Outlet, TurnEnd};
 use std::cell::Cell;
@@ -9,6 +11,12 @@ use std::rc::Rc;
 
 /// Bytes that gather in a link before it hands them over to its stream within a turn.
 const MOST_GATHERED: usize = 64 << 10;
+
+/// Bytes that make a beginning: they are sent before the turn ends if the peer works beside us. A power of two, so that what is said has
+/// grown beyond a multiple of it iff its length has changed there or above.
+const BEGINNING: usize = 4 << 10;
+
+const _: () = assert!(BEGINNING.is_power_of_two() && MOST_GATHERED.is_multiple_of(BEGINNING));
 
 /// Where a session's words go.
 pub(super) struct Out<'a> {
@@ -59,8 +67,10 @@ impl Link {
     ) -> Option<R> {
         let mut live = self.live.borrow_mut();
         let Live { session, said, .. } = live.as_mut()?;
+        let before = said.len();
         let result = step(session, &mut Out { link: self, said });
-        if !said.is_empty() && (!self.speaking.get() || said.len() >= MOST_GATHERED) {
+        let silent = self.speech.get() == Speech::Silent;
+        if !said.is_empty() && (silent || (before ^ said.len()) >= BEGINNING) {
             self.speak(said);
         }
         Some(result)
@@ -69,13 +79,28 @@ impl Link {
     /// Sees to it that what was said is sent: once a turn, and whenever much has gathered.
     #[cold]
     fn speak(&self, said: &mut Vec<u8>) {
-        if !self.speaking.replace(true)
-            && let Some(me) = self.me()
-        {
-            self.handle().at_turn_end(me);
+        if self.speech.get() == Speech::Silent {
+            self.speech.set(Speech::Gathers);
+            if let Some(me) = self.me() {
+                self.handle().at_turn_end(me);
+            }
+        }
+        if self.speech.get() == Speech::Gathers && said.len() >= BEGINNING {
+            self.begin_early(said);
         }
         if said.len() >= MOST_GATHERED {
             self.hand_over(said);
+        }
+    }
+
+    /// Sends the first words of this turn, so that a peer who works beside us need not wait for the last.
+    fn begin_early(&self, said: &mut Vec<u8>) {
+        self.speech.set(Speech::Decided);
+        if let Some(outlet) = self.open_outlet()
+            && outlet.is_peer_beside()
+        {
+            self.hand_over(said);
+            outlet.flush();
         }
     }
 
@@ -206,7 +231,7 @@ impl Drop for Batch<'_> {
 
 impl TurnEnd for Link {
     fn turn_ends(self: Rc<Self>) {
-        self.speaking.set(false);
+        self.speech.set(Speech::Silent);
         self.flush();
     }
 }

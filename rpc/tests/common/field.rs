@@ -99,6 +99,8 @@ impl Field {
                 let process = world.process(name, |kernel| {
                     peer = Some(Peer::new(kernel, &address, limits, state, bind));
                 });
+                // What is said early is said in worlds; over sockets, where all share a thread, at the end of the turn.
+                world.beside(process, true);
                 Peer { process: Some(process), ..peer.unwrap() }
             }
             Ground::Tcp(kernels) => {
@@ -146,6 +148,11 @@ impl Field {
         let (client, server, node) = self.pair();
         self.outcome(&client, node.context()).unwrap();
         (client, server, node)
+    }
+
+    /// Lets what a process of the simulated world has to say be said early, or at the end of each turn.
+    pub(crate) fn speak_early(&mut self, peer: &Peer<impl Sized>, on: bool) {
+        self.world().beside(peer.process.unwrap(), on);
     }
 
     // ---- driving

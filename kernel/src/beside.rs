@@ -1,0 +1,61 @@
+//! Whether the peer of a busy connection runs on another processor while we run on this one.
+//!
+//! Where it does, what is written before the end of a turn is worked on while the turn goes on. Where both share a processor, each
+//! extra write wakes somebody who cannot run.
+//!
+//! Invariant: the system is asked now and then, so that the answer costs next to nothing and still follows a process that moves.
+
+use crate::host::Key;
+use std::cell::Cell;
+
+/// How often an answer is good.
+const GOOD_FOR: u8 = 32;
+
+/// The last answer of a loop: about one connection, because few are so busy that anybody asks.
+#[derive(Default)]
+pub(crate) struct Beside {
+    last: Cell<Option<Answer>>,
+}
+
+const _: () = assert!(size_of::<Beside>() <= 8, "it lies among what each task looks at");
+
+#[derive(Clone, Copy)]
+struct Answer {
+    /// The generation of the source that it is about: no other one of this loop has it, until billions have come.
+    about: u32,
+    beside: bool,
+    left: u8,
+}
+
+impl Beside {
+    /// The last answer, if it was about `key` and is not used up; else what `look` finds.
+    pub(crate) fn ask(&self, key: Key, look: impl FnOnce() -> bool) -> bool {
+        let about = key.generation;
+        let known = self.last.get().filter(|last| last.about == about && last.left > 0);
+        let answer = known.unwrap_or_else(|| Answer { about, beside: look(), left: GOOD_FOR });
+        self.last.set(Some(Answer { left: answer.left - 1, ..answer }));
+        answer.beside
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_good_for_a_while_and_for_one_connection() {
+        let (beside, looks) = (Beside::default(), Cell::new(0));
+        let ask = |generation, found| {
+            beside.ask(Key { slot: 1, generation }, || {
+                looks.set(looks.get() + 1);
+                found
+            })
+        };
+        assert!((0..GOOD_FOR).all(|n| ask(1, n == 0)), "the first answer, again and again");
+        assert_eq!(looks.get(), 1);
+        assert!(!ask(1, false), "and then a new one");
+        assert!(ask(2, true), "another connection has another peer");
+        assert!(!ask(3, false));
+        assert_eq!(looks.get(), 4);
+    }
+}
