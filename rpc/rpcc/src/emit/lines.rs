@@ -185,8 +185,7 @@ impl Lines {
     /// Adds a line that ends in a type and `after`, breaking the type where it does not fit.
     pub(super) fn typed(&mut self, before: &str, ty: &str, after: &str) {
         let line = format!("{before}{ty}{after}");
-        let bracket = ty.find(['<', '(']).map(|at| (at, closing(ty, at)));
-        let Some((open, close)) = bracket.filter(|_| !self.fits(&line)) else {
+        let Some((open, close)) = brackets(ty).filter(|_| !self.fits(&line)) else {
             return self.line(line);
         };
         self.open(format!("{before}{}", &ty[..=open]));
@@ -205,6 +204,16 @@ impl Lines {
 /// Cuts behind the first `mark`; without one, all of the text is the second part.
 fn split<'t>(text: &'t str, mark: &str) -> (&'t str, &'t str) {
     text.split_at(text.find(mark).map_or(0, |at| at + mark.len()))
+}
+
+/// Where a type is broken: at its first brackets, or at those of the tuple that is all there is between them.
+fn brackets(ty: &str) -> Option<(usize, usize)> {
+    let open = ty.find(['<', '('])?;
+    let (close, inner) = (closing(ty, open), open + 1);
+    if ty[inner..].starts_with('(') && closing(ty, inner) + 1 == close {
+        return Some((inner, close - 1));
+    }
+    Some((open, close))
 }
 
 /// Where the bracket that opens at `open` closes.

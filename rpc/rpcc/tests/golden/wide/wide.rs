@@ -106,6 +106,18 @@ impl<C: peers_rpc::Caller> SurveyorProxy<C> {
         self.caller.call(&surveyor_methods::TWELVE_LONG_ONES, arguments)
     }
 
+    /// Calls `wide.surveyor.parts_of_everything_there_is`.
+    pub fn parts_of_everything_there_is(
+        &self,
+    ) -> C::Call<(
+        std::collections::BTreeMap<String, Vec<u64>>,
+        Option<Vec<String>>,
+        std::collections::BTreeSet<(u8, String)>,
+        Vec<u8>,
+    )> {
+        self.caller.call(&surveyor_methods::PARTS_OF_EVERYTHING_THERE_IS, ())
+    }
+
     /// Calls `wide.surveyor.nearly_fits`.
     pub fn nearly_fits(
         &self,
@@ -235,6 +247,21 @@ pub trait LocalSurveyor: Sized + 'static {
         argument_number_twelve: String,
         reply: peers_rpc::Reply<String>,
     );
+
+    /// Serves `wide.surveyor.parts_of_everything_there_is`.
+    fn parts_of_everything_there_is(
+        &mut self,
+        cx: &peers_rpc::Cx<Self>,
+        bd: &peers_rpc::Binding,
+    ) -> Result<
+        (
+            std::collections::BTreeMap<String, Vec<u64>>,
+            Option<Vec<String>>,
+            std::collections::BTreeSet<(u8, String)>,
+            Vec<u8>,
+        ),
+        peers_rpc::Error,
+    >;
 
     /// Serves `wide.surveyor.nearly_fits`.
     fn nearly_fits(
@@ -373,6 +400,9 @@ fn serve_surveyor<S: LocalSurveyor>(
                 reply,
             )
         }),
+        surveyor_ids::PARTS_OF_EVERYTHING_THERE_IS => {
+            call.plain(|()| state.parts_of_everything_there_is(cx, bd))
+        }
         surveyor_ids::NEARLY_FITS => {
             call.plain(|(nested, by_name)| state.nearly_fits(cx, bd, nested, by_name))
         }
@@ -385,6 +415,7 @@ fn serve_surveyor<S: LocalSurveyor>(
 pub static SURVEYOR: peers_rpc::Interface = peers_rpc::Interface {
     name: "wide.surveyor",
     methods: &[
+        &surveyor_methods::PARTS_OF_EVERYTHING_THERE_IS,
         &surveyor_methods::A,
         &surveyor_methods::MEASURE_EVERYTHING_AGAIN,
         &surveyor_methods::TWELVE,
@@ -406,6 +437,8 @@ pub(crate) mod surveyor_ids {
     pub(crate) const TWELVE: u64 = 0xc0eb_987b_c8b7_1dd5;
     /// `wide.surveyor.twelve_long_ones(string,string,string,string,string,string,string,string,string,string,string,string)->string`
     pub(crate) const TWELVE_LONG_ONES: u64 = 0xe7f9_4616_8806_eb18;
+    /// `wide.surveyor.parts_of_everything_there_is()->(map<string,list<u64>>,option<list<string>>,set<(u8,string)>,list<u8>)`
+    pub(crate) const PARTS_OF_EVERYTHING_THERE_IS: u64 = 0x0cfe_1338_0d3b_e7c6;
     /// `wide.surveyor.nearly_fits(map<(u8,string),list<option<set<i16>>>>,list<map<string,list<map<u8,u8>>>>)->map<(u8,string),list<option<set<i16>>>>`
     pub(crate) const NEARLY_FITS: u64 = 0xdd83_fb4d_0820_84bc;
     /// `wide.surveyor.a(list<list<list<map<u8,map<u8,map<u8,(list<u8>,list<u8>)>>>>>>)->list<list<list<map<u8,map<u8,map<u8,(list<u8>,list<u8>)>>>>>>`
@@ -473,6 +506,18 @@ pub(crate) mod surveyor_methods {
             "wide.there_is_even_more_than_that",
             "wide.and_then_some_more_on_top",
         ],
+        doc: "",
+        deprecated: None,
+    };
+
+    pub(crate) static PARTS_OF_EVERYTHING_THERE_IS: peers_rpc::Method = peers_rpc::Method {
+        id: super::surveyor_ids::PARTS_OF_EVERYTHING_THERE_IS,
+        name: "wide.surveyor.parts_of_everything_there_is",
+        rust_name: "parts_of_everything_there_is",
+        signature: "parts_of_everything_there_is() -> (map<string, list<u64>>, option<list<string>>, set<(u8, string)>, list<u8>)",
+        convention: peers_rpc::Convention::Plain,
+        timeout: None,
+        throws: &[],
         doc: "",
         deprecated: None,
     };
