@@ -1,5 +1,5 @@
 //! How each Rust type is spelled in bytes: the traits, and their implementations for the types of
-//! the interface language; sets and maps have `trees`. Frames and budgets never live here.
+//! the interface language; sets and maps have `trees`, what is lent has `lent`. Frames and budgets never live here.
 //!
 //! Invariants: 1. static types carry no tags: both sides know the type; 2. a value has one
 //! spelling, so decoding and encoding again gives the same bytes (sets and maps: once sorted); 3.
@@ -54,6 +54,22 @@ pub trait Encode {
         Self: Sized,
     {
         Err(items)
+    }
+
+    /// The bytes of a value that is spelled as a length and bytes, whoever owns them.
+    #[inline]
+    fn as_bytes(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// [`as_bytes`](Self::as_bytes) of a list.
+    #[inline]
+    fn list_as_bytes(items: &[Self]) -> Option<&[u8]>
+    where
+        Self: Sized,
+    {
+        let _ = items;
+        None
     }
 }
 
@@ -151,13 +167,6 @@ impl Encode for Encoded<'_> {
     }
 }
 
-impl<T: Encode + ?Sized> Encode for &T {
-    #[inline]
-    fn encode(&self, w: &mut Writer<'_>) {
-        (**self).encode(w);
-    }
-}
-
 impl Encode for bool {
     #[inline]
     fn encode(&self, w: &mut Writer<'_>) {
@@ -192,6 +201,11 @@ impl Encode for u8 {
     #[inline]
     fn list_into_bytes(items: Vec<Self>) -> Result<Vec<u8>, Vec<Self>> {
         Ok(items)
+    }
+
+    #[inline]
+    fn list_as_bytes(items: &[Self]) -> Option<&[u8]> {
+        Some(items)
     }
 }
 
@@ -300,6 +314,11 @@ impl Encode for str {
     fn encode(&self, w: &mut Writer<'_>) {
         w.bytes(self.as_bytes());
     }
+
+    #[inline]
+    fn as_bytes(&self) -> Option<&[u8]> {
+        Some(self.as_bytes())
+    }
 }
 
 impl Encode for String {
@@ -311,6 +330,11 @@ impl Encode for String {
     #[inline]
     fn into_bytes(self) -> Result<Vec<u8>, Self> {
         Ok(Self::into_bytes(self))
+    }
+
+    #[inline]
+    fn as_bytes(&self) -> Option<&[u8]> {
+        Some(self.as_str().as_bytes())
     }
 }
 
@@ -352,6 +376,11 @@ impl<T: Encode> Encode for [T] {
     fn encode(&self, w: &mut Writer<'_>) {
         w.elements(self.len(), |w| T::encode_slice(self, w));
     }
+
+    #[inline]
+    fn as_bytes(&self) -> Option<&[u8]> {
+        T::list_as_bytes(self)
+    }
 }
 
 impl<T: Encode> Encode for Vec<T> {
@@ -363,6 +392,11 @@ impl<T: Encode> Encode for Vec<T> {
     #[inline]
     fn into_bytes(self) -> Result<Vec<u8>, Self> {
         T::list_into_bytes(self)
+    }
+
+    #[inline]
+    fn as_bytes(&self) -> Option<&[u8]> {
+        T::list_as_bytes(self)
     }
 }
 

@@ -46,6 +46,7 @@ mod frame;
 #[doc(hidden)]
 pub mod fuzz;
 mod hash;
+mod lent;
 pub mod limits;
 mod message;
 mod outcome;

@@ -241,23 +241,27 @@ impl Link {
 
     /// Sends the outcome of a call.
     pub(crate) fn answer<T: Encode>(&self, call: u64, result: Result<T, Error>) {
-        match result {
-            Ok(value) => match value.into_bytes() {
-                Ok(bytes) => self.answer_bytes(call, bytes),
-                // The value is dropped after the step: nothing of the program's runs in one but its `encode`.
-                Err(value) => self.answered_by(|session, out| {
-                    session.reply(call, out, |writer| value.encode(writer))
-                }),
-            },
-            Err(error) => self.answer_error(call, &error),
+        let value = match result {
+            Ok(value) => value,
+            Err(error) => return self.answer_error(call, &error),
+        };
+        if let Some(bytes) = value.as_bytes()
+            && self.answered_now(call, bytes)
+        {
+            return;
+        }
+        match value.into_bytes() {
+            Ok(bytes) => self.answered_by(|session, out| session.reply_bytes(call, out, bytes)),
+            // The value is dropped after the step: nothing of the program's runs in one but its `encode`.
+            Err(value) => self.answered_by(|session, out| {
+                session.reply(call, out, |writer| value.encode(writer))
+            }),
         }
     }
 
-    #[inline]
-    fn answer_bytes(&self, call: u64, bytes: Vec<u8>) {
-        if self.drive(|session, out| session.reply_now(call, &bytes, out)) == Some(false) {
-            self.answered_by(|session, out| session.reply_bytes(call, out, bytes));
-        }
+    /// Answers with a value that is spelled as a length and these bytes, if that is soon done or of no use any more.
+    fn answered_now(&self, call: u64, bytes: &[u8]) -> bool {
+        self.drive(|session, out| session.reply_now(call, bytes, out)) != Some(false)
     }
 
     fn answered_by(

@@ -1,0 +1,89 @@
+//! Values that are written from where they are: references, and what is borrowed or owned. They are spelled like what they
+//! lead to; reading them is the reader's, who lends what it can.
+
+use std::borrow::Cow;
+
+use crate::{Encode, Writer};
+
+impl<T: Encode + ?Sized> Encode for &T {
+    #[inline]
+    fn encode(&self, w: &mut Writer<'_>) {
+        (**self).encode(w);
+    }
+
+    #[inline]
+    fn as_bytes(&self) -> Option<&[u8]> {
+        (**self).as_bytes()
+    }
+}
+
+impl<B: Encode + ToOwned<Owned: Encode> + ?Sized> Encode for Cow<'_, B> {
+    #[inline]
+    fn encode(&self, w: &mut Writer<'_>) {
+        (**self).encode(w);
+    }
+
+    #[inline]
+    fn into_bytes(self) -> Result<Vec<u8>, Self> {
+        match self {
+            Cow::Borrowed(_) => Err(self),
+            Cow::Owned(value) => value.into_bytes().map_err(Cow::Owned),
+        }
+    }
+
+    #[inline]
+    fn as_bytes(&self) -> Option<&[u8]> {
+        (**self).as_bytes()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::{Encoded, Value, to_vec};
+    use std::collections::BTreeSet;
+
+    /// Whoever lends a value writes what its owner would, and gives its memory only if that is its own.
+    fn same<B: Encode + ToOwned<Owned: Encode + Clone> + ?Sized>(owned: &B::Owned, lent: &B) {
+        let spelled = to_vec(owned).unwrap();
+        let [borrowed, kept] = [Cow::Borrowed(lent), Cow::Owned(owned.clone())];
+        assert_eq!(to_vec(&lent).unwrap(), spelled);
+        assert_eq!(to_vec(&borrowed).unwrap(), spelled);
+        assert_eq!(to_vec(&kept).unwrap(), spelled);
+        let bytes = owned.as_bytes().map(<[u8]>::to_vec);
+        if let Some(bytes) = &bytes {
+            let mut behind_length = u32::try_from(bytes.len()).unwrap().to_be_bytes().to_vec();
+            behind_length.extend_from_slice(bytes);
+            assert_eq!(behind_length, spelled);
+        }
+        for lender in [&borrowed, &kept] {
+            assert_eq!(lender.as_bytes(), bytes.as_deref());
+        }
+        assert_eq!((&lent).as_bytes(), bytes.as_deref());
+        assert!(borrowed.into_bytes().is_err());
+        assert_eq!(kept.into_bytes().ok(), owned.clone().into_bytes().ok());
+        assert_eq!(owned.clone().into_bytes().ok(), bytes);
+    }
+
+    #[test]
+    fn what_is_lent_is_spelled_like_what_is_owned() {
+        for text in ["", "arrakis", "Muad\u{2019}Dib"] {
+            same(&text.to_owned(), text);
+            same(&text.as_bytes().to_vec(), text.as_bytes());
+        }
+        same(&vec![1_u32, 2, 3], [1, 2, 3].as_slice());
+        same(&vec!["a".to_owned()], ["a".to_owned()].as_slice());
+        same(&7_u64, &7);
+        same(&BTreeSet::from([1_u8, 2]), &BTreeSet::from([1, 2]));
+        same(&Value::from("self-describing"), &Value::from("self-describing"));
+    }
+
+    #[test]
+    fn bytes_that_are_not_spelled_behind_a_length_are_not_taken_for_it() {
+        assert_eq!(Encoded(b"spice").as_bytes(), None);
+        assert_eq!(vec![1_i8].as_bytes(), None);
+        assert_eq!(Some("text").as_bytes(), None);
+        assert_eq!(("text",).as_bytes(), None);
+    }
+}
