@@ -46,6 +46,31 @@ pub(crate) enum Ty {
     Named(TypeId),
 }
 
+impl Ty {
+    /// True iff it is spelled otherwise as the type of an argument that is lent.
+    pub(crate) fn is_lent(&self) -> bool {
+        match self {
+            Self::Scalar(scalar) => matches!(scalar, Scalar::String | Scalar::Bytes),
+            Self::List(of) | Self::Set(of) | Self::Option { of, .. } => of.is_lent(),
+            Self::Map(key, value) => key.is_lent() || value.is_lent(),
+            Self::Tuple(parts) => parts.iter().any(Self::is_lent),
+            Self::Named(_) => false,
+        }
+    }
+
+    /// True iff it is spelled otherwise as the type of a result that may be lent.
+    pub(crate) fn is_lent_as_result(&self) -> bool {
+        match self {
+            Self::Scalar(scalar) => {
+                matches!(scalar, Scalar::String | Scalar::Bytes | Scalar::Value)
+            }
+            Self::List(_) | Self::Set(_) | Self::Map(..) | Self::Named(_) => true,
+            Self::Option { of, .. } => of.is_lent_as_result(),
+            Self::Tuple(parts) => parts.iter().any(Self::is_lent_as_result),
+        }
+    }
+}
+
 /// A field or an argument.
 #[derive(Clone, Debug)]
 pub(crate) struct Field {
@@ -109,12 +134,27 @@ impl TypeDef {
     }
 }
 
-/// How a method is implemented.
+/// How a method ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Convention {
     Plain,
     Async,
     Event,
+}
+
+/// How a method is implemented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Style {
+    pub(crate) convention: Convention,
+    /// It is lent its arguments, and one that returns may return what it only lends.
+    pub(crate) borrowed: bool,
+}
+
+impl Style {
+    /// True iff the result may be lent.
+    pub(crate) fn lends_result(self) -> bool {
+        self.borrowed && self.convention == Convention::Plain
+    }
 }
 
 /// A method where it is declared.
@@ -126,11 +166,20 @@ pub(crate) struct Method {
     pub(crate) rust: String,
     pub(crate) arguments: Vec<Field>,
     pub(crate) result: Option<Ty>,
-    pub(crate) convention: Convention,
+    pub(crate) style: Style,
     /// Set iff `:timeout` is; zero is for ever.
     pub(crate) timeout: Option<Duration>,
     pub(crate) throws: Vec<TypeId>,
     pub(crate) deprecated: Option<String>,
+}
+
+impl Method {
+    /// True iff anything of it is lent if it is implemented in this style.
+    pub(crate) fn lends(&self, style: Style) -> bool {
+        let lent = |argument: &Field| argument.ty.is_lent();
+        (style.borrowed && self.arguments.iter().any(lent))
+            || (style.lends_result() && self.result.as_ref().is_some_and(Ty::is_lent_as_result))
+    }
 }
 
 /// An interface.
@@ -142,8 +191,8 @@ pub(crate) struct Interface {
     pub(crate) base: Option<InterfaceId>,
     /// Those it declares itself.
     pub(crate) methods: Vec<Method>,
-    /// All methods with their final conventions: inherited ones first.
-    pub(crate) flat: Vec<(MethodId, Convention)>,
+    /// All methods with their final styles: inherited ones first.
+    pub(crate) flat: Vec<(MethodId, Style)>,
 }
 
 /// A file.

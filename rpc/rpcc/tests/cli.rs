@@ -72,6 +72,7 @@ fn versions_are_compared() {
         ("renamed", ["before", "after"], 1),
         ("compatible", ["registry"; 2], 0),
         ("nothing", ["registry"; 2], 0),
+        ("borrowed", ["shelf"; 2], 0),
     ] {
         let (found, out, err) = check(name, file);
         let expected = Path::new("tests/check").join(name).join("expected.txt");

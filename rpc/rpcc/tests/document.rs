@@ -78,7 +78,7 @@ fn every_built_in_word_is_described() {
     let text = format!("struct a {{ {fields} }}");
     let files = BTreeMap::from([("a.rpc".to_string(), text)]);
     assert!(compile(&files, "a.rpc").is_ok());
-    let directives = ["event", "async", "timeout", "throws", "name", "deprecated"];
+    let directives = ["event", "async", "borrowed", "timeout", "throws", "name", "deprecated"];
     for word in words {
         assert!(PAGE.contains(&format!("`{word}`")), "{word} is not described");
     }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::resolve::Resolver;
 use crate::diagnostics::Report;
-use crate::model::{Convention, TypeId};
+use crate::model::{Convention, Method, Style, TypeId};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{self, Directive, DirectiveKind, Name};
 
 /// The directives of a method.
 pub(super) struct Said {
-    pub(super) convention: Convention,
+    pub(super) style: Style,
     pub(super) timeout: Option<Duration>,
     pub(super) throws: Vec<TypeId>,
     /// The Rust name, from `:name`.
@@ -21,19 +21,19 @@ pub(super) struct Said {
 /// Reads the directives of `method`, of the file `file`.
 pub(super) fn of_method(resolver: &mut Resolver<'_>, file: FileId, method: &ast::Method) -> Said {
     let mut said = Said {
-        convention: convention(&method.directives),
+        style: style(&method.directives),
         timeout: None,
         throws: Vec::new(),
         name: None,
         deprecated: None,
     };
     repeated(&method.directives, resolver.reports);
-    if said.convention == Convention::Event {
+    if said.style.convention == Convention::Event {
         event(method, resolver.reports);
     }
     for directive in &method.directives {
         match &directive.kind {
-            DirectiveKind::Event | DirectiveKind::Async => {}
+            DirectiveKind::Event | DirectiveKind::Async | DirectiveKind::Borrowed => {}
             DirectiveKind::Timeout(timeout) => said.timeout = Some(*timeout),
             DirectiveKind::Deprecated(text) => said.deprecated = Some(text.clone()),
             DirectiveKind::Name(name) => said.name = Some(name.clone()),
@@ -48,15 +48,32 @@ pub(super) fn of_method(resolver: &mut Resolver<'_>, file: FileId, method: &ast:
 }
 
 /// What the directives say about how the method is implemented.
-pub(super) fn convention(directives: &[Directive]) -> Convention {
-    let says = |word| directives.iter().any(|directive| directive.kind.word() == word);
-    if says("event") {
+pub(super) fn style(directives: &[Directive]) -> Style {
+    let says = |word| find(directives, word).is_some();
+    let convention = if says("event") {
         Convention::Event
     } else if says("async") {
         Convention::Async
     } else {
         Convention::Plain
+    };
+    Style { convention, borrowed: says("borrowed") }
+}
+
+/// The first directive of this name.
+pub(super) fn find<'d>(directives: &'d [Directive], word: &str) -> Option<&'d Directive> {
+    directives.iter().find(|directive| directive.kind.word() == word)
+}
+
+/// What is wrong with a `:borrowed` that leaves everything in `method` as it is.
+pub(super) fn idle(directives: &[Directive], method: &Method, style: Style) -> Option<Report> {
+    let directive = find(directives, "borrowed").filter(|_| !method.lends(style))?;
+    let title = format!("there is nothing in `{}` that could be borrowed", method.name.text);
+    let mut help = String::from("of arguments, `string` and `bytes` can be borrowed");
+    if style.lends_result() {
+        help.push_str("; of results, all but numbers and `bool`");
     }
+    Some(Report::new(directive.span, title, "remove this").help(help))
 }
 
 fn throws(resolver: &mut Resolver<'_>, file: FileId, path: &ast::Path, thrown: &mut Vec<TypeId>) {
@@ -73,7 +90,7 @@ fn throws(resolver: &mut Resolver<'_>, file: FileId, path: &ast::Path, thrown: &
 pub(super) fn repeated(directives: &[Directive], reports: &mut Vec<Report>) {
     for (at, directive) in directives.iter().enumerate() {
         let word = directive.kind.word();
-        let first = directives[..at].iter().find(|first| first.kind.word() == word);
+        let first = find(&directives[..at], word);
         if let Some(first) = first.filter(|_| word != "throws") {
             let report =
                 Report::new(directive.span, format!("`:{word}` is there twice"), "again here");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::directives;
 use crate::diagnostics::{MAX_SUGGESTED, Report};
 use crate::load::Loaded;
-use crate::model::{Convention, InterfaceId, Method, MethodId, Model};
+use crate::model::{Convention, InterfaceId, Method, MethodId, Model, Style};
 use crate::names;
 use crate::source::Span;
 use crate::syntax::ast::{self, Directive, ItemKind, TypeKind};
@@ -81,7 +81,7 @@ fn bases_first(model: &Model, reports: &mut Vec<Report>) -> Option<Vec<Interface
 struct Flat<'c> {
     model: &'c Model,
     id: InterfaceId,
-    methods: Vec<(MethodId, Convention)>,
+    methods: Vec<(MethodId, Style)>,
     reports: &'c mut Vec<Report>,
 }
 
@@ -92,7 +92,7 @@ impl Flat<'_> {
         }
     }
 
-    /// Changes the conventions of inherited methods.
+    /// Changes the styles of inherited methods.
     fn overrides(&mut self, overrides: &[ast::Override]) {
         let mut named: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, (method, _)) in self.methods.iter().enumerate() {
@@ -107,8 +107,8 @@ impl Flat<'_> {
                 let title = format!("`{}` is overridden twice", overriding.name.text);
                 let report = Report::new(overriding.name.span, title, "again here");
                 self.reports.push(report.and(first, "first here"));
-            } else if let Some(convention) = self.convention(overriding, method, before) {
-                self.methods[at].1 = convention;
+            } else if let Some(style) = self.style(overriding, method, before) {
+                self.methods[at].1 = style;
             }
         }
     }
@@ -165,51 +165,57 @@ impl Flat<'_> {
         }
     }
 
-    /// The convention that an override gives to `method`, which is inherited with `before`.
-    fn convention(
+    /// The style that an override gives to a method that is inherited with `before`.
+    fn style(
         &mut self,
         overriding: &ast::Override,
         method: MethodId,
-        before: Convention,
-    ) -> Option<Convention> {
+        before: Style,
+    ) -> Option<Style> {
         let declared = self.model.method(method);
-        let refuse = |span, title: String, label: &str| {
-            let report = Report::new(span, title, label);
-            Some(report.and(declared.name.span, "the inherited method"))
-        };
-        let name = &overriding.name;
-        let result = overriding.result.as_ref().map(|ty| (spell(ty), ty.span));
-        let forbidden = |directive: &&Directive| directive.kind.word() != "async";
         directives::repeated(&overriding.directives, self.reports);
-        let convention = directives::convention(&overriding.directives);
-        let report = if before == Convention::Event {
-            refuse(
-                name.span,
-                format!("the event `{}` cannot be overridden", name.text),
-                "an event stays one",
-            )
-        } else if let Some((_, span)) =
-            result.filter(|(spelled, _)| *spelled != self.model.canonical_result(declared))
-        {
-            let title = format!("an override cannot change the result of `{}`", name.text);
-            refuse(span, title, "another type here")
-        } else if let Some(directive) = overriding.directives.iter().find(forbidden) {
-            let word = directive.kind.word();
-            refuse(directive.span, format!("an override cannot say `:{word}`"), "only `:async`")
-        } else if convention == before {
-            refuse(
-                name.span,
-                format!("this override of `{}` changes nothing", name.text),
-                "remove it",
-            )
-        } else {
-            None
-        };
-        match report {
-            Some(report) => self.reports.push(report),
-            None => return Some(convention),
+        let mut style = directives::style(&overriding.directives);
+        if before.convention == Convention::Event {
+            style.convention = Convention::Event;
         }
+        let Some(report) = self.refusal(overriding, declared, before, style) else {
+            return Some(style);
+        };
+        self.reports.push(report.and(declared.name.span, "the inherited method"));
         None
+    }
+
+    /// What is wrong with an override that changes the style of `method`.
+    fn refusal(
+        &self,
+        overriding: &ast::Override,
+        method: &Method,
+        before: Style,
+        after: Style,
+    ) -> Option<Report> {
+        let (name, said) = (&overriding.name, &overriding.directives);
+        let result = self.model.canonical_result(method);
+        if let Some(other) = overriding.result.as_ref().filter(|ty| spell(ty) != result) {
+            let title = format!("an override cannot change the result of `{}`", name.text);
+            return Some(Report::new(other.span, title, "another type here"));
+        }
+        let forbidden =
+            |directive: &&Directive| !matches!(directive.kind.word(), "async" | "borrowed");
+        if let Some(directive) = said.iter().find(forbidden) {
+            let title = format!("an override cannot say `:{}`", directive.kind.word());
+            return Some(Report::new(directive.span, title, "only `:async` and `:borrowed`"));
+        }
+        if let Some(directive) =
+            directives::find(said, "async").filter(|_| before.convention == Convention::Event)
+        {
+            let title = format!("the event `{}` cannot become `:async`", name.text);
+            return Some(Report::new(directive.span, title, "an event stays one"));
+        }
+        let unchanged = || {
+            let title = format!("this override of `{}` changes nothing", name.text);
+            Report::new(name.span, title, "remove it")
+        };
+        directives::idle(said, method, after).or_else(|| (before == after).then(unchanged))
     }
 
     /// Adds the interface's own methods.
@@ -233,7 +239,7 @@ impl Flat<'_> {
             }
             rust_names.insert(&method.rust, id);
             spellings.insert(spelling, id);
-            self.methods.push((id, method.convention));
+            self.methods.push((id, method.style));
         }
         if self.methods.is_empty() && interface.methods.is_empty() {
             let title = format!("the interface `{}` has no methods", interface.name.text);

@@ -151,6 +151,7 @@ impl<'r> Resolver<'r> {
     }
 
     fn method(&mut self, file: FileId, method: &ast::Method) -> Method {
+        let reported = self.reports.len();
         let arguments = self.fields(file, &method.arguments);
         if arguments.len() > MAX_PARTS {
             let title = format!("`{}` has more than {MAX_PARTS} arguments", method.name.text);
@@ -159,22 +160,25 @@ impl<'r> Resolver<'r> {
         }
         let result = method.result.as_ref().and_then(|ty| self.ty(file, ty));
         let said = directives::of_method(self, file, method);
-        let name = method.name.clone();
         let rust = match &said.name {
             Some(rust) => self.chosen_name(rust),
-            None => self.value_name(&name),
+            None => self.value_name(&method.name),
         };
-        Method {
+        let resolved = Method {
             docs: method.docs.clone(),
-            name,
+            name: method.name.clone(),
             rust,
             arguments,
             result,
-            convention: said.convention,
+            style: said.style,
             timeout: said.timeout,
             throws: said.throws,
             deprecated: said.deprecated,
+        };
+        if self.reports.len() == reported {
+            self.reports.extend(directives::idle(&method.directives, &resolved, said.style));
         }
+        resolved
     }
 
     fn fields(&mut self, file: FileId, fields: &[ast::Field]) -> Vec<Field> {

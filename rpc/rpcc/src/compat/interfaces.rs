@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Changes;
-use crate::model::{Convention, InterfaceId, Method, MethodId, Model};
+use crate::model::{Convention, InterfaceId, Method, MethodId, Model, Style};
 
 /// Methods by their spelling on the wire.
-type Methods = BTreeMap<String, (MethodId, Convention)>;
+type Methods = BTreeMap<String, (MethodId, Style)>;
 
 pub(super) fn compare(old: &Model, new: &Model, changes: &mut Changes) {
     let (before, after) = (named(old), named(new));
@@ -42,10 +42,10 @@ fn methods(model: &Model, id: InterfaceId) -> Methods {
 /// Compares all methods of an interface, inherited ones too.
 fn interface(old: (&Model, InterfaceId), new: (&Model, InterfaceId), changes: &mut Changes) {
     let (before, mut after) = (methods(old.0, old.1), methods(new.0, new.1));
-    for (id, convention) in &old.0.interface(old.1).flat {
+    for (id, style) in &old.0.interface(old.1).flat {
         let spelled = old.0.canonical_method(*id);
         match after.remove(&spelled) {
-            Some(entry) => method((old.0, *id, *convention), (new.0, entry.0, entry.1), changes),
+            Some(entry) => method((old.0, *id, *style), (new.0, entry.0, entry.1), changes),
             None => gone(old, *id, new.0, (&before, &mut after), changes),
         }
     }
@@ -68,7 +68,7 @@ fn gone(
 ) {
     let method = old.0.method(id);
     let (interface, signature) = (old.0.interface_name(old.1), old.0.signature(method));
-    let same_name = |entry: &(&String, &(MethodId, Convention))| {
+    let same_name = |entry: &(&String, &(MethodId, Style))| {
         !before.contains_key(entry.0) && new.method(entry.1.0).name.text == method.name.text
     };
     let Some((spelled, (instead, _))) = after.iter().find(same_name) else {
@@ -90,19 +90,20 @@ fn gone(
 
 /// Compares a method that is in both versions.
 fn method(
-    (old, old_id, old_convention): (&Model, MethodId, Convention),
-    (new, new_id, new_convention): (&Model, MethodId, Convention),
+    (old, old_id, old_style): (&Model, MethodId, Style),
+    (new, new_id, new_style): (&Model, MethodId, Style),
     changes: &mut Changes,
 ) {
     let (before, after) = (old.method(old_id), new.method(new_id));
     let name = format!("`{}`", old.canonical_method(old_id));
-    let was_event = old_convention == Convention::Event;
-    if was_event != (new_convention == Convention::Event) {
+    let (was, is) = (old_style.convention, new_style.convention);
+    let was_event = was == Convention::Event;
+    if was_event != (is == Convention::Event) {
         let kinds = if was_event { ["an event", "a call"] } else { ["a call", "an event"] };
         changes.breaks(format!("{name} was {}, is {}", kinds[0], kinds[1]));
-    } else if old_convention != new_convention {
-        let convention = if new_convention == Convention::Async { "now" } else { "no longer" };
-        changes.keeps(format!("{name} is {convention} `:async`"));
+    } else if was != is {
+        let now = if is == Convention::Async { "now" } else { "no longer" };
+        changes.keeps(format!("{name} is {now} `:async`"));
     }
     if before.timeout != after.timeout {
         let times = [before, after].map(|method| shown(method.timeout));

@@ -1,6 +1,6 @@
 //! What changed between two versions of an interface file, and whether old and new programs still understand each other.
 //!
-//! Judged is the wire: what is called, what travels, in which order. How Rust names things is no part of it.
+//! Judged is the wire: what is called, what travels, in which order. How Rust names and lends things is no part of it.
 
 mod interfaces;
 mod types;

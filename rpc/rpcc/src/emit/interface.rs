@@ -2,7 +2,7 @@
 
 use super::lines::Lines;
 use super::{constant, docs, lints, methods, proxy, rust, scope};
-use crate::model::{Convention, InterfaceId, MethodId, Model};
+use crate::model::{Convention, InterfaceId, Method, MethodId, Model, Style};
 use crate::names;
 use crate::source::FileId;
 
@@ -33,36 +33,34 @@ fn local(model: &Model, id: InterfaceId, out: &mut Lines) {
             out,
         );
     }
-    let methods = interface.flat.iter().map(|(method, _)| model.method(*method));
+    let method = |(id, style): &(MethodId, Style)| (model.method(*id), style.lends_result());
+    let methods = interface.flat.iter().map(method);
     let lints = lints::of_methods(methods, SERVED);
     lints::allow(lints::unused(interface.file).into_iter().chain(lints), out);
     out.open(format!("pub trait {}: Sized + 'static {{", names.local));
-    for (method, convention) in &interface.flat {
+    for (method, style) in &interface.flat {
         let method_docs = &model.method(*method).docs;
         docs::emit(method_docs, &format!("Serves `{}`.", model.method_name(*method)), out);
-        trait_method(model, interface.file, *method, *convention, out);
+        trait_method(model, interface.file, model.method(*method), *style, out);
         out.blank();
     }
     bind(&names, &name, out);
     out.close("}");
 }
 
-fn trait_method(
-    model: &Model,
-    file: FileId,
-    id: MethodId,
-    convention: Convention,
-    out: &mut Lines,
-) {
-    let method = model.method(id);
-    let result = rust::result(model, file, method.result.as_ref());
+fn trait_method(model: &Model, file: FileId, method: &Method, style: Style, out: &mut Lines) {
+    let spell = if style.borrowed { rust::lent } else { rust::owned };
+    let result = match &method.result {
+        Some(ty) if style.lends_result() => rust::lent_result(model, file, ty),
+        result => rust::result(model, file, result.as_ref()),
+    };
     let mut parameters: Vec<String> =
         ["&mut self", "cx: &peers_rpc::Cx<Self>", "bd: &peers_rpc::Binding"].map(Into::into).into();
     for argument in &method.arguments {
         let name = rust::variable(argument, &TAKEN);
-        parameters.push(format!("{name}: {}", rust::owned(model, file, &argument.ty)));
+        parameters.push(format!("{name}: {}", spell(model, file, &argument.ty)));
     }
-    let after = match convention {
+    let after = match style.convention {
         Convention::Plain => format!(") -> Result<{result}, peers_rpc::Error>;"),
         Convention::Event => ");".into(),
         Convention::Async => {
@@ -102,8 +100,8 @@ fn serve(model: &Model, id: InterfaceId, out: &mut Lines) {
     };
     let body = |out: &mut Lines| {
         out.open("match call.method() {");
-        for (method, convention) in &interface.flat {
-            arm(model, interface.file, *method, *convention, out);
+        for (method, style) in &interface.flat {
+            arm(model, interface.file, *method, style.convention, out);
         }
         out.line("_ => call.unknown(),");
         out.close("}");
@@ -159,8 +157,8 @@ fn description(model: &Model, id: InterfaceId, out: &mut Lines) {
     out.line(format!("/// What `{name}` consists of, for tools."));
     let mut methods = interface.flat.clone();
     methods.sort_by_cached_key(|(method, _)| model.wire_id(*method));
-    let path = |(method, convention): &(MethodId, Convention)| {
-        let describer = methods::describer(model, id, *method, *convention);
+    let path = |(method, style): &(MethodId, Style)| {
+        let describer = methods::describer(model, id, *method, style.convention);
         let module = scope::interface(model, describer).methods;
         let name = format!("{module}::{}", constant(model.method(*method)));
         format!("&{}", scope::interface_path(model, interface.file, describer, &name))

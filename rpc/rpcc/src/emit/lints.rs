@@ -32,15 +32,19 @@ pub(super) fn allow(lints: impl IntoIterator<Item = &'static str>, out: &mut Lin
     }
 }
 
-/// What methods of such names and types set off, with `more` parameters than they have arguments.
+/// What methods of such names and types set off, with `more` parameters than they have arguments. Beside each stands
+/// whether its result may be lent.
 pub(super) fn of_methods<'m>(
-    methods: impl Iterator<Item = &'m Method>,
+    methods: impl Iterator<Item = (&'m Method, bool)>,
     more: usize,
 ) -> impl Iterator<Item = &'static str> {
     let (mut long, mut complex, mut convention) = (false, false, false);
-    for method in methods {
-        let types = method.arguments.iter().map(|argument| &argument.ty).chain(&method.result);
-        complex |= types.into_iter().any(|ty| RESULT + rust::complexity(ty, 2) > COMPLEX);
+    for (method, lent) in methods {
+        // Arguments are counted as if they were results, which is more than references add to lent ones.
+        let result = if lent { rust::lent_result_complexity } else { rust::complexity };
+        let arguments = method.arguments.iter().map(|argument| rust::complexity(&argument.ty, 2));
+        let mut types = arguments.chain(method.result.as_ref().map(|ty| result(ty, 2)));
+        complex |= types.any(|complexity| RESULT + complexity > COMPLEX);
         long |= method.arguments.len() + more > 7;
         convention |= ["to_", "into_", "from_"].iter().any(|start| method.rust.starts_with(start));
     }

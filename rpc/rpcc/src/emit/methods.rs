@@ -38,7 +38,7 @@ pub(super) fn emit(model: &Model, id: InterfaceId, out: &mut Lines) {
 
 /// The methods that need a description in the module of an interface.
 fn described(model: &Model, id: InterfaceId) -> impl Iterator<Item = (MethodId, Convention)> {
-    let flat = model.interface(id).flat.iter().copied();
+    let flat = model.interface(id).flat.iter().map(|(method, style)| (*method, style.convention));
     flat.filter(move |(method, convention)| describer(model, id, *method, *convention) == id)
 }
 
@@ -49,7 +49,10 @@ pub(super) fn describer(
     method: MethodId,
     convention: Convention,
 ) -> InterfaceId {
-    let same = |interface: &Interface| interface.flat.contains(&(method, convention));
+    let same = |interface: &Interface| {
+        let mut flat = interface.flat.iter();
+        flat.any(|(other, style)| *other == method && style.convention == convention)
+    };
     let mut at = id;
     while at != method.interface {
         match model.interface(at).base {

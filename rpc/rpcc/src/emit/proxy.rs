@@ -53,7 +53,8 @@ fn inherent(model: &Model, id: InterfaceId, base: Option<&str>, out: &mut Lines)
     out.blank();
     let unused = lints::unused(interface.file).into_iter();
     let lints = unused.chain(lints::of_inherent(&interface.methods));
-    lints::allow(lints.chain(lints::of_methods(interface.methods.iter(), 1)), out);
+    let methods = interface.methods.iter().map(|method| (method, false));
+    lints::allow(lints.chain(lints::of_methods(methods, 1)), out);
     out.open(format!("impl<C: peers_rpc::Caller> {}<C> {{", names.proxy));
     out.line("/// A proxy that calls through `caller`.");
     constructor("pub fn", base, out);
@@ -87,7 +88,7 @@ fn method(model: &Model, id: MethodId, derived: bool, out: &mut Lines) {
     out.list(&format!("pub fn {}(", names::escape(&method.rust)), &parameters, &after);
     out.nest();
     let caller = if derived { "self.base.caller()" } else { "self.caller" };
-    let kind = if method.convention == Convention::Event { "event" } else { "call" };
+    let kind = if method.style.convention == Convention::Event { "event" } else { "call" };
     let encoded: Vec<_> = method.arguments.iter().map(rust::encoded).collect();
     let description = scope::interface(model, id.interface).methods;
     let description = format!("&{description}::{}", constant(method));
@@ -102,7 +103,7 @@ fn method(model: &Model, id: MethodId, derived: bool, out: &mut Lines) {
 }
 
 fn returned(model: &Model, file: FileId, method: &Method) -> String {
-    if method.convention == Convention::Event {
+    if method.style.convention == Convention::Event {
         return "Result<(), peers_rpc::Error>".into();
     }
     format!("C::Call<{}>", rust::result(model, file, method.result.as_ref()))

@@ -8,18 +8,34 @@ use crate::syntax::ast::Scalar;
 
 /// The owned type, as seen from the module of `file`.
 pub(super) fn owned(model: &Model, file: FileId, ty: &Ty) -> String {
-    spell(model, file, ty, None)
+    spell(model, file, ty, None, Scalar::rust)
+}
+
+/// The type of an argument that is lent.
+pub(super) fn lent(model: &Model, file: FileId, ty: &Ty) -> String {
+    let scalar = |scalar: Scalar| match scalar {
+        Scalar::String => "&str",
+        Scalar::Bytes => "&[u8]",
+        _ => scalar.rust(),
+    };
+    spell(model, file, ty, None, scalar)
 }
 
 /// The owned type of a field of `owner`.
 pub(super) fn field(model: &Model, owner: TypeId, ty: &Ty) -> String {
-    spell(model, model.ty(owner).file, ty, Some(owner))
+    spell(model, model.ty(owner).file, ty, Some(owner), Scalar::rust)
 }
 
-fn spell(model: &Model, file: FileId, ty: &Ty, owner: Option<TypeId>) -> String {
-    let inner = |ty: &Ty| spell(model, file, ty, owner);
+fn spell(
+    model: &Model,
+    file: FileId,
+    ty: &Ty,
+    owner: Option<TypeId>,
+    scalar: fn(Scalar) -> &'static str,
+) -> String {
+    let inner = |ty: &Ty| spell(model, file, ty, owner, scalar);
     match ty {
-        Ty::Scalar(scalar) => scalar.rust().into(),
+        Ty::Scalar(one) => scalar(*one).into(),
         Ty::List(of) => format!("Vec<{}>", inner(of)),
         Ty::Set(of) => format!("std::collections::BTreeSet<{}>", inner(of)),
         Ty::Map(key, value) => {
@@ -33,9 +49,24 @@ fn spell(model: &Model, file: FileId, ty: &Ty, owner: Option<TypeId>) -> String 
     }
 }
 
-/// The result of a method.
+/// The owned result of a method.
 pub(super) fn result(model: &Model, file: FileId, result: Option<&Ty>) -> String {
     result.map_or_else(|| "()".into(), |ty| owned(model, file, ty))
+}
+
+/// The result of a method that may lend it: each part that has memory of its own may be the state's.
+pub(super) fn lent_result(model: &Model, file: FileId, ty: &Ty) -> String {
+    let inner = |ty: &Ty| lent_result(model, file, ty);
+    let cow = |of: &str| format!("std::borrow::Cow<'_, {of}>");
+    match ty {
+        Ty::Option { of, .. } => format!("Option<{}>", inner(of)),
+        Ty::Tuple(parts) => format!("({})", parts.iter().map(inner).collect::<Vec<_>>().join(", ")),
+        Ty::Scalar(Scalar::String) => cow("str"),
+        Ty::Scalar(Scalar::Bytes) => cow("[u8]"),
+        Ty::List(of) => cow(&format!("[{}]", owned(model, file, of))),
+        _ if ty.is_lent_as_result() => cow(&owned(model, file, ty)),
+        _ => owned(model, file, ty),
+    }
 }
 
 /// The type of a proxy's parameter: what is cheapest for the caller.
@@ -85,9 +116,11 @@ pub(super) fn variable(field: &Field, taken: &[&str]) -> String {
     }
 }
 
-/// How complex clippy finds a type that stands `depth` levels deep: ten for each name and tuple, times its depth.
+/// How complex clippy finds a type that stands `depth` levels deep: ten for each name, tuple and slice, times its
+/// depth.
 pub(super) fn complexity(ty: &Ty, depth: usize) -> usize {
     let inside = match ty {
+        Ty::Scalar(Scalar::Bytes) => 10 * (depth + 1),
         Ty::Scalar(_) | Ty::Named(_) => 0,
         Ty::List(of) | Ty::Set(of) | Ty::Option { of, boxed: false } => complexity(of, depth + 1),
         Ty::Option { of, boxed: true } => 10 * (depth + 1) + complexity(of, depth + 2),
@@ -95,4 +128,48 @@ pub(super) fn complexity(ty: &Ty, depth: usize) -> usize {
         Ty::Tuple(parts) => parts.iter().map(|part| complexity(part, depth + 1)).sum(),
     };
     10 * depth + inside
+}
+
+/// The same of what [`lent_result`] makes of it.
+pub(super) fn lent_result_complexity(ty: &Ty, depth: usize) -> usize {
+    let inside = match ty {
+        Ty::Option { of, .. } => lent_result_complexity(of, depth + 1),
+        Ty::Tuple(parts) => parts.iter().map(|part| lent_result_complexity(part, depth + 1)).sum(),
+        _ if ty.is_lent_as_result() => complexity(ty, depth + 1),
+        _ => 0,
+    };
+    10 * depth + inside
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Types of all shapes around a scalar.
+    fn around(scalar: Scalar) -> Vec<Ty> {
+        let one = || Box::new(Ty::Scalar(scalar));
+        let number = || Box::new(Ty::Scalar(Scalar::U8));
+        vec![
+            *one(),
+            Ty::List(one()),
+            Ty::Set(one()),
+            Ty::Map(one(), number()),
+            Ty::Map(number(), one()),
+            Ty::Option { of: one(), boxed: false },
+            Ty::Tuple(vec![*number(), *one()]),
+            Ty::Option { of: Box::new(Ty::Tuple(vec![*number(), *one()])), boxed: false },
+            Ty::List(Box::new(Ty::Option { of: one(), boxed: false })),
+        ]
+    }
+
+    #[test]
+    fn what_is_lent_is_spelled_otherwise() {
+        let (model, file) = (Model::default(), FileId(0));
+        for ty in Scalar::ALL.into_iter().flat_map(|(scalar, ..)| around(scalar)) {
+            let spelled = owned(&model, file, &ty);
+            assert_eq!(ty.is_lent(), lent(&model, file, &ty) != spelled, "{spelled}");
+            let result = lent_result(&model, file, &ty);
+            assert_eq!(ty.is_lent_as_result(), result != spelled, "{spelled}");
+        }
+    }
 }

@@ -128,7 +128,7 @@ pub(crate) struct Method {
     pub(crate) directives: Vec<Directive>,
 }
 
-/// `override name …`: another convention for an inherited method.
+/// `override name …`: another style for an inherited method.
 #[derive(Clone, Debug)]
 pub(crate) struct Override {
     pub(crate) name: Name,
@@ -150,6 +150,7 @@ pub(crate) struct Directive {
 pub(crate) enum DirectiveKind {
     Event,
     Async,
+    Borrowed,
     /// Zero is for ever.
     Timeout(Duration),
     Throws(Vec<Path>),
@@ -163,6 +164,7 @@ impl DirectiveKind {
         match self {
             Self::Event => "event",
             Self::Async => "async",
+            Self::Borrowed => "borrowed",
             Self::Timeout(_) => "timeout",
             Self::Throws(_) => "throws",
             Self::Name(_) => "name",

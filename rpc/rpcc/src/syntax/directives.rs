@@ -9,7 +9,8 @@ use crate::diagnostics::Report;
 use crate::names;
 use crate::source::Span;
 
-const DIRECTIVES: [&str; 6] = ["event", "async", "timeout", "throws", "name", "deprecated"];
+const DIRECTIVES: [&str; 7] =
+    ["event", "async", "borrowed", "timeout", "throws", "name", "deprecated"];
 
 /// Units of time and their nanoseconds.
 const UNITS: [(&str, u128); 4] =
@@ -35,6 +36,7 @@ impl Parser<'_> {
         match word.text.as_str() {
             "event" => Ok(DirectiveKind::Event),
             "async" => Ok(DirectiveKind::Async),
+            "borrowed" => Ok(DirectiveKind::Borrowed),
             "timeout" => self.timeout(),
             "throws" => self.throws(),
             "name" => {
@@ -54,7 +56,7 @@ impl Parser<'_> {
                 format!("to declare a result, write `-> {}`", word.text)
             }
             None => {
-                "there are `:event`, `:async`, `:timeout`, `:throws`, `:name` and `:deprecated`"
+                "there are `:event`, `:async`, `:borrowed`, `:timeout`, `:throws`, `:name` and `:deprecated`"
                     .into()
             }
         };

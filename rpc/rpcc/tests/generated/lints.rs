@@ -42,7 +42,7 @@ fn stand_in(folder: &Path) {
 /// All golden files as modules of one crate, each declared by `module`, and one at its root.
 fn crate_of(attributes: &str, module: &str) -> String {
     let include = |name: &str| format!("include!({:?});", tests().join(golden(name)));
-    let modules = ["documented", "names", "p2p", "registry", "tree", "types", "wide"];
+    let modules = ["borrowed", "documented", "names", "p2p", "registry", "tree", "types", "wide"];
     let modules = modules.map(|name| format!("{module} module_{name} {{ {} }}\n", include(name)));
     format!("{attributes}{}\n{}", include("p2p"), modules.concat())
 }

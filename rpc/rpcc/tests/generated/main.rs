@@ -14,6 +14,9 @@ pub use stand_in::*;
 #[allow(unreachable_pub)] // in a test, nothing is reachable
 #[allow(deprecated)]
 pub(crate) mod golden {
+    pub(crate) mod borrowed {
+        include!("../golden/borrowed/borrowed.rs");
+    }
     pub(crate) mod documented {
         include!("../golden/documented/documented.rs");
     }

@@ -1,5 +1,6 @@
 //! The stand-in's bytes: readers, writers and the codec of the types that interfaces know.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 
@@ -12,6 +13,8 @@ pub enum Error {
     UnknownVariant(&'static str, u32),
     /// Deeper than allowed.
     TooDeep,
+    /// No UTF-8.
+    NoText,
 }
 
 /// Can be written.
@@ -245,6 +248,20 @@ impl Encode for String {
     }
 }
 
+impl<'a> Decode<'a> for &'a str {
+    const MIN_SIZE: usize = 4;
+    fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+        std::str::from_utf8(r.run()?).map_err(|_| Error::NoText)
+    }
+}
+
+impl<'a> Decode<'a> for &'a [u8] {
+    const MIN_SIZE: usize = 4;
+    fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+        r.run()
+    }
+}
+
 impl<'a> Decode<'a> for String {
     const MIN_SIZE: usize = 4;
     fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
@@ -315,6 +332,12 @@ impl<'a, T: Decode<'a>> Decode<'a> for Option<T> {
 }
 
 impl<T: Encode + ?Sized> Encode for &T {
+    fn encode(&self, w: &mut Writer<'_>) {
+        (**self).encode(w);
+    }
+}
+
+impl<B: Encode + ToOwned + ?Sized> Encode for Cow<'_, B> {
     fn encode(&self, w: &mut Writer<'_>) {
         (**self).encode(w);
     }
