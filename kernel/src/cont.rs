@@ -148,19 +148,12 @@ where
     T: 'static,
     E: From<Lost> + 'static,
 {
-    fn bytes(mut self: Box<Self>, bytes: &[u8], what: &'static str) {
-        if let State::Reading(read) = self.state {
-            self.state = State::of(make(Arm::core(&*self), self.born, || (read.lent)(bytes, what)));
-        }
-        self.queue()
+    fn bytes(self: Box<Self>, bytes: &[u8], what: &'static str) {
+        self.make(|read| (read.lent)(bytes, what))
     }
 
-    fn given(mut self: Box<Self>, memory: &mut Vec<u8>, what: &'static str) {
-        if let State::Reading(read) = self.state {
-            let read = || (read.given)(memory, what);
-            self.state = State::of(make(Arm::core(&*self), self.born, read));
-        }
-        self.queue()
+    fn given(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str) {
+        self.make(|read| (read.given)(memory, what))
     }
 
     fn fail(self: Box<Self>, error: E) {
@@ -176,13 +169,22 @@ impl<F, T, E> Armed<F, T, E>
 where
     F: FnOnce(&Rc<Core>, Result<T, E>) + 'static,
     T: 'static,
-    E: 'static,
+    E: From<Lost> + 'static,
 {
-    #[inline]
+    #[inline(never)]
     fn queue(mut self: Box<Self>) {
         let Some(core) = self.core.take() else { return };
-        core.registry.leave(self.ticket);
-        core.push(self.cause, self)
+        core.resume(self.ticket, self.cause, self)
+    }
+
+    /// Makes the value, and queues the handler with it.
+    #[inline]
+    fn make(mut self: Box<Self>, read: impl FnOnce(&FromBytes<T, E>) -> Result<T, E>) {
+        let Some(core) = self.core.take() else { return };
+        if let State::Reading(how) = self.state {
+            self.state = State::of(make(&core, self.born, || read(how)));
+        }
+        core.resume(self.ticket, self.cause, self)
     }
 }
 
@@ -193,11 +195,12 @@ where
     fn run(self: Box<Self>, core: &Rc<Core>) {
         core.running(self.born);
         // Taken out of the box in the portions it was stored in: see `Plain::boxed`.
-        match self.state {
-            State::Value(value) => (self.f)(core, Ok(value)),
-            State::Error(error) => (self.f)(core, Err(error)),
-            State::Waiting | State::Reading(_) => {}
-        }
+        let result = match self.state {
+            State::Value(value) => Ok(value),
+            State::Error(error) => Err(error),
+            State::Waiting | State::Reading(_) => return,
+        };
+        (self.f)(core, result)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::lost::Lost;
 use crate::meter::Meter;
 use crate::offload::Works;
 use crate::panics::Panics;
-use crate::registry::Registry;
+use crate::registry::{Registry, Ticket};
 use crate::remote::Inbox;
 use crate::rng::ForkedRng;
 use crate::spare::Spares;
@@ -130,6 +130,13 @@ impl Core {
         if !self.open.get() {
             self.bury()
         }
+    }
+
+    /// Queues the handler of a continuation, which nobody waits for any more.
+    #[inline(always)]
+    pub(crate) fn resume(&self, ticket: Ticket, cause: Cause, handler: Box<dyn Task>) {
+        self.registry.leave(ticket);
+        self.push(cause, handler)
     }
 
     /// Takes the next entry, if the turn's budget allows to run one.

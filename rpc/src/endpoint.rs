@@ -139,7 +139,7 @@ impl Endpoint {
     }
 
     /// Arguments are encoded here, once, into memory that the process lends to one call after the other.
-    #[inline]
+    #[inline(always)]
     fn encode(&self, arguments: impl Encode) -> Result<Vec<u8>, Error> {
         let mut memory = self.link.shared().lend_memory();
         let mut writer = Writer::with_limit(&mut memory, MOST_FOR_ARGUMENTS);
@@ -171,6 +171,7 @@ impl Endpoint {
 impl Caller for Endpoint {
     type Call<T: DecodeOwned + Send + 'static> = Call<T>;
 
+    #[inline(always)]
     fn call<T: DecodeOwned + Send + 'static>(
         &self,
         method: &'static Method,
