@@ -125,7 +125,9 @@ where
     }
 
     fn receive(mut self: Box<Self>, read: &'static FromBytes<T, E>) -> Box<dyn Receive<E>> {
-        self.state = State::Reading(read);
+        if let State::Waiting = self.state {
+            self.state = State::Reading(read);
+        }
         self
     }
 

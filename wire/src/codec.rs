@@ -369,6 +369,11 @@ impl<'a> Decode<'a> for &'a [u8] {
     fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
         r.bytes()
     }
+
+    #[inline]
+    fn from_run(run: &'a mut Vec<u8>) -> Result<Self, &'a [u8]> {
+        Ok(run)
+    }
 }
 
 impl<T: Encode> Encode for [T] {

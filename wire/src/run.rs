@@ -129,6 +129,14 @@ mod tests {
     }
 
     #[test]
+    fn bytes_that_are_lent_are_those_of_the_run() {
+        let mut run = b"the spice".to_vec();
+        let place = run.as_ptr();
+        let (lent,): (&[u8],) = read(&mut run).unwrap();
+        assert_eq!((lent.as_ptr(), lent), (place, &b"the spice"[..]));
+    }
+
+    #[test]
     fn what_is_not_taken_leaves_its_memory() {
         let mut run = vec![0xff; 100];
         assert_eq!(read::<String>(&mut run), Err(Error::BadUtf8 { offset: 4 }));
@@ -159,6 +167,10 @@ mod tests {
             same::<Option<Vec<u8>>>(&run);
             same::<u32>(&run);
             same::<()>(&run);
+            let spelled = to_vec(&run).unwrap();
+            let [mut bytes, mut text] = [run.clone(), run];
+            proptest::prop_assert_eq!(read::<&[u8]>(&mut bytes), from_slice(&spelled));
+            proptest::prop_assert_eq!(read::<&str>(&mut text), from_slice(&spelled));
         }
     }
 }
