@@ -1,6 +1,7 @@
 //! The server: a table, an echo, a drain, and calls that are kept waiting.
 
 use peers_rpc::{Binding, Cx, Error, Kernel, Reply, Rpc};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
 use versus_load::{Options, raise_descriptor_limit, table};
@@ -13,8 +14,9 @@ struct Server {
 }
 
 impl LocalBench for Server {
-    fn get(&mut self, _: &Cx<Self>, _: &Binding, key: String) -> Result<String, Error> {
-        self.table.get(&key).cloned().ok_or_else(|| Error::failed("no such key"))
+    fn get(&mut self, _: &Cx<Self>, _: &Binding, key: &str) -> Result<Cow<'_, str>, Error> {
+        let value = self.table.get(key).ok_or_else(|| Error::failed("no such key"))?;
+        Ok(value.into())
     }
 
     fn echo(&mut self, _: &Cx<Self>, _: &Binding, data: Vec<u8>) -> Result<Vec<u8>, Error> {
