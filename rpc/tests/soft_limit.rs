@@ -39,14 +39,11 @@ fn serve(holder: &mut Holder, _: &Cx<Holder>, _: &Binding, call: Incoming<'_>) -
     })
 }
 
-#[test]
-fn megabytes_of_unanswered_requests_arrive_without_waiting_for_a_ping() {
-    const CALLS: usize = 400;
-    const SIZE: usize = 10_000;
+/// A world with a server that counts the bytes of calls that it never answers.
+fn holding() -> (World, Address, Rc<Cell<usize>>) {
     let mut world = World::new(1);
     let address: Address = "sim:holder".parse().unwrap();
     let received = Rc::new(Cell::new(0));
-
     let (at, count) = (address.clone(), received.clone());
     world.process("server", move |kernel| {
         let rpc = Rpc::new(&kernel.handle());
@@ -56,14 +53,46 @@ fn megabytes_of_unanswered_requests_arrive_without_waiting_for_a_ping() {
         let listener = rpc.listen(&at, bind).unwrap();
         (rpc, node, listener)
     });
+    (world, address, received)
+}
+
+fn hold(endpoint: &Endpoint, size: usize) {
+    endpoint.call::<()>(&HOLD, (vec![7_u8; size],)).then_or(|()| {}, |_| {});
+}
+
+#[test]
+fn megabytes_of_unanswered_requests_arrive_without_waiting_for_a_ping() {
+    const CALLS: usize = 400;
+    const SIZE: usize = 10_000;
+    let (mut world, address, received) = holding();
     world.process("client", move |kernel| {
         let rpc = Rpc::new(&kernel.handle());
         let endpoint = rpc.connect(&address);
-        for _ in 0..CALLS {
-            endpoint.call::<()>(&HOLD, (vec![7_u8; SIZE],)).then_or(|()| {}, |_| {});
-        }
+        (0..CALLS).for_each(|_| hold(&endpoint, SIZE));
         rpc
     });
     world.run_for(Duration::from_secs(10));
     assert_eq!(received.get(), CALLS * SIZE);
+}
+
+#[test]
+fn a_request_behind_a_large_one_that_has_left_does_not_wait() {
+    const LARGE: usize = 3 << 20;
+    let (mut world, address, received) = holding();
+    world.process("client", move |kernel| {
+        let rpc = Rpc::new(&kernel.handle());
+        let endpoint = rpc.connect(&address);
+        let handle = kernel.handle();
+        for (seconds, size) in [(1, LARGE), (3, 10), (5, 20)] {
+            let endpoint = endpoint.clone();
+            handle.after(Duration::from_secs(seconds), move || hold(&endpoint, size));
+        }
+        rpc
+    });
+    world.run_for(Duration::from_secs(2));
+    assert_eq!(received.get(), LARGE);
+    world.run_for(Duration::from_secs(2));
+    assert_eq!(received.get(), LARGE + 10);
+    world.run_for(Duration::from_secs(2));
+    assert_eq!(received.get(), LARGE + 30);
 }

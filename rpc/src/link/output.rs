@@ -152,9 +152,9 @@ impl Link {
     }
 
     /// Requests may wait because the socket does not take what was written; then nothing else may tell that it has.
+    #[inline]
     pub(super) fn watch_drain(&self) {
-        let waiting = self.ask(Session::waiting) > 0;
-        if waiting && !self.watching_drain.get() {
+        if self.ask(Session::waits_for_output) && !self.watching_drain.get() {
             self.watch_drain_now();
         }
     }
@@ -162,18 +162,19 @@ impl Link {
     #[cold]
     fn watch_drain_now(&self) {
         self.flush();
-        if let Some(outlet) = self.open_outlet()
-            && outlet.buffered() > 0
-        {
-            self.watching_drain.set(true);
-            let me = self.weak();
-            outlet.on_drained(move || {
-                if let Some(link) = me.upgrade() {
-                    link.watching_drain.set(false);
-                    link.note_flushed();
-                }
-            });
+        let Some(outlet) = self.open_outlet() else { return };
+        if outlet.buffered() == 0 {
+            // The socket has taken everything since the session was last told.
+            return self.note_flushed();
         }
+        self.watching_drain.set(true);
+        let me = self.weak();
+        outlet.on_drained(move || {
+            if let Some(link) = me.upgrade() {
+                link.watching_drain.set(false);
+                link.note_flushed();
+            }
+        });
     }
 
     /// Sets the timer for the session's next deadline.

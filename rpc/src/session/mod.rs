@@ -220,6 +220,12 @@ impl<K> Session<K> {
         self.rare.as_ref().and_then(|rare| rare.queue()).map_or(0, Queue::len)
     }
 
+    /// Whether requests wait because the socket has not taken enough of the output, as far as [`flushed`](Self::flushed) told.
+    #[inline]
+    pub fn waits_for_output(&self) -> bool {
+        self.waiting() > 0 && !self.has_room_for_output()
+    }
+
     /// The peer's calls that were not answered yet.
     pub fn unanswered(&self) -> usize {
         self.incoming.owed() as usize

@@ -164,8 +164,13 @@ impl<K> Session<K> {
     #[inline]
     fn may_send(&self, size: usize) -> bool {
         let fits = self.hello.is_some() || size <= protocol::LEAST_FRAME as usize;
-        fits && self.outgoing.is_available()
-            && self.meter.waiting() <= self.limits.output_soft as u64
+        fits && self.outgoing.is_available() && self.has_room_for_output()
+    }
+
+    /// Whether so little waits for the socket that requests may join it.
+    #[inline]
+    pub(super) fn has_room_for_output(&self) -> bool {
+        self.meter.waiting() <= self.limits.output_soft as u64
     }
 
     #[cold]
