@@ -9,10 +9,11 @@
 
 use super::calls::Calls;
 use super::clock::NEVER;
-use super::event::{CallId, Head};
+use super::event::{CallId, Head, remaining_ms};
+use super::send::CHUNK;
 use crate::limits::Limits;
 use peers_kernel::Instant;
-use peers_wire::Trace;
+use peers_wire::{Trace, put_plain_call};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 
@@ -48,6 +49,14 @@ impl Waiting {
 
     pub(super) fn id(&self) -> Option<CallId> {
         (self.number != 0).then_some(CallId(self.number))
+    }
+
+    /// Appends the frame of a plain call.
+    #[inline]
+    pub(super) fn put(&self, out: &mut Vec<u8>, now: Instant) {
+        let Self { number, method, deadline, depth, .. } = *self;
+        let remaining = if deadline == NEVER { 0 } else { remaining_ms(deadline, now) };
+        put_plain_call(out, number, method, remaining, depth, &self.args);
     }
 
     pub(super) fn head(&self) -> Head {
@@ -103,6 +112,14 @@ impl Queue {
             }
         }
         self.entries.front()
+    }
+
+    /// What [`front`](Self::front) has shown, if it is a call that is in no trace and has few bytes of arguments.
+    #[inline]
+    pub(super) fn plain_call(&self) -> Option<(CallId, &Waiting)> {
+        let first = self.entries.front()?;
+        let plain = first.trace.is_none() && first.args.len() < CHUNK;
+        first.id().filter(|_| plain).map(|id| (id, first))
     }
 
     /// Takes what [`front`](Self::front) has shown.

@@ -10,9 +10,10 @@ use peers_wire::{
     Cancel, Credit, Error, Exception, HEADER, Kind, Refused, RefusedCode, Writer,
     limits as protocol, put_call_head, put_frame, put_plain_call, put_plain_reply, put_reply_head,
 };
+use smallvec::SmallVec;
 
 /// Arguments of at least this many bytes are moved into the output instead of being copied.
-const CHUNK: usize = 2 << 10;
+pub(super) const CHUNK: usize = 2 << 10;
 
 /// Arguments on their way into the output.
 enum Args<'a> {
@@ -176,7 +177,7 @@ impl<K> Session<K> {
     #[cold]
     fn enqueue(&mut self, id: Option<CallId>, head: Head, args: &mut Vec<u8>) {
         let args = match Args::of(args) {
-            Args::Copied(args) => args.into(),
+            Args::Copied(args) => SmallVec::from_slice(args),
             Args::Moved(args) => args.into(),
         };
         let queue = &mut self.rare.get_or_insert_default().queue;
@@ -215,6 +216,9 @@ impl<K> Session<K> {
             if !expired && !self.may_send(size) {
                 return;
             }
+            if !expired && self.sent_first(now, out) {
+                continue;
+            }
             let queue = self.rare.as_mut().and_then(|rare| rare.queue_mut());
             let Some(request) = queue.and_then(Queue::pop) else { return };
             match request.id() {
@@ -233,6 +237,21 @@ impl<K> Session<K> {
                 }
             }
         }
+    }
+
+    /// Sends the first request that waits: the short way of [`call_now`](Self::call_now). False if it is no plain call.
+    #[inline]
+    fn sent_first(&mut self, now: Instant, out: &mut impl Output) -> bool {
+        let Some(queue) = self.rare.as_mut().and_then(|rare| rare.queue_mut()) else {
+            return false;
+        };
+        let Some((id, first)) = queue.plain_call() else { return false };
+        self.calls.set_phase(id, Stage::Sent);
+        self.outgoing.take(true);
+        first.put(out.bytes(), now);
+        self.meter.queued += (HEADER + 16 + first.args.len()) as u64;
+        drop(queue.pop());
+        true
     }
 
     pub(super) fn count_unsent_events(&mut self, events: u32) {
