@@ -42,7 +42,7 @@ fn serve(holder: &mut Holder, _: &Cx<Holder>, _: &Binding, call: Incoming<'_>) -
 /// A world with a server that counts the bytes of calls that it never answers.
 fn holding() -> (World, Address, Rc<Cell<usize>>) {
     let mut world = World::new(1);
-    let address: Address = "sim:holder".parse().unwrap();
+    let address: Address = "sim:holder".parse().expect("an address");
     let received = Rc::new(Cell::new(0));
     let (at, count) = (address.clone(), received.clone());
     world.process("server", move |kernel| {
@@ -50,7 +50,7 @@ fn holding() -> (World, Address, Rc<Cell<usize>>) {
         let node = kernel.node(Holder { replies: Vec::new(), received: count });
         let cx = node.cx();
         let bind = move |endpoint: Endpoint| endpoint.bind(&cx, &HOLDER, serve);
-        let listener = rpc.listen(&at, bind).unwrap();
+        let listener = rpc.listen(&at, bind).expect("a free name");
         (rpc, node, listener)
     });
     (world, address, received)
