@@ -112,10 +112,10 @@ impl<'a> Incoming<'a> {
     }
 
     fn answer<T: Encode>(&self, result: Result<T, Error>) {
+        self.arrived.settled.set(true);
         if let Some(call) = self.arrived.request.call {
             self.arrived.link.answer(call, result);
         }
-        self.arrived.settled.set(true); // if writing the answer panics, the caller is told so
     }
 
     fn refuse(&self, code: RefusedCode, text: &str) {

@@ -9,7 +9,9 @@ use common::{Field, Got, everywhere};
 use peers_rpc::kernel::Lost;
 use peers_rpc::stub::{Incoming, Served};
 use peers_rpc::wire::{Decode, Encode, Reader, Writer};
-use peers_rpc::{Binding, Caller, Collect, Convention, Cx, Error, ErrorKind, Interface, Method};
+use peers_rpc::{
+    Binding, Caller, Collect, Convention, Cx, Error, ErrorKind, Interface, Method, Reply,
+};
 use std::cell::Cell;
 use std::sync::Once;
 use std::time::Duration;
@@ -203,6 +205,31 @@ fn serve_machine(
     call.plain(|()| Ok(Unwritable))
 }
 
+fn serve_machine_later(
+    _: &mut common::Desk,
+    cx: &Cx<common::Desk>,
+    _: &Binding,
+    call: Incoming<'_>,
+) -> Served {
+    call.later(|(), reply: Reply<Unwritable>| cx.schedule(move |_, _| reply.ok(Unwritable)))
+}
+
+everywhere! {
+    fn a_later_answer_that_panics_while_it_is_written_is_one_too(field: &mut Field) {
+        quietly();
+        let (client, server, node) = field.met_pair();
+        server.accepted()[0].bind(&server.cx(), &MACHINE, serve_machine_later).unwrap();
+        for _ in 0..3 {
+            let broken = node.caller().call::<String>(&BROKEN, ());
+            let error = field.outcome(&client, broken).unwrap_err();
+            assert_eq!(error.kind(), &ErrorKind::Panicked);
+            assert_eq!(field.outcome(&client, node.echo("after")).unwrap(), "after");
+        }
+        assert_eq!(server.accepted().len(), 1, "on the same connection");
+        assert_eq!(server.rpc().running(), 0);
+    }
+}
+
 everywhere! {
     fn an_answer_that_panics_while_it_is_written_is_an_error_for_its_caller(field: &mut Field) {
         quietly();
@@ -215,6 +242,49 @@ everywhere! {
             assert_eq!(field.outcome(&client, node.echo("after")).unwrap(), "after");
         }
         assert_eq!(server.accepted().len(), 1, "on the same connection");
+    }
+}
+
+/// A type of the program's own that goes wrong when it is let go of, having been written well.
+struct Sticky(&'static str);
+
+impl Encode for Sticky {
+    fn encode(&self, w: &mut Writer<'_>) {
+        w.write(self.0);
+    }
+
+    fn as_bytes(&self) -> Option<&[u8]> {
+        Some(self.0.as_bytes()).filter(|bytes| bytes.starts_with(b"short"))
+    }
+}
+
+impl Drop for Sticky {
+    fn drop(&mut self) {
+        common::stumble(&mut common::Desk::default())
+    }
+}
+
+fn serve_sticky(
+    _: &mut common::Desk,
+    _: &Cx<common::Desk>,
+    _: &Binding,
+    call: Incoming<'_>,
+) -> Served {
+    call.plain(|(short,): (bool,)| Ok(Sticky(if short { "short way" } else { "long way" })))
+}
+
+everywhere! {
+    fn an_answer_that_panics_after_it_was_written_has_arrived(field: &mut Field) {
+        quietly();
+        let (client, server, node) = field.met_pair();
+        server.accepted()[0].bind(&server.cx(), &MACHINE, serve_sticky).unwrap();
+        for (short, text) in [(true, "short way"), (false, "long way")] {
+            let call = node.caller().call::<String>(&BROKEN, (short,));
+            assert_eq!(field.outcome(&client, call).unwrap(), text);
+            assert_eq!(field.outcome(&client, node.echo("after")).unwrap(), "after");
+        }
+        assert_eq!(server.accepted().len(), 1, "on the same connection");
+        assert_eq!(client.rpc().counters().late_replies, 0, "one answer each");
     }
 }
 

@@ -239,24 +239,29 @@ impl Link {
         }
     }
 
-    /// Sends the outcome of a call.
+    /// Sends the outcome of a call. If the program's part in that panics, the caller is told so.
     pub(crate) fn answer<T: Encode>(&self, call: u64, result: Result<T, Error>) {
         let value = match result {
             Ok(value) => value,
             Err(error) => return self.answer_error(call, &error),
         };
+        let owed = Owed { link: self, call: Some(call) };
         if let Some(bytes) = value.as_bytes()
             && self.answered_now(call, bytes)
         {
-            return;
+            return owed.settle();
         }
         match value.into_bytes() {
             Ok(bytes) => self.answered_by(|session, out| session.reply_bytes(call, out, bytes)),
             // The value is dropped after the step: nothing of the program's runs in one but its `encode`.
-            Err(value) => self.answered_by(|session, out| {
-                session.reply(call, out, |writer| value.encode(writer))
-            }),
+            Err(value) => {
+                self.answered_by(|session, out| {
+                    session.reply(call, out, |writer| value.encode(writer))
+                });
+                return owed.settle();
+            }
         }
+        owed.settle()
     }
 
     /// Answers with a value that is spelled as a length and these bytes, if that is soon done or of no use any more.
@@ -322,6 +327,28 @@ impl Link {
     }
 }
 
+/// A call whose answer is being written. Dropped before that is done, it answers that the method panicked.
+struct Owed<'a> {
+    link: &'a Link,
+    /// Some iff there is no answer yet.
+    call: Option<u64>,
+}
+
+impl Owed<'_> {
+    /// The answer was written: whatever panics now, there is no other.
+    fn settle(mut self) {
+        self.call = None;
+    }
+}
+
+impl Drop for Owed<'_> {
+    fn drop(&mut self) {
+        if let Some(call) = self.call {
+            self.link.refuse(call, RefusedCode::Internal, "");
+        }
+    }
+}
+
 impl Shared {
     /// The object itself, or one bound lately that does just the same: most connections of a process bind the same, and one
     /// is enough for all of them.
@@ -343,11 +370,11 @@ impl Shared {
         let Some(record) = record.filter(|record| !record.is_over()) else {
             return self.count_inert_reply();
         };
+        self.call_finished(); // first, since writing the answer may panic
         if let (Some(link), Some(call)) = (record.link.upgrade(), record.call()) {
             link.if_rare(|rare| rare.owed.remove(&call));
             link.answer(call, result);
         }
-        self.call_finished();
     }
 }
 
