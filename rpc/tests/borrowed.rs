@@ -77,6 +77,10 @@ impl LocalShelf for Shelf {
         Ok(Cow::Owned(text.to_uppercase()))
     }
 
+    fn turn(&mut self, _: &Cx<Self>, _: &Binding, data: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+        Ok(Cow::Owned(data.iter().rev().copied().collect()))
+    }
+
     fn put(&mut self, _: &Cx<Self>, _: &Binding, key: &str, data: &[u8]) {
         self.0.data.insert(key.to_owned(), data.to_owned());
     }
@@ -134,6 +138,10 @@ impl LocalDeepShelf for DeepShelf {
     fn shout(&mut self, cx: &Cx<Self>, _: &Binding, text: &str, reply: Reply<String>) {
         let loud = text.to_uppercase();
         cx.schedule(move |_, _| reply.ok(loud));
+    }
+
+    fn turn(&mut self, _: &Cx<Self>, _: &Binding, data: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+        Ok(Cow::Owned(data.iter().rev().copied().collect()))
     }
 
     fn put(&mut self, _: &Cx<Self>, _: &Binding, key: String, data: Vec<u8>) {
@@ -198,7 +206,12 @@ struct Shop {
 
 impl Shop {
     fn new(field: &mut Field) -> Self {
-        let (limits, client) = (Limits::default, field.peer("client"));
+        let client = field.peer("client");
+        Self::of(field, client)
+    }
+
+    fn of(field: &mut Field, client: Peer) -> Self {
+        let limits = Limits::default;
         let plain = field.peer_serving("plain", limits(), Shelf::default(), LocalShelf::bind);
         let deep = field.peer_serving("deep", limits(), DeepShelf::default(), LocalDeepShelf::bind);
         let [to_plain, to_deep] =
@@ -290,11 +303,58 @@ everywhere! {
                 let text = "worm".repeat(LARGE / 4);
                 let loud = field.outcome(&shop.client, shelf.shout(&text)).unwrap();
                 assert!(loud == text.to_uppercase());
+                let turned = field.outcome(&shop.client, shelf.turn(&sent)).unwrap();
+                assert!(turned.iter().rev().eq(&sent));
             }
         }
         let all = field.outcome(&shop.client, shop.deep.all()).unwrap();
         let sizes = [("large".to_owned(), LARGE), ("small".to_owned(), 5)];
         assert!(all == sizes.map(|(key, size)| (key, bytes(3, size))).into());
+    }
+}
+
+everywhere! {
+    fn neither_way_out_shows_in_what_arrives(field: &mut Field) {
+        let shop = Shop::new(field);
+        for shelf in shop.shelves() {
+            // Small values leave the short way, others are written like everything else.
+            for size in [0, 1, 2047, 2048, 2049, 5000] {
+                let sent = bytes(size, size);
+                shelf.put("some", &sent).unwrap();
+                assert_eq!(field.outcome(&shop.client, shelf.load("some")).unwrap(), sent);
+                let text = "w".repeat(size);
+                assert_eq!(field.outcome(&shop.client, shelf.keep("some", &text)).unwrap(), text);
+                assert_eq!(field.outcome(&shop.client, shelf.get("some")).unwrap(), text);
+            }
+        }
+    }
+}
+
+everywhere! {
+    fn what_is_too_large_to_be_lent_is_an_error_for_its_caller(field: &mut Field) {
+        let mut limits = Limits::default();
+        limits.frame = 16 << 10;
+        let most = 16 * 1024 - 4; // behind its length
+        let client = field.peer_with("sparing", limits);
+        let shop = Shop::of(field, client);
+        for shelf in shop.shelves() {
+            for (size, fits) in [(most, true), (most + 1, false), (2 * most, false)] {
+                shelf.put("some", bytes(size, size)).unwrap();
+                let data = field.outcome(&shop.client, shelf.load("some"));
+                let text = field.outcome(&shop.client, shelf.keep("some", "w".repeat(size)));
+                let sizes = [data.map(|data| data.len()), text.map(|text| text.len())];
+                for outcome in sizes {
+                    match outcome {
+                        Ok(received) => assert_eq!((fits, received), (true, size)),
+                        Err(error) => {
+                            assert!(matches!(error.kind(), ErrorKind::Failed(_)), "{error}");
+                            assert!(!fits, "{size} bytes: {error}");
+                        }
+                    }
+                }
+            }
+            assert_eq!(field.outcome(&shop.client, shelf.shout("on")).unwrap(), "ON");
+        }
     }
 }
 
@@ -324,7 +384,7 @@ fn callers_and_tools_see_no_difference() {
         methods.map(|method| (method.id, method.signature)).collect::<BTreeMap<_, _>>()
     };
     let (plain, deep) = (described(&shelf::SHELF), described(&shelf::DEEP_SHELF));
-    assert_eq!(plain.len(), 8);
+    assert_eq!(plain.len(), 9);
     assert!(plain.iter().all(|(id, signature)| deep.get(id) == Some(signature)));
     let same = |name: &str| {
         let [plain, deep] = [&shelf::SHELF, &shelf::DEEP_SHELF]

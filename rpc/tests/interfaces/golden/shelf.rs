@@ -102,6 +102,11 @@ impl<C: peers_rpc::Caller> ShelfProxy<C> {
         self.caller.call(&shelf_methods::SHOUT, (text.as_ref(),))
     }
 
+    /// Gives the bytes back, the last first.
+    pub fn turn(&self, data: impl AsRef<[u8]>) -> C::Call<Vec<u8>> {
+        self.caller.call(&shelf_methods::TURN, (data.as_ref(),))
+    }
+
     /// Calls `shelf.shelf.put`.
     pub fn put(
         &self,
@@ -170,6 +175,14 @@ pub trait LocalShelf: Sized + 'static {
         bd: &peers_rpc::Binding,
         text: &str,
     ) -> Result<std::borrow::Cow<'_, str>, peers_rpc::Error>;
+
+    /// Gives the bytes back, the last first.
+    fn turn(
+        &mut self,
+        cx: &peers_rpc::Cx<Self>,
+        bd: &peers_rpc::Binding,
+        data: &[u8],
+    ) -> Result<std::borrow::Cow<'_, [u8]>, peers_rpc::Error>;
 
     /// Serves `shelf.shelf.put`.
     fn put(&mut self, cx: &peers_rpc::Cx<Self>, bd: &peers_rpc::Binding, key: &str, data: &[u8]);
@@ -240,6 +253,7 @@ fn serve_shelf<S: LocalShelf>(
     match call.method() {
         shelf_ids::GET => call.plain(|(key,)| state.get(cx, bd, key)),
         shelf_ids::SHOUT => call.plain(|(text,)| state.shout(cx, bd, text)),
+        shelf_ids::TURN => call.plain(|(data,)| state.turn(cx, bd, data)),
         shelf_ids::PUT => call.event(|(key, data)| state.put(cx, bd, key, data)),
         shelf_ids::LOAD => call.plain(|(key,)| state.load(cx, bd, key)),
         shelf_ids::LEARN => call.plain(|(words, but)| state.learn(cx, bd, words, but)),
@@ -261,6 +275,7 @@ pub static SHELF: peers_rpc::Interface = peers_rpc::Interface {
         &shelf_methods::SHOUT,
         &shelf_methods::LOAD,
         &shelf_methods::GET,
+        &shelf_methods::TURN,
         &shelf_methods::KEEP,
         &shelf_methods::PUT,
         &shelf_methods::LATER,
@@ -272,6 +287,8 @@ pub(crate) mod shelf_ids {
     pub(crate) const GET: u64 = 0x4da1_b1c1_b6f6_e595;
     /// `shelf.shelf.shout(string)->string`
     pub(crate) const SHOUT: u64 = 0x2985_6fc9_2d38_1994;
+    /// `shelf.shelf.turn(bytes)->bytes`
+    pub(crate) const TURN: u64 = 0x8244_092c_8989_8c02;
     /// `shelf.shelf.put(string,bytes)->()`
     pub(crate) const PUT: u64 = 0xc35f_38de_02c3_66a3;
     /// `shelf.shelf.load(string)->bytes`
@@ -308,6 +325,18 @@ pub(crate) mod shelf_methods {
         timeout: None,
         throws: &[],
         doc: "Makes a text of its own.",
+        deprecated: None,
+    };
+
+    pub(crate) static TURN: peers_rpc::Method = peers_rpc::Method {
+        id: super::shelf_ids::TURN,
+        name: "shelf.shelf.turn",
+        rust_name: "turn",
+        signature: "turn(data: bytes) -> bytes",
+        convention: peers_rpc::Convention::Plain,
+        timeout: None,
+        throws: &[],
+        doc: "Gives the bytes back, the last first.",
         deprecated: None,
     };
 
@@ -437,6 +466,14 @@ pub trait LocalDeepShelf: Sized + 'static {
         reply: peers_rpc::Reply<String>,
     );
 
+    /// Gives the bytes back, the last first.
+    fn turn(
+        &mut self,
+        cx: &peers_rpc::Cx<Self>,
+        bd: &peers_rpc::Binding,
+        data: &[u8],
+    ) -> Result<std::borrow::Cow<'_, [u8]>, peers_rpc::Error>;
+
     /// Serves `shelf.shelf.put`.
     fn put(
         &mut self,
@@ -521,6 +558,7 @@ fn serve_deep_shelf<S: LocalDeepShelf>(
     match call.method() {
         shelf_ids::GET => call.plain(|(key,)| state.get(cx, bd, key)),
         shelf_ids::SHOUT => call.later(|(text,), reply| state.shout(cx, bd, text, reply)),
+        shelf_ids::TURN => call.plain(|(data,)| state.turn(cx, bd, data)),
         shelf_ids::PUT => call.event(|(key, data)| state.put(cx, bd, key, data)),
         shelf_ids::LOAD => call.plain(|(key,)| state.load(cx, bd, key)),
         shelf_ids::LEARN => call.plain(|(words, but)| state.learn(cx, bd, words, but)),
@@ -544,6 +582,7 @@ pub static DEEP_SHELF: peers_rpc::Interface = peers_rpc::Interface {
         &shelf_methods::LOAD,
         &deep_shelf_methods::ALL,
         &shelf_methods::GET,
+        &shelf_methods::TURN,
         &shelf_methods::KEEP,
         &shelf_methods::PUT,
         &deep_shelf_methods::LATER,
