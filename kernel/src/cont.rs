@@ -125,6 +125,7 @@ where
     }
 
     fn receive(mut self: Box<Self>, read: &'static FromBytes<T, E>) -> Box<dyn Receive<E>> {
+        // It is; but told so, the compiler drops nothing of what was there.
         if let State::Waiting = self.state {
             self.state = State::Reading(read);
         }

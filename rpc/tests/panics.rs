@@ -253,7 +253,7 @@ impl Encode for Sticky {
         w.write(self.0);
     }
 
-    fn as_bytes(&self) -> Option<&[u8]> {
+    fn as_run(&self) -> Option<&[u8]> {
         Some(self.0.as_bytes()).filter(|bytes| bytes.starts_with(b"short"))
     }
 }

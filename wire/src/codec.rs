@@ -58,13 +58,13 @@ pub trait Encode {
 
     /// The bytes of a value that is spelled as a length and bytes, whoever owns them.
     #[inline]
-    fn as_bytes(&self) -> Option<&[u8]> {
+    fn as_run(&self) -> Option<&[u8]> {
         None
     }
 
-    /// [`as_bytes`](Self::as_bytes) of a list.
+    /// [`as_run`](Self::as_run) of a list.
     #[inline]
-    fn list_as_bytes(items: &[Self]) -> Option<&[u8]>
+    fn list_as_run(items: &[Self]) -> Option<&[u8]>
     where
         Self: Sized,
     {
@@ -131,8 +131,8 @@ pub trait Decode<'a>: Sized {
         Ok(items)
     }
 
-    /// The value that is spelled as the length of `run` and these bytes, in their memory, which leaves `run` empty:
-    /// the way back from [`Encode::into_bytes`].
+    /// The value that is spelled as the length of `run` and these bytes, in their memory: what owns it leaves `run` empty, what
+    /// borrows lies there. The way back from [`Encode::into_bytes`].
     ///
     /// # Errors
     /// How it is spelled, if it has to be read from there.
@@ -204,7 +204,7 @@ impl Encode for u8 {
     }
 
     #[inline]
-    fn list_as_bytes(items: &[Self]) -> Option<&[u8]> {
+    fn list_as_run(items: &[Self]) -> Option<&[u8]> {
         Some(items)
     }
 }
@@ -316,7 +316,7 @@ impl Encode for str {
     }
 
     #[inline]
-    fn as_bytes(&self) -> Option<&[u8]> {
+    fn as_run(&self) -> Option<&[u8]> {
         Some(self.as_bytes())
     }
 }
@@ -333,7 +333,7 @@ impl Encode for String {
     }
 
     #[inline]
-    fn as_bytes(&self) -> Option<&[u8]> {
+    fn as_run(&self) -> Option<&[u8]> {
         Some(self.as_str().as_bytes())
     }
 }
@@ -383,8 +383,8 @@ impl<T: Encode> Encode for [T] {
     }
 
     #[inline]
-    fn as_bytes(&self) -> Option<&[u8]> {
-        T::list_as_bytes(self)
+    fn as_run(&self) -> Option<&[u8]> {
+        T::list_as_run(self)
     }
 }
 
@@ -400,8 +400,8 @@ impl<T: Encode> Encode for Vec<T> {
     }
 
     #[inline]
-    fn as_bytes(&self) -> Option<&[u8]> {
-        T::list_as_bytes(self)
+    fn as_run(&self) -> Option<&[u8]> {
+        T::list_as_run(self)
     }
 }
 

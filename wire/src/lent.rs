@@ -1,5 +1,7 @@
-//! Values that are written from where they are: references, and what is borrowed or owned. They are spelled like what they
-//! lead to; reading them is the reader's, who lends what it can.
+//! Values that are written from where they are: references, and what is borrowed or owned. Reading them never lives here:
+//! that is the reader's, who lends what it can.
+//!
+//! Invariants: 1. whoever lends a value spells it like its owner; 2. memory is given away only by whoever owns it.
 
 use std::borrow::Cow;
 
@@ -12,8 +14,8 @@ impl<T: Encode + ?Sized> Encode for &T {
     }
 
     #[inline]
-    fn as_bytes(&self) -> Option<&[u8]> {
-        (**self).as_bytes()
+    fn as_run(&self) -> Option<&[u8]> {
+        (**self).as_run()
     }
 }
 
@@ -32,8 +34,8 @@ impl<B: Encode + ToOwned<Owned: Encode> + ?Sized> Encode for Cow<'_, B> {
     }
 
     #[inline]
-    fn as_bytes(&self) -> Option<&[u8]> {
-        (**self).as_bytes()
+    fn as_run(&self) -> Option<&[u8]> {
+        (**self).as_run()
     }
 }
 
@@ -51,16 +53,16 @@ mod tests {
         assert_eq!(to_vec(&lent).unwrap(), spelled);
         assert_eq!(to_vec(&borrowed).unwrap(), spelled);
         assert_eq!(to_vec(&kept).unwrap(), spelled);
-        let bytes = owned.as_bytes().map(<[u8]>::to_vec);
+        let bytes = owned.as_run().map(<[u8]>::to_vec);
         if let Some(bytes) = &bytes {
             let mut behind_length = u32::try_from(bytes.len()).unwrap().to_be_bytes().to_vec();
             behind_length.extend_from_slice(bytes);
             assert_eq!(behind_length, spelled);
         }
         for lender in [&borrowed, &kept] {
-            assert_eq!(lender.as_bytes(), bytes.as_deref());
+            assert_eq!(lender.as_run(), bytes.as_deref());
         }
-        assert_eq!((&lent).as_bytes(), bytes.as_deref());
+        assert_eq!((&lent).as_run(), bytes.as_deref());
         assert!(borrowed.into_bytes().is_err());
         assert_eq!(kept.into_bytes().ok(), owned.clone().into_bytes().ok());
         assert_eq!(owned.clone().into_bytes().ok(), bytes);
@@ -81,9 +83,9 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_spelled_behind_a_length_are_not_taken_for_it() {
-        assert_eq!(Encoded(b"spice").as_bytes(), None);
-        assert_eq!(vec![1_i8].as_bytes(), None);
-        assert_eq!(Some("text").as_bytes(), None);
-        assert_eq!(("text",).as_bytes(), None);
+        assert_eq!(Encoded(b"spice").as_run(), None);
+        assert_eq!(vec![1_i8].as_run(), None);
+        assert_eq!(Some("text").as_run(), None);
+        assert_eq!(("text",).as_run(), None);
     }
 }

@@ -246,7 +246,7 @@ impl Link {
             Err(error) => return self.answer_error(call, &error),
         };
         let owed = Owed { link: self, call: Some(call) };
-        if let Some(bytes) = value.as_bytes()
+        if let Some(bytes) = value.as_run()
             && self.answered_now(call, bytes)
         {
             return owed.settle();

@@ -70,8 +70,10 @@ pub(super) fn idle(directives: &[Directive], method: &Method, style: Style) -> O
     let directive = find(directives, "borrowed").filter(|_| !method.lends(style))?;
     let title = format!("there is nothing in `{}` that could be borrowed", method.name.text);
     let mut help = String::from("of arguments, `string` and `bytes` can be borrowed");
-    if style.lends_result() {
-        help.push_str("; of results, all but numbers and `bool`");
+    match style.convention {
+        Convention::Plain => help.push_str("; of results, all but numbers and `bool`"),
+        Convention::Async => help.push_str("; a `Reply` owns its value"),
+        Convention::Event => {}
     }
     Some(Report::new(directive.span, title, "remove this").help(help))
 }
