@@ -56,7 +56,8 @@ pub trait Encode {
         Err(items)
     }
 
-    /// The bytes of a value that is spelled as a length and bytes, whoever owns them.
+    /// The bytes of a value that is spelled as a length and bytes, whoever owns them; `None` if it is spelled otherwise. Whoever
+    /// asks may write the length and these bytes instead of calling [`encode`](Self::encode).
     #[inline]
     fn as_run(&self) -> Option<&[u8]> {
         None
