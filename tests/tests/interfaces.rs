@@ -12,7 +12,7 @@ use std::{env, fs};
 #[test]
 fn the_compiled_interfaces_of_the_rpc_tests_are_fresh() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rpc/tests/interfaces");
-    for name in ["probe", "shelf", "old/stock", "new/stock"] {
+    for name in ["nests", "probe", "shelf", "old/stock", "new/stock"] {
         let output = Compiler::new().compile(folder.join(name).with_extension("rpc")).unwrap();
         let kept = folder.join("golden").join(name.replace('/', "_")).with_extension("rs");
         if env::var_os("UPDATE_GOLDEN").is_some() {

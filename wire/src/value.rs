@@ -64,6 +64,7 @@ const RECORD: u8 = 9;
 
 impl Encode for Value {
     fn encode(&self, w: &mut Writer<'_>) {
+        w.charge_nodes(1);
         match self {
             Self::Null => w.u8(NULL),
             Self::Bool(value) => tagged(w, BOOL, value),

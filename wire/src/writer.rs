@@ -31,6 +31,7 @@ pub struct Writer<'w> {
     /// The most bytes the output may have; 0 iff `failed` is set.
     end: usize,
     depth: u32,
+    nodes: u32,
     /// Set iff something could not be written.
     failed: Option<Error>,
 }
@@ -58,7 +59,8 @@ impl<'w> Writer<'w> {
     #[inline]
     pub const fn with_limit(out: &'w mut Vec<u8>, limit: usize) -> Self {
         let start = out.len();
-        Self { out, start, end: start.saturating_add(limit), depth: limits::DEPTH, failed: None }
+        let end = start.saturating_add(limit);
+        Self { out, start, end, depth: limits::DEPTH, nodes: limits::NODES, failed: None }
     }
 
     /// How many bytes were appended.
@@ -72,8 +74,8 @@ impl<'w> Writer<'w> {
     ///
     /// # Errors
     /// The first thing that could not be written: [`Error::OutputTooLarge`], with the size of the
-    /// whole, [`Error::TooManyElements`] or [`Error::TooDeep`]. The output is then as it was
-    /// before.
+    /// whole, [`Error::TooManyElements`], [`Error::TooManyNodes`] or [`Error::TooDeep`]. The output
+    /// is then as it was before.
     #[inline]
     pub fn finish(mut self) -> Result<(), Error> {
         match self.failed.take() {
@@ -143,7 +145,25 @@ impl<'w> Writer<'w> {
             return self.fail(Error::TooManyElements { count });
         };
         self.u32(said);
+        let at = self.out.len();
         self.nested(elements);
+        if said > 0 && self.out.len() == at {
+            self.charge_nodes(said);
+        }
+    }
+
+    /// Charges `count` nodes, as every [`Reader`](crate::Reader) of this is going to.
+    #[inline]
+    pub fn charge_nodes(&mut self, count: u32) {
+        match self.nodes.checked_sub(count) {
+            Some(left) => self.nodes = left,
+            None => self.too_many_nodes(),
+        }
+    }
+
+    #[cold]
+    fn too_many_nodes(&mut self) {
+        self.fail(Error::TooManyNodes { limit: limits::NODES, offset: self.written() });
     }
 
     /// Appends a structure: what `fields` appends, behind its length.

@@ -8,7 +8,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use common::{Point, Shape, Vector, folder, vector, vectors};
+use common::{Link, Point, Shape, Vector, folder, vector, vectors};
 use peers_wire::{
     Bye, ByeCode, CallHead, Cancel, Credit, Decode, Deframer, Encode, Error, Exception, Frame,
     HEADER, Header, Hello, Kind, Message, NodeId, PREAMBLE, Ping, Pong, PreambleReader, Refused,
@@ -196,6 +196,8 @@ fn each_type_has_one_spelling() {
     same("type-unit", &());
     same("type-struct", &Point { x: 3, y: -3, label: Some("p".to_owned()) });
     same("type-enum", &(Shape::Dot, Shape::Circle { radius: 5 }));
+    let link = |next| Link { number: 7, next };
+    same("type-depth", &(0..64).fold(link(None), |inner, _| link(Some(Box::new(inner)))));
 }
 
 #[test]
@@ -252,6 +254,7 @@ fn read(vector: &Vector) -> Result<(), Error> {
         "type map<string,u32>" => read_as::<BTreeMap<String, u32>>(bytes),
         "type u16" => read_as::<u16>(bytes),
         "type shape" => read_as::<Shape>(bytes),
+        "type link" => read_as::<Link>(bytes),
         "type point" => read_as::<Point>(bytes),
         other => panic!("{}: no reader for {other}", vector.name),
     }

@@ -37,7 +37,8 @@ pub(crate) enum Ty {
     List(Box<Self>),
     Set(Box<Self>),
     Map(Box<Self>, Box<Self>),
-    /// `boxed` iff the option leads back to the type it stands in.
+    /// `boxed` iff the option holds, with no other option between, a type that leads back to the
+    /// one it stands in.
     Option {
         of: Box<Self>,
         boxed: bool,
@@ -110,8 +111,6 @@ pub(crate) struct TypeDef {
     pub(crate) total: bool,
     /// It has a default.
     pub(crate) default: bool,
-    /// It can contain values of itself.
-    pub(crate) recursive: bool,
 }
 
 impl TypeDef {

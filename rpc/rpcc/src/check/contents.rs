@@ -23,12 +23,7 @@ pub(super) fn check(model: &mut Model, reports: &mut Vec<Report>) {
     let inline = graph(model, Hold::Inline);
     infinite(model, &inline, reports);
     box_options(model, &components(&graph(model, Hold::Optional)));
-    let all = graph(model, Hold::Heap);
-    let of = components(&all);
-    for (at, targets) in all.iter().enumerate() {
-        model.types[at].recursive = targets.iter().any(|target| of[*target] == of[at]);
-    }
-    totals(model, &all);
+    totals(model, &graph(model, Hold::Heap));
     defaults(model, &inline);
     keys(model, reports);
 }
@@ -87,7 +82,8 @@ fn infinite(model: &Model, inline: &Graph, reports: &mut Vec<Report>) {
     }
 }
 
-/// Boxes the options that lead back to the type they stand in.
+/// Boxes the options that lead back to the type they stand in: of options in each other the innermost, so that each
+/// way back passes one box.
 fn box_options(model: &mut Model, of: &[usize]) {
     for (at, ty) in model.types.iter_mut().enumerate() {
         for field in ty.fields_mut() {
@@ -99,8 +95,8 @@ fn box_options(model: &mut Model, of: &[usize]) {
 fn box_option(ty: &mut Ty, of: &[usize], here: usize) {
     match ty {
         Ty::Option { of: inner, boxed } => {
-            held(inner, Hold::Optional, &mut |target, hold| {
-                *boxed |= hold == Hold::Optional && of[target] == here;
+            held(inner, Hold::Inline, &mut |target, hold| {
+                *boxed |= hold == Hold::Inline && of[target] == here;
             });
             box_option(inner, of, here);
         }

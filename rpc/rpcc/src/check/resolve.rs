@@ -110,8 +110,8 @@ impl<'r> Resolver<'r> {
         let rust = self.type_name(&item.name);
         let docs = item.docs.clone();
         let name = item.name.clone();
-        let (total, default, recursive) = (true, true, false);
-        self.model.types.push(TypeDef { file, docs, name, rust, kind, total, default, recursive });
+        let (total, default) = (true, true);
+        self.model.types.push(TypeDef { file, docs, name, rust, kind, total, default });
     }
 
     fn variants(

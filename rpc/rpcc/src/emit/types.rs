@@ -147,7 +147,7 @@ fn enumeration(model: &Model, id: TypeId, variants: &[Variant], out: &mut Lines)
         out.close("},");
     }
     out.close("}");
-    let encode = |out: &mut Lines| encode_variants(ty, variants, out);
+    let encode = |out: &mut Lines| encode_variants(variants, out);
     travel(ty, encode, |out| decode_variants(model, id, variants, out), out);
 }
 
@@ -173,27 +173,10 @@ fn travel(
     out.close("}");
 }
 
-/// As `travel`, for structs and exceptions; those that can contain themselves count their depth.
+/// As `travel`, for structs and exceptions. Depth is counted by what stands between a type and itself:
+/// lists, sets, maps and boxes.
 fn travel_fields(ty: &TypeDef, fields: &[Field], out: &mut Lines) {
-    let encode = |out: &mut Lines| {
-        if ty.recursive {
-            out.open("w.nested(|w| {");
-            encode_fields(fields, out);
-            out.close("});");
-        } else {
-            encode_fields(fields, out);
-        }
-    };
-    let decode = |out: &mut Lines| {
-        if ty.recursive {
-            out.open("r.nested(|r| {");
-            decode_fields(fields, out);
-            out.close("})");
-        } else {
-            decode_fields(fields, out);
-        }
-    };
-    travel(ty, encode, decode, out);
+    travel(ty, |out| encode_fields(fields, out), |out| decode_fields(fields, out), out);
 }
 
 fn encode_fields(fields: &[Field], out: &mut Lines) {
@@ -223,9 +206,8 @@ fn decode_fields(fields: &[Field], out: &mut Lines) {
     out.call_braces("Ok(", "Self", &reads, ")");
 }
 
-fn encode_variants(ty: &TypeDef, variants: &[Variant], out: &mut Lines) {
-    let (before, after) = if ty.recursive { ("w.nested(|w| ", ");") } else { ("", "") };
-    out.open(format!("{before}match self {{"));
+fn encode_variants(variants: &[Variant], out: &mut Lines) {
+    out.open("match self {");
     for (at, variant) in variants.iter().enumerate() {
         let name = |field: &Field| names::escape(&field.rust);
         let binding = |field: &Field| binding(field);
@@ -247,7 +229,7 @@ fn encode_variants(ty: &TypeDef, variants: &[Variant], out: &mut Lines) {
         }
         out.close("}");
     }
-    out.close(format!("}}{after}"));
+    out.close("}");
 }
 
 /// The variable that holds a field of a variant.
@@ -256,8 +238,7 @@ fn binding(field: &Field) -> String {
 }
 
 fn decode_variants(model: &Model, id: TypeId, variants: &[Variant], out: &mut Lines) {
-    let (before, after) = if model.ty(id).recursive { ("r.nested(|r| ", ")") } else { ("", "") };
-    out.open(format!("{before}match r.variant()? {{"));
+    out.open("match r.variant()? {");
     for (at, variant) in variants.iter().enumerate() {
         let read = |field: &Field| format!("{}: r.read()?", names::escape(&field.rust));
         let reads: Vec<_> = variant.fields.iter().map(read).collect();
@@ -274,5 +255,5 @@ fn decode_variants(model: &Model, id: TypeId, variants: &[Variant], out: &mut Li
     }
     let name = model.type_name(id);
     out.line(format!("found => Err(r.unknown_variant(\"{name}\", found)),"));
-    out.close(format!("}}{after}"));
+    out.close("}");
 }

@@ -69,11 +69,6 @@ impl Writer<'_> {
     pub fn variant(&mut self, position: u32) {
         self.write(&position);
     }
-
-    /// One level deeper.
-    pub fn nested(&mut self, write: impl FnOnce(&mut Self)) {
-        write(self);
-    }
 }
 
 /// Reads.
@@ -139,14 +134,7 @@ impl<'a> Reader<'a> {
         Error::UnknownVariant(name, found)
     }
 
-    /// One level deeper.
-    ///
-    /// # Errors
-    /// At the limit.
-    pub fn nested<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         self.depth = self.depth.checked_sub(1).ok_or(Error::TooDeep)?;
         let result = read(self);
         self.depth += 1;
@@ -352,7 +340,7 @@ impl<T: Encode> Encode for Box<T> {
 impl<'a, T: Decode<'a>> Decode<'a> for Box<T> {
     const MIN_SIZE: usize = T::MIN_SIZE;
     fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
-        r.read().map(Self::new)
+        r.nested(T::decode).map(Self::new)
     }
 }
 

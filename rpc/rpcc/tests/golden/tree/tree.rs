@@ -23,14 +23,12 @@ pub struct Node {
 
 impl peers_rpc::wire::Encode for Node {
     fn encode(&self, w: &mut peers_rpc::wire::Writer<'_>) {
-        w.nested(|w| {
-            w.structure(|w| {
-                w.write(&self.value);
-                w.write(&self.next);
-                w.write(&self.children);
-                w.write(&self.named);
-                w.write(&self.twin);
-            });
+        w.structure(|w| {
+            w.write(&self.value);
+            w.write(&self.next);
+            w.write(&self.children);
+            w.write(&self.named);
+            w.write(&self.twin);
         });
     }
 }
@@ -39,15 +37,13 @@ impl<'a> peers_rpc::wire::Decode<'a> for Node {
     const MIN_SIZE: usize = 4;
 
     fn decode(r: &mut peers_rpc::wire::Reader<'a>) -> Result<Self, peers_rpc::wire::Error> {
-        r.nested(|r| {
-            let mut r = r.structure()?;
-            Ok(Self {
-                value: r.read()?,
-                next: r.read()?,
-                children: r.read()?,
-                named: r.read()?,
-                twin: r.trailing()?,
-            })
+        let mut r = r.structure()?;
+        Ok(Self {
+            value: r.read()?,
+            next: r.read()?,
+            children: r.read()?,
+            named: r.read()?,
+            twin: r.trailing()?,
         })
     }
 }
@@ -75,7 +71,7 @@ pub enum Expression {
 
 impl peers_rpc::wire::Encode for Expression {
     fn encode(&self, w: &mut peers_rpc::wire::Writer<'_>) {
-        w.nested(|w| match self {
+        match self {
             Self::Number { of } => {
                 w.variant(0);
                 w.write(of);
@@ -88,7 +84,7 @@ impl peers_rpc::wire::Encode for Expression {
                 w.variant(2);
                 w.write(of);
             }
-        });
+        }
     }
 }
 
@@ -96,12 +92,12 @@ impl<'a> peers_rpc::wire::Decode<'a> for Expression {
     const MIN_SIZE: usize = 4;
 
     fn decode(r: &mut peers_rpc::wire::Reader<'a>) -> Result<Self, peers_rpc::wire::Error> {
-        r.nested(|r| match r.variant()? {
+        match r.variant()? {
             0 => Ok(Self::Number { of: r.read()? }),
             1 => Ok(Self::Sum { parts: r.read()? }),
             2 => Ok(Self::Negative { of: r.read()? }),
             found => Err(r.unknown_variant("tree.expression", found)),
-        })
+        }
     }
 }
 
@@ -115,10 +111,8 @@ pub struct Even {
 
 impl peers_rpc::wire::Encode for Even {
     fn encode(&self, w: &mut peers_rpc::wire::Writer<'_>) {
-        w.nested(|w| {
-            w.structure(|w| {
-                w.write(&self.odd);
-            });
+        w.structure(|w| {
+            w.write(&self.odd);
         });
     }
 }
@@ -127,10 +121,8 @@ impl<'a> peers_rpc::wire::Decode<'a> for Even {
     const MIN_SIZE: usize = 4;
 
     fn decode(r: &mut peers_rpc::wire::Reader<'a>) -> Result<Self, peers_rpc::wire::Error> {
-        r.nested(|r| {
-            let mut r = r.structure()?;
-            Ok(Self { odd: r.trailing()? })
-        })
+        let mut r = r.structure()?;
+        Ok(Self { odd: r.trailing()? })
     }
 }
 
@@ -148,12 +140,10 @@ pub struct Odd {
 
 impl peers_rpc::wire::Encode for Odd {
     fn encode(&self, w: &mut peers_rpc::wire::Writer<'_>) {
-        w.nested(|w| {
-            w.structure(|w| {
-                w.write(&self.even);
-                w.write(&self.plain);
-                w.write(&self.w);
-            });
+        w.structure(|w| {
+            w.write(&self.even);
+            w.write(&self.plain);
+            w.write(&self.w);
         });
     }
 }
@@ -162,10 +152,8 @@ impl<'a> peers_rpc::wire::Decode<'a> for Odd {
     const MIN_SIZE: usize = 4;
 
     fn decode(r: &mut peers_rpc::wire::Reader<'a>) -> Result<Self, peers_rpc::wire::Error> {
-        r.nested(|r| {
-            let mut r = r.structure()?;
-            Ok(Self { even: r.trailing()?, plain: r.trailing()?, w: r.trailing()? })
-        })
+        let mut r = r.structure()?;
+        Ok(Self { even: r.trailing()?, plain: r.trailing()?, w: r.trailing()? })
     }
 }
 
