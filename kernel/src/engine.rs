@@ -7,7 +7,8 @@
 
 use crate::beside::Beside;
 use crate::cause::Cause;
-use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Waker};
+use crate::gone;
+use crate::host::{Host, Key, Readiness};
 use crate::lost::Lost;
 use crate::meter::Meter;
 use crate::offload::Works;
@@ -118,7 +119,7 @@ impl Core {
 
     /// For what cannot be done without a kernel and is able to say so.
     pub(crate) fn check_open(&self) -> io::Result<()> {
-        if self.is_open() { Ok(()) } else { gone() }
+        if self.is_open() { Ok(()) } else { gone::gone() }
     }
 
     // ---- the ready queue
@@ -154,7 +155,7 @@ impl Core {
     #[cold]
     #[inline(never)]
     fn check_budget(&self) -> bool {
-        self.meter.check(&**self.host.borrow())
+        !self.panics.has_failed() && self.meter.check(&**self.host.borrow())
     }
 
     /// Charges one unit to the turn; see [`Handle::spend`](crate::Handle::spend).
@@ -168,7 +169,7 @@ impl Core {
 
     #[cold]
     fn spend_more(&self) -> bool {
-        self.meter.spend(&**self.host.borrow())
+        !self.panics.has_failed() && self.meter.spend(&**self.host.borrow())
     }
 
     /// The turn's tasks are over.
@@ -314,12 +315,16 @@ impl Core {
         self.meter.running(born)
     }
 
-    /// Runs user code made at `born`; a panic is logged, and is `None`.
+    /// Runs user code made at `born`; a panic is logged, and is `None`. After the first one a strict kernel runs nothing.
     pub(crate) fn catch<R>(
         &self,
         born: &'static Location<'static>,
         f: impl FnOnce() -> R,
     ) -> Option<R> {
+        if self.panics.has_failed() {
+            self.drop_quietly(f);
+            return None;
+        }
         self.running(born);
         let outer = (self.cause.get(), self.loss.get(), self.inside.get());
         match catch_unwind(AssertUnwindSafe(f)) {
@@ -328,7 +333,7 @@ impl Core {
                 self.cause.set(outer.0);
                 self.loss.set(outer.1);
                 self.inside.set(outer.2);
-                self.panics.report(self.now.get(), self.meter.place(), payload);
+                self.report_panic(self.meter.place(), payload);
                 None
             }
         }
@@ -341,14 +346,56 @@ impl Core {
         born: &'static Location<'static>,
         payload: Box<dyn Any + Send>,
     ) {
-        self.panics.report(self.now.get(), born, payload)
+        self.panics.report(self.now.get(), born, payload);
+        self.heed_failure()
+    }
+
+    /// The same of work on another thread, which has logged it there.
+    #[cold]
+    pub(crate) fn keep_panic(&self, born: &'static Location<'static>, text: &str) {
+        self.panics.keep(born, text);
+        self.heed_failure()
+    }
+
+    /// After a panic in a strict kernel no other task of the turn starts.
+    fn heed_failure(&self) {
+        if self.panics.has_failed() {
+            self.meter.interrupt()
+        }
     }
 
     /// A task panicked: says so, and makes the core fit for the next one.
     pub(crate) fn task_panicked(&self, payload: Box<dyn Any + Send>) {
         self.inside.set(false);
         self.loss.set(Lost::Dropped);
-        self.panics.report(self.now.get(), self.meter.place(), payload)
+        self.report_panic(self.meter.place(), payload)
+    }
+
+    /// Whether a panic is for whoever turns the kernel.
+    pub(crate) fn set_strict(&self, on: bool) {
+        self.panics.set_strict(on)
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.panics.has_failed()
+    }
+
+    /// The first panic of a strict kernel since this was last asked.
+    pub(crate) fn take_failure(&self) -> Option<String> {
+        self.panics.take_failure()
+    }
+
+    /// Drops a user's value; a panic in its `Drop` is reported.
+    pub(crate) fn drop_quietly<V>(&self, value: V) {
+        self.quietly(|| drop(value))
+    }
+
+    /// Does what drops a user's values; a panic is reported.
+    fn quietly(&self, f: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+            log::error!("panicked while something was dropped");
+            self.report_panic(self.meter.place(), payload)
+        }
     }
 
     /// Drops `value`; continuations it owns report `why`.
@@ -368,8 +415,8 @@ impl Core {
     /// Ends everything: what waits is dropped, and from here on whatever is handed in is dropped too.
     pub(crate) fn close(&self) {
         self.open.set(false);
-        quietly(|| self.inbox.close(drop_quietly));
-        drop_quietly(self.works.close());
+        self.quietly(|| self.inbox.close(|posted| self.drop_quietly(posted)));
+        self.drop_quietly(self.works.close());
         loop {
             let timers = self.timers.borrow_mut().clear();
             let watches = self.watches.borrow_mut().clear();
@@ -385,16 +432,16 @@ impl Core {
             }
             // One by one: of two that panic in one unwinding, the second would end the process.
             for watch in watches {
-                quietly(|| watch.end());
-                drop_quietly(watch);
+                self.quietly(|| watch.end());
+                self.drop_quietly(watch);
             }
-            flushes.into_iter().for_each(drop_quietly);
-            endings.into_iter().for_each(drop_quietly);
-            works.into_iter().for_each(drop_quietly);
+            flushes.into_iter().for_each(|flush| self.drop_quietly(flush));
+            endings.into_iter().for_each(|ending| self.drop_quietly(ending));
+            works.into_iter().for_each(|work| self.drop_quietly(work));
         }
         self.bury();
         let last = self.now.get();
-        drop(self.host.replace(Rc::new(Gone(last))));
+        drop(self.host.replace(Rc::new(gone::Gone(last))));
     }
 
     /// Drops what is queued. A dropped task may drop continuations, which queue their failure: hence a loop and not a
@@ -407,7 +454,7 @@ impl Core {
         loop {
             let entry = self.queue.borrow_mut().pop_front();
             let Some(entry) = entry else { break };
-            drop_quietly(entry);
+            self.drop_quietly(entry);
         }
         self.burying.set(false);
     }
@@ -431,55 +478,5 @@ struct Restore<'a, V: Copy> {
 impl<V: Copy> Drop for Restore<'_, V> {
     fn drop(&mut self) {
         self.cell.set(self.outer)
-    }
-}
-
-/// Drops a user's value; a panic in its `Drop` is logged.
-fn drop_quietly<V>(value: V) {
-    quietly(|| drop(value))
-}
-
-/// Does what drops a user's values; a panic is logged.
-fn quietly(f: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(f)).is_err() {
-        log::error!("panicked while the kernel ended");
-    }
-}
-
-/// The host of a kernel that has ended.
-#[derive(Debug)]
-struct Gone(Instant);
-
-fn gone<T>() -> io::Result<T> {
-    Err(io::Error::new(io::ErrorKind::NotConnected, "the kernel has ended"))
-}
-
-impl Host for Gone {
-    fn now(&self) -> Instant {
-        self.0
-    }
-
-    fn entropy(&self) -> io::Result<[u8; 32]> {
-        gone()
-    }
-
-    fn wait(&self, _: Option<Instant>, _: &mut Vec<(Key, Readiness)>) -> io::Result<()> {
-        gone()
-    }
-
-    fn waker(&self) -> Option<Waker> {
-        None
-    }
-
-    fn connect(&self, _: Key, _: &Resolved) -> io::Result<AnySocket> {
-        gone()
-    }
-
-    fn listen(&self, _: Key, _: &Resolved) -> io::Result<Box<dyn Acceptor>> {
-        gone()
-    }
-
-    fn real(&self) -> Option<&crate::real::RealHost> {
-        None
     }
 }

@@ -64,6 +64,11 @@ pub(crate) trait Host: Debug {
 
     /// The real host, for what only it can do (descriptors, signals, names).
     fn real(&self) -> Option<&crate::real::RealHost>;
+
+    /// What its world calls it, where there are several.
+    fn name(&self) -> Option<String> {
+        None
+    }
 }
 
 /// One end of a byte stream, non-blocking. Interest at birth: writable for a dialled one, readable for an accepted one.

@@ -21,8 +21,9 @@ use crate::task::{Entry, Job};
 use crate::time::Instant;
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
+use std::thread::panicking;
 
 /// How long a turn may wait when nothing is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,12 +81,34 @@ impl Kernel {
         self.core.meter.set_budget(budget)
     }
 
+    /// Lets a panic in a handler, a timer or a continuation, or in what is dropped, be one of whoever turns or drops the kernel,
+    /// as in a simulated world; or lets the kernel survive it and log it, as real kernels do from the beginning. For tests over
+    /// sockets: what a handler asserts there fails them.
+    ///
+    /// A strict kernel starts no other task after the first panic. [`turn`](Self::turn) and [`run`](Self::run) then panic with
+    /// its text and with the place where the handler was made.
+    ///
+    /// ```should_panic
+    /// let mut kernel = peers_kernel::Kernel::new()?;
+    /// kernel.set_strict(true);
+    /// kernel.handle().schedule(|| assert_eq!(1 + 1, 3));
+    /// kernel.run()?; // panics
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn set_strict(&self, on: bool) {
+        self.core.set_strict(on)
+    }
+
     /// One turn: runs what is ready, flushes, polls, and queues what happened for the next turn. True if something is
     /// still alive: ready tasks, timers, streams, listeners, sources, signals, offloaded work, remotes.
     ///
     /// # Errors
     ///
     /// If polling fails, which means that the poller is broken.
+    ///
+    /// # Panics
+    ///
+    /// If a handler did, and the kernel is [strict](Self::set_strict).
     pub fn turn(&mut self, wait: Wait) -> io::Result<bool> {
         self.core.read_clock();
         self.cycle(wait)
@@ -141,17 +164,28 @@ impl Kernel {
     /// A turn whose clock was just read.
     fn cycle(&mut self, wait: Wait) -> io::Result<bool> {
         let core = &self.core;
+        self.raise();
         core.meter.begin(core.now());
         run_ready(core);
         crate::turn::end(core);
+        self.raise();
         flush(core);
         // A simulated clock moves only by waiting, so there even a wait for nothing has a meaning.
         let simulated = !core.inbox.is_threaded();
         if core.is_alive() || (simulated && matches!(wait, Wait::Until(_))) {
             self.poll(wait)?;
             self.collect();
+            self.raise();
         }
         Ok(self.core.is_alive())
+    }
+
+    /// Panics as a handler of a strict kernel did.
+    #[inline]
+    pub(crate) fn raise(&self) {
+        if self.core.has_failed() {
+            raise(&self.core)
+        }
     }
 
     fn poll(&mut self, wait: Wait) -> io::Result<()> {
@@ -228,9 +262,26 @@ fn flush(core: &Rc<Core>) {
     core.recycle_flushes(flushes)
 }
 
+/// Goes on with the panic of a handler, here. Its payload is text: that of the handler may be anything.
+#[cold]
+fn raise(core: &Rc<Core>) {
+    let dump = Handle { core: core.clone() }.dump();
+    if let Some(text) = core.take_failure() {
+        log::error!("a handler panicked, and the kernel is strict. {dump}");
+        resume_unwind(Box::new(match core.host().name() {
+            Some(name) => format!("in the process {name}: {text}"),
+            None => text,
+        }))
+    }
+}
+
 impl Drop for Kernel {
     fn drop(&mut self) {
-        self.core.close()
+        self.core.close();
+        // Not into another panic: two of them end the process.
+        if !panicking() {
+            self.raise()
+        }
     }
 }
 

@@ -111,6 +111,7 @@ mod engine;
 mod epoll;
 #[doc(hidden)]
 pub mod fuzz;
+mod gone;
 mod half;
 mod handle;
 mod heap;

@@ -91,6 +91,11 @@ impl Meter {
         self.next_check.set(1);
     }
 
+    /// Lets the next task be charged only by [`check`](Self::check).
+    pub(crate) fn interrupt(&self) {
+        self.next_check.set(0)
+    }
+
     /// Charges one task; false if the turn may not start it before [`check`](Self::check) says so.
     #[inline]
     pub(crate) fn tick(&self) -> bool {

@@ -9,7 +9,7 @@ use crate::cause::Cause;
 use crate::cont::Cont;
 use crate::engine::Core;
 use crate::lost::{Lost, Overloaded};
-use crate::panics::report_panic;
+use crate::panics::{report_panic, text_of};
 use crate::remote::Posted;
 use crate::task::Plain;
 use crate::time::Instant;
@@ -126,20 +126,24 @@ impl Order {
         if !core.works.has_room() {
             return k.err(Overloaded);
         }
-        let (leave, left) = bounded(1);
+        let (leave, left) = bounded::<Result<_, String>>(1);
         let (stop, born, home) = (self.stop.clone(), self.born, core.inbox.shared().clone());
         let finish = move |core: &Core| match left.try_recv() {
-            Ok(Some(result)) => k.resume(result),
-            Ok(None) => drop(k),
+            Ok(Ok(Some(result))) => k.resume(result),
+            Ok(Ok(None)) => drop(k),
+            Ok(Err(panicked)) => {
+                core.keep_panic(born, &panicked);
+                core.lose(Lost::Panicked, k)
+            }
             Err(_) => core.lose(Lost::Panicked, k),
         };
         let id = core.works.park(core, self, Box::new(finish));
         core.works.submit(Box::new(move || {
             let started = (!stop.is_set()).then_some(());
             match catch_unwind(AssertUnwindSafe(|| started.map(|()| work(&stop)))) {
-                Ok(outcome) => drop(leave.send(outcome)),
+                Ok(outcome) => drop(leave.send(Ok(outcome))),
                 Err(payload) => {
-                    drop(leave);
+                    drop(leave.send(Err(text_of(&*payload).to_owned())));
                     report_panic(born, payload)
                 }
             }

@@ -1,9 +1,11 @@
 //! What the log says about handlers that panic: one line each, whatever a peer may have put into the message, and not too
 //! many of them, because a peer that knows how to make a handler panic can do so all day.
+//!
+//! A strict kernel does not survive them: it keeps the first one until whoever turns it can be told, on a stack of his own.
 
 use crate::time::Instant;
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::Duration;
 
@@ -18,11 +20,43 @@ pub(crate) struct Panics {
     since: Cell<Instant>,
     reported: Cell<u32>,
     withheld: Cell<u64>,
+    /// Iff a panic is for whoever turns the kernel.
+    strict: Cell<bool>,
+    /// Iff `first` is there.
+    failed: Cell<bool>,
+    /// Text and place of the first panic of a strict kernel, until it is taken.
+    first: RefCell<Option<String>>,
 }
 
 impl Panics {
+    pub(crate) fn set_strict(&self, on: bool) {
+        self.strict.set(on)
+    }
+
+    /// Whether a strict kernel holds a panic that nobody was told.
+    #[inline]
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.get()
+    }
+
+    /// Keeps this panic if the kernel is strict and holds none.
+    pub(crate) fn keep(&self, born: &Location<'_>, text: &str) {
+        if self.strict.get() && !self.failed.replace(true) {
+            *self.first.borrow_mut() = Some(format!("{text} (in the handler made at {born})"));
+        }
+    }
+
+    /// What a strict kernel holds, which is then as if it had not happened.
+    pub(crate) fn take_failure(&self) -> Option<String> {
+        self.failed.set(false);
+        self.first.take()
+    }
+
     /// Reports a panic in the handler made at `born`, or counts it.
     pub(crate) fn report(&self, now: Instant, born: &Location<'_>, payload: Box<dyn Any + Send>) {
+        if self.strict.get() {
+            self.keep(born, text_of(&*payload))
+        }
         if now - self.since.get() >= Duration::from_secs(1) {
             self.since.set(now);
             self.reported.set(0);
@@ -43,12 +77,16 @@ impl Panics {
 
 /// Reports a panic in the handler made at `born`.
 pub(crate) fn report_panic(born: &Location<'_>, payload: Box<dyn Any + Send>) {
-    let text = match payload.downcast_ref::<&str>() {
+    log::error!("panicked: {} (in the handler made at {born})", on_one_line(text_of(&*payload)));
+    discard(payload);
+}
+
+/// The message of a panic.
+pub(crate) fn text_of(payload: &(dyn Any + Send)) -> &str {
+    match payload.downcast_ref::<&str>() {
         Some(text) => text,
         None => payload.downcast_ref::<String>().map_or("no message", String::as_str),
-    };
-    log::error!("panicked: {} (in the handler made at {born})", on_one_line(text));
-    discard(payload);
+    }
 }
 
 /// A payload is a user's value: even its drop may panic.

@@ -56,6 +56,10 @@ impl Handle {
 pub(crate) fn end(core: &Core) {
     let mut endings = core.take_endings();
     for ending in endings.drain(..) {
+        if core.has_failed() {
+            core.at_turn_end(ending);
+            continue;
+        }
         core.cause.set(Cause::NONE);
         core.running(Location::caller());
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| ending.turn_ends())) {

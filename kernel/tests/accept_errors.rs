@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{any_port, run_until, socket_addr};
-use peers_kernel::{Address, Kernel, Stream, Wait};
+use common::{any_port, run_until, socket_addr, strict_kernel};
+use peers_kernel::{Address, Stream, Wait};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::cell::RefCell;
 use std::net::TcpStream;
@@ -35,7 +35,7 @@ fn without_descriptors_accepting_rests_and_comes_back() {
     if !in_a_process_of_its_own("without_descriptors_accepting_rests_and_comes_back") {
         return;
     }
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let accepted = Rc::new(RefCell::new(Vec::new()));
     let (keep, handle) = (accepted.clone(), kernel.handle());
     let accept = move |stream: Stream| keep.borrow_mut().push((handle.now(), stream));
@@ -73,7 +73,7 @@ fn leave_no_descriptors() -> Rlimit {
 
 #[test]
 fn connections_that_die_in_the_queue_do_no_harm() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let met: Rc<RefCell<Vec<Address>>> = Rc::default();
     let meet = met.clone();
     let accept = move |stream: Stream| {

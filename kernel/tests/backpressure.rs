@@ -4,7 +4,9 @@
 
 mod common;
 
-use common::{Heard, any_port, dialled, echo_server, pair, run_until, socket_addr, turns_in};
+use common::{
+    Heard, any_port, dialled, echo_server, pair, run_until, socket_addr, strict_kernel, turns_in,
+};
 use peers_kernel::{Full, Kernel, Outlet, Stream, Wait};
 use std::cell::RefCell;
 use std::io::Read;
@@ -42,7 +44,7 @@ fn fill(kernel: &mut Kernel, outlet: &Outlet) -> usize {
 
 #[test]
 fn a_write_that_does_not_fit_is_refused_whole() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, _, _theirs, heard) = pair(&mut kernel, &any_port());
     ours.set_limit(10);
     ours.write(b"12345678").unwrap();
@@ -56,7 +58,7 @@ fn a_write_that_does_not_fit_is_refused_whole() {
 
 #[test]
 fn a_vector_is_taken_whole_and_in_order_also_beyond_the_limit() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, _, _theirs, heard) = pair(&mut kernel, &any_port());
     let large = vec![b'6'; 5_000];
     ours.set_limit(10);
@@ -75,7 +77,7 @@ fn a_vector_is_taken_whole_and_in_order_also_beyond_the_limit() {
 
 #[test]
 fn a_vector_given_to_a_closed_connection_goes_nowhere() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, _, _theirs, _) = pair(&mut kernel, &any_port());
     ours.abort();
     let mut bytes = vec![1; 5_000];
@@ -85,7 +87,7 @@ fn a_vector_given_to_a_closed_connection_goes_nowhere() {
 
 #[test]
 fn nothing_is_a_vector_as_well() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, _, _theirs, heard) = pair(&mut kernel, &any_port());
     assert_eq!(ours.write_vec(&mut Vec::new()), Ok(()));
     ours.write(b"something").unwrap();
@@ -95,7 +97,7 @@ fn nothing_is_a_vector_as_well() {
 
 #[test]
 fn a_peer_that_does_not_read_is_buffered_for_up_to_the_limit_and_no_further() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, theirs, heard) = pair_with_a_deaf_peer(&mut kernel);
     let written = fill(&mut kernel, &ours);
     assert!(ours.buffered() <= 1 << 20);
@@ -110,7 +112,7 @@ fn a_peer_that_does_not_read_is_buffered_for_up_to_the_limit_and_no_further() {
 
 #[test]
 fn the_system_holds_as_little_for_a_deaf_peer_as_it_is_told() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let accepted = Rc::new(RefCell::new(None));
     let slot = accepted.clone();
     let accept = move |stream: Stream| *slot.borrow_mut() = Some(stream);
@@ -129,7 +131,7 @@ fn the_system_holds_as_little_for_a_deaf_peer_as_it_is_told() {
 
 #[test]
 fn drained_is_told_once_and_to_everybody_who_asked() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, theirs, _) = pair_with_a_deaf_peer(&mut kernel);
     fill(&mut kernel, &ours);
     let told = Rc::new(RefCell::new(Vec::new()));
@@ -154,7 +156,7 @@ fn drained_is_told_once_and_to_everybody_who_asked() {
 
 #[test]
 fn a_blocked_connection_is_dropped_with_its_buffer_when_it_is_aborted() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, _theirs, _) = pair_with_a_deaf_peer(&mut kernel);
     fill(&mut kernel, &ours);
     let dropped = Rc::new(());
@@ -167,7 +169,7 @@ fn a_blocked_connection_is_dropped_with_its_buffer_when_it_is_aborted() {
 
 #[test]
 fn a_paused_connection_hears_of_a_broken_one_when_it_writes() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let heard = Heard::default();
     let (noted, slot) = (heard.clone(), Rc::new(RefCell::new(None)));
     let keep = slot.clone();
@@ -189,7 +191,7 @@ fn a_paused_connection_hears_of_a_broken_one_when_it_writes() {
 
 #[test]
 fn a_flooding_peer_delays_neither_timers_nor_other_connections() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let server = echo_server(&kernel.handle(), &any_port());
     let flooded = Heard::default();
     let accept = {
@@ -234,7 +236,7 @@ fn a_flooding_peer_delays_neither_timers_nor_other_connections() {
 
 #[test]
 fn what_is_not_read_stays_with_the_peer() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let slot = Rc::new(RefCell::new(None));
     let keep = slot.clone();
     let heard = Heard::default();

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{any_port, dialled, run_until};
+use common::{any_port, dialled, run_until, strict_kernel};
 use peers_kernel::{Address, Handle, Input, Kernel, Listener, Outlet, Stream};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -71,7 +71,7 @@ fn data() -> Vec<u8> {
 
 #[test]
 fn a_block_is_filled_once_and_then_bytes_come_as_ever() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let taker = Taker::default();
     let server = taker.listen(&kernel.handle(), &any_port(), |had| (had == 3).then(|| block(100)));
     let ours = dialled(&mut kernel, server.address()).unwrap().start(|_, _| {});
@@ -94,7 +94,7 @@ fn a_megabyte_arrives_unchanged_whatever_room_the_blocks_have() {
         |_| Some(b"head".to_vec()), // no room: it is given some
     ];
     for give in rooms {
-        let mut kernel = Kernel::new().unwrap();
+        let mut kernel = strict_kernel();
         let taker = Taker::default();
         let server = taker.listen(&kernel.handle(), &any_port(), give);
         let ours = dialled(&mut kernel, server.address()).unwrap().start(|_, _| {});
@@ -122,7 +122,7 @@ fn it_is_the_same_in_a_simulation_however_the_bytes_are_cut() {
 
 #[test]
 fn a_block_waits_while_reading_pauses() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let taker = Taker::default();
     let server = taker.listen(&kernel.handle(), &any_port(), |had| (had == 1).then(|| block(10)));
     let ours = dialled(&mut kernel, server.address()).unwrap().start(|_, _| {});
@@ -139,7 +139,7 @@ fn a_block_waits_while_reading_pauses() {
 
 #[test]
 fn the_end_is_heard_instead_of_a_block_that_nothing_fills() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let taker = Taker::default();
     let server = taker.listen(&kernel.handle(), &any_port(), |_| Some(block(10)));
     let ours = dialled(&mut kernel, server.address()).unwrap().start(|_, _| {});
@@ -152,7 +152,7 @@ fn the_end_is_heard_instead_of_a_block_that_nothing_fills() {
 
 #[test]
 fn a_closed_stream_takes_no_block() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let taker = Taker::default();
     let server = taker.listen(&kernel.handle(), &any_port(), |_| Some(block(10)));
     let ours = dialled(&mut kernel, server.address()).unwrap().start(|_, _| {});
@@ -170,7 +170,8 @@ fn a_closed_stream_takes_no_block() {
 
 #[test]
 fn a_panic_costs_the_block_and_nothing_else() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
+    kernel.set_strict(false);
     let taker = Taker::default();
     let server = taker.listen(&kernel.handle(), &any_port(), |_| None);
     let ours = dialled(&mut kernel, server.address()).unwrap().start(|_, _| {});

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Heard, any_port, dialled, echo_server, run_until, socket_addr};
+use common::{Heard, any_port, dialled, echo_server, run_until, socket_addr, strict_kernel};
 use peers_kernel::{Address, Cont, Handle, Kernel, Lost, Signal, Stream};
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
@@ -22,7 +22,7 @@ fn knot<T>() -> (Knot<T>, Knot<T>) {
 
 #[test]
 fn a_source_ends_though_its_task_owns_it() {
-    let kernel = Kernel::new().unwrap();
+    let kernel = strict_kernel();
     let (reader, mut writer) = std::io::pipe().unwrap();
     let source = Rc::new(kernel.handle().source(reader).unwrap());
     let own = source.clone();
@@ -34,7 +34,7 @@ fn a_source_ends_though_its_task_owns_it() {
 
 #[test]
 fn a_listener_ends_though_its_handler_owns_it() {
-    let kernel = Kernel::new().unwrap();
+    let kernel = strict_kernel();
     let (place, own) = knot();
     let accept = move |_: Stream| drop(own.take());
     let listener = kernel.handle().listen(&any_port(), accept).unwrap();
@@ -47,7 +47,7 @@ fn a_listener_ends_though_its_handler_owns_it() {
 
 #[test]
 fn signals_end_though_their_handler_owns_them() {
-    let kernel = Kernel::new().unwrap();
+    let kernel = strict_kernel();
     let (place, own) = knot();
     let witness = Rc::new(());
     let seen = witness.clone();
@@ -60,7 +60,7 @@ fn signals_end_though_their_handler_owns_them() {
 
 #[test]
 fn a_stream_dropped_after_its_kernel_is_closed_though_handles_live() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let handle = kernel.handle();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = dialled(&mut kernel, &listener.local_addr().unwrap().into()).unwrap();
@@ -83,7 +83,8 @@ impl Drop for Bomb {
 
 #[test]
 fn any_number_of_streams_may_panic_when_they_are_dropped() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
+    kernel.set_strict(false);
     let server = echo_server(&kernel.handle(), &any_port());
     for _ in 0..3 {
         let bomb = Bomb;
@@ -98,7 +99,8 @@ fn any_number_of_streams_may_panic_when_they_are_dropped() {
 
 #[test]
 fn what_waits_for_a_broken_connection_may_panic_when_it_is_dropped() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
+    kernel.set_strict(false);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = dialled(&mut kernel, &listener.local_addr().unwrap().into()).unwrap();
     let (peer, _) = listener.accept().unwrap();
@@ -117,7 +119,7 @@ fn what_waits_for_a_broken_connection_may_panic_when_it_is_dropped() {
 
 #[test]
 fn what_is_asked_of_an_ended_kernel_says_so() {
-    let kernel = Kernel::new().unwrap();
+    let kernel = strict_kernel();
     let handle: Handle = kernel.handle();
     drop(kernel);
     let (reader, _writer) = std::io::pipe().unwrap();
@@ -144,6 +146,7 @@ fn a_conversion_that_panics_costs_an_answer_and_not_the_one_who_waits() {
         }
     }
     let mut kernel = Kernel::simulated(1);
+    kernel.set_strict(false);
     let heard = Rc::new(RefCell::new(None));
     let slot = heard.clone();
     let k = Cont::new(&kernel.handle(), move |result: Result<(), Lost>| {
@@ -157,7 +160,8 @@ fn a_conversion_that_panics_costs_an_answer_and_not_the_one_who_waits() {
 
 #[test]
 fn work_whose_late_result_panics_when_dropped_does_not_end_the_loop() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
+    kernel.set_strict(false);
     let handle = kernel.handle();
     let heard = Heard::default();
     let ended = heard.ended.clone();

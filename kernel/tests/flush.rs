@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Heard, any_port, dialled, pair, run_until, socket_path};
+use common::{Heard, any_port, dialled, pair, run_until, socket_path, strict_kernel};
 use peers_kernel::sim::{ProcessId, World};
 use peers_kernel::{Address, Cont, Input, Kernel, Outlet, Stream, Wait};
 use std::cell::{Cell, RefCell};
@@ -34,7 +34,7 @@ fn read(peer: &mut TcpStream, count: usize) -> String {
 
 #[test]
 fn what_is_flushed_leaves_before_the_turn_ends_and_the_rest_after_it() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (outlet, mut peer, _) = outlet_to_a_peer(&mut kernel);
     let seen = Rc::new(RefCell::new(String::new()));
     let (noted, writer) = (seen.clone(), outlet.clone());
@@ -55,7 +55,7 @@ fn what_is_flushed_leaves_before_the_turn_ends_and_the_rest_after_it() {
 
 #[test]
 fn a_flush_of_nothing_and_one_of_a_connection_that_has_ended_do_nothing() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, _, theirs, heard) = pair(&mut kernel, &any_port());
     ours.flush();
     assert_eq!((ours.buffered(), ours.written()), (0, 0));
@@ -76,7 +76,7 @@ fn a_flush_of_nothing_and_one_of_a_connection_that_has_ended_do_nothing() {
 
 #[test]
 fn who_waits_for_an_empty_output_is_queued_by_the_flush_that_empties_it() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (outlet, _peer, _) = outlet_to_a_peer(&mut kernel);
     let log = Rc::new(RefCell::new(Vec::new()));
     let (first, second) = (log.clone(), log.clone());
@@ -92,7 +92,7 @@ fn who_waits_for_an_empty_output_is_queued_by_the_flush_that_empties_it() {
 
 #[test]
 fn a_socket_that_takes_no_more_is_left_alone_until_it_says_so_and_nothing_is_lost() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, _, theirs, heard) = pair(&mut kernel, &any_port());
     ours.set_limit(64 << 20);
     theirs.pause();
@@ -121,7 +121,7 @@ fn a_socket_that_takes_no_more_is_left_alone_until_it_says_so_and_nothing_is_los
 
 #[test]
 fn a_flush_into_a_broken_connection_is_told_by_the_handler_later_and_once() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (outlet, peer, heard) = outlet_to_a_peer(&mut kernel);
     // Closing with something unread makes the system answer with a reset.
     outlet.write(b"never read").unwrap();
@@ -143,7 +143,7 @@ fn a_flush_into_a_broken_connection_is_told_by_the_handler_later_and_once() {
 
 #[test]
 fn a_half_that_is_finished_ends_with_the_flush() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (outlet, mut peer, _) = outlet_to_a_peer(&mut kernel);
     outlet.write(b"all there is").unwrap();
     outlet.finish();
@@ -171,7 +171,7 @@ fn stay_on(n: usize) -> bool {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_peer_on_the_same_processor_is_not_beside_us_and_one_on_another_is() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (outlet, mut peer, heard) = outlet_to_a_peer(&mut kernel);
     let write_from = |n: usize, mut peer: TcpStream| {
         let write = move || stay_on(n).then(|| peer.write_all(b"hello").unwrap()).map(|()| peer);
@@ -194,7 +194,7 @@ fn a_peer_on_the_same_processor_is_not_beside_us_and_one_on_another_is() {
 
 #[test]
 fn nobody_knows_where_the_peer_of_a_unix_socket_works() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, _, theirs, heard) = pair(&mut kernel, &Address::Unix(socket_path("beside")));
     theirs.write(b"hello").unwrap();
     ours.write(b"hello").unwrap();

@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{Heard, any_port, dialled, pair, run_until, socket_addr, turns_in};
-use peers_kernel::{Input, Kernel, Stream, Wait};
+use common::{Heard, any_port, dialled, pair, run_until, socket_addr, strict_kernel, turns_in};
+use peers_kernel::{Input, Stream, Wait};
 use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 #[test]
 fn a_finished_half_is_heard_as_an_end_and_the_other_still_carries() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, heard, theirs, they_heard) = pair(&mut kernel, &any_port());
     ours.write(b"a question").unwrap();
     ours.finish();
@@ -33,7 +33,7 @@ fn kernel_is_empty(ours: &peers_kernel::Outlet, theirs: &peers_kernel::Outlet) -
 
 #[test]
 fn everything_owed_when_the_peer_ends_is_sent_before_the_connection_closes() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let serve = |stream: Stream| {
         let asked = RefCell::new(0);
         stream.start(move |outlet, input| match input {
@@ -58,7 +58,7 @@ fn everything_owed_when_the_peer_ends_is_sent_before_the_connection_closes() {
 
 #[test]
 fn an_outlet_that_is_kept_keeps_the_writing_half() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, heard, theirs, they_heard) = pair(&mut kernel, &any_port());
     ours.finish();
     run_until(&mut kernel, "the end", || they_heard.ended.get());
@@ -76,7 +76,7 @@ fn an_outlet_that_is_kept_keeps_the_writing_half() {
 
 #[test]
 fn a_half_closed_connection_costs_no_turns() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, _, theirs, they_heard) = pair(&mut kernel, &any_port());
     ours.finish();
     run_until(&mut kernel, "the end", || they_heard.ended.get());
@@ -88,7 +88,7 @@ fn a_half_closed_connection_costs_no_turns() {
 
 #[test]
 fn bytes_that_arrive_after_closing_do_not_harm_the_goodbye() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let serve = |stream: Stream| {
         stream.start(|outlet, _| {
             outlet.write(b"goodbye").unwrap();

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{any_port, dialled, echo_server, run_until, socket_addr};
+use common::{any_port, dialled, echo_server, run_until, socket_addr, strict_kernel};
 use peers_kernel::{Address, Kernel, Listener, Stream, Wait};
 use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
@@ -20,7 +20,7 @@ fn counting(kernel: &Kernel) -> (Listener, Rc<Cell<usize>>) {
 
 #[test]
 fn the_address_keeps_its_host_as_given_and_has_the_real_port() {
-    let kernel = Kernel::new().unwrap();
+    let kernel = strict_kernel();
     let listener = kernel.handle().listen(&"inet:localhost:0".parse().unwrap(), drop).unwrap();
     let Address::Inet { host, port } = listener.address() else { panic!("{listener:?}") };
     assert_eq!(host, "localhost");
@@ -29,7 +29,7 @@ fn the_address_keeps_its_host_as_given_and_has_the_real_port() {
 
 #[test]
 fn an_address_that_is_taken_is_an_error_that_names_it() {
-    let kernel = Kernel::new().unwrap();
+    let kernel = strict_kernel();
     let (first, _) = counting(&kernel);
     let error = kernel.handle().listen(first.address(), drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
@@ -38,7 +38,7 @@ fn an_address_that_is_taken_is_an_error_that_names_it() {
 
 #[test]
 fn an_address_can_be_listened_on_again_at_once() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let server = echo_server(&kernel.handle(), &any_port());
     let address = server.address().clone();
     drop(dialled(&mut kernel, &address).unwrap());
@@ -49,7 +49,7 @@ fn an_address_can_be_listened_on_again_at_once() {
 
 #[test]
 fn a_crowd_is_accepted_at_most_64_a_turn() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (listener, count) = counting(&kernel);
     let address = socket_addr(listener.address());
     let peers: Vec<_> = (0..200).map(|_| TcpStream::connect(address).unwrap()).collect();
@@ -65,7 +65,7 @@ fn a_crowd_is_accepted_at_most_64_a_turn() {
 
 #[test]
 fn turning_a_crowd_away_takes_no_descriptors() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let count = Rc::new(Cell::new(0));
     let counted = count.clone();
     let refuse = move |stream: Stream| {
@@ -82,7 +82,7 @@ fn turning_a_crowd_away_takes_no_descriptors() {
 
 #[test]
 fn a_paused_listener_accepts_nobody_until_it_resumes() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (listener, count) = counting(&kernel);
     listener.pause();
     let _peer = TcpStream::connect(socket_addr(listener.address())).unwrap();
@@ -96,7 +96,7 @@ fn a_paused_listener_accepts_nobody_until_it_resumes() {
 
 #[test]
 fn a_dropped_listener_accepts_nobody_and_its_connections_live_on() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let server = echo_server(&kernel.handle(), &any_port());
     let address = server.address().clone();
     let heard = common::Heard::default();
@@ -112,7 +112,7 @@ fn a_dropped_listener_accepts_nobody_and_its_connections_live_on() {
 
 #[test]
 fn a_handler_may_drop_its_own_listener() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let owner: Rc<RefCell<Option<Listener>>> = Rc::default();
     let count = Rc::new(Cell::new(0));
     let (own, counted) = (owner.clone(), count.clone());
@@ -132,7 +132,8 @@ fn a_handler_may_drop_its_own_listener() {
 
 #[test]
 fn a_panicking_handler_loses_one_connection() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
+    kernel.set_strict(false);
     let count = Rc::new(Cell::new(0));
     let counted = count.clone();
     let accept = move |_: Stream| {

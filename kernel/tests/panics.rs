@@ -22,6 +22,7 @@ impl Clumsy {
 #[test]
 fn the_caller_gets_an_error_and_the_node_lives_on() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
+    kernel.set_strict(false);
     let (clumsy, trace) = (kernel.node(Clumsy { handled: 0 }), Trace::new());
     let noted = trace.clone();
     let reply = Cont::new(&kernel.handle(), move |outcome| noted.add(outcome));
@@ -37,6 +38,7 @@ fn the_caller_gets_an_error_and_the_node_lives_on() -> io::Result<()> {
 fn the_log_names_where_the_handler_was_made_and_what_it_said() -> io::Result<()> {
     keep_log();
     let mut kernel = Kernel::simulated(1);
+    kernel.set_strict(false);
     let node = kernel.node(());
     let line = line!() + 1;
     let k = node.cx().on_any(|(), _, _: Result<(), Lost>| panic!("said {}", "something"));
@@ -52,6 +54,7 @@ fn the_log_names_where_the_handler_was_made_and_what_it_said() -> io::Result<()>
 #[test]
 fn tasks_behind_a_panicking_one_run_in_order_and_in_the_same_turn() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
+    kernel.set_strict(false);
     let (handle, trace) = (kernel.handle(), Trace::new());
     for n in 0..50 {
         let trace = trace.clone();
@@ -68,6 +71,7 @@ fn tasks_behind_a_panicking_one_run_in_order_and_in_the_same_turn() -> io::Resul
 #[test]
 fn a_panic_does_not_colour_the_losses_and_causes_of_later_tasks() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
+    kernel.set_strict(false);
     let (handle, trace) = (kernel.handle(), Trace::new());
     let cause = peers_kernel::Cause::from_parts(1, 1);
     handle.with_cause(cause, || handle.schedule(|| panic!("under a cause")));
@@ -93,6 +97,7 @@ impl Drop for Mine {
 #[test]
 fn payloads_and_values_that_panic_when_dropped_are_survived() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
+    kernel.set_strict(false);
     let (handle, trace) = (kernel.handle(), Trace::new());
     handle.schedule(|| panic_any(Mine));
     handle.schedule(|| drop(Mine));
@@ -127,6 +132,7 @@ fn a_kernel_ends_though_what_it_drops_panics() -> io::Result<()> {
 #[test]
 fn a_node_whose_state_panics_when_dropped_leaves_no_trace_in_later_losses() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
+    kernel.set_strict(false);
     let (handle, trace) = (kernel.handle(), Trace::new());
     let node = kernel.node(Mine);
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(node))).is_err());
@@ -140,6 +146,7 @@ fn a_node_whose_state_panics_when_dropped_leaves_no_trace_in_later_losses() -> i
 #[test]
 fn entering_a_node_at_once_catches_its_panic_and_goes_on_in_the_same_task() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
+    kernel.set_strict(false);
     let (clumsy, trace) = (kernel.node(Clumsy { handled: 0 }), Trace::new());
     let (cx, handle, noted) = (clumsy.cx(), kernel.handle(), trace.clone());
     let answered = trace.clone();

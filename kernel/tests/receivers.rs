@@ -44,6 +44,7 @@ fn noting<T: Clone + PartialEq + std::fmt::Debug + 'static>(
 #[test]
 fn whatever_the_bytes_make_comes_once_and_from_the_queue() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
+    kernel.set_strict(false);
     for way in WAYS {
         let trace = Trace::new();
         for bytes in [&b"spice"[..], b"wrong", b"panic", b""] {
@@ -65,6 +66,7 @@ fn whatever_the_bytes_make_comes_once_and_from_the_queue() -> io::Result<()> {
 #[test]
 fn memory_is_given_only_to_a_value() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
+    kernel.set_strict(false);
     for (bytes, left) in [(&b"spice"[..], 0), (b"wrong", 5), (b"panic", 5)] {
         let (trace, mut memory) = (Trace::new(), bytes.to_vec());
         noting(&kernel, &trace).receiver(&COPY).given(&mut memory, "a test");
@@ -78,6 +80,7 @@ fn memory_is_given_only_to_a_value() -> io::Result<()> {
 #[test]
 fn a_branch_that_cannot_be_read_has_its_place_among_the_others() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
+    kernel.set_strict(false);
     for way in WAYS {
         let trace = Trace::new();
         let gate = Collect::all(noting(&kernel, &trace));
@@ -114,6 +117,7 @@ fn a_value_that_comes_too_late_and_panics_disturbs_nobody() -> io::Result<()> {
     const SORE: FromBytes<Sore, Lost> =
         FromBytes { lent: |_, _| Ok(Sore("late")), given: |_, _| Ok(Sore("late")) };
     let mut kernel = Kernel::simulated(1);
+    kernel.set_strict(false);
     for way in WAYS {
         let trace = Trace::<Result<Vec<Sore>, Lost>>::new();
         let gate = Collect::first_error(noting(&kernel, &trace));
@@ -131,6 +135,7 @@ fn a_value_that_comes_too_late_and_panics_disturbs_nobody() -> io::Result<()> {
 fn the_log_names_where_the_handler_was_made_that_waits_for_what_cannot_be_read() -> io::Result<()> {
     keep_log();
     let mut kernel = Kernel::simulated(1);
+    kernel.set_strict(false);
     let line = line!() + 1;
     let k = Cont::new(&kernel.handle(), |n: Outcome| assert_eq!(n, Err(Lost::Panicked)));
     k.receiver(&COPY).bytes(b"panic", "a test");

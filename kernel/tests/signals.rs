@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::run_until;
+use common::{run_until, strict_kernel};
 use peers_kernel::{Kernel, Signal, Signals};
 use rustix::process::{Signal as Raw, getpid, kill_process};
 use std::cell::RefCell;
@@ -27,7 +27,7 @@ fn noting(kernel: &Kernel, which: &[Signal]) -> (Signals, Rc<RefCell<Vec<Signal>
 
 #[test]
 fn a_second_signal_is_heard_as_well() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (_signals, heard) = noting(&kernel, &[Signal::Interrupt, Signal::Terminate]);
     raise(Raw::INT);
     run_until(&mut kernel, "the first signal", || heard.borrow().len() == 1);
@@ -38,7 +38,7 @@ fn a_second_signal_is_heard_as_well() {
 
 #[test]
 fn a_signal_wakes_a_loop_that_waits() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let handle = kernel.handle();
     let signals = kernel.handle().signals(&[Signal::Hangup], move |_| handle.stop()).unwrap();
     let raiser = std::thread::spawn(|| raise(Raw::HUP));
@@ -50,7 +50,7 @@ fn a_signal_wakes_a_loop_that_waits() {
 
 #[test]
 fn everybody_who_listens_hears_and_nobody_else() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (_first, one) = noting(&kernel, &[Signal::User1]);
     let (second, two) = noting(&kernel, &[Signal::User1]);
     raise(Raw::USR1);
@@ -63,7 +63,8 @@ fn everybody_who_listens_hears_and_nobody_else() {
 
 #[test]
 fn a_handler_may_drop_what_owns_it_and_may_panic() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
+    kernel.set_strict(false);
     let owner: Rc<RefCell<Option<Signals>>> = Rc::default();
     let (own, count) = (owner.clone(), Rc::new(RefCell::new(0)));
     let counted = count.clone();

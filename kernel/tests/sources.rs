@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::run_until;
+use common::{run_until, strict_kernel};
 use peers_kernel::{Handle, Kernel, Source, Wait};
 use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, PipeReader, Read, Write};
@@ -19,7 +19,7 @@ fn counter() -> (Rc<Cell<u32>>, impl Fn() + Clone) {
 
 #[test]
 fn an_armed_task_runs_once_and_waits_until_there_is_something() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (reader, mut writer) = std::io::pipe().unwrap();
     let source = kernel.handle().source(reader).unwrap();
     let (count, task) = counter();
@@ -50,7 +50,7 @@ fn a_pipe_is_read_to_its_end() {
         };
         source.readable(read).unwrap();
     }
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (reader, mut writer) = std::io::pipe().unwrap();
     let source = Rc::new(kernel.handle().source(reader).unwrap());
     let text = Rc::new(RefCell::new(String::new()));
@@ -64,7 +64,7 @@ fn a_pipe_is_read_to_its_end() {
 
 #[test]
 fn both_directions_of_a_datagram_socket_can_be_waited_for() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(socket.local_addr().unwrap()).unwrap();
     let source = kernel.handle().source(socket).unwrap();
@@ -81,7 +81,7 @@ fn both_directions_of_a_datagram_socket_can_be_waited_for() {
 
 #[test]
 fn arming_again_replaces_and_dropping_disarms() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(b"x").unwrap();
     let source = kernel.handle().source(reader).unwrap();
@@ -98,7 +98,7 @@ fn arming_again_replaces_and_dropping_disarms() {
 
 #[test]
 fn a_regular_file_is_refused_when_it_is_waited_for() {
-    let kernel = Kernel::new().unwrap();
+    let kernel = strict_kernel();
     let file = std::fs::File::open("/dev/null").unwrap();
     let source = kernel.handle().source(file).unwrap();
     assert_eq!(source.readable(|| ()).unwrap_err().kind(), ErrorKind::PermissionDenied);

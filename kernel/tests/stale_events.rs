@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{Heard, any_port, pair, run_until};
-use peers_kernel::{Kernel, Outlet, Wait};
+use common::{Heard, any_port, pair, run_until, strict_kernel};
+use peers_kernel::{Outlet, Wait};
 use std::cell::RefCell;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use std::rc::Rc;
 #[test]
 fn of_two_that_are_ready_at_once_the_first_may_end_the_second() {
     for _ in 0..20 {
-        let mut kernel = Kernel::new().unwrap();
+        let mut kernel = strict_kernel();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().into();
         let outlets: Rc<RefCell<Vec<Outlet>>> = Rc::default();
@@ -41,7 +41,7 @@ fn of_two_that_are_ready_at_once_the_first_may_end_the_second() {
 
 #[test]
 fn a_new_connection_in_an_old_slot_hears_only_its_own_bytes() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address: peers_kernel::Address = listener.local_addr().unwrap().into();
     let mut old: Option<(Outlet, TcpStream)> = None;
@@ -65,7 +65,7 @@ fn a_new_connection_in_an_old_slot_hears_only_its_own_bytes() {
 
 #[test]
 fn outlets_of_an_ended_connection_do_not_reach_its_successor() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (old, _, _theirs, _) = pair(&mut kernel, &any_port());
     old.abort();
     let (_ours, heard, _theirs, they_heard) = pair(&mut kernel, &any_port());

@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{Heard, any_port, dialled, echo_server, pair, run_until, socket_addr};
-use peers_kernel::{Input, Kernel, Stream};
+use common::{Heard, any_port, dialled, echo_server, pair, run_until, socket_addr, strict_kernel};
+use peers_kernel::{Input, Stream};
 use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 #[test]
 fn what_is_written_comes_back() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let server = echo_server(&kernel.handle(), &any_port());
     let heard = Heard::default();
     let outlet = heard.listen_to(dialled(&mut kernel, server.address()).unwrap());
@@ -26,7 +26,7 @@ fn what_is_written_comes_back() {
 
 #[test]
 fn a_megabyte_arrives_unchanged_in_pieces_of_at_most_64_kib() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, _, _theirs, heard) = pair(&mut kernel, &any_port());
     let data: Vec<u8> =
         (0..1_u32 << 20).map(|index| (index.wrapping_mul(index) >> 7) as u8).collect();
@@ -40,7 +40,7 @@ fn a_megabyte_arrives_unchanged_in_pieces_of_at_most_64_kib() {
 
 #[test]
 fn bytes_written_before_the_stream_is_started_are_sent() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let server = echo_server(&kernel.handle(), &any_port());
     let stream = dialled(&mut kernel, server.address()).unwrap();
     stream.outlet().write(b"early").unwrap();
@@ -55,7 +55,7 @@ fn bytes_written_before_the_stream_is_started_are_sent() {
 
 #[test]
 fn a_stream_that_is_dropped_is_closed() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let listener = kernel.handle().listen(&any_port(), drop).unwrap();
     let mut peer = TcpStream::connect(socket_addr(listener.address())).unwrap();
     drop(listener);
@@ -71,7 +71,7 @@ fn a_stream_that_is_dropped_is_closed() {
 
 #[test]
 fn the_end_is_heard_once_and_the_handler_dropped() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, _, _theirs, heard) = pair(&mut kernel, &any_port());
     ours.write(b"last words").unwrap();
     ours.close();
@@ -82,7 +82,7 @@ fn the_end_is_heard_once_and_the_handler_dropped() {
 
 #[test]
 fn a_reset_is_heard_as_a_failure() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let heard = Heard::default();
     let noted = heard.clone();
     let listener = kernel
@@ -103,7 +103,7 @@ fn a_reset_is_heard_as_a_failure() {
 
 #[test]
 fn what_the_peer_said_before_it_left_is_heard_though_writing_to_it_fails() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().into();
     let stream = dialled(&mut kernel, &address).unwrap();
@@ -119,7 +119,7 @@ fn what_the_peer_said_before_it_left_is_heard_though_writing_to_it_fails() {
 
 #[test]
 fn a_refused_connection_says_whom_it_dialled() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address: peers_kernel::Address = free.local_addr().unwrap().into();
     drop(free);
@@ -131,7 +131,7 @@ fn a_refused_connection_says_whom_it_dialled() {
 
 #[test]
 fn localhost_reaches_a_listener_of_the_other_family() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let Ok(listener) = kernel.handle().listen(&"inet:[::1]:0".parse().unwrap(), drop) else {
         return; // a machine without IPv6
     };
@@ -142,7 +142,7 @@ fn localhost_reaches_a_listener_of_the_other_family() {
 
 #[test]
 fn names_are_looked_up_off_the_loop() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let address = "inet:no-such-host.invalid:1".parse().unwrap();
     let error = dialled(&mut kernel, &address).unwrap_err();
     assert!(error.to_string().contains("no-such-host.invalid"), "{error}");
@@ -150,7 +150,7 @@ fn names_are_looked_up_off_the_loop() {
 
 #[test]
 fn a_handler_may_close_its_own_stream() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let calls = Rc::new(Cell::new(0));
     let counted = calls.clone();
     let serve = move |stream: Stream| {
@@ -175,7 +175,8 @@ fn a_handler_may_close_its_own_stream() {
 
 #[test]
 fn a_panicking_handler_loses_its_bytes_and_nothing_else() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
+    kernel.set_strict(false);
     let panicked = Rc::new(Cell::new(false));
     let seen = panicked.clone();
     let serve = move |stream: Stream| {
@@ -200,7 +201,7 @@ fn a_panicking_handler_loses_its_bytes_and_nothing_else() {
 
 #[test]
 fn a_stream_started_in_a_node_is_heard_there_and_closes_when_the_node_has_gone() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let node = kernel.node(Vec::new());
     let cx = node.cx();
     let serve = move |stream: Stream| {
@@ -225,7 +226,7 @@ fn a_stream_started_in_a_node_is_heard_there_and_closes_when_the_node_has_gone()
 
 #[test]
 fn when_all_streams_have_ended_nothing_is_alive() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let server = echo_server(&kernel.handle(), &any_port());
     let heard = Heard::default();
     let outlet = heard.listen_to(dialled(&mut kernel, server.address()).unwrap());

@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{Heard, dialled, echo_server, pair, run_until, socket_path};
-use peers_kernel::{Address, Kernel};
+use common::{Heard, dialled, echo_server, pair, run_until, socket_path, strict_kernel};
+use peers_kernel::Address;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -17,7 +17,7 @@ fn unix(path: &Path) -> Address {
 #[test]
 fn what_is_written_comes_back() {
     let path = socket_path("echo");
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let server = echo_server(&kernel.handle(), &unix(&path));
     assert_eq!(server.address(), &unix(&path));
     let stream = dialled(&mut kernel, server.address()).unwrap();
@@ -31,7 +31,7 @@ fn what_is_written_comes_back() {
 #[test]
 fn a_megabyte_arrives_unchanged() {
     let path = socket_path("megabyte");
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let (ours, _, _theirs, heard) = pair(&mut kernel, &unix(&path));
     let data: Vec<u8> = (0..1_u32 << 20).map(|index| (index ^ index >> 9) as u8).collect();
     ours.write_chunk(data.clone()).unwrap();
@@ -42,7 +42,7 @@ fn a_megabyte_arrives_unchanged() {
 #[test]
 fn the_file_goes_with_its_listener() {
     let path = socket_path("gone");
-    let kernel = Kernel::new().unwrap();
+    let kernel = strict_kernel();
     let listener = kernel.handle().listen(&unix(&path), drop).unwrap();
     assert!(path.exists());
     drop(listener);
@@ -53,7 +53,7 @@ fn the_file_goes_with_its_listener() {
 fn a_file_that_nobody_answers_on_is_replaced() {
     let path = socket_path("stale");
     drop(UnixListener::bind(&path).unwrap()); // std leaves the file behind
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let server = echo_server(&kernel.handle(), &unix(&path));
     drop(dialled(&mut kernel, server.address()).unwrap());
 }
@@ -61,7 +61,7 @@ fn a_file_that_nobody_answers_on_is_replaced() {
 #[test]
 fn a_listener_that_is_alive_keeps_its_address() {
     let path = socket_path("taken");
-    let kernel = Kernel::new().unwrap();
+    let kernel = strict_kernel();
     let first = kernel.handle().listen(&unix(&path), drop).unwrap();
     let error = kernel.handle().listen(&unix(&path), drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
@@ -73,7 +73,7 @@ fn a_listener_that_is_alive_keeps_its_address() {
 fn a_file_that_is_no_socket_is_left_alone() {
     let path = socket_path("precious");
     std::fs::write(&path, "precious").unwrap();
-    let kernel = Kernel::new().unwrap();
+    let kernel = strict_kernel();
     let error = kernel.handle().listen(&unix(&path), drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
@@ -83,7 +83,7 @@ fn a_file_that_is_no_socket_is_left_alone() {
 #[test]
 fn the_file_of_a_successor_is_left_alone() {
     let path = socket_path("successor");
-    let kernel = Kernel::new().unwrap();
+    let kernel = strict_kernel();
     let first = kernel.handle().listen(&unix(&path), drop).unwrap();
     std::fs::remove_file(&path).unwrap();
     let second = kernel.handle().listen(&unix(&path), drop).unwrap();
@@ -96,7 +96,7 @@ fn the_file_of_a_successor_is_left_alone() {
 #[test]
 fn a_missing_file_and_a_dead_one_are_told_apart() {
     let path = socket_path("dead");
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     assert_eq!(dialled(&mut kernel, &unix(&path)).unwrap_err().kind(), ErrorKind::NotFound);
     drop(UnixListener::bind(&path).unwrap());
     let error = dialled(&mut kernel, &unix(&path)).unwrap_err();
@@ -107,7 +107,7 @@ fn a_missing_file_and_a_dead_one_are_told_apart() {
 #[test]
 fn a_full_queue_is_waited_for() {
     let path = socket_path("full");
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     // A listener with room for one connection, and that is taken.
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
     socket.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();

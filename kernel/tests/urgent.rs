@@ -4,15 +4,14 @@
 
 mod common;
 
-use common::{Heard, any_port, run_until, socket_addr, turns_in};
-use peers_kernel::Kernel;
+use common::{Heard, any_port, run_until, socket_addr, strict_kernel, turns_in};
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
 #[test]
 fn an_urgent_byte_alone_lets_the_loop_sleep() {
-    let mut kernel = Kernel::new().unwrap();
+    let mut kernel = strict_kernel();
     let heard = Heard::default();
     let hearing = heard.clone();
     let serve = move |stream| drop(hearing.listen_to(stream));

@@ -45,6 +45,7 @@ everywhere! {
 
 everywhere! {
     fn a_panic(field: &mut Field) {
+        field.lenient();
         let (client, _server, node) = field.pair();
         let got = field.start(&client, node.panic());
         let error = nothing_more(field, &client, &node, &got);
@@ -54,6 +55,7 @@ everywhere! {
 
 everywhere! {
     fn a_panic_with_the_reply_in_its_hands(field: &mut Field) {
+        field.lenient();
         let (client, _server, node) = field.pair();
         let got = field.start(&client, node.panic_holding());
         let error = nothing_more(field, &client, &node, &got);

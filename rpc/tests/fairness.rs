@@ -22,6 +22,7 @@ struct Scene {
 
 fn scene() -> Scene {
     let (server, clients) = (Kernel::new().unwrap(), Kernel::new().unwrap());
+    [&server, &clients].iter().for_each(|kernel| kernel.set_strict(true));
     // By tasks alone, so that the count is the same on a machine that is busy with something else.
     let by_tasks = Budget { time: secs(60), ..Budget::default() };
     server.set_budget(by_tasks);

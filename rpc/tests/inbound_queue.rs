@@ -74,6 +74,7 @@ everywhere! {
 fn what_waits_is_bounded_by_bytes() {
     const SIZE: usize = 16 << 10;
     let mut kernel = Kernel::new().unwrap();
+    kernel.set_strict(true);
     kernel.set_budget(Budget { tasks: 1, ..Budget::default() }); // one request a turn
     let little = limits(|limits| limits.inbound_queue = 4 * SIZE);
     let rpc = Rpc::with_limits(&kernel.handle(), little);

@@ -84,6 +84,7 @@ everywhere! {
 #[test]
 fn they_wait_for_their_turn_like_others() {
     let mut kernel = Kernel::new().unwrap();
+    kernel.set_strict(true);
     kernel.set_budget(Budget { tasks: 1, ..Budget::default() });
     let rpc = Rpc::new(&kernel.handle());
     let node = kernel.node(Desk::default());

@@ -32,6 +32,7 @@ fn quietly() {
 
 everywhere! {
     fn ten_thousand_panics_and_nothing_is_lost(field: &mut Field) {
+        field.lenient();
         quietly();
         let (client, server, node) = field.met_pair();
         node.note("before").unwrap();
@@ -59,6 +60,7 @@ everywhere! {
 
 everywhere! {
     fn an_event_that_panics_disturbs_nobody(field: &mut Field) {
+        field.lenient();
         quietly();
         let (client, server, node) = field.met_pair();
         for _ in 0..100 {
@@ -71,6 +73,7 @@ everywhere! {
 
 everywhere! {
     fn a_panic_fails_the_calls_made_before_it_as_little_as_those_behind(field: &mut Field) {
+        field.lenient();
         quietly();
         let (client, server, node) = field.met_pair();
         let held = field.start(&client, node.hold("held"));
@@ -86,6 +89,7 @@ everywhere! {
 
 everywhere! {
     fn a_continuation_that_panics_leaves_its_caller_alive(field: &mut Field) {
+        field.lenient();
         quietly();
         let (client, _server, node) = field.met_pair();
         let cx = client.cx();
@@ -122,6 +126,7 @@ thread_local! {
 
 everywhere! {
     fn a_reply_that_panics_while_it_is_read_is_one_call_s_misfortune(field: &mut Field) {
+        field.lenient();
         quietly();
         let (client, _server, node) = field.met_pair();
         let mut methods = common::probe::PROBE.methods.iter();
@@ -143,6 +148,7 @@ everywhere! {
 
 everywhere! {
     fn a_branch_s_reply_that_panics_while_it_is_read_has_its_place(field: &mut Field) {
+        field.lenient();
         quietly();
         let (client, _server, node) = field.met_pair();
         let mut methods = common::probe::PROBE.methods.iter();
@@ -216,6 +222,7 @@ fn serve_machine_later(
 
 everywhere! {
     fn a_later_answer_that_panics_while_it_is_written_is_one_too(field: &mut Field) {
+        field.lenient();
         quietly();
         let (client, server, node) = field.met_pair();
         server.accepted()[0].bind(&server.cx(), &MACHINE, serve_machine_later).unwrap();
@@ -232,6 +239,7 @@ everywhere! {
 
 everywhere! {
     fn an_answer_that_panics_while_it_is_written_is_an_error_for_its_caller(field: &mut Field) {
+        field.lenient();
         quietly();
         let (client, server, node) = field.met_pair();
         server.accepted()[0].bind(&server.cx(), &MACHINE, serve_machine).unwrap();
@@ -275,6 +283,7 @@ fn serve_sticky(
 
 everywhere! {
     fn an_answer_that_panics_after_it_was_written_has_arrived(field: &mut Field) {
+        field.lenient();
         quietly();
         let (client, server, node) = field.met_pair();
         server.accepted()[0].bind(&server.cx(), &MACHINE, serve_sticky).unwrap();
@@ -290,6 +299,7 @@ everywhere! {
 
 everywhere! {
     fn a_later_handler_that_panics_tells_the_caller(field: &mut Field) {
+        field.lenient();
         quietly();
         let (client, server, node) = field.met_pair();
         server.when_asked(|_, cx, _, _, reply| {
@@ -307,6 +317,7 @@ everywhere! {
 fn work_on_another_thread_that_panics_tells_the_caller() {
     quietly();
     let mut field = Field::tcp();
+    field.lenient();
     let (client, server, node) = field.met_pair();
     server.when_asked(|_, cx, _, _, reply| {
         cx.offload(

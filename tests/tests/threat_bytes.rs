@@ -110,6 +110,7 @@ fn with_a_small_stack(attack: impl FnOnce(Raw)) {
     let (tell, told) = std::sync::mpsc::channel();
     let server = thread::Builder::new().stack_size(256 << 10).spawn(move || {
         let mut kernel = Kernel::new().unwrap();
+        kernel.set_strict(true);
         let rpc = Rpc::new(&kernel.handle());
         let address = "inet:localhost:0".parse().unwrap();
         let served = Trial::serve(&kernel, &rpc, &address).unwrap();

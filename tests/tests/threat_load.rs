@@ -301,6 +301,7 @@ fn threat_33_an_endless_chain_of_continuations() {
     let (tell, told) = std::sync::mpsc::channel();
     let server = thread::Builder::new().stack_size(256 << 10).spawn(move || {
         let mut kernel = Kernel::new().unwrap();
+        kernel.set_strict(true);
         let rpc = Rpc::new(&kernel.handle());
         let address = "inet:localhost:0".parse().unwrap();
         let served = Trial::serve(&kernel, &rpc, &address).unwrap();
@@ -358,6 +359,7 @@ fn threat_34_panic_in_a_handler() {
 fn threat_38_one_greedy_connection() {
     const BUDGET: u32 = 64;
     let mut kernel = Kernel::new().unwrap();
+    kernel.set_strict(true);
     kernel.set_budget(Budget { tasks: BUDGET, time: secs(60) });
     let handle = kernel.handle();
     let rpc = Rpc::new(&handle);
@@ -396,6 +398,7 @@ fn threat_38_one_greedy_connection() {
 fn threat_38_what_waits_for_its_turn_is_bounded() {
     const EVENTS: usize = 3_000;
     let mut kernel = Kernel::new().unwrap();
+    kernel.set_strict(true);
     kernel.set_budget(Budget { tasks: 1, time: secs(60) });
     let handle = kernel.handle();
     let rpc = Rpc::new(&handle);

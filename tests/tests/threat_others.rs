@@ -28,6 +28,7 @@ fn threat_26_kill_of_the_peer() {
     const CALLS: usize = 1_000;
     let mut victim = Victim::start(VICTIM);
     let mut kernel = Kernel::new().unwrap();
+    kernel.set_strict(true);
     kernel.set_budget(Budget { tasks: 8_192, time: secs(60) });
     let handle = kernel.handle();
     let rpc = Rpc::new(&handle);
@@ -136,6 +137,7 @@ fn threat_35_descriptors_used_again() {
 #[test]
 fn threat_41_exposure_by_accident() {
     let kernel = Kernel::new().unwrap();
+    kernel.set_strict(true);
     let rpc = Rpc::new(&kernel.handle());
     let accept = |_: Endpoint| -> Result<(), AlreadyBound> { Ok(()) };
     for open in ["inet:0.0.0.0:0", "inet:[::]:0", "inet:192.0.2.1:0", "inet:example.org:0"] {

@@ -21,6 +21,7 @@ fn every_pending_call_fails_once_in_the_turn_that_sees_the_close() {
     let mut server = NodeProcess::start(binary, ["serve", "inet:localhost:0"]).unwrap();
 
     let mut kernel = Kernel::new().unwrap();
+    kernel.set_strict(true);
     kernel.set_budget(Budget { tasks: 8_192, time: Duration::from_secs(5) });
     let handle = kernel.handle();
     let rpc = Rpc::new(&handle);

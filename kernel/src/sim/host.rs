@@ -80,6 +80,11 @@ impl Host for SimHost {
     fn real(&self) -> Option<&crate::real::RealHost> {
         None
     }
+
+    fn name(&self) -> Option<String> {
+        let net = self.net.borrow();
+        (!net.solo).then(|| net.hosts[self.process].name.clone())
+    }
 }
 
 fn sim_name(address: &Resolved) -> io::Result<&str> {

@@ -8,6 +8,7 @@
 //! 1. Same seed and same program, same run: [`World::trace_hash`] tells.
 //! 2. One process runs at a time, and time stands still while it does.
 //! 3. Nothing here touches the operating system.
+//! 4. A panic in a process is one of whoever runs the world, on its own stack, unless the process is lenient.
 
 mod ends;
 mod host;
@@ -24,10 +25,16 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::panic::resume_unwind;
 use std::rc::Rc;
+use std::thread::panicking;
 use std::time::Duration;
 
 /// Processes, the network between them, and the faults that befall both.
+///
+/// It is strict: after a panic in a handler, a timer or a continuation, or in what is dropped, no other task runs, and what drives
+/// the world ([`step`](Self::step), [`run_until`](Self::run_until)) panics with its text and its place. So a failed assertion
+/// fails the test, wherever it stands. Whoever tests that a node survives its panics says [`lenient`](Self::lenient).
 ///
 /// ```
 /// use peers_kernel::{Cont, Input, Stream, sim::World};
@@ -64,15 +71,25 @@ pub struct World {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProcessId(Process);
 
-/// Owners go before their kernel.
 struct Running {
-    _owners: Box<dyn Any>,
+    owners: Box<dyn Any>,
     kernel: Kernel,
     /// The instant of its last turn, and how many it has had then.
     turns: (Instant, u32),
 }
 
 impl Running {
+    /// Drops everything of it, its owners before their kernel, and returns the panic that was met and not told yet.
+    fn end(self) -> Option<String> {
+        let Self { owners, kernel, .. } = self;
+        let core = kernel.handle().core;
+        core.drop_quietly(owners);
+        core.close();
+        let failure = core.take_failure();
+        drop(kernel);
+        failure
+    }
+
     /// Counts a turn; true if there have been so many at this instant that only the passing of time helps.
     fn is_stuck_at(&mut self, now: Instant) -> bool {
         let (at, count) = self.turns;
@@ -104,9 +121,9 @@ impl World {
         let process = self.place_for(name);
         let host = SimHost { net: self.net.clone(), process };
         let kernel = start(host);
+        kernel.set_strict(!self.net.borrow().hosts[process].lenient);
         let owners = Box::new(boot(&kernel));
-        self.processes[process] =
-            Some(Running { _owners: owners, kernel, turns: (Instant::default(), 0) });
+        self.processes[process] = Some(Running { owners, kernel, turns: (Instant::default(), 0) });
         self.wake(process);
         ProcessId(process)
     }
@@ -172,14 +189,22 @@ impl World {
         turned(running.kernel.turn(Wait::No));
         if running.kernel.handle().core.stopping.get() {
             turned(running.kernel.drain());
-            self.processes[process] = None;
             self.net.borrow_mut().hosts[process].alive = false;
-            return;
+            return self.end(process);
         }
         if let Some(wake) = running.kernel.next_wake() {
             let mut net = self.net.borrow_mut();
             let at = if running.is_stuck_at(net.now) { net.now + TURN } else { wake };
             net.want_turn(process, at);
+        }
+    }
+
+    /// Drops a process, and panics if something of it did.
+    fn end(&mut self, process: Process) {
+        let Some(running) = self.processes[process].take() else { return };
+        if let Some(text) = running.end() {
+            let name = self.net.borrow().hosts[process].name.clone();
+            resume_unwind(Box::new(format!("at the end of the process {name}: {text}")))
         }
     }
 
@@ -201,6 +226,7 @@ impl World {
         let handle = running.kernel.handle();
         handle.core.read_clock();
         let result = f(&handle);
+        running.kernel.raise();
         self.wake(process.0);
         result
     }
@@ -213,7 +239,16 @@ impl World {
     /// Ends a process on the spot: nothing of it runs any more, its listeners are gone, and its peers hear resets.
     pub fn crash(&mut self, process: ProcessId) {
         self.net.borrow_mut().crash(process.0);
-        self.processes[process.0] = None;
+        self.end(process.0);
+    }
+
+    /// Lets a process survive the panics of its handlers, as it does on a real kernel: for tests of just that. It stays so when
+    /// the process is started again.
+    pub fn lenient(&mut self, process: ProcessId) {
+        self.net.borrow_mut().hosts[process.0].lenient = true;
+        if let Some(running) = &self.processes[process.0] {
+            running.kernel.set_strict(false)
+        }
     }
 
     /// Gives a process no turn for `span`, as if its machine were busy. Bytes still arrive meanwhile.
@@ -270,6 +305,17 @@ impl World {
     }
 }
 
+/// Ends all processes. What panicked in one of them and was not told yet panics here, unless the thread does already.
+impl Drop for World {
+    fn drop(&mut self) {
+        let ended = self.processes.iter_mut().filter_map(Option::take).map(Running::end);
+        let mut failures: Vec<String> = ended.flatten().collect();
+        if !failures.is_empty() && !panicking() {
+            resume_unwind(Box::new(failures.swap_remove(0)))
+        }
+    }
+}
+
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("World")
@@ -281,12 +327,15 @@ impl fmt::Debug for World {
 
 impl Kernel {
     /// A kernel alone in a simulated world: its clock is virtual and jumps to the next event whenever the kernel would
-    /// wait, and `sim:` addresses reach its own listeners. [`run`](Kernel::run) fails if it would wait for ever.
+    /// wait, and `sim:` addresses reach its own listeners. [`run`](Kernel::run) fails if it would wait for ever. It is
+    /// [strict](Kernel::set_strict).
     pub fn simulated(seed: u64) -> Self {
         let mut net = Net::new(seed, true);
         let name = "simulated".to_owned();
         net.hosts.push(HostState { name, alive: true, ..HostState::default() });
-        start(SimHost { net: Rc::new(RefCell::new(net)), process: 0 })
+        let kernel = start(SimHost { net: Rc::new(RefCell::new(net)), process: 0 });
+        kernel.set_strict(true);
+        kernel
     }
 }
 

@@ -69,6 +69,8 @@ pub(super) struct Net {
 pub(super) struct HostState {
     pub(super) name: String,
     pub(super) alive: bool,
+    /// Iff panics of its handlers are survived, and do not fail whoever runs the world.
+    pub(super) lenient: bool,
     pub(super) refusing: bool,
     pub(super) exhausted: bool,
     /// Iff its peers count as working while it does.

@@ -14,6 +14,13 @@ use std::time::Duration;
 /// How long any test may take before it counts as hanging.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
+/// A kernel over real sockets in which a panic of a handler is one of the test.
+pub fn strict_kernel() -> Kernel {
+    let kernel = Kernel::new().unwrap();
+    kernel.set_strict(true);
+    kernel
+}
+
 /// Any free port of the loopback interface.
 pub fn any_port() -> Address {
     "inet:127.0.0.1:0".parse().unwrap()

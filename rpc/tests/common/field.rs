@@ -32,6 +32,8 @@ enum Ground {
 /// Where processes meet.
 pub(crate) struct Field {
     ground: Ground,
+    /// Iff the processes survive their panics.
+    lenient: bool,
 }
 
 /// One process: an `Rpc`, an object, a listener, and what they have seen.
@@ -51,17 +53,17 @@ type Bind<S> = fn(&Cx<S>, &Endpoint) -> Result<(), AlreadyBound>;
 impl Field {
     /// A simulated world: each peer is a process of its own, and time is virtual.
     pub(crate) fn simulated(seed: u64) -> Self {
-        Self { ground: Ground::Simulated(World::new(seed)) }
+        Self { ground: Ground::Simulated(World::new(seed)), lenient: false }
     }
 
     /// TCP on loopback.
     pub(crate) fn tcp() -> Self {
-        Self { ground: Ground::Tcp(Vec::new()) }
+        Self { ground: Ground::Tcp(Vec::new()), lenient: false }
     }
 
     /// Unix sockets.
     pub(crate) fn unix() -> Self {
-        Self { ground: Ground::Unix(Vec::new()) }
+        Self { ground: Ground::Unix(Vec::new()), lenient: false }
     }
 
     /// The simulated world, for its faults.
@@ -73,6 +75,12 @@ impl Field {
     }
 
     // ---- processes
+
+    /// Lets the processes that come survive the panics of their handlers, as nodes do outside of tests. Without this, a panic in
+    /// a process is one of the test.
+    pub(crate) fn lenient(&mut self) {
+        self.lenient = true;
+    }
 
     /// A process with the default limits.
     pub(crate) fn peer(&mut self, name: &str) -> Peer {
@@ -99,17 +107,20 @@ impl Field {
                 let process = world.process(name, |kernel| {
                     peer = Some(Peer::new(kernel, &address, limits, state, bind));
                 });
+                if self.lenient {
+                    world.lenient(process);
+                }
                 // What is said early is said in worlds; over sockets, where all share a thread, at the end of the turn.
                 world.beside(process, true);
                 Peer { process: Some(process), ..peer.unwrap() }
             }
             Ground::Tcp(kernels) => {
                 let address = "inet:localhost:0".parse().unwrap();
-                kernels.push(Kernel::new().unwrap());
+                kernels.push(real_kernel(!self.lenient));
                 Peer::new(&kernels[kernels.len() - 1], &address, limits, state, bind)
             }
             Ground::Unix(kernels) => {
-                kernels.push(Kernel::new().unwrap());
+                kernels.push(real_kernel(!self.lenient));
                 Peer::new(&kernels[kernels.len() - 1], &fresh_path(name), limits, state, bind)
             }
         }
@@ -369,6 +380,12 @@ impl Peer {
         let script: Script = Rc::new(script);
         self.cx().enter(move |desk, _| desk.script = Some(script)).unwrap();
     }
+}
+
+fn real_kernel(strict: bool) -> Kernel {
+    let kernel = Kernel::new().unwrap();
+    kernel.set_strict(strict);
+    kernel
 }
 
 /// A path for a socket that nobody else uses.

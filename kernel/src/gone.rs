@@ -1,0 +1,44 @@
+//! What a kernel sees instead of the outside when it has ended: everything fails, and the clock stands still.
+
+use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Waker};
+use crate::time::Instant;
+use std::io;
+
+/// The host of a kernel that has ended.
+#[derive(Debug)]
+pub(crate) struct Gone(pub(crate) Instant);
+
+/// What everything fails with there.
+pub(crate) fn gone<T>() -> io::Result<T> {
+    Err(io::Error::new(io::ErrorKind::NotConnected, "the kernel has ended"))
+}
+
+impl Host for Gone {
+    fn now(&self) -> Instant {
+        self.0
+    }
+
+    fn entropy(&self) -> io::Result<[u8; 32]> {
+        gone()
+    }
+
+    fn wait(&self, _: Option<Instant>, _: &mut Vec<(Key, Readiness)>) -> io::Result<()> {
+        gone()
+    }
+
+    fn waker(&self) -> Option<Waker> {
+        None
+    }
+
+    fn connect(&self, _: Key, _: &Resolved) -> io::Result<AnySocket> {
+        gone()
+    }
+
+    fn listen(&self, _: Key, _: &Resolved) -> io::Result<Box<dyn Acceptor>> {
+        gone()
+    }
+
+    fn real(&self) -> Option<&crate::real::RealHost> {
+        None
+    }
+}
