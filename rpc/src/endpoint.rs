@@ -116,7 +116,8 @@ impl Endpoint {
     }
 
     /// How long it may be unused, no call pending or sent in either direction, before the side that dialled closes
-    /// it; [`Duration::ZERO`] is never. Accepted endpoints ignore it.
+    /// it; [`Duration::ZERO`] is never. Accepted endpoints ignore it. Without this, one on which an object is bound is
+    /// never closed as unused: who serves may only listen.
     pub fn set_keepalive(&self, unused: Duration) {
         if let Some(link) = self.link() {
             link.set_keep_alive(unused);

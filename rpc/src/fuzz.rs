@@ -45,6 +45,7 @@ enum Seen {
     Request(Option<u64>, u64, usize),
     Answer(usize, bool),
     Cancelled(u64),
+    HalfClosed(Vec<usize>),
 }
 
 fn converse<'a>(segments: impl Iterator<Item = &'a [u8]>, short: bool) -> Report {
@@ -106,6 +107,9 @@ fn read(
                 Seen::Answer(pending, matches!(outcome, Outcome::Value(_)))
             }
             Event::Cancelled { call } => Seen::Cancelled(call),
+            Event::HalfClosed { calls } => {
+                Seen::HalfClosed(calls.into_iter().map(|(_, key)| key).collect())
+            }
         });
     }
     session.note_partial(now, inbound.pending());
@@ -161,10 +165,13 @@ fn serve(
 /// Each call has ended once, or is still to be had.
 fn settle(mut session: Session<usize>, report: &Report) {
     let mut keys: Vec<usize> = Vec::new();
-    keys.extend(report.seen.iter().filter_map(|seen| match seen {
-        Seen::Answer(key, _) => Some(*key),
-        _ => None,
-    }));
+    for seen in &report.seen {
+        match seen {
+            Seen::Answer(key, _) => keys.push(*key),
+            Seen::HalfClosed(all) => keys.extend(all),
+            _ => {}
+        }
+    }
     let later = Instant::from_nanos(1) + Duration::from_secs(3_600);
     if report.reason.is_none() {
         let due = session.expire(later, &mut Vec::new());

@@ -37,8 +37,8 @@ pub struct Limits {
     pub ping_idle: Duration,
     /// Silence of the peer after which it is taken for dead. Default 45 s.
     pub dead: Duration,
-    /// Time without a call pending or sent in either direction after which the side that dialled hangs up; zero means
-    /// never. Default 5 min.
+    /// Time without a call pending or sent in either direction after which the side that dialled hangs up, unless it serves
+    /// the other with an object of its own; zero means never. Default 5 min.
     pub keep_alive: Duration,
     /// Time for which replies still owed are waited for once the peer has ended its half of the connection, and for
     /// which the last output may take to leave once ours has ended. Default 5 s.

@@ -5,9 +5,9 @@
 
 mod common;
 
-use common::{Field, Got, ProbeProxy, limits, millis, secs};
+use common::{Field, Got, LocalProbe, Peer, ProbeProxy, limits, millis, secs};
 use peers_rpc::wire::ByeCode;
-use peers_rpc::{CloseReason, Endpoint, Limits};
+use peers_rpc::{CloseReason, Endpoint};
 use std::time::Duration;
 
 const MINUTE: Duration = secs(60);
@@ -28,12 +28,21 @@ fn is_idle_bye(reason: &CloseReason) -> bool {
     matches!(reason, CloseReason::PeerBye { code: ByeCode::Idle, .. })
 }
 
+/// A client that serves nothing, a server, and the client's proxy; they have met.
+fn plain_pair(field: &mut Field) -> (Peer, Peer, ProbeProxy) {
+    let server = field.peer("server");
+    let client = field.peer("client");
+    let node = field.dial_only(&client, &server);
+    field.outcome(&client, node.context()).unwrap();
+    (client, server, node)
+}
+
 // ---- keep-alive
 
 #[test]
 fn the_dialler_hangs_up_after_five_minutes_without_a_call() {
     let mut field = Field::simulated(1);
-    let (client, server, node) = field.met_pair();
+    let (client, server, node) = plain_pair(&mut field);
     let (here, there) = (client.watch(node.caller()), server.watch(&server.accepted()[0]));
     let (took, reason) = end(&mut field, &here);
     assert!(about(took, 5 * MINUTE), "{took:?}");
@@ -43,10 +52,40 @@ fn the_dialler_hangs_up_after_five_minutes_without_a_call() {
 }
 
 #[test]
+fn who_serves_is_in_use_although_nobody_calls() {
+    let mut field = Field::simulated(1);
+    let (client, server, node) = field.met_pair();
+    field.pass(1_000 * MINUTE);
+    assert!(node.caller().is_open() && server.accepted()[0].is_open());
+    let caller = ProbeProxy::new(server.accepted()[0].clone());
+    assert_eq!(field.outcome(&server, caller.echo("news")).unwrap(), "news");
+    // What the program says for one endpoint holds.
+    let got = client.watch(node.caller());
+    let endpoint = node.caller().clone();
+    field.on(&client, move || endpoint.set_keepalive(MINUTE));
+    let (took, reason) = end(&mut field, &got);
+    assert!(took <= MINUTE + secs(1), "{took:?}");
+    assert_eq!(reason, CloseReason::Unused);
+}
+
+#[test]
+fn who_begins_to_serve_later_is_in_use_from_then_on() {
+    let mut field = Field::simulated(1);
+    let (client, server, node) = plain_pair(&mut field);
+    field.pass(4 * MINUTE);
+    let (cx, endpoint) = (client.cx(), node.caller().clone());
+    field.on(&client, move || LocalProbe::bind(&cx, &endpoint).unwrap());
+    field.pass(100 * MINUTE);
+    assert!(node.caller().is_open() && server.accepted()[0].is_open());
+}
+
+#[test]
 fn zero_is_never() {
     let mut field = Field::simulated(1);
     let never = limits(|limits| limits.keep_alive = Duration::ZERO);
-    let (client, server, node) = field.pair_with(never, Limits::default());
+    let server = field.peer("server");
+    let client = field.peer_with("client", never);
+    let node = field.dial_only(&client, &server);
     field.outcome(&client, node.context()).unwrap();
     field.pass(1_000 * MINUTE);
     assert!(node.caller().is_open() && server.accepted()[0].is_open());
@@ -85,6 +124,7 @@ fn the_side_that_accepted_does_not_collect() {
 fn a_call_that_is_pending_in_either_direction_is_use() {
     let mut field = Field::simulated(1);
     let (client, server, node) = field.met_pair();
+    node.caller().set_keepalive(5 * MINUTE);
     let held = field.start(&client, node.hold("x").forever());
     field.pass(20 * MINUTE);
     assert!(node.caller().is_open());
@@ -108,6 +148,7 @@ fn a_call_that_is_pending_in_either_direction_is_use() {
 fn calls_and_events_of_either_side_are_use_and_pings_are_not() {
     let mut field = Field::simulated(1);
     let (client, server, node) = field.met_pair();
+    node.caller().set_keepalive(5 * MINUTE);
     let caller = ProbeProxy::new(server.accepted()[0].clone());
     for round in 0..12 {
         field.pass(4 * MINUTE);
@@ -129,7 +170,7 @@ fn calls_and_events_of_either_side_are_use_and_pings_are_not() {
 #[test]
 fn what_is_dialled_again_works_again() {
     let mut field = Field::simulated(1);
-    let (client, server, node) = field.met_pair();
+    let (client, server, node) = plain_pair(&mut field);
     field.pass(6 * MINUTE);
     assert!(!node.caller().is_open());
     assert_eq!((client.rpc().endpoints().len(), server.rpc().endpoints().len()), (0, 0));
@@ -233,7 +274,7 @@ fn everybody_who_asked_is_told_once() {
 #[test]
 fn the_reason_is_remembered_after_the_end() {
     let mut field = Field::simulated(1);
-    let (client, _server, node) = field.met_pair();
+    let (client, _server, node) = plain_pair(&mut field);
     field.pass(6 * MINUTE);
     for _ in 0..2 {
         let got = client.watch(node.caller());

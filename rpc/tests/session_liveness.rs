@@ -5,8 +5,10 @@ mod session_harness;
 
 use peers_kernel::Instant;
 use peers_rpc::limits::Limits;
-use peers_rpc::session::{CloseReason, Head, Why};
-use peers_wire::{ByeCode, CallHead, Encoded, Kind, Ping, Pong, put_call};
+use peers_rpc::session::{CloseReason, Head, Violation, Why};
+use peers_wire::{
+    Bye, ByeCode, CallHead, Cancel, Credit, Encoded, HalfClose, Kind, Ping, Pong, put_call,
+};
 use session_harness::{End, Pair, Seen, Side, frames, greeted, limits, millis, secs, within};
 
 #[test]
@@ -232,10 +234,11 @@ fn a_half_closed_connection_gets_the_answers_it_is_owed() {
     pair.b.call(pair.now, Head::new(2), b"", 1);
     pair.b.call(pair.now, Head::new(2), b"", 2);
     pair.settle();
-    let ending = pair.b.session.end_of_input(pair.now);
-    assert_eq!(ending.calls.iter().map(|(_, key)| *key).collect::<Vec<_>>(), [1, 2]);
-    assert!(!ending.done);
-    assert!(pair.b.try_call(pair.now, Head::new(1), b"", 3).is_err_and(|r| r.why == Why::Closing));
+    pair.b.half_close(pair.now);
+    assert_eq!(pair.b.seen.pop_back(), Some(Seen::HalfClosed(vec![1, 2])));
+    assert_eq!(pair.b.session.end_of_input(), Ok(()));
+    let refused = pair.b.try_call(pair.now, Head::new(1), b"", 3);
+    assert!(refused.is_err_and(|r| r.why == Why::Finished));
     for _ in 0..100 {
         assert_eq!(pair.b.closed, None);
         let call = pair.b.called();
@@ -244,7 +247,7 @@ fn a_half_closed_connection_gets_the_answers_it_is_owed() {
             pair.b.expire(pair.now);
         }
     }
-    assert_eq!(pair.b.closed, Some(CloseReason::EndOfStream), "as soon as nothing is owed");
+    assert_eq!(pair.b.closed, Some(CloseReason::Finished), "as soon as nothing is owed");
     pair.b_to_a(usize::MAX);
     for key in 0..100 {
         if key == 0 {
@@ -253,6 +256,8 @@ fn a_half_closed_connection_gets_the_answers_it_is_owed() {
         }
         assert_eq!(pair.a.next(), Some(Seen::Answer(key, End::Value(b"owed".into()))));
     }
+    let bye = CloseReason::PeerBye { code: ByeCode::Closed, text: String::new() };
+    assert_eq!(pair.a.closed, Some(bye), "with a goodbye behind them");
 }
 
 #[test]
@@ -260,23 +265,68 @@ fn it_does_not_linger() {
     let mut pair = Pair::open();
     pair.a.call(pair.now, Head::new(1), b"", 1);
     pair.settle();
-    assert!(!pair.b.session.end_of_input(pair.now).done);
+    pair.b.half_close(pair.now);
+    assert_eq!(pair.b.session.end_of_input(), Ok(()));
     assert_eq!(pair.b.session.next_deadline(), Some(pair.now + secs(5)));
     pair.b.expire(pair.now + secs(5));
     assert_eq!(pair.b.closed, Some(CloseReason::Lingered));
 }
 
 #[test]
-fn an_end_with_nothing_owed_is_the_end() {
+fn behind_a_half_close_comes_only_a_goodbye() {
+    fn put(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        write(&mut bytes);
+        bytes
+    }
+    let head = CallHead::new(1);
+    let frames = [
+        put(|out| put_call(out, u32::MAX, 2, &head, &Encoded(b"")).expect("it fits")),
+        put(|out| Ping { number: 1 }.put(out)),
+        put(|out| Pong { number: 1 }.put(out)),
+        put(|out| Cancel { call: 1 }.put(out)),
+        put(|out| Credit { amount: 1 }.put(out)),
+        put(|out| HalfClose.put(out)),
+        put(|out| out.extend([0, 0, 0, 0, 200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])),
+    ];
+    let half_closed = || {
+        let (mut side, start) = greeted(Limits::default());
+        let call = put(|out| put_call(out, u32::MAX, 1, &head, &Encoded(b"")).expect("it fits"));
+        side.feed(start, &call);
+        side.half_close(start);
+        assert_eq!(side.closed, None, "an answer is owed");
+        (side, start)
+    };
+    for frame in frames {
+        let (mut side, start) = half_closed();
+        side.feed(start, &frame);
+        let broken = CloseReason::Protocol(Violation::AfterHalfClose);
+        assert_eq!(side.closed, Some(broken), "{frame:?}");
+    }
+    let (mut side, start) = half_closed();
+    side.feed(start, &put(|out| Bye { code: ByeCode::Closed, text: "" }.put(out)));
+    assert!(matches!(side.closed, Some(CloseReason::PeerBye { .. })), "it may still give up");
+}
+
+#[test]
+fn an_end_that_was_not_announced_is_the_end() {
     let mut pair = Pair::open();
     pair.a.call(pair.now, Head::new(1), b"", 1);
+    pair.b.call(pair.now, Head::new(1), b"", 2);
     pair.settle();
-    let ending = pair.a.session.end_of_input(pair.now);
-    assert!(ending.done);
-    assert_eq!(ending.calls.len(), 1);
-    assert_eq!(pair.a.session.next_deadline(), None);
+    for side in [&mut pair.a, &mut pair.b] {
+        assert_eq!(side.session.unanswered(), 1, "an answer is owed");
+        assert_eq!(side.session.end_of_input(), Err(CloseReason::EndOfStream));
+        assert_eq!(side.session.next_deadline(), None);
+        let said = side.out.len();
+        side.reply(1, b"to nobody");
+        assert_eq!(side.out.len(), said, "nothing more is said");
+        let late = side.try_call(pair.now, Head::new(1), b"", 3);
+        assert!(late.is_err_and(|r| r.why == Why::Closing));
+    }
+    assert_eq!(pair.a.session.drain().count(), 1);
     let mut opening = Pair::new(Limits::default(), Limits::default());
-    assert!(opening.a.session.end_of_input(opening.now).done);
+    assert_eq!(opening.a.session.end_of_input(), Err(CloseReason::EndOfStream));
 }
 
 #[test]

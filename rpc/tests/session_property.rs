@@ -209,7 +209,7 @@ impl Book {
                     None => self.events += 1,
                 }
             }
-            Seen::Cancelled(_) | Seen::Opened(_) => {}
+            Seen::Cancelled(_) | Seen::HalfClosed(_) | Seen::Opened(_) => {}
         }
     }
 }

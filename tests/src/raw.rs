@@ -4,8 +4,8 @@
 
 use peers_rpc::Address;
 use peers_rpc::wire::{
-    Bye, ByeCode, CallHead, Deframer, Encode, Frame, HEADER, Header, Hello, Kind, NodeId, PREAMBLE,
-    from_slice, limits, method_id, put_call, put_event,
+    Bye, ByeCode, CallHead, Deframer, Encode, Frame, HEADER, HalfClose, Header, Hello, Kind,
+    NodeId, PREAMBLE, from_slice, limits, method_id, put_call, put_event,
 };
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -162,12 +162,24 @@ impl Raw {
         assert_eq!(self.reply_to(id), "all of it");
     }
 
-    /// Ends this side's half.
+    /// Ends this side's half, and says so first: answers still come.
     ///
     /// # Panics
     /// When the connection is gone.
     #[track_caller]
-    pub fn finish(&self) {
+    pub fn finish(&mut self) {
+        let mut last = Vec::new();
+        HalfClose.put(&mut last);
+        self.send(&last);
+        self.hang_up();
+    }
+
+    /// Ends this side's half without a word, as the system does for a process that was killed.
+    ///
+    /// # Panics
+    /// When the connection is gone.
+    #[track_caller]
+    pub fn hang_up(&self) {
         self.socket.shutdown(Shutdown::Write).expect("an open connection");
     }
 

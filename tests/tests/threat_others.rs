@@ -4,6 +4,7 @@
 
 use peers_rpc::kernel::sim::World;
 use peers_rpc::kernel::{Budget, Wait};
+use peers_rpc::wire::{HalfClose, Kind};
 use peers_rpc::{
     Address, AlreadyBound, CloseReason, Cont, Endpoint, Error, ErrorKind, InsecureBind, Instant,
     Kernel, Limits, Rpc, Security,
@@ -65,7 +66,7 @@ fn threat_27_half_close() {
     let plain: Vec<u8> = (0..100).flat_map(|id| call(id, ECHO, &("owed",))).collect();
     raw.send(&plain);
     raw.finish();
-    let replies: Vec<u64> = raw.rest().iter().map(|said| said.call).collect();
+    let replies = replies_before_bye(&mut raw);
     assert_eq!(replies, (0..100).collect::<Vec<_>>(), "exactly the replies that were owed");
 
     let mut raw = victim.greeted();
@@ -74,8 +75,28 @@ fn threat_27_half_close() {
     raw.finish();
     while victim.honest().holds().wait() != Ok(100) {}
     assert_eq!(victim.honest().release(true).wait(), Ok(100));
-    let replies: BTreeSet<u64> = raw.rest().iter().map(|said| said.call).collect();
+    let replies: BTreeSet<u64> = replies_before_bye(&mut raw).into_iter().collect();
     assert_eq!(replies, (0..100).collect());
+    victim.assert_well();
+}
+
+/// The calls that are answered until the other side says goodbye.
+fn replies_before_bye(raw: &mut Raw) -> Vec<u64> {
+    let mut said = raw.rest();
+    assert_eq!(said.pop().map(|last| last.kind), Some(Kind::Bye));
+    assert!(said.iter().all(|said| said.kind == Kind::Reply), "{said:?}");
+    said.iter().map(|said| said.call).collect()
+}
+
+/// An end that was not announced is one at once: nothing that was owed is waited for.
+#[test]
+fn threat_27_a_bare_end_is_an_end() {
+    let victim = Victim::start(VICTIM);
+    let mut raw = victim.greeted();
+    raw.send(&call(1, HOLD, &("never",)));
+    raw.settle(2);
+    raw.hang_up();
+    assert!(raw.rest().iter().all(|said| said.call == 0), "no answer");
     victim.assert_well();
 }
 
@@ -90,6 +111,9 @@ fn threat_27_half_close_does_not_linger() {
     line.say(&[greeting(), call(1, HOLD, &("never",))].concat());
     world.run_until(at(2));
     let end = server.end_of(&server.rpc.endpoints()[0]);
+    let mut last = Vec::new();
+    HalfClose.put(&mut last);
+    line.say(&last);
     line.outlet().finish();
     world.run_until(at(6));
     assert!(end.borrow().is_none(), "its reply is waited for");

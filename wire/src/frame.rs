@@ -38,7 +38,9 @@ pub enum Kind {
     Pong,
     /// The last frame of a side.
     Bye,
-    /// A frame of a later version that may be skipped without harm; the number is from 128 up.
+    /// Nothing more will be sent, but answers are still read. Older versions skip it.
+    HalfClose,
+    /// A frame of a later version that may be skipped without harm; the number is from 129 up.
     Ignorable(u8),
 }
 
@@ -59,6 +61,7 @@ impl Kind {
             Self::Ping => 9,
             Self::Pong => 10,
             Self::Bye => 11,
+            Self::HalfClose => 128,
             Self::Ignorable(number) => number,
         }
     }
@@ -82,7 +85,8 @@ impl Kind {
             9 => Self::Ping,
             10 => Self::Pong,
             11 => Self::Bye,
-            128.. => Self::Ignorable(number),
+            128 => Self::HalfClose,
+            129.. => Self::Ignorable(number),
             32..=47 => return Err(Error::ReservedKind { found: number }),
             found => return Err(Error::UnknownKind { found }),
         })
@@ -99,7 +103,7 @@ impl Kind {
 
     /// True iff the frame speaks of no call, so that its id must be zero.
     const fn is_without_call(self) -> bool {
-        matches!(self, Self::Hello | Self::Event | Self::Credit | Self::Bye)
+        matches!(self, Self::Hello | Self::Event | Self::Credit | Self::Bye | Self::HalfClose)
     }
 }
 
@@ -161,7 +165,7 @@ impl Header {
         let (expected, exact) = match self.kind {
             Kind::Call | Kind::Event if self.flags & TRACED != 0 => (32, false),
             Kind::Call | Kind::Event => (16, false),
-            Kind::Cancel | Kind::Ping | Kind::Pong => (0, true),
+            Kind::Cancel | Kind::Ping | Kind::Pong | Kind::HalfClose => (0, true),
             Kind::Credit => (4, true),
             Kind::Hello => (30, false),
             Kind::Exception => (28, false),

@@ -67,7 +67,7 @@ pub use deframer::Deframer;
 pub use error::Error;
 pub use frame::{Frame, HEADER, Header, Kind, TRACED, put_frame, put_header};
 pub use hash::method_id;
-pub use message::{Cancel, Credit, Hello, Message, NodeId, Ping, Pong};
+pub use message::{Cancel, Credit, HalfClose, Hello, Message, NodeId, Ping, Pong};
 pub use outcome::{Bye, ByeCode, Exception, Refused, RefusedCode};
 pub use preamble::{Opening, PREAMBLE, PreambleReader, Sniffed, VERSION, sniff};
 pub use reader::{Reader, Structure};

@@ -1,5 +1,5 @@
-//! A connection's own frames (hello, cancel, credit, ping, pong), and [`Message`]: any frame with
-//! its body read. Requests live in `call`, their ends in `outcome`; when a message may be sent, and
+//! A connection's own frames (hello, cancel, credit, ping, pong, half-close), and [`Message`]: any
+//! frame with its body read. Requests live in `call`, their ends in `outcome`; when a message may be sent, and
 //! what to do about it, lives in no file here.
 //!
 //! Invariants: 1. a message that is written can be read; 2. a hello is a structure, so that later
@@ -42,6 +42,7 @@ pub enum Message<'a> {
     Ping(Ping),
     Pong(Pong),
     Bye(Bye<'a>),
+    HalfClose(HalfClose),
     /// Of no meaning to this version.
     Ignorable,
 }
@@ -72,6 +73,7 @@ impl<'a> Message<'a> {
             Kind::Pong => Self::Pong(Pong { number: call }),
             Kind::Hello => Self::Hello(Hello::decode(frame.body)?),
             Kind::Bye => Self::Bye(Bye::decode(frame.body)?),
+            Kind::HalfClose => Self::HalfClose(HalfClose),
             Kind::Ignorable(_) => Self::Ignorable,
         })
     }
@@ -197,6 +199,11 @@ pub struct Pong {
     pub number: u64,
 }
 
+/// The sender will end its half of the stream behind this frame, and still reads the answers owed
+/// to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HalfClose;
+
 /// The other side may send `amount` more requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credit {
@@ -225,6 +232,13 @@ impl Pong {
     #[inline]
     pub fn put(&self, out: &mut Vec<u8>) {
         put_header(out, Header { length: 0, kind: Kind::Pong, flags: 0, call: self.number });
+    }
+}
+
+impl HalfClose {
+    /// Appends the frame.
+    pub fn put(self, out: &mut Vec<u8>) {
+        put_header(out, Header { length: 0, kind: Kind::HalfClose, flags: 0, call: 0 });
     }
 }
 

@@ -271,10 +271,10 @@ fn each_kind_and_each_flag() {
             let got = deframer.next(&mut input).map(|frame| frame.map(|frame| frame.kind.number()));
             let length = |expected| Err(Error::BadLength { kind, length: 64, expected });
             let expected = match (kind, flags) {
-                (128.., _) | (2 | 3, 0 | 1) | (1 | 4 | 5 | 6 | 11, 0) => Ok(Some(kind)),
-                (7 | 9 | 10, 0) => length(0),
+                (129.., _) | (2 | 3, 0 | 1) | (1 | 4 | 5 | 6 | 11, 0) => Ok(Some(kind)),
+                (7 | 9 | 10 | 128, 0) => length(0),
                 (8, 0) => length(4),
-                (1..=11, _) => Err(Error::UnknownFlags { kind, found: flags }),
+                (1..=11 | 128, _) => Err(Error::UnknownFlags { kind, found: flags }),
                 (32..=47, _) => Err(Error::ReservedKind { found: kind }),
                 _ => Err(Error::UnknownKind { found: kind }),
             };

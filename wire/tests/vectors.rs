@@ -11,9 +11,9 @@ use std::fmt::Debug;
 use common::{Link, Point, Shape, Vector, folder, vector, vectors};
 use peers_wire::{
     Bye, ByeCode, CallHead, Cancel, Credit, Decode, Deframer, Encode, Error, Exception, Frame,
-    HEADER, Header, Hello, Kind, Message, NodeId, PREAMBLE, Ping, Pong, PreambleReader, Refused,
-    RefusedCode, Trace, Value, from_slice, limits, method_id, put_call, put_event, put_frame,
-    put_header, put_reply, to_vec,
+    HEADER, HalfClose, Header, Hello, Kind, Message, NodeId, PREAMBLE, Ping, Pong, PreambleReader,
+    Refused, RefusedCode, Trace, Value, from_slice, limits, method_id, put_call, put_event,
+    put_frame, put_header, put_reply, to_vec,
 };
 
 const GET: u64 = method_id("registry.node.get(string)->string");
@@ -82,6 +82,7 @@ fn each_frame_is_written_as_its_vector() {
         Refused { code: RefusedCode::Overloaded, text: "queue is full" }.put(out, 0x102);
     });
     written("frame-cancel", |out| Cancel { call: 0x100 }.put(out));
+    written("frame-half-close", |out| HalfClose.put(out));
     written("frame-credit", |out| Credit { amount: 32 }.put(out));
     written("frame-ping", |out| Ping { number: 42 }.put(out));
     written("frame-pong", |out| Pong { number: 42 }.put(out));
@@ -132,7 +133,7 @@ fn each_frame_survives_reading_and_writing() {
         assert_eq!(rewrite(&frame), vector.bytes, "{}", vector.name);
         count += 1;
     }
-    assert_eq!(count, 13);
+    assert_eq!(count, 14);
 }
 
 fn rewrite(frame: &Frame<'_>) -> Vec<u8> {
@@ -161,6 +162,7 @@ fn rewrite(frame: &Frame<'_>) -> Vec<u8> {
         Message::Ping(ping) => ping.put(&mut out),
         Message::Pong(pong) => pong.put(&mut out),
         Message::Bye(bye) => bye.put(&mut out),
+        Message::HalfClose(last) => last.put(&mut out),
         Message::Ignorable => panic!("has no writer"),
     }
     out

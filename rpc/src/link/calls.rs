@@ -129,7 +129,11 @@ impl Link {
             Why::Expired => {
                 ErrorKind::TimedOut { method: method.name, after: self.handle().now() - made }
             }
-            Why::Closing => ErrorKind::Disconnected(CloseReason::Local),
+            Why::Closing => {
+                let reason = self.end_reason().unwrap_or(CloseReason::Local);
+                ErrorKind::Disconnected(reason)
+            }
+            Why::Finished => ErrorKind::Disconnected(CloseReason::Finished),
             Why::Exhausted => ErrorKind::Disconnected(CloseReason::Exhausted),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Link, Live, Rare, Wire};
 use crate::Reply;
-use crate::name::Route;
+use crate::name::{EndpointName, Route};
 use crate::session::CloseReason;
 use peers_kernel::{Address, Cause, Instant, Outlet, Stream};
 use std::io;
@@ -52,6 +52,28 @@ impl Link {
         });
     }
 
+    /// The end is decided and comes soon: nothing more is said, who calls now hears the true reason, and nobody waits for
+    /// what is being served.
+    pub(super) fn decide(&self, reason: CloseReason) {
+        self.flush();
+        self.wire.set(Wire::Ending);
+        self.write_down(reason);
+        self.abandon_all();
+    }
+
+    /// Writes down why it ends, unless that was decided before; gives what holds.
+    fn write_down(&self, reason: CloseReason) -> (EndpointName, CloseReason) {
+        let name = self.name();
+        (**self.end_for_others().get_or_init(|| Box::new((name, reason)))).clone()
+    }
+
+    /// Makes the reply of every served call inert.
+    fn abandon_all(&self) {
+        for cause in self.if_rare(|rare| take(&mut rare.owed)).into_values() {
+            self.abandon(cause);
+        }
+    }
+
     /// Says goodbye and ends.
     pub(crate) fn close(&self, reason: CloseReason) {
         self.drive(|session, out| session.bye_for(&reason, out));
@@ -61,7 +83,10 @@ impl Link {
     /// Ends the link: fails every pending call, makes every served one inert, tells the watchers, lets go of the
     /// stream. What was already written still leaves, for as long as the kernel lingers.
     pub(crate) fn end(&self, reason: CloseReason) {
-        let name = self.name(); // while the session knows who is there
+        if self.live.borrow().is_none() {
+            return;
+        }
+        let (name, reason) = self.write_down(reason); // while the session knows who is there
         let ended = self.live.borrow_mut().take();
         let Some(Live { session, mut said, bound }) = ended else { return };
         self.shared().counters.borrow_mut().add(&session.counters());
@@ -74,22 +99,19 @@ impl Link {
         }
         self.inbound.take();
         self.shared().log_close(&name, &reason);
-        let first = self.end_for_others().set(Box::new((name, reason.clone()))).is_ok();
-        debug_assert!(first, "a link has one session, which was taken above");
+        let (deferred, watchers) = self.if_rare(|rare| {
+            let Rare { deferred, watchers, .. } = rare;
+            (take(deferred), take(watchers))
+        });
+        drop(deferred);
+        self.abandon_all();
+        // First, so that whoever hears of a failed call may know already that the connection is gone.
+        for watcher in watchers {
+            watcher.ok(reason.clone());
+        }
         let error = self.gone();
         for (_, call) in session.drain() {
             call.done.err(error.clone());
-        }
-        let (owed, deferred, watchers) = self.if_rare(|rare| {
-            let Rare { owed, deferred, watchers, .. } = rare;
-            (take(owed), take(deferred), take(watchers))
-        });
-        drop(deferred);
-        for cause in owed.into_values() {
-            self.abandon(cause);
-        }
-        for watcher in watchers {
-            watcher.ok(reason.clone());
         }
         drop(bound);
         self.shared().remove(self);

@@ -168,9 +168,9 @@ impl Link {
             self.if_rare(|rare| rare.deferred.retain(|waiting| waiting.call.is_none()));
             if self.is_deferring() {
                 self.with_rare(|rare| {
-                    rare.deferred.ending.get_or_insert(reason);
+                    rare.deferred.ending.get_or_insert_with(|| reason.clone());
                 });
-                return;
+                return self.decide(reason);
             }
         }
         self.end(reason);
@@ -190,7 +190,13 @@ impl Link {
 
 /// Whether the peer has ended the connection, or its end of it is gone.
 fn is_of_peer(reason: &CloseReason) -> bool {
-    matches!(reason, CloseReason::PeerBye { .. } | CloseReason::EndOfStream | CloseReason::Io(..))
+    matches!(
+        reason,
+        CloseReason::PeerBye { .. }
+            | CloseReason::EndOfStream
+            | CloseReason::Finished
+            | CloseReason::Io(..)
+    )
 }
 
 #[cfg(test)]

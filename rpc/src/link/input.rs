@@ -2,7 +2,7 @@
 
 use super::{Link, Live, PendingCall};
 use crate::error::{Overload, Raised, Refusal};
-use crate::session::{CloseReason, Event, Inbound, Outcome};
+use crate::session::{CallId, CloseReason, Event, Inbound, Outcome};
 use crate::{Error, ErrorKind};
 use peers_kernel::{Input, Instant, Listen, Outlet};
 use peers_wire::{Frame, Kind, RefusedCode};
@@ -132,6 +132,7 @@ impl Link {
             Event::Request(request) => self.requested(&request),
             Event::Answer { pending, outcome, .. } => self.answered(pending, outcome),
             Event::Cancelled { call } => self.cancelled(call),
+            Event::HalfClosed { calls } => self.half_closed(calls),
         }
     }
 
@@ -160,16 +161,20 @@ impl Link {
     }
 
     /// The peer sends nothing more; what is owed to it is still sent.
-    fn input_ended(self: &Rc<Self>) {
-        let now = self.handle().now();
-        let failed = self.drive(|session, _| session.end_of_input(now));
-        let Some(failed) = failed else { return };
-        let error = self.error(ErrorKind::Disconnected(CloseReason::EndOfStream));
-        for (_, call) in failed.calls {
+    fn half_closed(&self, calls: Vec<(CallId, PendingCall)>) {
+        if calls.is_empty() {
+            return;
+        }
+        let error = self.error(ErrorKind::Disconnected(CloseReason::Finished));
+        for (_, call) in calls {
             call.done.err(error.clone());
         }
-        if failed.done {
-            self.conclude(CloseReason::EndOfStream);
+    }
+
+    /// Nothing more comes from the stream.
+    fn input_ended(self: &Rc<Self>) {
+        if let Some(Err(reason)) = self.drive(|session, _| session.end_of_input()) {
+            self.conclude(reason);
         }
     }
 }

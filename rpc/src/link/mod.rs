@@ -53,6 +53,8 @@ enum Wire {
     Open,
     /// Nowhere: the peer has not read for so long that nothing more is said; about to be ended.
     Choked,
+    /// Nowhere: why it ends is written down, and what arrived before is started first.
+    Ending,
     /// Nowhere: it is over.
     Closed,
 }
@@ -237,9 +239,10 @@ impl Link {
         self.outlet.get().filter(|_| self.wire.get() != Wire::Closed)
     }
 
-    /// Whether it lives.
+    /// Whether it lives, and will for now.
+    #[inline]
     pub(crate) fn is_open(&self) -> bool {
-        self.live.borrow().is_some()
+        !matches!(self.wire.get(), Wire::Ending | Wire::Closed)
     }
 
     /// Whether a call of ours has no outcome yet.

@@ -112,7 +112,7 @@ impl Link {
                     self.choke();
                 }
             }
-            (Wire::Choked | Wire::Closed, _) => said.clear(),
+            (Wire::Choked | Wire::Ending | Wire::Closed, _) => said.clear(),
             (Wire::Dialling | Wire::Open, _) => {}
         }
     }
@@ -136,7 +136,7 @@ impl Link {
         let taken = match self.wire.get() {
             Wire::Open => self.outlet.get().map_or(0, Outlet::written),
             Wire::Dialling => 0,
-            Wire::Choked | Wire::Closed => return,
+            Wire::Choked | Wire::Ending | Wire::Closed => return,
         };
         let now = self.handle().now();
         self.drive(|session, out| session.flushed(now, taken, out));

@@ -98,6 +98,7 @@ impl Link {
         let shared = self.shared().share_bound(object);
         if let Some(live) = self.live.borrow_mut().as_mut() {
             live.bound = Some(shared);
+            live.session.serves();
         }
         Ok(())
     }
@@ -200,6 +201,7 @@ impl Link {
     fn repeated(&self, call: u64) {
         let reason = CloseReason::from(Violation::RepeatedCall { call });
         self.drive(|session, out| session.bye_for(&reason, out));
+        self.decide(reason.clone());
         self.end_soon(reason);
     }
 

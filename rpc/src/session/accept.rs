@@ -1,7 +1,7 @@
 //! What the peer says: one frame at a time.
 
 use super::calls::{Answered, Phase as Stage};
-use super::event::{Event, Outcome, Request};
+use super::event::{CallId, Event, Outcome, Request};
 use super::{CloseReason, Greeting, Output, Phase, Session, Violation};
 use peers_kernel::Instant;
 use peers_wire::{
@@ -131,6 +131,10 @@ impl<K> Session<K> {
                 let Bye { code, text } = Bye::decode(frame.body)?;
                 return Err(CloseReason::PeerBye { code, text: text.to_owned() });
             }
+            Kind::HalfClose => {
+                let calls = self.half_closed(now);
+                return Ok(Some(Event::HalfClosed { calls }));
+            }
             Kind::Hello => return Err(Violation::SecondHello.into()),
             _ => self.budget.charge(now, &self.limits)?,
         }
@@ -163,10 +167,21 @@ impl<K> Session<K> {
                 self.open(now, hello, out);
                 Ok(Some(Event::Opened(hello)))
             }
-            (Phase::Opening, Kind::Bye) => self.controlled(now, frame, out),
+            (Phase::Opening | Phase::HalfClosed, Kind::Bye) => self.controlled(now, frame, out),
             (Phase::Opening, kind) => Err(Violation::NoHello(kind).into()),
+            (Phase::HalfClosed, _) => Err(Violation::AfterHalfClose.into()),
             _ => Ok(None),
         }
+    }
+
+    /// The peer sends nothing more: it will not answer, and ends when it has its own answers.
+    fn half_closed(&mut self, now: Instant) -> Vec<(CallId, K)> {
+        if let Some(rare) = &mut self.rare {
+            rare.queue = None;
+        }
+        self.phase = Phase::HalfClosed;
+        self.clock.set_until(now + self.limits.linger);
+        self.calls.drain()
     }
 
     fn open(&mut self, now: Instant, hello: Hello, out: &mut impl Output) {

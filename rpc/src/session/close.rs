@@ -25,6 +25,8 @@ pub enum CloseReason {
     },
     /// The peer ended the connection without a word: its process may have died.
     EndOfStream,
+    /// The peer has said that it sends nothing more, and nothing is owed to it.
+    Finished,
     /// The operating system reported an error on the connection.
     Io(io::ErrorKind, String),
     /// The address could not be reached.
@@ -42,7 +44,7 @@ pub enum CloseReason {
     FrameTimeout,
     /// Nothing came for [`Limits::dead`](crate::limits::Limits::dead), not even the answer to a ping.
     Dead,
-    /// No call for [`Limits::keep_alive`](crate::limits::Limits::keep_alive); this side dialled, so it hung up.
+    /// No call for [`Limits::keep_alive`](crate::limits::Limits::keep_alive); this side dialled and serves nothing, so it hung up.
     Unused,
     /// Output piled up because the peer does not read it.
     SlowPeer,
@@ -88,6 +90,8 @@ pub enum Violation {
         /// The grant.
         grant: u32,
     },
+    /// A frame behind the one that said that there would be none.
+    AfterHalfClose,
     /// More frames that cost it nothing than [`Limits::control_rate`](crate::limits::Limits::control_rate) allows.
     Calm,
 }
@@ -96,7 +100,9 @@ impl CloseReason {
     /// What the peer is told: the code of the goodbye. `None` where a goodbye would not be understood or cannot arrive.
     pub(super) fn bye_code(&self) -> Option<ByeCode> {
         Some(match self {
-            Self::Local | Self::RpcGone | Self::Lingered | Self::Exhausted => ByeCode::Closed,
+            Self::Local | Self::RpcGone | Self::Finished | Self::Lingered | Self::Exhausted => {
+                ByeCode::Closed
+            }
             Self::Unused => ByeCode::Idle,
             Self::HelloTimeout | Self::FrameTimeout | Self::Dead => ByeCode::TimedOut,
             Self::SlowPeer => ByeCode::SlowPeer,
@@ -137,6 +143,7 @@ impl fmt::Display for CloseReason {
                 write!(f, "the peer said goodbye: {code}: {}", Escaped(text))
             }
             Self::EndOfStream => f.write_str("the peer ended the connection; has it died?"),
+            Self::Finished => f.write_str("the peer sends nothing more; dial again when needed"),
             Self::Io(_, text) => write!(f, "connection broken: {}", Escaped(text)),
             Self::ConnectFailed { text, .. } => write!(f, "{}; does it listen?", Escaped(text)),
             Self::Foreign(opening) => write!(f, "not a peer: {opening}; check the address"),
@@ -177,6 +184,7 @@ impl fmt::Display for Violation {
             }
             Self::RepeatedCall { call } => write!(f, "the id of running call {call:#x} once more"),
             Self::OverGrant { grant } => write!(f, "more than the {grant} requests granted"),
+            Self::AfterHalfClose => f.write_str("a frame after it said that it sends nothing more"),
             Self::Calm => f.write_str("too many pings, cancels or frames without a meaning"),
         }
     }

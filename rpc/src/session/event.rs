@@ -96,6 +96,12 @@ pub enum Event<'a, K> {
         /// The peer's id of the call.
         call: u64,
     },
+    /// The peer sends nothing more, but still reads what it is owed: answers can be given within
+    /// [`Limits::linger`](crate::limits::Limits::linger), and [`expire`](super::Session::expire) tells when that is done.
+    HalfClosed {
+        /// Our calls, in the order in which they were made: none of them will be answered.
+        calls: Vec<(CallId, K)>,
+    },
 }
 
 /// A request of the peer.
@@ -152,6 +158,8 @@ pub enum Why {
     Expired,
     /// The session is ending. It was not executed.
     Closing,
+    /// The peer has said that it sends nothing more, so it would not answer. It was not executed.
+    Finished,
     /// The session has used all its call ids. It was not executed.
     Exhausted,
 }
@@ -165,18 +173,10 @@ impl fmt::Display for Why {
             }
             Self::Expired => f.write_str("its deadline has passed"),
             Self::Closing => f.write_str("the connection is ending"),
+            Self::Finished => f.write_str("the peer sends nothing more"),
             Self::Exhausted => f.write_str("the connection has no call ids left"),
         }
     }
-}
-
-/// What is left to do when the peer has ended its half of the connection.
-#[derive(Debug)]
-pub struct Ending<K> {
-    /// Our calls, in the order in which they were made: none of them will be answered.
-    pub calls: Vec<(CallId, K)>,
-    /// True iff nothing is owed to the peer, so that the connection can end now.
-    pub done: bool,
 }
 
 /// What has happened on a session that nobody was told about.

@@ -113,7 +113,7 @@ impl<K> Session<K> {
         }
         match self.phase {
             Phase::Opening if self.clock.until() <= now => Some(CloseReason::HelloTimeout),
-            Phase::HalfClosed if self.incoming.owed() == 0 => Some(CloseReason::EndOfStream),
+            Phase::HalfClosed if self.incoming.owed() == 0 => Some(CloseReason::Finished),
             Phase::HalfClosed if self.clock.until() <= now => Some(CloseReason::Lingered),
             Phase::Open if self.clock.frame_due(limits) <= now => Some(CloseReason::FrameTimeout),
             Phase::Open if self.clock.dead_at(limits) <= now => Some(CloseReason::Dead),

@@ -19,7 +19,7 @@
 //!
 //! Invariants:
 //! 1. Each call that was taken ends exactly once: by [`Session::settle`], [`Event::Answer`], [`Session::cancel`],
-//!    [`Session::expire`], [`Session::end_of_input`] or [`Session::drain`].
+//!    [`Session::expire`], [`Event::HalfClosed`] or [`Session::drain`].
 //! 2. Requests leave in the order in which they were made.
 //! 3. Answers, cancels, credits and pongs never wait for credit.
 //! 4. After a [`CloseReason`] was returned, or a goodbye said, nothing more is put into the output.
@@ -39,7 +39,7 @@ mod queue;
 mod send;
 
 pub use close::{CloseReason, Violation};
-pub use event::{CallId, Counters, Ending, Event, Head, Outcome, Rejected, Request, Role, Why};
+pub use event::{CallId, Counters, Event, Head, Outcome, Rejected, Request, Role, Why};
 pub use inbound::Inbound;
 pub use output::Output;
 
@@ -64,7 +64,7 @@ enum Phase {
     Opening,
     /// Nothing: it works.
     Open,
-    /// Our last answers: the peer has ended its half.
+    /// Our last answers: the peer has said that it sends nothing more.
     HalfClosed,
     /// To be let go of.
     Ended,
@@ -133,12 +133,15 @@ struct Rare {
     counters: Counters,
     /// Iff it is not that of the limits.
     keep_alive: Option<Duration>,
+    /// Set iff an object of ours is bound here.
+    serves: bool,
 }
 
 impl Rare {
     fn is_needed(&self) -> bool {
-        let Self { queue, counters, keep_alive } = self;
-        queue.is_some() || *counters != Counters::default() || keep_alive.is_some()
+        let Self { queue, counters, keep_alive, serves } = self;
+        let counted = *counters != Counters::default();
+        queue.is_some() || counted || keep_alive.is_some() || *serves
     }
 
     fn queue(&self) -> Option<&Queue> {
@@ -264,9 +267,20 @@ impl<K> Session<K> {
         self.rare.get_or_insert_default().keep_alive = Some(keep_alive);
     }
 
+    /// Notes that this side serves the other: who only listens to what it is told makes no calls, and is not unused for that.
+    /// From now on only [`set_keep_alive`](Self::set_keep_alive) makes this side hang up.
+    pub fn serves(&mut self) {
+        if self.role == Role::Dialled {
+            self.rare.get_or_insert_default().serves = true;
+        }
+    }
+
     fn keep_alive(&self) -> Duration {
-        let other = self.rare.as_ref().and_then(|rare| rare.keep_alive);
-        other.unwrap_or(self.limits.keep_alive)
+        match self.rare.as_deref() {
+            Some(Rare { keep_alive: Some(own), .. }) => *own,
+            Some(Rare { serves: true, .. }) => Duration::ZERO,
+            _ => self.limits.keep_alive,
+        }
     }
 
     /// Tells the peer why the connection ends, unless it was told or would not understand. Nothing is put into any
@@ -288,16 +302,16 @@ impl<K> Session<K> {
         reason
     }
 
-    /// The peer has ended its half of the connection. What is owed to it can still be sent, within [`Limits::linger`];
-    /// [`expire`](Self::expire) tells when that is done. Our own calls will not be answered and are given back.
-    pub fn end_of_input(&mut self, now: Instant) -> Ending<K> {
-        if let Some(rare) = &mut self.rare {
-            rare.queue = None;
+    /// Nothing more comes from the stream. That is the end, unless the peer has said before that it only ends its half.
+    ///
+    /// # Errors
+    /// Why the connection must end, unless answers are owed that the peer still reads.
+    pub fn end_of_input(&mut self) -> Result<(), CloseReason> {
+        if self.phase == Phase::HalfClosed {
+            return Ok(());
         }
-        let done = self.phase != Phase::Open || self.incoming.owed() == 0;
-        self.phase = if done { Phase::Ended } else { Phase::HalfClosed };
-        self.clock.set_until(now + self.limits.linger);
-        Ending { calls: self.calls.drain(), done }
+        self.phase = Phase::Ended;
+        Err(CloseReason::EndOfStream)
     }
 
     /// Gives up all calls, in the order in which they were made. Nothing is sent afterwards.

@@ -135,8 +135,10 @@ impl<K> Session<K> {
     /// Whether a request may be made, and if so, whether it may be sent at once.
     #[inline]
     fn admit(&self, now: Instant, head: &Head, args: usize) -> Result<bool, Why> {
-        if !matches!(self.phase, Phase::Opening | Phase::Open) {
-            return Err(Why::Closing);
+        match self.phase {
+            Phase::Opening | Phase::Open => {}
+            Phase::HalfClosed => return Err(Why::Finished),
+            Phase::Ended => return Err(Why::Closing),
         }
         if head.is_expired(now) {
             return Err(Why::Expired);

@@ -126,6 +126,12 @@ impl Field {
         }
     }
 
+    /// Dials from one process to another, and serves nothing there.
+    pub(crate) fn dial_only(&mut self, from: &Peer, to: &Peer<impl Sized>) -> ProbeProxy {
+        let (dialler, address) = (from.rpc().dialler(), to.address.clone());
+        self.on(from, move || ProbeProxy::new(dialler.connect(&address).unwrap()))
+    }
+
     /// Dials from one process to another, and serves the probe interface there as well.
     pub(crate) fn dial(&mut self, from: &Peer, to: &Peer<impl Sized>) -> ProbeProxy {
         let (dialler, cx, address) = (from.rpc().dialler(), from.cx(), to.address.clone());
@@ -224,6 +230,15 @@ impl Field {
         if let Ground::Tcp(kernels) | Ground::Unix(kernels) = &self.ground {
             for kernel in kernels {
                 kernel.set_budget(Budget { time: Duration::MAX, ..Budget::default() });
+            }
+        }
+    }
+
+    /// Lets each turn run only so many tasks: over sockets, of the peers that are there.
+    pub(crate) fn take_steps(&self, tasks: u32) {
+        if let Ground::Tcp(kernels) | Ground::Unix(kernels) = &self.ground {
+            for kernel in kernels {
+                kernel.set_budget(Budget { tasks, time: Duration::MAX });
             }
         }
     }

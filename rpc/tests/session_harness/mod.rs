@@ -10,7 +10,7 @@ use peers_rpc::limits::Limits;
 use peers_rpc::session::{
     CallId, CloseReason, Event, Head, Inbound, Outcome, Rejected, Role, Session, Why,
 };
-use peers_wire::{Hello, NodeId, PREAMBLE, RefusedCode};
+use peers_wire::{HalfClose, Hello, NodeId, PREAMBLE, RefusedCode};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
@@ -37,6 +37,7 @@ pub enum Seen {
     Request(Asked),
     Answer(u32, End),
     Cancelled(u64),
+    HalfClosed(Vec<u32>),
     Expired(u32, Why),
 }
 
@@ -188,6 +189,13 @@ impl Side {
         self.session.reply(call, &mut self.out, |w| w.put(value)).expect("it fits");
     }
 
+    /// Tells it that its peer sends nothing more.
+    pub fn half_close(&mut self, now: Instant) {
+        let mut bytes = Vec::new();
+        HalfClose.put(&mut bytes);
+        self.feed(now, &bytes);
+    }
+
     /// The next thing it was told; the hello is skipped.
     pub fn next(&mut self) -> Option<Seen> {
         match self.seen.pop_front()? {
@@ -234,6 +242,9 @@ fn note(
     seen.push_back(match event {
         Event::Opened(hello) => Seen::Opened(hello),
         Event::Cancelled { call } => Seen::Cancelled(call),
+        Event::HalfClosed { calls } => {
+            Seen::HalfClosed(calls.into_iter().map(|(_, key)| key).collect())
+        }
         Event::Answer { pending, outcome, .. } => Seen::Answer(pending, End::of(outcome)),
         Event::Request(r) if manner == Manner::Echo => {
             return match r.call {

@@ -4,7 +4,9 @@
 
 use peers_chat::{LocalGuest, LocalRoom, Room, RoomProxy};
 use peers_rpc::service::{self, Arguments, Cli, Failure};
-use peers_rpc::{Address, Binding, Cx, Limits, SyncEndpoint, spawn_loop_with};
+use peers_rpc::{
+    Address, Binding, CloseReason, Cont, Cx, Error, Limits, SyncEndpoint, spawn_loop_with,
+};
 use std::io::BufRead as _;
 use std::process::ExitCode;
 
@@ -44,6 +46,15 @@ impl LocalGuest for Guest {
     }
 }
 
+/// Who only listens would not notice.
+fn cut_off(reason: Result<CloseReason, Error>) {
+    if let Ok(reason) = reason
+        && !matches!(reason, CloseReason::Local | CloseReason::RpcGone)
+    {
+        drop(service::print(&format!("(cut off: {reason})")));
+    }
+}
+
 /// Connects, and serves the guest's side of the same connection.
 fn enter(address: &Address, name: &str, arguments: &Arguments) -> Result<(), Failure> {
     let (give, take) = std::sync::mpsc::channel();
@@ -52,6 +63,7 @@ fn enter(address: &Address, name: &str, arguments: &Arguments) -> Result<(), Fai
         let guest = kernel.node(Guest);
         let endpoint = rpc.connect(&to);
         let bound = LocalGuest::bind(&guest.cx(), &endpoint).ok();
+        endpoint.on_close(Cont::new(&kernel.handle(), cut_off));
         drop(give.send(bound.and_then(|()| endpoint.to_sync())));
         guest
     })?;

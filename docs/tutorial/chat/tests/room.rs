@@ -138,4 +138,15 @@ fn two_guests_talk_across_processes() {
     drop(chani.child.stdin.take());
     assert!(chani.child.wait().unwrap().success());
     assert_eq!(paul.line(), "chani: (leaves)");
+    room.child.kill().unwrap();
+    assert!(paul.line().starts_with("(cut off: "), "who only listens is told as well");
+}
+
+#[test]
+fn who_only_listens_still_hears_after_hours() {
+    let (mut world, address) = room();
+    let (_, paul, _) = join(&mut world, &address, "paul");
+    world.run_for(Duration::from_secs(3 * 3_600));
+    join(&mut world, &address, "chani");
+    assert_eq!(*paul.borrow(), ["chani: (enters)", "chani: I am chani"]);
 }
