@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod difference;
 pub mod raw;
 pub mod stage;
 pub mod transcript;

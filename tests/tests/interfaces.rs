@@ -6,19 +6,32 @@
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
 use peers_rpcc::Compiler;
+use peers_tests::difference::assert_same;
+use peers_tests::root;
 use std::path::Path;
 use std::{env, fs};
 
+fn compare(interface: &Path, kept: &Path) {
+    let output = Compiler::new().compile(interface).unwrap();
+    if env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(kept, &output.rust).unwrap();
+    }
+    let what = format!("{}, which UPDATE_GOLDEN=1 rewrites,", kept.display());
+    assert_same(&fs::read_to_string(kept).unwrap(), &output.rust, &what);
+}
+
 #[test]
 fn the_compiled_interfaces_of_the_rpc_tests_are_fresh() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rpc/tests/interfaces");
+    let folder = root().join("rpc/tests/interfaces");
     for name in ["nests", "probe", "shelf", "old/stock", "new/stock"] {
-        let output = Compiler::new().compile(folder.join(name).with_extension("rpc")).unwrap();
         let kept = folder.join("golden").join(name.replace('/', "_")).with_extension("rs");
-        if env::var_os("UPDATE_GOLDEN").is_some() {
-            fs::write(&kept, &output.rust).unwrap();
-        }
-        let found = fs::read_to_string(&kept).unwrap();
-        assert!(found == output.rust, "{} differs; UPDATE_GOLDEN=1 rewrites it", kept.display());
+        compare(&folder.join(name).with_extension("rpc"), &kept);
     }
+}
+
+/// A published crate is built from its own files, so the documentation of `peers-rpc` has a copy of what it shows.
+#[test]
+fn the_compiled_interface_of_the_rpc_documentation_is_fresh() {
+    let registry = root().join("rpc/rpcc/tests/golden/registry/registry.rpc");
+    compare(&registry, &root().join("rpc/src/doc/golden/registry.rs"));
 }

@@ -380,7 +380,14 @@ impl<'a> Decode<'a> for &'a [u8] {
 impl<T: Encode> Encode for [T] {
     #[inline]
     fn encode(&self, w: &mut Writer<'_>) {
-        w.elements(self.len(), |w| T::encode_slice(self, w));
+        w.elements(self.len(), |w| {
+            let at = w.position();
+            T::encode_slice(self, w);
+            // Only what has no size in memory can be spelled without bytes.
+            if size_of::<T>() == 0 && w.position() == at {
+                w.charge_nodes(u32::try_from(self.len()).unwrap_or(u32::MAX));
+            }
+        });
     }
 
     #[inline]

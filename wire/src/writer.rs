@@ -145,24 +145,23 @@ impl<'w> Writer<'w> {
             return self.fail(Error::TooManyElements { count });
         };
         self.u32(said);
-        let at = self.out.len();
         self.nested(elements);
-        if said > 0 && self.out.len() == at {
-            self.charge_nodes(said);
-        }
     }
 
     /// Charges `count` nodes, as every [`Reader`](crate::Reader) of this is going to.
     #[inline]
     pub fn charge_nodes(&mut self, count: u32) {
-        match self.nodes.checked_sub(count) {
-            Some(left) => self.nodes = left,
-            None => self.too_many_nodes(),
+        let (left, over) = self.nodes.overflowing_sub(count);
+        self.nodes = left;
+        if over {
+            self.too_many_nodes();
         }
     }
 
     #[cold]
+    #[inline(never)]
     fn too_many_nodes(&mut self) {
+        self.nodes = 0;
         self.fail(Error::TooManyNodes { limit: limits::NODES, offset: self.written() });
     }
 

@@ -4,6 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
+mod difference;
+
+use difference::assert_same;
+
 /// What the child compiles; set iff this process is one.
 const CHILD: &str = "RPCC_TEST_CHILD";
 
@@ -40,8 +44,8 @@ fn the_output_is_written_and_all_inputs_are_watched() {
     assert!(text.contains("cargo::rerun-if-changed=p2p.rpc\n"), "{text}");
     assert!(text.contains("cargo::rerun-if-changed=../registry/registry.rpc\n"), "{text}");
     assert!(text.contains("went on"));
-    let written = fs::read_to_string(out.join("p2p.rs")).ok();
-    assert_eq!(written, fs::read_to_string(package.join("p2p.rs")).ok());
+    let text = |folder: &Path| fs::read_to_string(folder.join("p2p.rs")).expect("it can be read");
+    assert_same(&text(&package), &text(&out), "p2p.rs");
 }
 
 #[test]

@@ -4,6 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+mod difference;
+
+use difference::assert_same;
+
 const GOOD: &str = "tests/golden/registry/registry.rpc";
 
 fn rpcc(arguments: &[&str]) -> Output {
@@ -34,9 +38,9 @@ fn files_are_compiled_into_a_folder() {
     let arguments = [GOOD, "tests/golden/p2p/p2p.rpc", "-o", &path];
     assert_eq!(outcome(&arguments), (0, String::new(), String::new()));
     for name in ["registry", "p2p"] {
-        let written = fs::read_to_string(folder.join(name).with_extension("rs"));
-        let expected = fs::read_to_string(format!("tests/golden/{name}/{name}.rs"));
-        assert_eq!(written.ok(), expected.ok());
+        let text = |path: &Path| fs::read_to_string(path).expect("it can be read");
+        let written = text(&folder.join(name).with_extension("rs"));
+        assert_same(&text(Path::new(&format!("tests/golden/{name}/{name}.rs"))), &written, name);
     }
 }
 
@@ -79,7 +83,7 @@ fn versions_are_compared() {
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(&expected, &out).expect("the expected file can be written");
         }
-        assert_eq!(fs::read_to_string(&expected).unwrap_or_default(), out, "{name}");
+        assert_same(&fs::read_to_string(&expected).unwrap_or_default(), &out, name);
         assert_eq!((found, err.as_str()), (code, ""), "{name}");
     }
 }

@@ -9,6 +9,10 @@ use std::{env, fs};
 
 use peers_rpcc::Compiler;
 
+mod difference;
+
+use difference::assert_same;
+
 fn entries(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
     let entries = fs::read_dir(folder).expect("the folder is there");
@@ -45,7 +49,7 @@ fn compare(expected: &Path, found: &str) {
         fs::write(expected, found).expect("the expected file can be written");
     }
     let text = fs::read_to_string(expected).unwrap_or_default();
-    assert_eq!(text, found, "{} differs; UPDATE_GOLDEN=1 rewrites it", expected.display());
+    assert_same(&text, found, &format!("{}, which UPDATE_GOLDEN=1 rewrites,", expected.display()));
 }
 
 #[test]
@@ -75,10 +79,8 @@ fn formatted(rust: &str) -> String {
 fn generated_rust_is_formatted() {
     for input in good() {
         let rust = compile(&input).unwrap_or_else(|errors| panic!("{errors}"));
-        let formatted = formatted(&rust);
-        let differs = rust.lines().zip(formatted.lines()).find(|(ours, theirs)| ours != theirs);
-        assert_eq!(differs, None, "{}", input.display());
-        assert_eq!(rust, formatted);
+        let what = format!("what becomes of {} and is formatted", input.display());
+        assert_same(&formatted(&rust), &rust, &what);
     }
 }
 

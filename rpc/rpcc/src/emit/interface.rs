@@ -37,7 +37,7 @@ fn local(model: &Model, id: InterfaceId, out: &mut Lines) {
     let methods = interface.flat.iter().map(method);
     let lints = lints::of_methods(methods, SERVED);
     lints::allow(lints::unused(interface.file).into_iter().chain(lints), out);
-    out.open(format!("pub trait {}: Sized + 'static {{", names.local));
+    out.open(format!("pub trait {}: ::std::marker::Sized + 'static {{", names.local));
     for (method, style) in &interface.flat {
         let method_docs = &model.method(*method).docs;
         docs::emit(method_docs, &format!("Serves `{}`.", model.method_name(*method)), out);
@@ -55,16 +55,18 @@ fn trait_method(model: &Model, file: FileId, method: &Method, style: Style, out:
         result => rust::result(model, file, result.as_ref()),
     };
     let mut parameters: Vec<String> =
-        ["&mut self", "cx: &peers_rpc::Cx<Self>", "bd: &peers_rpc::Binding"].map(Into::into).into();
+        ["&mut self", "cx: &::peers_rpc::Cx<Self>", "bd: &::peers_rpc::Binding"]
+            .map(Into::into)
+            .into();
     for argument in &method.arguments {
         let name = rust::variable(argument, &TAKEN);
         parameters.push(format!("{name}: {}", spell(model, file, &argument.ty)));
     }
     let after = match style.convention {
-        Convention::Plain => format!(") -> Result<{result}, peers_rpc::Error>;"),
+        Convention::Plain => format!(") -> ::std::result::Result<{result}, ::peers_rpc::Error>;"),
         Convention::Event => ");".into(),
         Convention::Async => {
-            parameters.push(format!("reply: peers_rpc::Reply<{result}>"));
+            parameters.push(format!("reply: ::peers_rpc::Reply<{result}>"));
             ");".into()
         }
     };
@@ -77,8 +79,12 @@ fn bind(names: &scope::InterfaceNames, name: &str, out: &mut Lines) {
     out.line("/// # Errors");
     out.line("/// If one of its methods is served there already.");
     let parameters =
-        ["cx: &peers_rpc::Cx<Self>", "endpoint: &peers_rpc::Endpoint"].map(String::from);
-    out.list("fn bind(", &parameters, ") -> Result<(), peers_rpc::AlreadyBound> {");
+        ["cx: &::peers_rpc::Cx<Self>", "endpoint: &::peers_rpc::Endpoint"].map(String::from);
+    out.list(
+        "fn bind(",
+        &parameters,
+        ") -> ::std::result::Result<(), ::peers_rpc::AlreadyBound> {",
+    );
     out.nest();
     out.line(format!("endpoint.bind(cx, &{}, {}::<Self>)", names.description, names.serve));
     out.close("}");
@@ -90,16 +96,16 @@ fn serve(model: &Model, id: InterfaceId, out: &mut Lines) {
     out.blank();
     let parameters = [
         "state: &mut S",
-        "cx: &peers_rpc::Cx<S>",
-        "bd: &peers_rpc::Binding",
-        "call: peers_rpc::stub::Incoming<'_>",
+        "cx: &::peers_rpc::Cx<S>",
+        "bd: &::peers_rpc::Binding",
+        "call: ::peers_rpc::stub::Incoming<'_>",
     ];
     let before = format!("fn {}<S: {}>(", names.serve, names.local);
     let signature = |out: &mut Lines| {
-        out.list(&before, &parameters.map(String::from), ") -> peers_rpc::stub::Served {");
+        out.list(&before, &parameters.map(String::from), ") -> ::peers_rpc::stub::Served {");
     };
     let body = |out: &mut Lines| {
-        out.open("match call.method() {");
+        out.open("match ::peers_rpc::stub::Incoming::method(&call) {");
         for (method, style) in &interface.flat {
             arm(model, interface.file, *method, style.convention, out);
         }
@@ -165,8 +171,8 @@ fn description(model: &Model, id: InterfaceId, out: &mut Lines) {
     };
     let methods: Vec<_> = methods.iter().map(path).collect();
 
-    let before = format!("pub static {}: peers_rpc::Interface =", names.description);
-    let start = "peers_rpc::Interface {";
+    let before = format!("pub static {}: ::peers_rpc::Interface =", names.description);
+    let start = "::peers_rpc::Interface {";
     let line = format!("{start} name: \"{name}\", methods: &[{}] }};", methods.join(", "));
     if out.fits(&format!("{before} {line}")) {
         out.line(format!("{before} {line}"));

@@ -84,7 +84,22 @@ impl Lines {
         let (arrow, ty) = split(after, " -> ");
         let (ty, end) =
             ty.split_at(ty.rfind([' ', ';']).filter(|_| !arrow.is_empty()).unwrap_or(0));
-        self.typed(arrow, ty, end);
+        if arrow.is_empty() { self.line(after) } else { self.result(arrow, ty, end) }
+    }
+
+    /// Adds the line with the type of a result, which may be wider by two columns, and what ends the signature: a brace goes
+    /// to the next line sooner the deeper it stands.
+    fn result(&mut self, arrow: &str, ty: &str, end: &str) {
+        let (line, indent) = (format!("{arrow}{ty}"), self.indent * 4);
+        let width = indent + line.chars().count();
+        if width > WIDTH + 2 {
+            self.broken(arrow, ty, end);
+        } else if end == " {" && width + end.len() + indent > WIDTH {
+            self.line(line);
+            self.line("{");
+        } else {
+            self.line(line + end);
+        }
     }
 
     /// Goes one level down behind a list that ended in `{`.
@@ -120,7 +135,7 @@ impl Lines {
         self.nest();
     }
 
-    /// Adds a call of a macro with a writer, a format string and arguments, which fill lines.
+    /// Adds a call of a macro with a writer, a format string and arguments.
     pub(super) fn format_macro(&mut self, name: &str, format: &str, arguments: &[String]) {
         let line = format!("{name}(f, {format}, {})", arguments.join(", "));
         if self.fits(&line) {
@@ -129,7 +144,7 @@ impl Lines {
         self.open(format!("{name}("));
         self.line("f,");
         self.line(format!("{format},"));
-        self.fill(arguments);
+        arguments.iter().for_each(|argument| self.line(format!("{argument},")));
         self.close(")");
     }
 
@@ -161,6 +176,23 @@ impl Lines {
         self.line(line);
     }
 
+    /// Adds `#[derive(…)]` for traits of `std`.
+    pub(super) fn derive(&mut self, traits: &[&str]) {
+        let traits: Vec<_> = traits.iter().map(|name| format!("::std::{name}")).collect();
+        let joined = traits.join(", ");
+        // An attribute is broken before its line is full.
+        if self.fits(&format!("#[derive({joined})]    ")) {
+            return self.line(format!("#[derive({joined})]"));
+        }
+        self.open("#[derive(");
+        if self.fits(&format!("{joined},")) {
+            self.line(format!("{joined},"));
+        } else {
+            traits.iter().for_each(|name| self.line(format!("{name},")));
+        }
+        self.close(")]");
+    }
+
     /// Adds a field: its type stands in a line of its own if that makes it fit.
     pub(super) fn field(&mut self, name: &str, ty: &str) {
         if self.fits(&format!("{name} {ty},")) || !self.fits(&format!("    {ty},")) {
@@ -173,8 +205,14 @@ impl Lines {
 
     /// Adds `let name = (parts);`, the tuple in a line of its own if that makes it fit.
     pub(super) fn tuple(&mut self, name: &str, parts: &[String]) {
-        let tuple = format!("({});", parts.join(", "));
-        if self.fits(&format!("let {name} = {tuple}")) || !self.fits(&format!("    {tuple}")) {
+        // What has one part is a tuple by its comma.
+        let comma = if parts.len() == 1 { "," } else { "" };
+        let tuple = format!("({}{comma});", parts.join(", "));
+        let line = format!("let {name} = {tuple}");
+        if self.fits(&line) {
+            return self.line(line);
+        }
+        if !self.fits(&format!("    {tuple}")) {
             return self.list(&format!("let {name} = ("), parts, ");");
         }
         self.open(format!("let {name} ="));
@@ -185,8 +223,13 @@ impl Lines {
     /// Adds a line that ends in a type and `after`, breaking the type where it does not fit.
     pub(super) fn typed(&mut self, before: &str, ty: &str, after: &str) {
         let line = format!("{before}{ty}{after}");
-        let Some((open, close)) = brackets(ty).filter(|_| !self.fits(&line)) else {
-            return self.line(line);
+        if self.fits(&line) { self.line(line) } else { self.broken(before, ty, after) }
+    }
+
+    /// Adds `before`, a type with each of its parts in a line of its own, and `after`.
+    fn broken(&mut self, before: &str, ty: &str, after: &str) {
+        let Some((open, close)) = brackets(ty) else {
+            return self.line(format!("{before}{ty}{after}"));
         };
         self.open(format!("{before}{}", &ty[..=open]));
         for part in parts(&ty[open + 1..close]) {

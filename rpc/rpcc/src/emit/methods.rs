@@ -73,20 +73,24 @@ fn description(
     let method = model.method(method_id);
     let file = model.interface(id).file;
     out.open(format!(
-        "pub(crate) static {}: peers_rpc::Method = peers_rpc::Method {{",
+        "pub(crate) static {}: ::peers_rpc::Method = ::peers_rpc::Method {{",
         constant(method)
     ));
     out.line(format!("id: {},", id_path(model, file, method_id)));
     out.line(format!("name: \"{}\",", model.method_name(method_id)));
     out.line(format!("rust_name: \"{}\",", method.rust));
     out.line(format!("signature: \"{}\",", model.signature(method)));
-    out.line(format!("convention: peers_rpc::Convention::{convention:?},"));
+    out.line(format!("convention: ::peers_rpc::Convention::{convention:?},"));
     out.line(format!("timeout: {},", timeout(method.timeout)));
     let throws = method.throws.iter().map(|class| format!("\"{}\"", model.type_name(*class)));
     out.list("throws: &[", &throws.collect::<Vec<_>>(), "],");
     out.line(format!("doc: {:?},", method.docs.join("\n")));
-    let deprecated = method.deprecated.as_ref().map(|text| format!("Some({text:?})"));
-    out.line(format!("deprecated: {},", deprecated.unwrap_or_else(|| "None".into())));
+    let deprecated =
+        method.deprecated.as_ref().map(|text| format!("::std::option::Option::Some({text:?})"));
+    out.line(format!(
+        "deprecated: {},",
+        deprecated.unwrap_or_else(|| "::std::option::Option::None".into())
+    ));
     out.close("};");
 }
 
@@ -99,14 +103,20 @@ fn id_path(model: &Model, file: FileId, method: MethodId) -> String {
 
 fn timeout(timeout: Option<Duration>) -> String {
     match timeout {
-        None => "None".into(),
-        Some(Duration::ZERO) => "Some(std::time::Duration::ZERO)".into(),
+        None => "::std::option::Option::None".into(),
+        Some(Duration::ZERO) => "::std::option::Option::Some(::std::time::Duration::ZERO)".into(),
         Some(timeout) if timeout.subsec_millis() == 0 => {
-            format!("Some(std::time::Duration::from_secs({}))", grouped(timeout.as_secs()))
+            format!(
+                "::std::option::Option::Some(::std::time::Duration::from_secs({}))",
+                grouped(timeout.as_secs())
+            )
         }
         Some(timeout) => {
             let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-            format!("Some(std::time::Duration::from_millis({}))", grouped(milliseconds))
+            format!(
+                "::std::option::Option::Some(::std::time::Duration::from_millis({}))",
+                grouped(milliseconds)
+            )
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From a model to Rust. The text is a function of the model alone: no clock, no paths, no hash order.
 //!
-//! Generated text refers to `peers_rpc::…` and `std::…` only, always by full path: it is included in modules
-//! whose own `use` lines are unknown.
+//! Generated text refers to `::peers_rpc::…` and `::std::…` only, by full path from the root even to what the prelude
+//! has, and calls no method that a trait could come before: it is included in modules whose own names are unknown.
 
 mod docs;
 mod interface;
@@ -47,7 +47,7 @@ fn passed_on(model: &Model, out: &mut Lines) {
         let uses: Vec<_> = uses.collect();
         if !uses.is_empty() {
             out.line("#[allow(unused_imports)]");
-            out.uses(&scope::module(model, file), &uses);
+            out.uses(&format!("self::{}", scope::module(model, file)), &uses);
         }
     }
 }

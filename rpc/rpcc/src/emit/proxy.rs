@@ -18,18 +18,18 @@ pub(super) fn emit(model: &Model, id: InterfaceId, out: &mut Lines) {
     out.blank();
     let name = model.interface_name(id);
     out.line(format!("/// Calls `{name}` on whoever is at the other end."));
-    out.line("#[derive(Clone, Debug)]");
-    out.open(format!("pub struct {proxy}<C: peers_rpc::Caller = peers_rpc::Endpoint> {{"));
+    out.derive(&["clone::Clone", "fmt::Debug"]);
+    out.open(format!("pub struct {proxy}<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {{"));
     out.line(base.as_ref().map_or_else(|| "caller: C,".into(), |base| format!("base: {base}<C>,")));
     out.close("}");
     inherent(model, id, base.as_deref(), out);
     out.blank();
-    out.open(format!("impl<C: peers_rpc::Caller> peers_rpc::Proxy<C> for {proxy}<C> {{"));
+    out.open(format!("impl<C: ::peers_rpc::Caller> ::peers_rpc::Proxy<C> for {proxy}<C> {{"));
     constructor("fn", base.as_deref(), out);
     out.close("}");
     if let Some(base) = base {
         out.blank();
-        out.open(format!("impl<C: peers_rpc::Caller> std::ops::Deref for {proxy}<C> {{"));
+        out.open(format!("impl<C: ::peers_rpc::Caller> ::std::ops::Deref for {proxy}<C> {{"));
         out.line(format!("type Target = {base}<C>;"));
         out.blank();
         out.open("fn deref(&self) -> &Self::Target {");
@@ -55,7 +55,7 @@ fn inherent(model: &Model, id: InterfaceId, base: Option<&str>, out: &mut Lines)
     let lints = unused.chain(lints::of_inherent(&interface.methods));
     let methods = interface.methods.iter().map(|method| (method, false));
     lints::allow(lints.chain(lints::of_methods(methods, 1)), out);
-    out.open(format!("impl<C: peers_rpc::Caller> {}<C> {{", names.proxy));
+    out.open(format!("impl<C: ::peers_rpc::Caller> {}<C> {{", names.proxy));
     out.line("/// A proxy that calls through `caller`.");
     constructor("pub fn", base, out);
     if base.is_none() {
@@ -65,14 +65,29 @@ fn inherent(model: &Model, id: InterfaceId, base: Option<&str>, out: &mut Lines)
         out.line("&self.caller");
         out.close("}");
     }
+    let caller = caller(model, id);
     for index in 0..interface.methods.len() {
         out.blank();
-        method(model, MethodId { interface: id, index }, base.is_some(), out);
+        method(model, MethodId { interface: id, index }, &caller, out);
     }
     out.close("}");
 }
 
-fn method(model: &Model, id: MethodId, derived: bool, out: &mut Lines) {
+/// How a method of the proxy reaches its caller. The proxy that has it is asked by name: in a method call, a trait of
+/// whoever includes this could come first.
+fn caller(model: &Model, id: InterfaceId) -> String {
+    let bases = std::iter::successors(Some(id), |id| model.interface(*id).base);
+    let root = bases.last().filter(|root| *root != id);
+    root.map_or_else(
+        || "&self.caller".into(),
+        |root| {
+            let (file, name) = (model.interface(id).file, scope::interface(model, root).proxy);
+            format!("{}::caller(&self.base)", scope::interface_path(model, file, root, &name))
+        },
+    )
+}
+
+fn method(model: &Model, id: MethodId, caller: &str, out: &mut Lines) {
     let method = model.method(id);
     let file = model.interface(id.interface).file;
     documentation(model, id, out);
@@ -87,24 +102,24 @@ fn method(model: &Model, id: MethodId, derived: bool, out: &mut Lines) {
     let after = format!(") -> {} {{", returned(model, file, method));
     out.list(&format!("pub fn {}(", names::escape(&method.rust)), &parameters, &after);
     out.nest();
-    let caller = if derived { "self.base.caller()" } else { "self.caller" };
     let kind = if method.style.convention == Convention::Event { "event" } else { "call" };
     let encoded: Vec<_> = method.arguments.iter().map(rust::encoded).collect();
     let description = scope::interface(model, id.interface).methods;
     let description = format!("&{description}::{}", constant(method));
-    let line = format!("{caller}.{kind}({description}, {})", rust::tuple(&encoded));
+    let call = format!("::peers_rpc::Caller::{kind}(");
+    let line = format!("{call}{caller}, {description}, {})", rust::tuple(&encoded));
     if out.fits(&line) {
         out.line(line);
     } else {
         out.tuple("arguments", &encoded);
-        out.line(format!("{caller}.{kind}({description}, arguments)"));
+        out.list(&call, &[caller.into(), description, "arguments".into()], ")");
     }
     out.close("}");
 }
 
 fn returned(model: &Model, file: FileId, method: &Method) -> String {
     if method.style.convention == Convention::Event {
-        return "Result<(), peers_rpc::Error>".into();
+        return "::std::result::Result<(), ::peers_rpc::Error>".into();
     }
     format!("C::Call<{}>", rust::result(model, file, method.result.as_ref()))
 }

@@ -14,8 +14,8 @@ pub(super) fn owned(model: &Model, file: FileId, ty: &Ty) -> String {
 /// The type of an argument that is lent.
 pub(super) fn lent(model: &Model, file: FileId, ty: &Ty) -> String {
     let scalar = |scalar: Scalar| match scalar {
-        Scalar::String => "&str",
-        Scalar::Bytes => "&[u8]",
+        Scalar::String => "&::std::primitive::str",
+        Scalar::Bytes => "&[::std::primitive::u8]",
         _ => scalar.rust(),
     };
     spell(model, file, ty, None, scalar)
@@ -36,13 +36,15 @@ fn spell(
     let inner = |ty: &Ty| spell(model, file, ty, owner, scalar);
     match ty {
         Ty::Scalar(one) => scalar(*one).into(),
-        Ty::List(of) => format!("Vec<{}>", inner(of)),
-        Ty::Set(of) => format!("std::collections::BTreeSet<{}>", inner(of)),
+        Ty::List(of) => format!("::std::vec::Vec<{}>", inner(of)),
+        Ty::Set(of) => format!("::std::collections::BTreeSet<{}>", inner(of)),
         Ty::Map(key, value) => {
-            format!("std::collections::BTreeMap<{}, {}>", inner(key), inner(value))
+            format!("::std::collections::BTreeMap<{}, {}>", inner(key), inner(value))
         }
-        Ty::Option { of, boxed: false } => format!("Option<{}>", inner(of)),
-        Ty::Option { of, boxed: true } => format!("Option<Box<{}>>", inner(of)),
+        Ty::Option { of, boxed: false } => format!("::std::option::Option<{}>", inner(of)),
+        Ty::Option { of, boxed: true } => {
+            format!("::std::option::Option<::std::boxed::Box<{}>>", inner(of))
+        }
         Ty::Tuple(parts) => format!("({})", parts.iter().map(inner).collect::<Vec<_>>().join(", ")),
         Ty::Named(id) if owner == Some(*id) => "Self".into(),
         Ty::Named(id) => scope::type_path(model, file, *id),
@@ -57,12 +59,12 @@ pub(super) fn result(model: &Model, file: FileId, result: Option<&Ty>) -> String
 /// The result of a method that may lend it: each part that has memory of its own may be the state's.
 pub(super) fn lent_result(model: &Model, file: FileId, ty: &Ty) -> String {
     let inner = |ty: &Ty| lent_result(model, file, ty);
-    let cow = |of: &str| format!("std::borrow::Cow<'_, {of}>");
+    let cow = |of: &str| format!("::std::borrow::Cow<'_, {of}>");
     match ty {
-        Ty::Option { of, .. } => format!("Option<{}>", inner(of)),
+        Ty::Option { of, .. } => format!("::std::option::Option<{}>", inner(of)),
         Ty::Tuple(parts) => format!("({})", parts.iter().map(inner).collect::<Vec<_>>().join(", ")),
-        Ty::Scalar(Scalar::String) => cow("str"),
-        Ty::Scalar(Scalar::Bytes) => cow("[u8]"),
+        Ty::Scalar(Scalar::String) => cow("::std::primitive::str"),
+        Ty::Scalar(Scalar::Bytes) => cow("[::std::primitive::u8]"),
         Ty::List(of) => cow(&format!("[{}]", owned(model, file, of))),
         _ if ty.is_lent_as_result() => cow(&owned(model, file, ty)),
         _ => owned(model, file, ty),
@@ -72,9 +74,9 @@ pub(super) fn lent_result(model: &Model, file: FileId, ty: &Ty) -> String {
 /// The type of a proxy's parameter: what is cheapest for the caller.
 pub(super) fn parameter(model: &Model, file: FileId, ty: &Ty) -> String {
     match ty {
-        Ty::Scalar(Scalar::String) => "impl AsRef<str>".into(),
-        Ty::Scalar(Scalar::Bytes) => "impl AsRef<[u8]>".into(),
-        Ty::List(of) => format!("impl AsRef<[{}]>", owned(model, file, of)),
+        Ty::Scalar(Scalar::String) => "impl ::std::convert::AsRef<::std::primitive::str>".into(),
+        Ty::Scalar(Scalar::Bytes) => "impl ::std::convert::AsRef<[::std::primitive::u8]>".into(),
+        Ty::List(of) => format!("impl ::std::convert::AsRef<[{}]>", owned(model, file, of)),
         Ty::Scalar(scalar) if *scalar != Scalar::Value => scalar.rust().into(),
         _ => format!("&{}", owned(model, file, ty)),
     }
@@ -84,7 +86,9 @@ pub(super) fn parameter(model: &Model, file: FileId, ty: &Ty) -> String {
 pub(super) fn encoded(field: &Field) -> String {
     let name = names::escape(&field.rust);
     match field.ty {
-        Ty::Scalar(Scalar::String | Scalar::Bytes) | Ty::List(_) => format!("{name}.as_ref()"),
+        Ty::Scalar(Scalar::String | Scalar::Bytes) | Ty::List(_) => {
+            format!("::std::convert::AsRef::as_ref(&{name})")
+        }
         _ => name,
     }
 }
@@ -93,7 +97,7 @@ pub(super) fn encoded(field: &Field) -> String {
 pub(super) fn converted(model: &Model, file: FileId, ty: &Ty) -> String {
     match ty {
         Ty::Scalar(scalar @ (Scalar::String | Scalar::Bytes)) => {
-            format!("impl Into<{}>", scalar.rust())
+            format!("impl ::std::convert::Into<{}>", scalar.rust())
         }
         _ => owned(model, file, ty),
     }

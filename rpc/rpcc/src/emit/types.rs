@@ -26,15 +26,15 @@ pub(super) fn emit(model: &Model, id: TypeId, out: &mut Lines) {
     }
 }
 
-fn derives(ty: &TypeDef) -> String {
-    let mut derives = String::from("Clone, Debug, PartialEq");
+fn derive(ty: &TypeDef, out: &mut Lines) {
+    let mut derives = vec!["clone::Clone", "fmt::Debug", "cmp::PartialEq"];
     if ty.total {
-        derives.push_str(", Eq, Hash, PartialOrd, Ord");
+        derives.extend(["cmp::Eq", "hash::Hash", "cmp::PartialOrd", "cmp::Ord"]);
     }
     if ty.default {
-        derives.push_str(", Default");
+        derives.push("default::Default");
     }
-    format!("#[derive({derives})]")
+    out.derive(&derives);
 }
 
 /// The line that documents a field or variant which has no docs of its own.
@@ -45,7 +45,7 @@ fn shown(model: &Model, field: &Field) -> String {
 fn structure(model: &Model, id: TypeId, fields: &[Field], shown_as: &str, out: &mut Lines) {
     let ty = model.ty(id);
     docs::emit(&ty.docs, shown_as, out);
-    out.line(derives(ty));
+    derive(ty, out);
     // An exception is made by its constructor, which is allowed to be unused.
     let unused = lints::unused(ty.file).filter(|_| !matches!(ty.kind, Kind::Exception(_)));
     lints::allow(unused.into_iter().chain(lints::of_fields(ty)), out);
@@ -79,7 +79,9 @@ fn constructor(model: &Model, ty: &TypeDef, fields: &[Field], out: &mut Lines) {
         out.list("pub fn new(", &parameters, ") -> Self {");
         out.nest();
         let values = fields.iter().map(|field| match field.ty {
-            Ty::Scalar(Scalar::String | Scalar::Bytes) => format!("{0}: {0}.into()", name(field)),
+            Ty::Scalar(Scalar::String | Scalar::Bytes) => {
+                format!("{0}: ::std::convert::Into::into({0})", name(field))
+            }
             _ => name(field),
         });
         out.braces("Self", &values.collect::<Vec<_>>());
@@ -91,15 +93,17 @@ fn constructor(model: &Model, ty: &TypeDef, fields: &[Field], out: &mut Lines) {
 fn exception(model: &Model, id: TypeId, fields: &[Field], out: &mut Lines) {
     let ty = model.ty(id);
     out.blank();
-    out.open(format!("impl peers_rpc::Exception for {} {{", ty.rust));
-    out.line(format!("const CLASS: &'static str = \"{}\";", model.type_name(id)));
+    out.open(format!("impl ::peers_rpc::Exception for {} {{", ty.rust));
+    out.line(format!("const CLASS: &'static ::std::primitive::str = \"{}\";", model.type_name(id)));
     out.close("}");
     out.blank();
-    out.line(format!("impl std::error::Error for {} {{}}", ty.rust));
+    out.line(format!("impl ::std::error::Error for {} {{}}", ty.rust));
     out.blank();
-    out.open(format!("impl std::fmt::Display for {} {{", ty.rust));
+    out.open(format!("impl ::std::fmt::Display for {} {{", ty.rust));
     let f = if fields.is_empty() { "_" } else { "f" };
-    out.open(format!("fn fmt(&self, {f}: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{"));
+    out.open(format!(
+        "fn fmt(&self, {f}: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {{"
+    ));
     display(fields, out);
     out.close("}");
     out.close("}");
@@ -109,7 +113,7 @@ fn exception(model: &Model, id: TypeId, fields: &[Field], out: &mut Lines) {
 fn display(fields: &[Field], out: &mut Lines) {
     let name = |field: &Field| format!("self.{}", names::escape(&field.rust));
     match fields {
-        [] => out.line("Ok(())"),
+        [] => out.line("::std::result::Result::Ok(())"),
         [Field { ty: Ty::Scalar(Scalar::String), .. }] => {
             out.line(format!("f.write_str(&{})", name(&fields[0])));
         }
@@ -120,7 +124,11 @@ fn display(fields: &[Field], out: &mut Lines) {
                 _ => "{:?}",
             });
             let format = format!("\"{}\"", format.collect::<Vec<_>>().join(", "));
-            out.format_macro("write!", &format, &fields.iter().map(name).collect::<Vec<_>>());
+            out.format_macro(
+                "::std::write!",
+                &format,
+                &fields.iter().map(name).collect::<Vec<_>>(),
+            );
         }
     }
 }
@@ -128,7 +136,7 @@ fn display(fields: &[Field], out: &mut Lines) {
 fn enumeration(model: &Model, id: TypeId, variants: &[Variant], out: &mut Lines) {
     let ty = model.ty(id);
     docs::emit(&ty.docs, &format!("`{}`.", model.type_name(id)), out);
-    out.line(derives(ty));
+    derive(ty, out);
     let lints = lints::of_fields(ty).chain(lints::of_variants(ty, variants));
     lints::allow(lints::unused(ty.file).into_iter().chain(lints), out);
     out.open(format!("pub enum {} {{", ty.rust));
@@ -159,16 +167,16 @@ fn travel(
     out: &mut Lines,
 ) {
     out.blank();
-    out.open(format!("impl peers_rpc::wire::Encode for {} {{", ty.rust));
-    let signature = "fn encode(&self, w: &mut peers_rpc::wire::Writer<'_>) {";
+    out.open(format!("impl ::peers_rpc::wire::Encode for {} {{", ty.rust));
+    let signature = "fn encode(&self, w: &mut ::peers_rpc::wire::Writer<'_>) {";
     out.body(|out| out.line(signature), encode);
     out.close("}");
     out.blank();
-    out.open(format!("impl<'a> peers_rpc::wire::Decode<'a> for {} {{", ty.rust));
-    out.line("const MIN_SIZE: usize = 4;");
+    out.open(format!("impl<'a> ::peers_rpc::wire::Decode<'a> for {} {{", ty.rust));
+    out.line("const MIN_SIZE: ::std::primitive::usize = 4;");
     out.blank();
-    let reader = "r: &mut peers_rpc::wire::Reader<'a>".to_string();
-    let result = ") -> Result<Self, peers_rpc::wire::Error> {";
+    let reader = "r: &mut ::peers_rpc::wire::Reader<'a>".to_string();
+    let result = ") -> ::std::result::Result<Self, ::peers_rpc::wire::Error> {";
     out.body(|out| out.list("fn decode(", &[reader], result), decode);
     out.close("}");
 }
@@ -193,9 +201,10 @@ fn encode_fields(fields: &[Field], out: &mut Lines) {
 fn decode_fields(fields: &[Field], out: &mut Lines) {
     if fields.is_empty() {
         out.line("r.structure()?;");
-        return out.line("Ok(Self)");
+        return out.line("::std::result::Result::Ok(Self)");
     }
-    out.line("let mut r = r.structure()?;");
+    out.line("let mut fields = r.structure()?;");
+    out.line("let r = &mut *fields;");
     let trailing = |field: &&Field| matches!(field.ty, Ty::Option { .. });
     let required = fields.len() - fields.iter().rev().take_while(trailing).count();
     let read = |(at, field): (usize, &Field)| {
@@ -203,7 +212,7 @@ fn decode_fields(fields: &[Field], out: &mut Lines) {
         format!("{}: r.{read}()?", names::escape(&field.rust))
     };
     let reads: Vec<_> = fields.iter().enumerate().map(read).collect();
-    out.call_braces("Ok(", "Self", &reads, ")");
+    out.call_braces("::std::result::Result::Ok(", "Self", &reads, ")");
 }
 
 fn encode_variants(variants: &[Variant], out: &mut Lines) {
@@ -243,10 +252,10 @@ fn decode_variants(model: &Model, id: TypeId, variants: &[Variant], out: &mut Li
         let read = |field: &Field| format!("{}: r.read()?", names::escape(&field.rust));
         let reads: Vec<_> = variant.fields.iter().map(read).collect();
         if reads.is_empty() {
-            out.line(format!("{at} => Ok(Self::{}),", variant.rust));
+            out.line(format!("{at} => ::std::result::Result::Ok(Self::{}),", variant.rust));
         } else {
             out.call_braces(
-                &format!("{at} => Ok("),
+                &format!("{at} => ::std::result::Result::Ok("),
                 &format!("Self::{}", variant.rust),
                 &reads,
                 "),",
@@ -254,6 +263,10 @@ fn decode_variants(model: &Model, id: TypeId, variants: &[Variant], out: &mut Li
         }
     }
     let name = model.type_name(id);
-    out.line(format!("found => Err(r.unknown_variant(\"{name}\", found)),"));
+    out.open("found => {");
+    let parts = ["r".into(), format!("\"{name}\""), "found".into()];
+    out.list("let error = ::peers_rpc::wire::Reader::unknown_variant(", &parts, ");");
+    out.line("::std::result::Result::Err(error)");
+    out.close("}");
     out.close("}");
 }

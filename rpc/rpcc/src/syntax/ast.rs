@@ -65,20 +65,20 @@ pub(crate) enum Scalar {
 impl Scalar {
     /// All of them, with their names and their Rust types, in order of declaration.
     pub(crate) const ALL: [(Self, &'static str, &'static str); 14] = [
-        (Self::Bool, "bool", "bool"),
-        (Self::I8, "i8", "i8"),
-        (Self::I16, "i16", "i16"),
-        (Self::I32, "i32", "i32"),
-        (Self::I64, "i64", "i64"),
-        (Self::U8, "u8", "u8"),
-        (Self::U16, "u16", "u16"),
-        (Self::U32, "u32", "u32"),
-        (Self::U64, "u64", "u64"),
-        (Self::F32, "f32", "f32"),
-        (Self::F64, "f64", "f64"),
-        (Self::String, "string", "String"),
-        (Self::Bytes, "bytes", "Vec<u8>"),
-        (Self::Value, "value", "peers_rpc::wire::Value"),
+        (Self::Bool, "bool", "::std::primitive::bool"),
+        (Self::I8, "i8", "::std::primitive::i8"),
+        (Self::I16, "i16", "::std::primitive::i16"),
+        (Self::I32, "i32", "::std::primitive::i32"),
+        (Self::I64, "i64", "::std::primitive::i64"),
+        (Self::U8, "u8", "::std::primitive::u8"),
+        (Self::U16, "u16", "::std::primitive::u16"),
+        (Self::U32, "u32", "::std::primitive::u32"),
+        (Self::U64, "u64", "::std::primitive::u64"),
+        (Self::F32, "f32", "::std::primitive::f32"),
+        (Self::F64, "f64", "::std::primitive::f64"),
+        (Self::String, "string", "::std::string::String"),
+        (Self::Bytes, "bytes", "::std::vec::Vec<::std::primitive::u8>"),
+        (Self::Value, "value", "::peers_rpc::wire::Value"),
     ];
 
     pub(crate) fn named(name: &str) -> Option<Self> {

@@ -4,9 +4,11 @@
 extern crate self as peers_rpc;
 
 mod behaviour;
+mod hostile;
 mod lints;
 #[allow(dead_code)] // generated code decides what is needed
 mod stand_in;
+mod tools;
 
 pub use stand_in::*;
 

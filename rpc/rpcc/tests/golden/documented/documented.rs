@@ -11,17 +11,26 @@
 /// let not_rust = [1, 2;
 ///   indented <kept>
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(
+    ::std::clone::Clone,
+    ::std::fmt::Debug,
+    ::std::cmp::PartialEq,
+    ::std::cmp::Eq,
+    ::std::hash::Hash,
+    ::std::cmp::PartialOrd,
+    ::std::cmp::Ord,
+    ::std::default::Default,
+)]
 #[allow(dead_code)]
 pub struct Answer {
     /// Not \[`linked`\], see <http://example.org/a>, or "<http://example.org/b>".
-    pub text: String,
+    pub text: ::std::string::String,
     /// `other: u8`.
-    pub other: u8,
+    pub other: ::std::primitive::u8,
 }
 
-impl peers_rpc::wire::Encode for Answer {
-    fn encode(&self, w: &mut peers_rpc::wire::Writer<'_>) {
+impl ::peers_rpc::wire::Encode for Answer {
+    fn encode(&self, w: &mut ::peers_rpc::wire::Writer<'_>) {
         w.structure(|w| {
             w.write(&self.text);
             w.write(&self.other);
@@ -29,23 +38,26 @@ impl peers_rpc::wire::Encode for Answer {
     }
 }
 
-impl<'a> peers_rpc::wire::Decode<'a> for Answer {
-    const MIN_SIZE: usize = 4;
+impl<'a> ::peers_rpc::wire::Decode<'a> for Answer {
+    const MIN_SIZE: ::std::primitive::usize = 4;
 
-    fn decode(r: &mut peers_rpc::wire::Reader<'a>) -> Result<Self, peers_rpc::wire::Error> {
-        let mut r = r.structure()?;
-        Ok(Self { text: r.read()?, other: r.read()? })
+    fn decode(
+        r: &mut ::peers_rpc::wire::Reader<'a>,
+    ) -> ::std::result::Result<Self, ::peers_rpc::wire::Error> {
+        let mut fields = r.structure()?;
+        let r = &mut *fields;
+        ::std::result::Result::Ok(Self { text: r.read()?, other: r.read()? })
     }
 }
 
 /// Calls `documented.oracle` on whoever is at the other end.
-#[derive(Clone, Debug)]
-pub struct OracleProxy<C: peers_rpc::Caller = peers_rpc::Endpoint> {
+#[derive(::std::clone::Clone, ::std::fmt::Debug)]
+pub struct OracleProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
 
 #[allow(dead_code)]
-impl<C: peers_rpc::Caller> OracleProxy<C> {
+impl<C: ::peers_rpc::Caller> OracleProxy<C> {
     /// A proxy that calls through `caller`.
     pub fn new(caller: C) -> Self {
         Self { caller }
@@ -61,17 +73,25 @@ impl<C: peers_rpc::Caller> OracleProxy<C> {
     /// ```text
     /// never closed
     /// ```
-    pub fn ask(&self, question: impl AsRef<str>) -> C::Call<Answer> {
-        self.caller.call(&oracle_methods::ASK, (question.as_ref(),))
+    pub fn ask(
+        &self,
+        question: impl ::std::convert::AsRef<::std::primitive::str>,
+    ) -> C::Call<Answer> {
+        let arguments = (::std::convert::AsRef::as_ref(&question),);
+        ::peers_rpc::Caller::call(&self.caller, &oracle_methods::ASK, arguments)
     }
 
     /// Calls `documented.oracle.tell`.
-    pub fn tell(&self, text: impl AsRef<str>) -> Result<(), peers_rpc::Error> {
-        self.caller.event(&oracle_methods::TELL, (text.as_ref(),))
+    pub fn tell(
+        &self,
+        text: impl ::std::convert::AsRef<::std::primitive::str>,
+    ) -> ::std::result::Result<(), ::peers_rpc::Error> {
+        let arguments = (::std::convert::AsRef::as_ref(&text),);
+        ::peers_rpc::Caller::event(&self.caller, &oracle_methods::TELL, arguments)
     }
 }
 
-impl<C: peers_rpc::Caller> peers_rpc::Proxy<C> for OracleProxy<C> {
+impl<C: ::peers_rpc::Caller> ::peers_rpc::Proxy<C> for OracleProxy<C> {
     fn new(caller: C) -> Self {
         Self { caller }
     }
@@ -96,7 +116,7 @@ impl<C: peers_rpc::Caller> peers_rpc::Proxy<C> for OracleProxy<C> {
 ///
 /// Implement this to serve `documented.oracle`, and [`bind`](Self::bind) it.
 #[allow(dead_code)]
-pub trait LocalOracle: Sized + 'static {
+pub trait LocalOracle: ::std::marker::Sized + 'static {
     /// Answers `question`.
     ///
     /// ```text
@@ -104,33 +124,38 @@ pub trait LocalOracle: Sized + 'static {
     /// ```
     fn ask(
         &mut self,
-        cx: &peers_rpc::Cx<Self>,
-        bd: &peers_rpc::Binding,
-        question: String,
-    ) -> Result<Answer, peers_rpc::Error>;
+        cx: &::peers_rpc::Cx<Self>,
+        bd: &::peers_rpc::Binding,
+        question: ::std::string::String,
+    ) -> ::std::result::Result<Answer, ::peers_rpc::Error>;
 
     /// Serves `documented.oracle.tell`.
-    fn tell(&mut self, cx: &peers_rpc::Cx<Self>, bd: &peers_rpc::Binding, text: String);
+    fn tell(
+        &mut self,
+        cx: &::peers_rpc::Cx<Self>,
+        bd: &::peers_rpc::Binding,
+        text: ::std::string::String,
+    );
 
     /// Serves `documented.oracle` on `endpoint`, until that ends.
     ///
     /// # Errors
     /// If one of its methods is served there already.
     fn bind(
-        cx: &peers_rpc::Cx<Self>,
-        endpoint: &peers_rpc::Endpoint,
-    ) -> Result<(), peers_rpc::AlreadyBound> {
+        cx: &::peers_rpc::Cx<Self>,
+        endpoint: &::peers_rpc::Endpoint,
+    ) -> ::std::result::Result<(), ::peers_rpc::AlreadyBound> {
         endpoint.bind(cx, &ORACLE, serve_oracle::<Self>)
     }
 }
 
 fn serve_oracle<S: LocalOracle>(
     state: &mut S,
-    cx: &peers_rpc::Cx<S>,
-    bd: &peers_rpc::Binding,
-    call: peers_rpc::stub::Incoming<'_>,
-) -> peers_rpc::stub::Served {
-    match call.method() {
+    cx: &::peers_rpc::Cx<S>,
+    bd: &::peers_rpc::Binding,
+    call: ::peers_rpc::stub::Incoming<'_>,
+) -> ::peers_rpc::stub::Served {
+    match ::peers_rpc::stub::Incoming::method(&call) {
         oracle_ids::ASK => call.plain(|(question,)| state.ask(cx, bd, question)),
         oracle_ids::TELL => call.event(|(text,)| state.tell(cx, bd, text)),
         _ => call.unknown(),
@@ -138,7 +163,7 @@ fn serve_oracle<S: LocalOracle>(
 }
 
 /// What `documented.oracle` consists of, for tools.
-pub static ORACLE: peers_rpc::Interface = peers_rpc::Interface {
+pub static ORACLE: ::peers_rpc::Interface = ::peers_rpc::Interface {
     name: "documented.oracle",
     methods: &[&oracle_methods::TELL, &oracle_methods::ASK],
 };
@@ -151,71 +176,83 @@ pub(crate) mod oracle_ids {
 }
 
 pub(crate) mod oracle_methods {
-    pub(crate) static ASK: peers_rpc::Method = peers_rpc::Method {
+    pub(crate) static ASK: ::peers_rpc::Method = ::peers_rpc::Method {
         id: super::oracle_ids::ASK,
         name: "documented.oracle.ask",
         rust_name: "ask",
         signature: "ask(question: string) -> answer",
-        convention: peers_rpc::Convention::Plain,
-        timeout: None,
+        convention: ::peers_rpc::Convention::Plain,
+        timeout: ::std::option::Option::None,
         throws: &[],
         doc: "Answers `question`.\n\n```text\nnever closed",
-        deprecated: None,
+        deprecated: ::std::option::Option::None,
     };
 
-    pub(crate) static TELL: peers_rpc::Method = peers_rpc::Method {
+    pub(crate) static TELL: ::peers_rpc::Method = ::peers_rpc::Method {
         id: super::oracle_ids::TELL,
         name: "documented.oracle.tell",
         rust_name: "tell",
         signature: "tell(text: string)",
-        convention: peers_rpc::Convention::Event,
-        timeout: None,
+        convention: ::peers_rpc::Convention::Event,
+        timeout: ::std::option::Option::None,
         throws: &[],
         doc: "",
-        deprecated: None,
+        deprecated: ::std::option::Option::None,
     };
 }
 
 /// Nobody knows.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(
+    ::std::clone::Clone,
+    ::std::fmt::Debug,
+    ::std::cmp::PartialEq,
+    ::std::cmp::Eq,
+    ::std::hash::Hash,
+    ::std::cmp::PartialOrd,
+    ::std::cmp::Ord,
+    ::std::default::Default,
+)]
 pub struct Unknown {
     /// What was asked.
-    pub question: String,
+    pub question: ::std::string::String,
 }
 
 #[allow(dead_code)]
 impl Unknown {
     /// The exception with these arguments.
-    pub fn new(question: impl Into<String>) -> Self {
-        Self { question: question.into() }
+    pub fn new(question: impl ::std::convert::Into<::std::string::String>) -> Self {
+        Self { question: ::std::convert::Into::into(question) }
     }
 }
 
-impl peers_rpc::Exception for Unknown {
-    const CLASS: &'static str = "documented.unknown";
+impl ::peers_rpc::Exception for Unknown {
+    const CLASS: &'static ::std::primitive::str = "documented.unknown";
 }
 
-impl std::error::Error for Unknown {}
+impl ::std::error::Error for Unknown {}
 
-impl std::fmt::Display for Unknown {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl ::std::fmt::Display for Unknown {
+    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.write_str(&self.question)
     }
 }
 
-impl peers_rpc::wire::Encode for Unknown {
-    fn encode(&self, w: &mut peers_rpc::wire::Writer<'_>) {
+impl ::peers_rpc::wire::Encode for Unknown {
+    fn encode(&self, w: &mut ::peers_rpc::wire::Writer<'_>) {
         w.structure(|w| {
             w.write(&self.question);
         });
     }
 }
 
-impl<'a> peers_rpc::wire::Decode<'a> for Unknown {
-    const MIN_SIZE: usize = 4;
+impl<'a> ::peers_rpc::wire::Decode<'a> for Unknown {
+    const MIN_SIZE: ::std::primitive::usize = 4;
 
-    fn decode(r: &mut peers_rpc::wire::Reader<'a>) -> Result<Self, peers_rpc::wire::Error> {
-        let mut r = r.structure()?;
-        Ok(Self { question: r.read()? })
+    fn decode(
+        r: &mut ::peers_rpc::wire::Reader<'a>,
+    ) -> ::std::result::Result<Self, ::peers_rpc::wire::Error> {
+        let mut fields = r.structure()?;
+        let r = &mut *fields;
+        ::std::result::Result::Ok(Self { question: r.read()? })
     }
 }
