@@ -88,7 +88,7 @@ impl Core {
             spares: Spares::default(),
             beside: Beside::default(),
             registry: Registry::default(),
-            works: Works::default(),
+            works: Works::new(host.waker().is_some()),
             inbox: Inbox::new(host.waker()),
             rng: RefCell::new(rng),
             host: RefCell::new(host),

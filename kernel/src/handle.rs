@@ -8,14 +8,14 @@ use crate::cause::Cause;
 use crate::cont::Cont;
 use crate::engine::Core;
 use crate::lost::{Lost, Overloaded};
-use crate::offload::Stop;
+use crate::offload::{Shares, Stop};
 use crate::rng::{ForkedRng, Rng};
 use crate::task::Plain;
 use crate::time::Instant;
 use crate::timer::TimerId;
 use std::fmt;
 use std::panic::Location;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 /// The loop, from inside: cheap to clone, bound to the loop's thread, keeps nothing alive.
@@ -61,11 +61,13 @@ impl Handle {
         self.core.cancel(timer)
     }
 
-    /// Runs `work` on another thread; its outcome comes back as `k`. There is one worker per core, started when needed,
-    /// and 1,024 pieces of work may wait for them. Work whose [`Stop`] is set before it starts is not started.
+    /// Runs `work` on another thread; its outcome comes back as `k`. There is one worker per core and one more, started
+    /// when needed, and 1,024 pieces of work may wait for them, shared out as [`share_work`](Self::share_work) says. Work whose
+    /// [`Stop`] is set before it starts is not started.
     ///
     /// `k` gets [`Overloaded`] if too much waits already, [`Lost::Panicked`] if `work` panics, and [`Lost::Dropped`] if
-    /// it was never started. On a simulated kernel `work` runs on the loop after a delay drawn from the seed.
+    /// it was never started. On a simulated kernel there are four workers, and `work` runs on the loop when one of them has
+    /// had it for a time drawn from the seed.
     #[track_caller]
     pub fn offload<T, E>(
         &self,
@@ -78,9 +80,35 @@ impl Handle {
         crate::offload::offload(&self.core, Location::caller(), None, work, k)
     }
 
-    /// Sets the [`Stop`] of all offloaded work that carries `cause`.
+    /// Sets the [`Stop`] of all offloaded work that carries `cause`; what has not been started leaves the queue.
     pub fn stop_work(&self, cause: Cause) {
-        self.core.works.stop_caused_by(cause)
+        self.core.works.stop_caused_by(&self.core, cause)
+    }
+
+    /// From now on, `shares` tells on whose account offloaded work with a cause is done: for layers that serve others.
+    /// Whoever shares the workers takes turns with the others and with the program itself, never has all of them, and has at
+    /// most half of those places in the queue that the others leave. Work whose share nobody can tell has one together; work without a cause is
+    /// the program's own.
+    ///
+    /// ```
+    /// use peers_kernel::{Cause, Kernel, Shares};
+    /// use std::rc::{Rc, Weak};
+    ///
+    /// /// Ten users; causes are made with their number as the slot.
+    /// struct Users;
+    ///
+    /// impl Shares for Users {
+    ///     fn share(&self, cause: Cause) -> Option<u64> {
+    ///         (cause.slot() < 10).then_some(cause.slot().into())
+    ///     }
+    /// }
+    ///
+    /// let kernel = Kernel::simulated(1);
+    /// let users: Rc<dyn Shares> = Rc::new(Users);
+    /// kernel.handle().share_work(Rc::downgrade(&users));
+    /// ```
+    pub fn share_work(&self, shares: Weak<dyn Shares>) {
+        self.core.works.add_shares(shares)
     }
 
     /// On whose behalf the running task runs.

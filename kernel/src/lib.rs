@@ -109,6 +109,7 @@ mod dump;
 mod engine;
 #[cfg(target_os = "linux")]
 mod epoll;
+mod fair;
 #[doc(hidden)]
 pub mod fuzz;
 mod gone;
@@ -156,7 +157,7 @@ pub use listener::Listener;
 pub use lost::{Lost, Overloaded, PostError};
 pub use meter::Budget;
 pub use node::{Cx, Node};
-pub use offload::Stop;
+pub use offload::{Shares, Stop};
 pub use outlet::{Full, Outlet};
 pub use poller::Descriptor;
 pub use rand_core;

@@ -77,7 +77,7 @@ impl<S: 'static> Node<S> {
 impl<S: 'static> Drop for NodeCell<S> {
     fn drop(&mut self) {
         let core = &self.cx.handle.core;
-        core.works.stop_owned_by(self.cx.identity());
+        core.works.stop_owned_by(core, self.cx.identity());
         core.lose(Lost::OwnerGone, self.state.get_mut().take())
     }
 }

@@ -2,8 +2,9 @@
 
 mod support;
 
-use peers_kernel::{Budget, Cause, Cont, Handle, Kernel, Lost, Overloaded, Stop, Wait};
+use peers_kernel::{Budget, Cause, Cont, Handle, Kernel, Lost, Overloaded, Shares, Stop, Wait};
 use std::io;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -172,9 +173,8 @@ fn work_is_told_when_the_kernel_is_gone() -> io::Result<()> {
 
 #[test]
 fn work_that_was_stopped_before_it_started_is_not_started() -> io::Result<()> {
-    for mut kernel in [Kernel::new()?, Kernel::simulated(1)] {
+    for (real, mut kernel) in [(true, Kernel::new()?), (false, Kernel::simulated(1))] {
         let (handle, trace, gate) = (kernel.handle(), Trace::new(), Gate::new());
-        let real = handle.now() != peers_kernel::Instant::default();
         if real {
             for _ in 0..thread::available_parallelism()?.get() {
                 handle.offload(gate.work(), noting(&handle, &Trace::new()));
@@ -212,5 +212,168 @@ fn simulated_work_takes_a_while_that_depends_on_the_seed_alone() -> io::Result<(
     assert_eq!(run(1)?, run(1)?);
     assert_ne!(run(1)?, run(2)?);
     assert!(run(1)?.iter().all(|(_, at)| *at > peers_kernel::Instant::default()));
+    Ok(())
+}
+
+/// Twenty users: a cause's slot is the number of one.
+struct Users;
+
+impl Shares for Users {
+    fn share(&self, cause: Cause) -> Option<u64> {
+        (cause.slot() < 20).then_some(cause.slot().into())
+    }
+}
+
+const fn user(slot: u32) -> Cause {
+    Cause::from_parts(slot, 1)
+}
+
+/// A real and a simulated loop, told apart, whose workers twenty users share. One turn runs all that is queued, however long this machine takes.
+fn shared() -> io::Result<[(bool, Kernel, Rc<dyn Shares>); 2]> {
+    Ok([(true, Kernel::new()?), (false, Kernel::simulated(1))].map(|(real, kernel)| {
+        kernel.set_budget(Budget { tasks: 1_000_000, time: Duration::MAX });
+        let users: Rc<dyn Shares> = Rc::new(Users);
+        kernel.handle().share_work(Rc::downgrade(&users));
+        (real, kernel, users)
+    }))
+}
+
+#[test]
+fn whoever_has_queued_much_does_not_hold_up_the_others() -> io::Result<()> {
+    for (real, mut kernel, _users) in shared()? {
+        let (handle, done) = (kernel.handle(), Trace::new());
+        let open = Arc::new(AtomicBool::new(!real));
+        let work = |cause: Cause, name: &'static str| {
+            let (open, done) = (open.clone(), done.clone());
+            let k = Cont::new(&handle, move |_: io::Result<u32>| done.add(name));
+            let work = move |_: &Stop| {
+                while !open.load(Ordering::SeqCst) {
+                    thread::yield_now();
+                }
+                Ok(1)
+            };
+            handle.with_cause(cause, || handle.offload(work, k))
+        };
+        (0..400).for_each(|_| work(user(1), "flood"));
+        (0..3).for_each(|_| work(user(2), "second"));
+        work(Cause::NONE, "own");
+        open.store(true, Ordering::SeqCst);
+        kernel.run()?;
+        let order = done.all();
+        assert_eq!(order.len(), 404);
+        // The workers had something of the flood already when the others came; from then on it is one each.
+        let last = order.iter().rposition(|name| *name != "flood");
+        let workers = thread::available_parallelism()?.get().max(4);
+        assert!(last < Some(10 + 2 * workers), "the others were done after {last:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_share_has_half_of_the_places_that_the_others_leave() -> io::Result<()> {
+    for (real, mut kernel, _users) in shared()? {
+        let (handle, gate) = (kernel.handle(), Gate::new());
+        let fill = |kernel: &mut Kernel, cause: Cause| -> io::Result<usize> {
+            let refused = Trace::new();
+            for _ in 0..1_500 {
+                let noted = refused.clone();
+                let k = Cont::new(&handle, move |outcome: io::Result<u32>| {
+                    if outcome.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                        noted.add(())
+                    }
+                });
+                let work = gate.work();
+                handle.with_cause(cause, || match real {
+                    true => handle.offload(work, k),
+                    false => handle.offload(|_| Ok(1), k),
+                });
+            }
+            kernel.turn(Wait::No)?;
+            Ok(1_500 - refused.len())
+        };
+        // What a worker has taken is in the queue no more.
+        let workers = thread::available_parallelism()?.get().max(3) + 1;
+        let mut left = 1_024_usize;
+        for share in [user(1), user(2), Cause::from_parts(99, 1)] {
+            let half = left.div_ceil(2);
+            let filled = fill(&mut kernel, share)?;
+            assert!((half..=half + workers).contains(&filled), "{filled} of {left}, real: {real}");
+            left -= half;
+        }
+        let filled = fill(&mut kernel, Cause::NONE)?;
+        assert!((left..=left + workers).contains(&filled), "{filled} of {left}");
+        drop(gate);
+    }
+    Ok(())
+}
+
+#[test]
+fn work_that_nobody_waits_for_leaves_the_queue_at_once() -> io::Result<()> {
+    for (real, mut kernel, _users) in shared()? {
+        let (handle, gate, lost) = (kernel.handle(), Gate::new(), Trace::new());
+        let ran = Arc::new(AtomicBool::new(false));
+        if real {
+            // One for each worker: nobody may have them all.
+            let (started, starting) = mpsc::channel();
+            for n in 0..=thread::available_parallelism()?.get() {
+                let (started, work) = (started.clone(), gate.work());
+                let blocking = move |stop: &Stop| {
+                    started.send(()).map_err(io::Error::other)?;
+                    work(stop)
+                };
+                let k = noting(&handle, &Trace::new());
+                let of_another = user(2 + u32::from(n == 0));
+                handle.with_cause(of_another, || handle.offload(blocking, k));
+                starting.recv().unwrap();
+            }
+        }
+        let fill = |count: usize| {
+            (0..count).for_each(|_| {
+                let (flag, noted) = (ran.clone(), lost.clone());
+                let k = Cont::new(&handle, move |outcome: Result<(), Lost>| noted.add(outcome));
+                let work = move |stop: &Stop| {
+                    flag.fetch_or(!stop.is_set(), Ordering::SeqCst);
+                    Ok(())
+                };
+                handle.with_cause(user(1), || handle.offload(work, k));
+            });
+        };
+        fill(500);
+        handle.stop_work(user(1));
+        kernel.turn(Wait::No)?;
+        // Simulated workers have some in hand; they are told, and no worker had to be free for the others.
+        let least = if real { 500 } else { 497 };
+        assert!(lost.len() >= least, "{}", lost.len());
+        assert!(!ran.load(Ordering::SeqCst));
+        // The places are free again.
+        fill(500);
+        kernel.turn(Wait::No)?;
+        assert!(lost.len() <= 500, "{}", lost.len());
+        drop(gate);
+        kernel.run()?;
+        assert_eq!(lost.all().iter().filter(|outcome| outcome.is_ok()).count(), 500);
+        assert_eq!(
+            lost.all().iter().filter(|outcome| **outcome == Err(Lost::Dropped)).count(),
+            500
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_simulated_process_has_so_many_workers() -> io::Result<()> {
+    let mut kernel = Kernel::simulated(3);
+    let handle = kernel.handle();
+    let spans = Trace::new();
+    for _ in 0..400 {
+        let (clock, spans) = (handle.clone(), spans.clone());
+        let k = Cont::new(&handle, move |_: Result<(), Lost>| spans.add(clock.now()));
+        handle.offload(|_| Ok(()), k);
+    }
+    kernel.run()?;
+    // Each takes 5 ms on average, and three of one share are worked on at a time.
+    let end = spans.all().into_iter().max().expect("all were done");
+    let took = end.since(peers_kernel::Instant::default());
+    assert!((Duration::from_millis(500)..Duration::from_millis(900)).contains(&took), "{took:?}");
     Ok(())
 }

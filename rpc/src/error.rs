@@ -121,7 +121,7 @@ pub enum Refusal {
 pub enum Overload {
     /// Too many requests wait for this endpoint's credit.
     Endpoint,
-    /// The other process runs as many calls as it may.
+    /// The other process has as much to do as it may: calls that run, or work for its threads.
     Remote,
     /// The worker threads of this process have no room.
     Workers,
@@ -311,7 +311,7 @@ impl fmt::Display for Overload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Endpoint => "too many requests wait for this endpoint",
-            Self::Remote => "the other process runs as many calls as it may",
+            Self::Remote => "the other process has as much to do as it may",
             Self::Workers => "the worker threads have no room",
             Self::Inbox => "the loop's inbox is full",
         })

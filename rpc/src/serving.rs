@@ -277,6 +277,13 @@ impl Serving {
         self.get(cause).is_some_and(|record| record.stage == Stage::Running)
     }
 
+    /// The number of the connection that a call came by, also when nobody waits for it any more.
+    pub(crate) fn share(&self, cause: Cause) -> Option<u64> {
+        let record =
+            self.records.get(cause.slot() as usize).filter(|record| record.is_of(cause))?;
+        Some(record.link.upgrade()?.id())
+    }
+
     /// Where a call came from: its connection and the caller's id.
     pub(crate) fn origin(&self, cause: Cause) -> Option<(Weak<Link>, Option<u64>)> {
         self.get(cause).map(|record| (record.link.clone(), record.call()))

@@ -9,7 +9,7 @@ use crate::serving::Serving;
 use crate::session::{CloseReason, Inbound};
 use crate::text::Brief;
 use crate::throttle::Throttle;
-use peers_kernel::{Cause, Cont, Handle, Instant, TimerId};
+use peers_kernel::{Cause, Cont, Handle, Instant, Shares, TimerId};
 use peers_wire::{NodeId, RefusedCode, Trace};
 use rand_core::Rng as _;
 use slab::Slab;
@@ -67,7 +67,7 @@ impl Shared {
             Some(connections) => connections,
             None => handle.descriptor_limit().map_or(usize::MAX, three_quarters),
         };
-        Rc::new_cyclic(|me| Self {
+        let shared = Rc::new_cyclic(|me: &Weak<Self>| Self {
             throttle: RefCell::new(Throttle::new(limits.log_rate)),
             serving: RefCell::new(Serving::starting_at(handle.rng().next_u32())),
             handle,
@@ -90,7 +90,9 @@ impl Shared {
             next_link: Cell::new(1),
             sweep: Cell::new(None),
             idle: RefCell::default(),
-        })
+        });
+        shared.handle.share_work(shared.me.clone());
+        shared
     }
 
     /// Memory to encode arguments into. Given back when they were sent, so that most calls need none of their own.
@@ -265,6 +267,13 @@ impl Shared {
             let reason = reason.to_string();
             self.log(format_args!("{name}: closed: {}", Brief(&reason, self.limits.log_field)));
         }
+    }
+}
+
+/// Work offloaded for a call is done on account of the connection that the call came by.
+impl Shares for Shared {
+    fn share(&self, cause: Cause) -> Option<u64> {
+        self.serving.borrow().share(cause)
     }
 }
 

@@ -301,6 +301,10 @@ impl Link {
             ErrorKind::Lost(Lost::Panicked) => self.refuse(call, RefusedCode::Internal, ""),
             ErrorKind::Lost(_) => self.refuse(call, RefusedCode::NoReply, ""),
             ErrorKind::Cancelled => self.refuse(call, RefusedCode::Cancelled, ""),
+            // Of this process: that another one is overloaded says nothing about what was done here.
+            ErrorKind::Overloaded(place) if error.origin().is_none() => {
+                self.refuse(call, RefusedCode::Overloaded, &place.to_string())
+            }
             ErrorKind::Failed(text) => self.refuse(call, RefusedCode::Failed, cut(text, limit)),
             kind => self.refuse(call, RefusedCode::Failed, cut(&kind.to_string(), limit)),
         }

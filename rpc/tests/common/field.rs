@@ -74,6 +74,11 @@ impl Field {
         }
     }
 
+    /// Whether it is one: there, background work is done on the loop, and time is virtual.
+    pub(crate) fn is_simulated(&self) -> bool {
+        matches!(self.ground, Ground::Simulated(_))
+    }
+
     // ---- processes
 
     /// Lets the processes that come survive the panics of their handlers, as nodes do outside of tests. Without this, a panic in
