@@ -1,5 +1,7 @@
 //! Background work for calls: connections take turns, overflow is told as such, and it goes with whoever asked for it.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod common;
 
 use common::{Field, Got, Peer, ProbeProxy, everywhere, secs};
