@@ -229,7 +229,7 @@ const fn user(slot: u32) -> Cause {
 }
 
 /// A real and a simulated loop, told apart, whose workers twenty users share. One turn runs all that is queued, however long this machine takes.
-fn shared() -> io::Result<[(bool, Kernel, Rc<dyn Shares>); 2]> {
+fn shared() -> io::Result<[Ground; 2]> {
     Ok([(true, Kernel::new()?), (false, Kernel::simulated(1))].map(|(real, kernel)| {
         kernel.set_budget(Budget { tasks: 1_000_000, time: Duration::MAX });
         let users: Rc<dyn Shares> = Rc::new(Users);
@@ -237,6 +237,8 @@ fn shared() -> io::Result<[(bool, Kernel, Rc<dyn Shares>); 2]> {
         (real, kernel, users)
     }))
 }
+
+type Ground = (bool, Kernel, Rc<dyn Shares>);
 
 #[test]
 fn whoever_has_queued_much_does_not_hold_up_the_others() -> io::Result<()> {
