@@ -8,11 +8,28 @@ use crate::model::Model;
 use crate::source::{FileId, Span};
 
 /// What generated proxies and traits declare besides the methods.
-const HELPERS: [(&str, &str); 4] = [
+const HELPERS: [(&str, &str); 3] = [
     ("new", "the proxy's constructor"),
     ("caller", "the proxy's access to its caller"),
-    ("clone", "the proxy's `Clone`"),
     ("bind", "the function that binds an implementation"),
+];
+
+/// The methods of `std` that every proxy or reference to one has: by value, and so before those of the proxy itself, or
+/// at least before those of its base.
+const TRAITS: [(&str, &str); 13] = [
+    ("borrow", "Borrow"),
+    ("borrow_mut", "BorrowMut"),
+    ("clone", "Clone"),
+    ("clone_from", "Clone"),
+    ("clone_into", "ToOwned"),
+    ("clone_to_uninit", "CloneToUninit"),
+    ("deref", "Deref"),
+    ("deref_mut", "DerefMut"),
+    ("fmt", "Debug"),
+    ("into", "Into"),
+    ("to_owned", "ToOwned"),
+    ("try_into", "TryInto"),
+    ("type_id", "Any"),
 ];
 
 /// Checks the names of all files.
@@ -24,6 +41,15 @@ pub(super) fn check(model: &Model, reports: &mut Vec<Report>) {
         if let Some((_, helper)) = HELPERS.iter().find(|(name, _)| *name == method.rust) {
             let title = format!("the method `{}` would hide {helper}", method.name.text);
             let report = Report::new(method.name.span, title, "");
+            reports.push(report.help("give it another Rust name with `:name`"));
+        }
+        if let Some((name, owner)) = TRAITS.iter().find(|(name, _)| *name == method.rust) {
+            let title = format!(
+                "a call of the method `{}` would be one of Rust's `{owner}`",
+                method.name.text
+            );
+            let label = format!("`{owner}::{name}` comes first");
+            let report = Report::new(method.name.span, title, label);
             reports.push(report.help("give it another Rust name with `:name`"));
         }
     }

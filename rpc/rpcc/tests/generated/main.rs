@@ -6,6 +6,7 @@ extern crate self as peers_rpc;
 mod behaviour;
 mod hostile;
 mod lints;
+mod methods;
 #[allow(dead_code)] // generated code decides what is needed
 mod stand_in;
 mod tools;
