@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::compat::Change;
-use crate::diagnostics::Diagnostics;
-use crate::load::{Loader, load};
+use crate::diagnostics::{Diagnostics, Reports};
+use crate::load::{Loader, load, read_text};
 use crate::model::Model;
 use crate::source::Sources;
 use crate::{check, compat, emit};
@@ -38,7 +38,7 @@ impl Compiler<'static> {
     /// A compiler that reads files from the disk.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_loader(|path| std::fs::read_to_string(path))
+        Self::with_loader(read_text)
     }
 }
 
@@ -80,7 +80,7 @@ impl<'l> Compiler<'l> {
     }
 
     fn model(&self, path: &Path) -> Result<(Model, Sources), Diagnostics> {
-        let (mut sources, mut reports) = (Sources::default(), Vec::new());
+        let (mut sources, mut reports) = (Sources::default(), Reports::default());
         let loaded = load(path, &*self.loader, &mut sources, &mut reports);
         let model =
             if reports.is_empty() { check::check(&loaded, &sources, &mut reports) } else { None };

@@ -1,6 +1,7 @@
 //! What is wrong with an interface file, and how it is shown. The only file that knows `annotate-snippets`.
 //!
-//! Invariant: diagnostics are shown in the order of files and places, whatever order they were found in.
+//! Invariants: 1. diagnostics are shown in the order of files and places, whatever order they were found in; 2. what is kept
+//! and shown of them is bounded, whatever is wrong and however long its lines are; 3. nothing hidden reaches a terminal.
 
 use std::fmt;
 use std::path::Path;
@@ -8,10 +9,18 @@ use std::path::Path;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use crate::excerpt::Excerpt;
 use crate::source::{Sources, Span};
+use crate::visible::{shown, visible};
+
+/// The most errors kept of one run: beyond that, they are counted, and reading ends.
+const MAX_KEPT: usize = 1_000;
 
 /// The most errors shown in one run: beyond that, they are counted.
 const MAX_SHOWN: usize = 50;
+
+/// The most bytes shown, give or take one error.
+const MAX_BYTES: usize = 64 << 10;
 
 /// How many errors of a stage get a name that may have been meant: finding it takes time.
 pub(crate) const MAX_SUGGESTED: usize = 10;
@@ -29,35 +38,62 @@ pub(crate) struct Report {
 impl Report {
     /// An error at `span`; `label` stands beside the caret and may be empty.
     pub(crate) fn new(span: Span, title: impl Into<String>, label: impl Into<String>) -> Self {
-        let (title, label) = (title.into(), label.into());
+        let (title, label) = (visible(&title.into()), visible(&label.into()));
         Self { title, span, label, others: Vec::new(), help: None }
     }
 
     /// Points at a second place.
     pub(crate) fn and(mut self, span: Span, label: impl Into<String>) -> Self {
-        self.others.push((span, label.into()));
+        self.others.push((span, visible(&label.into())));
         self
     }
 
     /// Says what to do about it.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.set_help(help);
+        self.help = Some(visible(&help.into()));
         self
     }
+}
 
-    /// Says what to do about it.
-    pub(crate) fn set_help(&mut self, help: impl Into<String>) {
-        self.help = Some(help.into());
+/// The errors found so far, the first of them kept.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reports {
+    kept: Vec<Report>,
+    more: usize,
+}
+
+impl Reports {
+    pub(crate) fn push(&mut self, report: Report) {
+        if self.is_full() { self.more += 1 } else { self.kept.push(report) }
+    }
+
+    pub(crate) fn extend(&mut self, reports: impl IntoIterator<Item = Report>) {
+        reports.into_iter().for_each(|report| self.push(report));
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.kept.len() + self.more
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// True iff no more are kept.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.kept.len() >= MAX_KEPT
     }
 }
 
 /// The errors found in an interface file and what it imports.
 ///
-/// `Display` shows all of them with source lines and carets, without colours; [`render`](Self::render) chooses.
+/// `Display` shows the first of them with source lines and carets, without colours; [`render`](Self::render) chooses.
 #[derive(Clone, Debug)]
 pub struct Diagnostics {
     sources: Sources,
     reports: Vec<Report>,
+    /// How many more there are at least.
+    more: usize,
 }
 
 /// One error: what and where.
@@ -76,24 +112,25 @@ pub struct Diagnostic<'d> {
 }
 
 impl Diagnostics {
-    pub(crate) fn new(sources: Sources, mut reports: Vec<Report>) -> Self {
+    pub(crate) fn new(sources: Sources, reports: Reports) -> Self {
+        let Reports { kept: mut reports, more } = reports;
         reports.sort_by_key(|report| report.span);
-        Self { sources, reports }
+        Self { sources, reports, more }
     }
 
-    /// How many errors there are; at least one.
+    /// How many errors there are; at least one. A file with a thousand is not read to its end.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.reports.len()
+    pub const fn len(&self) -> usize {
+        self.reports.len() + self.more
     }
 
     /// Never true of what a [`Compiler`](crate::Compiler) returns.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.reports.is_empty()
     }
 
-    /// The errors, in the order of files and places.
+    /// The errors, in the order of files and places; of very many, the first thousand that were found.
     pub fn iter(&self) -> impl Iterator<Item = Diagnostic<'_>> {
         self.reports.iter().map(|report| {
             let source = self.sources.get(report.span.file);
@@ -108,19 +145,24 @@ impl Diagnostics {
         })
     }
 
-    /// All errors as text for a terminal, with or without colours, ending in a line that counts them.
+    /// The errors as text for a terminal, with or without colours, ending in a line that counts them. At most 50 are shown, and
+    /// of long lines what stands around the error.
     #[must_use]
     pub fn render(&self, colours: bool) -> String {
         let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
-        let mut text = String::new();
+        let (mut text, mut shown) = (String::new(), 0);
         for report in self.reports.iter().take(MAX_SHOWN) {
+            if text.len() > MAX_BYTES {
+                break;
+            }
             text.push_str(&self.render_one(report, &renderer));
             text.push_str("\n\n");
+            shown += 1;
         }
-        let count = self.reports.len();
-        if count > MAX_SHOWN {
-            text.push_str(&format!("error: {} more not shown\n\n", count - MAX_SHOWN));
+        let count = self.len();
+        if count > shown {
+            text.push_str(&format!("error: {} more not shown\n\n", count - shown));
         }
         text.push_str(&format!("{count} error{}\n", if count == 1 { "" } else { "s" }));
         text
@@ -134,16 +176,22 @@ impl Diagnostics {
         files.insert(0, report.span.file);
         // A file that could not be read has nothing to show.
         files.retain(|file| !self.sources.get(*file).text.is_empty());
-        let snippets = files.into_iter().map(|file| {
-            let source = self.sources.get(file);
-            let path = source.path.to_string_lossy().into_owned();
-            let mut snippet = Snippet::source(source.text.as_str()).path(path);
-            if report.span.file == file {
-                let caret = AnnotationKind::Primary.span(report.span.start..report.span.end);
+        let excerpts = files.into_iter().map(|file| {
+            let here = |(span, _): &&(Span, String)| span.file == file;
+            let others = report.others.iter().filter(here).map(|(span, _)| *span);
+            let first = Some(report.span).filter(|span| span.file == file);
+            (file, Excerpt::new(&self.sources.get(file).text, first.into_iter().chain(others)))
+        });
+        let excerpts: Vec<_> = excerpts.collect();
+        let snippets = excerpts.iter().map(|(file, excerpt)| {
+            let source = Snippet::source(excerpt.text.as_str()).line_start(excerpt.first_line);
+            let mut snippet = source.path(shown(&self.sources.get(*file).path));
+            if report.span.file == *file {
+                let caret = AnnotationKind::Primary.span(excerpt.place(report.span));
                 snippet = snippet.annotation(caret.label(report.label.as_str()));
             }
-            for (span, label) in report.others.iter().filter(|(span, _)| span.file == file) {
-                let mark = AnnotationKind::Context.span(span.start..span.end);
+            for (span, label) in report.others.iter().filter(|(span, _)| span.file == *file) {
+                let mark = AnnotationKind::Context.span(excerpt.place(*span));
                 snippet = snippet.annotation(mark.label(label.as_str()));
             }
             snippet

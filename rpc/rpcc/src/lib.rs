@@ -20,6 +20,7 @@ mod compat;
 mod compiler;
 mod diagnostics;
 mod emit;
+mod excerpt;
 #[doc(hidden)]
 pub mod fuzz;
 mod load;
@@ -27,8 +28,13 @@ mod model;
 mod names;
 mod source;
 mod syntax;
+mod visible;
 
 pub use build::compile;
+#[doc(hidden)]
+pub use build::same_output;
 pub use compat::Change;
 pub use compiler::{Compiler, Output};
 pub use diagnostics::{Diagnostic, Diagnostics};
+#[doc(hidden)]
+pub use visible::visible;

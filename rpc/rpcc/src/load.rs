@@ -3,13 +3,15 @@
 //!
 //! Invariants: 1. each path is read once; 2. `order` holds every file behind the files it imports.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
-use crate::diagnostics::Report;
+use crate::diagnostics::{Report, Reports};
 use crate::names;
 use crate::source::{FileId, MAX_FILE, Sources, Span};
 use crate::syntax::{ast, parse};
+use crate::visible::shown;
 
 /// The most files of one run.
 const MAX_FILES: usize = 256;
@@ -48,6 +50,20 @@ pub(crate) struct Parsed {
     pub(crate) imports: Vec<(FileId, Span)>,
 }
 
+/// Reads a file from the disk, as far as it may be long.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = Vec::new();
+    let most = u64::try_from(MAX_FILE).unwrap_or(u64::MAX) + 1;
+    File::open(path)?.take(most).read_to_end(&mut text)?;
+    let whole = text.len() <= MAX_FILE;
+    match String::from_utf8(text) {
+        Ok(text) => Ok(text),
+        // What was cut may have been cut inside a character.
+        Err(_) if !whole => Ok(" ".repeat(MAX_FILE + 1)),
+        Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8")),
+    }
+}
+
 /// All files of one run, indexed by [`FileId`].
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
@@ -60,7 +76,7 @@ pub(crate) fn load(
     path: &Path,
     loader: &Loader<'_>,
     sources: &mut Sources,
-    reports: &mut Vec<Report>,
+    reports: &mut Reports,
 ) -> Loaded {
     let mut files = Files { loader, sources, reports, loaded: Loaded::default() };
     let root = normal(path);
@@ -68,7 +84,7 @@ pub(crate) fn load(
         Ok(text) => files.parse(root, text),
         Err(why) => {
             let file = files.sources.add(root, String::new());
-            let title = format!("cannot read `{}`: {why}", path.display());
+            let title = format!("cannot read `{}`: {why}", shown(path));
             files.reports.push(Report::new(Span { file, start: 0, end: 0 }, title, ""));
             return files.loaded;
         }
@@ -87,7 +103,7 @@ pub(crate) fn load(
 struct Files<'l> {
     loader: &'l Loader<'l>,
     sources: &'l mut Sources,
-    reports: &'l mut Vec<Report>,
+    reports: &'l mut Reports,
     loaded: Loaded,
 }
 
@@ -153,7 +169,7 @@ impl Files<'_> {
             }
             Err(why) => {
                 let title = format!("cannot import `{}`: {why}", import.path);
-                let label = format!("looked for {}", path.display());
+                let label = format!("looked for {}", shown(&path));
                 self.reports.push(Report::new(import.span, title, label));
                 None
             }
@@ -164,7 +180,7 @@ impl Files<'_> {
     fn check_ending(&mut self) {
         let root = &self.sources.get(FileId(0)).path;
         if root.extension().is_none_or(|ending| ending != "rpc") {
-            let title = format!("`{}` is no interface file", root.display());
+            let title = format!("`{}` is no interface file", shown(root));
             let report = Report::new(self.imported_at(FileId(0)), title, "");
             self.reports.push(report.help("interface files end in `.rpc`"));
         }
@@ -190,7 +206,7 @@ impl Files<'_> {
             }
             let same = |other: &Parsed| names::snake(&other.stem) == module;
             if let Some(first) = self.loaded.files[..at].iter().position(same) {
-                let paths = [first, at].map(|at| self.sources.0[at].path.display().to_string());
+                let paths = [first, at].map(|at| shown(&self.sources.0[at].path));
                 let title = format!("two files are named `{stem}`: {} and {}", paths[0], paths[1]);
                 let help = "wire names begin with the name of the file: rename one of them";
                 self.reports.push(Report::new(span, title, "the second").help(help));
@@ -259,7 +275,7 @@ fn unusable(path: &str) -> Option<&'static str> {
 }
 
 /// The path without `.` and, where a folder stands before them, without `..`.
-fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {
         match part {

@@ -3,13 +3,14 @@
 
 #![forbid(unsafe_code)]
 
-use std::ffi::OsString;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
-use peers_rpcc::{Compiler, Diagnostics};
+use peers_rpcc::{Compiler, Diagnostics, same_output, visible};
 
 const HELP: &str = "\
 Compiles interface files to Rust.
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     let task = match parse(lexopt::Parser::from_env()) {
         Ok(task) => task,
         Err(error) => {
-            tell(&format!("rpcc: {error}\nTry `rpcc --help`.\n"));
+            complain(&error.to_string(), "\nTry `rpcc --help`.\n");
             return ExitCode::from(2);
         }
     };
@@ -82,18 +83,19 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Task, lexopt::Error> {
 }
 
 fn compile_all(files: &[PathBuf], folder: &Path) -> u8 {
-    let mut names: Vec<_> = files.iter().map(|file| file.file_stem()).collect();
-    names.sort();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        let name = pair[0].unwrap_or_default().to_string_lossy();
-        tell(&format!("rpcc: two files would be written to {name}.rs\n"));
-        return 2;
+    let mut written: BTreeMap<&OsStr, &Path> = BTreeMap::new();
+    for file in files {
+        let first = *written.entry(file.file_stem().unwrap_or_default()).or_insert(file);
+        if let Some(problem) = same_output(first, file) {
+            complain(&problem, "\n");
+            return 2;
+        }
     }
     if let Err(error) = fs::create_dir_all(folder) {
-        tell(&format!("rpcc: cannot make {}: {error}\n", folder.display()));
+        complain(&format!("cannot make {}: {error}", folder.display()), "\n");
         return 2;
     }
-    files.iter().map(|file| compile(file, folder)).max().unwrap_or(0)
+    written.into_values().map(|file| compile(file, folder)).max().unwrap_or(0)
 }
 
 fn compile(file: &Path, folder: &Path) -> u8 {
@@ -106,7 +108,7 @@ fn compile(file: &Path, folder: &Path) -> u8 {
     match fs::write(&target, output.rust) {
         Ok(()) => 0,
         Err(error) => {
-            tell(&format!("rpcc: cannot write {}: {error}\n", target.display()));
+            complain(&format!("cannot write {}: {error}", target.display()), "\n");
             2
         }
     }
@@ -140,10 +142,19 @@ fn wrong(diagnostics: &Diagnostics, code: u8) -> u8 {
 
 /// Writes to stdout; a reader that went away is its own business.
 fn print(text: &str) -> u8 {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => 2,
+    let mut out = io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!("cannot write to the standard output: {error}"), "\n");
+            2
+        }
         _ => 0,
     }
+}
+
+/// Says what is wrong; names of files and arguments may hold anything.
+fn complain(problem: &str, after: &str) {
+    tell(&format!("rpcc: {}{after}", visible(problem)));
 }
 
 /// Writes to stderr, where nothing can be done about an error.

@@ -8,13 +8,13 @@ mod difference;
 
 use difference::assert_same;
 
-/// What the child compiles; set iff this process is one.
+/// What the child compiles, one after the other; set iff this process is one.
 const CHILD: &str = "RPCC_TEST_CHILD";
 
 #[test]
 fn child() {
-    if let Some(path) = env::var_os(CHILD) {
-        peers_rpcc::compile(path);
+    if let Some(paths) = env::var_os(CHILD) {
+        env::split_paths(&paths).for_each(peers_rpcc::compile);
         println!("went on");
     }
 }
@@ -59,6 +59,27 @@ fn errors_end_the_build_readably() {
     let expected = fs::read_to_string(package.join("enums.err")).expect("it is there");
     assert!(stderr.contains(expected.trim_end()), "{stderr}");
     assert!(!out.join("enums.rs").exists());
+}
+
+/// The second would replace the first, and nobody would know which one is meant.
+#[test]
+fn two_files_of_one_name_end_the_build() {
+    let out = scratch("build_twice");
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let both = "golden/registry/registry.rpc:check/nothing/old/registry.rpc";
+    let output = build(&package, Some(&out), both);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let expected = "golden/registry/registry.rpc and check/nothing/old/registry.rpc would both be \
+                    written to registry.rs: rename one of them";
+    assert!(stderr.contains(expected), "{stderr}");
+    let text = |path: PathBuf| fs::read_to_string(path).expect("it can be read");
+    let first = text(package.join("golden/registry/registry.rs"));
+    assert_same(&first, &text(out.join("registry.rs")), "what was written first");
+    // One file, however it is called, may be compiled twice; and files of different names beside each other.
+    let again =
+        "golden/registry/registry.rpc:golden/p2p/../registry/registry.rpc:golden/p2p/p2p.rpc";
+    assert_eq!(build(&package, Some(&out), again).status.code(), Some(0));
 }
 
 #[test]

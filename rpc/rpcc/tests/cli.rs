@@ -103,15 +103,43 @@ fn wrong_usage_is_told() {
         (&["check", GOOD][..], "`check` takes two files"),
         (&["--frobnicate"][..], "invalid option '--frobnicate'"),
         (&[GOOD, "-o"][..], "missing argument"),
-        (&[GOOD, "tests/check/nothing/old/registry.rpc", "-o", "x"][..], "written to registry.rs"),
+        (
+            &[GOOD, "tests/check/nothing/old/registry.rpc", "-o", "x"][..],
+            "both be written to registry.rs",
+        ),
     ] {
         let (code, out, err) = outcome(arguments);
         assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}");
         assert!(err.contains(expected), "{arguments:?}: {err}");
     }
+    let (code, _, err) =
+        outcome(&["tests/bad/esc\u{1b}\u{200e}.rpc", "-o", "Cargo.toml/be\u{1b}low"]);
+    assert_eq!(code, 2);
+    assert!(err.starts_with(r"rpcc: cannot make Cargo.toml/be\u{1b}low"), "{err}");
     let (code, _, err) = outcome(&[GOOD, "-o", "Cargo.toml/below"]);
     assert_eq!(code, 2);
     assert!(err.starts_with("rpcc: cannot make Cargo.toml/below"), "{err}");
+}
+
+#[test]
+fn a_file_named_twice_is_compiled_once() {
+    let path = scratch("cli_twice").to_string_lossy().into_owned();
+    let again = format!("./{GOOD}");
+    assert_eq!(outcome(&[GOOD, &again, GOOD, "-o", &path]), (0, String::new(), String::new()));
+}
+
+/// What cannot be printed is told, by words and by the exit code; nobody who listens is no error.
+#[test]
+fn output_that_cannot_be_written_is_told() {
+    let run = |out: fs::File| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rpcc"));
+        let output = command.arg("--help").stdout(out).output().expect("rpcc can be run");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let full = fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let (code, err) = run(full);
+    assert_eq!(code, Some(2));
+    assert!(err.starts_with("rpcc: cannot write to the standard output: "), "{err}");
 }
 
 #[test]

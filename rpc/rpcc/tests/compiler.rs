@@ -129,6 +129,50 @@ fn only_so_many_errors_are_shown() {
     assert!(errors.to_string().ends_with("error: 10 more not shown\n\n60 errors\n"));
 }
 
+/// Whatever is wrong, describing it takes little: neither one long line nor very many errors are shown as a whole.
+#[test]
+fn what_is_shown_of_errors_is_bounded() {
+    let word = "x".repeat(1000);
+    for text in [
+        "\u{1}".repeat(1 << 20),
+        "!".repeat(1 << 20),
+        "\n!".repeat(1 << 19),
+        "\u{20ac} ".repeat((1 << 20) / 4),
+        format!("struct {}", "a".repeat(1 << 19)).repeat(2),
+        format!("struct a {{ {word}: {word} }}\n").repeat(500),
+        "struct a { x: y }".repeat((1 << 20) / 17),
+        "struct a { x: y }\n".repeat((1 << 20) / 18),
+        format!("struct a {{ {} }}", "x: option<y>, ".repeat((1 << 20) / 15)),
+        format!("interface a {{ {} }}", "m(x: y) ".repeat((1 << 20) / 10)),
+        format!("/*{}", "\u{1b}".repeat((1 << 20) - 2)),
+        format!("/// {}", "\u{200e}".repeat((1 << 20) / 4)),
+        "\"".repeat(1 << 20),
+        "import \"a.rpc\"\n".repeat((1 << 20) / 15),
+    ] {
+        let what: String = text.chars().take(20).collect();
+        let errors = compile(&text).expect_err(&what);
+        let shown = errors.to_string();
+        assert!(shown.len() < 100_000, "{what:?} shows {} bytes", shown.len());
+        let longest = shown.lines().map(|line| line.chars().count()).max();
+        assert!(longest < Some(900), "{what:?} shows a line of {longest:?} characters");
+        assert!(errors.iter().count() <= 1000 && !errors.is_empty());
+        let hidden =
+            |c: char| c.is_control() && c != '\n' || ('\u{200b}'..='\u{200f}').contains(&c);
+        assert!(!shown.contains(hidden), "{what:?}");
+        assert!(errors.iter().all(|error| !error.message.contains(hidden)), "{what:?}");
+    }
+}
+
+#[test]
+fn names_of_files_in_messages_are_harmless() {
+    let compiler = Compiler::with_loader(|_| Ok("struct".into()));
+    let errors = compiler.compile("a\u{1b}[31m\u{202e}/b.rpc").expect_err("no struct").to_string();
+    assert!(errors.contains(r"--> a\u{1b}[31m\u{202e}/b.rpc:1:7"), "{errors}");
+    let missing = Compiler::with_loader(|_| Err(io::Error::from(io::ErrorKind::NotFound)));
+    let errors = missing.compile("a\u{7}.rpc").expect_err("no file").to_string();
+    assert!(errors.contains(r"cannot read `a\u{7}.rpc`"), "{errors}");
+}
+
 #[test]
 fn the_same_text_gives_the_same_rust() {
     let text = include_str!("golden/types/types.rpc");

@@ -2,7 +2,7 @@
 //! compared, hashed and defaulted.
 
 use super::graph::{Graph, components, reverse, spread};
-use crate::diagnostics::Report;
+use crate::diagnostics::{Report, Reports};
 use crate::model::{Field, Kind, Model, Ty, TypeDef};
 use crate::source::Span;
 use crate::syntax::ast::Scalar;
@@ -19,7 +19,7 @@ enum Hold {
 }
 
 /// Checks and completes the types of a model.
-pub(super) fn check(model: &mut Model, reports: &mut Vec<Report>) {
+pub(super) fn check(model: &mut Model, reports: &mut Reports) {
     let inline = graph(model, Hold::Inline);
     infinite(model, &inline, reports);
     box_options(model, &components(&graph(model, Hold::Optional)));
@@ -60,7 +60,7 @@ fn held(ty: &Ty, hold: Hold, found: &mut dyn FnMut(usize, Hold)) {
 }
 
 /// Reports types that contain themselves in place, once per cycle.
-fn infinite(model: &Model, inline: &Graph, reports: &mut Vec<Report>) {
+fn infinite(model: &Model, inline: &Graph, reports: &mut Reports) {
     let of = components(inline);
     let mut told = vec![false; of.len()];
     for (at, ty) in model.types.iter().enumerate() {
@@ -148,7 +148,7 @@ fn has_value(ty: &Ty) -> bool {
 }
 
 /// Reports elements of sets and keys of maps that have no order.
-fn keys(model: &Model, reports: &mut Vec<Report>) {
+fn keys(model: &Model, reports: &mut Reports) {
     let methods = model.interfaces.iter().flat_map(|interface| &interface.methods);
     for method in methods {
         for argument in &method.arguments {
@@ -163,7 +163,7 @@ fn keys(model: &Model, reports: &mut Vec<Report>) {
     }
 }
 
-fn key_in(model: &Model, ty: &Ty, span: Span, reports: &mut Vec<Report>) {
+fn key_in(model: &Model, ty: &Ty, span: Span, reports: &mut Reports) {
     match ty {
         Ty::Scalar(_) | Ty::Named(_) => {}
         Ty::List(of) | Ty::Option { of, .. } => key_in(model, of, span, reports),
@@ -180,7 +180,7 @@ fn key_in(model: &Model, ty: &Ty, span: Span, reports: &mut Vec<Report>) {
     }
 }
 
-fn key(model: &Model, ty: &Ty, what: &str, span: Span, reports: &mut Vec<Report>) {
+fn key(model: &Model, ty: &Ty, what: &str, span: Span, reports: &mut Reports) {
     if ordered(model, ty) {
         return;
     }

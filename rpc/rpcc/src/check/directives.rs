@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::resolve::Resolver;
-use crate::diagnostics::Report;
+use crate::diagnostics::{Report, Reports};
 use crate::model::{Convention, Method, Style, TypeId};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{self, Directive, DirectiveKind, Name};
@@ -89,7 +89,7 @@ fn throws(resolver: &mut Resolver<'_>, file: FileId, path: &ast::Path, thrown: &
 }
 
 /// Reports directives that are there twice; only `:throws` may be.
-pub(super) fn repeated(directives: &[Directive], reports: &mut Vec<Report>) {
+pub(super) fn repeated(directives: &[Directive], reports: &mut Reports) {
     for (at, directive) in directives.iter().enumerate() {
         let word = directive.kind.word();
         let first = find(&directives[..at], word);
@@ -102,7 +102,7 @@ pub(super) fn repeated(directives: &[Directive], reports: &mut Vec<Report>) {
 }
 
 /// Reports what an event cannot have.
-fn event(method: &ast::Method, reports: &mut Vec<Report>) {
+fn event(method: &ast::Method, reports: &mut Reports) {
     let mut refuse = |span: Span, what: &str, why: &str| {
         let title = format!("the event `{}` cannot {what}", method.name.text);
         reports.push(Report::new(span, title, why).help("remove this or `:event`"));

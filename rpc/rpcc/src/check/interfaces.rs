@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::directives;
-use crate::diagnostics::{MAX_SUGGESTED, Report};
+use crate::diagnostics::{MAX_SUGGESTED, Report, Reports};
 use crate::load::Loaded;
 use crate::model::{Convention, InterfaceId, Method, MethodId, Model, Style};
 use crate::names;
@@ -17,7 +17,7 @@ const MAX_METHODS: usize = 16_384;
 const MAX_LISTED: usize = 5;
 
 /// Completes the interfaces of a model.
-pub(super) fn check(model: &mut Model, loaded: &Loaded, reports: &mut Vec<Report>) {
+pub(super) fn check(model: &mut Model, loaded: &Loaded, reports: &mut Reports) {
     let trees = overrides(loaded);
     let Some(order) = bases_first(model, reports) else { return };
     let mut count = 0;
@@ -49,7 +49,7 @@ fn overrides(loaded: &Loaded) -> Vec<&[ast::Override]> {
 }
 
 /// All interfaces, each behind the one it extends; `None` iff some extend each other.
-fn bases_first(model: &Model, reports: &mut Vec<Report>) -> Option<Vec<InterfaceId>> {
+fn bases_first(model: &Model, reports: &mut Reports) -> Option<Vec<InterfaceId>> {
     let mut order = Vec::new();
     // 0: not reached, otherwise the number of the walk that reached it.
     let mut reached = vec![0; model.interfaces.len()];
@@ -82,7 +82,7 @@ struct Flat<'c> {
     model: &'c Model,
     id: InterfaceId,
     methods: Vec<(MethodId, Style)>,
-    reports: &'c mut Vec<Report>,
+    reports: &'c mut Reports,
 }
 
 impl Flat<'_> {
@@ -309,7 +309,7 @@ fn spell_all(types: &[ast::Type]) -> String {
 }
 
 /// Reports methods whose ids are the same although their spellings are not.
-fn collisions(model: &Model, id_of: fn(&Model, MethodId) -> u64, reports: &mut Vec<Report>) {
+fn collisions(model: &Model, id_of: fn(&Model, MethodId) -> u64, reports: &mut Reports) {
     let mut seen: BTreeMap<u64, MethodId> = BTreeMap::new();
     for (at, interface) in model.interfaces.iter().enumerate() {
         for index in 0..interface.methods.len() {

@@ -10,17 +10,13 @@ mod interfaces;
 mod resolve;
 mod rust_names;
 
-use crate::diagnostics::Report;
+use crate::diagnostics::Reports;
 use crate::load::Loaded;
 use crate::model::Model;
 use crate::source::Sources;
 
 /// Checks all files of a run; `None` iff something was reported.
-pub(crate) fn check(
-    loaded: &Loaded,
-    sources: &Sources,
-    reports: &mut Vec<Report>,
-) -> Option<Model> {
+pub(crate) fn check(loaded: &Loaded, sources: &Sources, reports: &mut Reports) -> Option<Model> {
     let mut model = resolve::resolve(loaded, sources, reports);
     if reports.is_empty() {
         contents::check(&mut model, reports);

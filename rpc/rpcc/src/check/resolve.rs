@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::directives;
-use crate::diagnostics::{MAX_SUGGESTED, Report};
+use crate::diagnostics::{MAX_SUGGESTED, Report, Reports};
 use crate::load::{Loaded, Parsed};
 use crate::model::{
     Field, File, Interface, InterfaceId, ItemId, Kind, Method, Model, Ty, TypeDef, TypeId, Variant,
@@ -35,7 +35,7 @@ const ELSEWHERE: [(&str, &str); 15] = [
 ];
 
 /// Resolves all files.
-pub(super) fn resolve(loaded: &Loaded, sources: &Sources, reports: &mut Vec<Report>) -> Model {
+pub(super) fn resolve(loaded: &Loaded, sources: &Sources, reports: &mut Reports) -> Model {
     let mut resolver = Resolver { loaded, scopes: Vec::new(), model: Model::default(), reports };
     resolver.declare(sources);
     for (at, parsed) in loaded.files.iter().enumerate() {
@@ -52,7 +52,7 @@ pub(super) struct Resolver<'r> {
     /// What each file declares.
     scopes: Vec<BTreeMap<&'r str, (ItemId, &'r ast::Item)>>,
     model: Model,
-    pub(super) reports: &'r mut Vec<Report>,
+    pub(super) reports: &'r mut Reports,
 }
 
 /// Declarations.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::diagnostics::Report;
+use crate::diagnostics::{Report, Reports};
 use crate::emit::scope;
 use crate::model::Model;
 use crate::source::{FileId, Span};
@@ -33,7 +33,7 @@ const TRAITS: [(&str, &str); 13] = [
 ];
 
 /// Checks the names of all files.
-pub(super) fn check(model: &Model, reports: &mut Vec<Report>) {
+pub(super) fn check(model: &Model, reports: &mut Reports) {
     for file in 0..model.files.len() {
         scopes(model, FileId(file), reports);
     }
@@ -56,7 +56,7 @@ pub(super) fn check(model: &Model, reports: &mut Vec<Report>) {
 }
 
 /// Checks what the module of one file declares, and for the first file what it passes on.
-fn scopes(model: &Model, file: FileId, reports: &mut Vec<Report>) {
+fn scopes(model: &Model, file: FileId, reports: &mut Reports) {
     let mut seen: BTreeMap<String, Span> = BTreeMap::new();
     let mut declare = |name: &str, span: Span, what: &str| {
         let Some(first) = seen.insert(name.into(), span) else { return true };

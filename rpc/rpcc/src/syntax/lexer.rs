@@ -3,8 +3,9 @@
 //! Invariants: 1. the last token is [`Token::End`]; 2. every character that may not stand in the generated Rust is
 //! reported here, so that later stages can copy text.
 
-use crate::diagnostics::Report;
+use crate::diagnostics::{Report, Reports};
 use crate::source::{FileId, Span};
+use crate::visible::{is_forbidden, is_hidden};
 
 /// A word of the language.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,12 +49,12 @@ pub(crate) struct Lexeme {
 const MARKS: [&str; 12] = ["->", "{", "}", "(", ")", "<", ">", ",", ";", ":", ".", "="];
 
 /// Cuts a text into tokens. What is not a token is reported and skipped.
-pub(crate) fn lex(file: FileId, text: &str, reports: &mut Vec<Report>) -> Vec<Lexeme> {
+pub(crate) fn lex(file: FileId, text: &str, reports: &mut Reports) -> Vec<Lexeme> {
     let mut lexer = Lexer { file, text, at: 0, starts_line: true, lexemes: Vec::new(), reports };
     if text.starts_with('\u{feff}') {
         lexer.at = '\u{feff}'.len_utf8();
     }
-    while lexer.step() {}
+    while !lexer.reports.is_full() && lexer.step() {}
     let end = lexer.span(text.len());
     lexer.lexemes.push(Lexeme { token: Token::End, span: end, starts_line: true });
     lexer.lexemes
@@ -65,7 +66,7 @@ struct Lexer<'t> {
     at: usize,
     starts_line: bool,
     lexemes: Vec<Lexeme>,
-    reports: &'t mut Vec<Report>,
+    reports: &'t mut Reports,
 }
 
 impl Lexer<'_> {
@@ -109,11 +110,9 @@ impl Lexer<'_> {
         self.at += length;
     }
 
-    fn report(&mut self, length: usize, title: impl Into<String>, label: &str) -> &mut Report {
-        let span = Span { end: self.at + length, ..self.span(self.at) };
-        self.reports.push(Report::new(span, title, label));
-        let last = self.reports.len() - 1;
-        &mut self.reports[last]
+    /// Describes what is wrong with the next `length` bytes.
+    fn wrong(&self, length: usize, title: impl Into<String>, label: &str) -> Report {
+        Report::new(Span { end: self.at + length, ..self.span(self.at) }, title, label)
     }
 
     /// Takes a `//` comment; `///`, but not `////`, is a doc comment.
@@ -137,10 +136,11 @@ impl Lexer<'_> {
         match rest[2..].find("*/") {
             Some(length) => {
                 self.starts_line |= rest[..length + 2].contains('\n');
+                self.check_characters(length + 4);
                 self.at += length + 4;
             }
             None => {
-                self.report(2, "this comment is never closed", "opened here");
+                self.reports.push(self.wrong(2, "this comment is never closed", "opened here"));
                 self.at = self.text.len();
             }
         }
@@ -162,8 +162,10 @@ impl Lexer<'_> {
                     Some((next, other)) if other != '\n' => {
                         let start = self.at;
                         self.at += at;
-                        self.report(next - at + other.len_utf8(), "unknown escape in a string", "")
-                            .set_help("`\\\"` and `\\\\` are the only escapes");
+                        let length = next - at + other.len_utf8();
+                        let report = self.wrong(length, "unknown escape in a string", "");
+                        let help = "`\\\"` and `\\\\` are the only escapes";
+                        self.reports.push(report.help(help));
                         self.at = start;
                     }
                     _ => break,
@@ -172,49 +174,63 @@ impl Lexer<'_> {
             }
         }
         let length = run(rest, |c| c != '\n');
-        self.report(1, "this string is never closed", "opened here")
-            .set_help("a string ends with `\"` on the line where it began");
+        let report = self.wrong(1, "this string is never closed", "opened here");
+        self.reports.push(report.help("a string ends with `\"` on the line where it began"));
         self.push(Token::Text(value), rest[..length].trim_end().len());
     }
 
-    /// Reports what must not reach generated code: control characters and those that reorder text on the screen.
+    /// Reports what must not reach generated code, nor a reader: hidden characters. Lines may end as on Windows.
     fn check_characters(&mut self, length: usize) {
         let start = self.at;
-        let bad: Vec<_> = self.text[start..start + length]
-            .char_indices()
-            .filter(|(at, c)| is_forbidden(*c) && !(*c == '\r' && *at + 1 == length))
-            .collect();
-        for (at, c) in bad {
-            self.at = start + at;
-            self.forbidden(c);
+        let mut before = None;
+        for (at, c) in self.text[start..start + length].char_indices() {
+            let ends_line = match c {
+                '\n' => true,
+                '\r' => matches!(self.text.as_bytes().get(start + at + 1), None | Some(b'\n')),
+                _ => false,
+            };
+            if !ends_line && is_forbidden(c, before) {
+                self.at = start + at;
+                self.forbidden(c);
+                if self.reports.is_full() {
+                    break;
+                }
+            }
+            before = Some(c);
         }
         self.at = start;
     }
 
     fn forbidden(&mut self, c: char) {
         let title = format!("invisible character U+{:04X}", u32::from(c));
-        self.report(c.len_utf8(), title, "it cannot be seen here")
-            .set_help("remove it: control characters and marks of text direction are not allowed");
+        let report = self.wrong(c.len_utf8(), title, "it cannot be seen here");
+        let help = "remove it: characters that control, turn round or hide text are not allowed";
+        self.reports.push(report.help(help));
     }
 
     fn stray(&mut self, first: char) {
         let length = first.len_utf8();
-        if is_forbidden(first) {
+        if is_hidden(first) {
             self.forbidden(first);
         } else if first == '_' {
-            self.report(length, "a name starts with a letter", "not with `_`");
+            self.reports.push(self.wrong(length, "a name starts with a letter", "not with `_`"));
             self.at += run(&self.text[self.at..], |c| c.is_ascii_alphanumeric() || c == '_');
             return;
         } else {
-            let title = format!("unexpected character `{first}`");
-            let report = self.report(length, title, "");
-            if first.is_alphabetic() {
-                report.set_help("names consist of the letters a to z, digits and `_`");
-            } else if first == '\'' {
-                report.set_help("texts stand in `\"`");
-            } else if first == '[' {
-                report.set_help("a list is written `list<type>`");
-            }
+            let report = self.wrong(length, unexpected(first), "");
+            let help = match first {
+                '\'' => Some("texts stand in `\"`"),
+                '[' => Some("a list is written `list<type>`"),
+                _ if first.is_whitespace() => Some("write a space as the space bar does"),
+                _ if first.is_alphabetic() => {
+                    Some("names consist of the letters a to z, digits and `_`")
+                }
+                _ => None,
+            };
+            self.reports.push(match help {
+                Some(help) => report.help(help),
+                None => report,
+            });
         }
         self.at += length;
     }
@@ -235,7 +251,11 @@ fn number_length(text: &str) -> usize {
     length + run(&text[length..], |c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-fn is_forbidden(c: char) -> bool {
-    (c.is_control() && c != '\t')
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+/// Names a character; those that leave nothing on the screen by their numbers.
+fn unexpected(c: char) -> String {
+    if c.is_whitespace() {
+        format!("unexpected character U+{:04X}", u32::from(c))
+    } else {
+        format!("unexpected character `{c}`")
+    }
 }

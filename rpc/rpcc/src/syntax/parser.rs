@@ -8,7 +8,7 @@ use super::ast::{
     TypeKind, Variant,
 };
 use super::lexer::{Lexeme, Token, lex};
-use crate::diagnostics::Report;
+use crate::diagnostics::{Report, Reports};
 use crate::names;
 use crate::source::{FileId, Span};
 
@@ -19,11 +19,11 @@ const MAX_NESTING: usize = 16;
 const ITEMS: [&str; 5] = ["import", "exception", "struct", "enum", "interface"];
 
 /// Parses a text. Whatever is wrong is reported; the tree holds what could be read.
-pub(crate) fn parse(file: FileId, text: &str, reports: &mut Vec<Report>) -> File {
+pub(crate) fn parse(file: FileId, text: &str, reports: &mut Reports) -> File {
     let before = reports.len();
     let lexemes = lex(file, text, reports);
     // Behind what is not a token, everything looks wrong.
-    let mut echoes = Vec::new();
+    let mut echoes = Reports::default();
     let reports = if reports.len() == before { reports } else { &mut echoes };
     Parser { lexemes, at: 0, nesting: 0, reports }.file()
 }
@@ -38,7 +38,7 @@ pub(super) struct Parser<'r> {
     lexemes: Vec<Lexeme>,
     at: usize,
     nesting: usize,
-    reports: &'r mut Vec<Report>,
+    reports: &'r mut Reports,
 }
 
 /// Tokens.
