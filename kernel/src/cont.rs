@@ -30,6 +30,10 @@ pub(crate) trait Arm<T, E> {
     fn core(&self) -> &Rc<Core>;
     fn cause(&self) -> Cause;
     fn born(&self) -> &'static Location<'static>;
+    /// Its entry in the registry, if it has one of its own.
+    fn ticket(&self) -> Ticket {
+        Ticket::NONE
+    }
     /// Whether resuming only queues; else it stores, and so may resume another one.
     fn queues(&self) -> bool {
         true
@@ -142,6 +146,10 @@ where
 
     fn born(&self) -> &'static Location<'static> {
         self.born
+    }
+
+    fn ticket(&self) -> Ticket {
+        self.ticket
     }
 }
 
@@ -312,6 +320,25 @@ impl<T, E> Cont<T, E> {
             Ok(value) => self.ok(value),
             Err(error) => self.err(error),
         }
+    }
+
+    /// Hands it to `f`. Whether `f` has ended it, by an outcome or by dropping it, when it returns: the handler is queued then,
+    /// and whoever has asked for the outcome waits for nobody else.
+    ///
+    /// ```
+    /// use peers_kernel::{Cont, Kernel, Lost};
+    ///
+    /// let kernel = Kernel::simulated(1);
+    /// let reply = || Cont::new(&kernel.handle(), |_: Result<u32, Lost>| ());
+    /// assert!(reply().hand_to(|reply| reply.ok(1)));
+    /// let mut later = None;
+    /// assert!(!reply().hand_to(|reply| later = Some(reply)));
+    /// ```
+    pub fn hand_to(self, f: impl FnOnce(Self)) -> bool {
+        let (core, ticket) = (self.core().clone(), self.waiting().ticket());
+        let outer = core.registry.watch(ticket);
+        f(self);
+        core.registry.watch(outer) != ticket
     }
 
     /// On whose behalf the handler will run: the cause of the task that made this.

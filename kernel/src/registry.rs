@@ -1,10 +1,12 @@
 //! Which continuations wait, where they were made, since when.
 //!
-//! Invariant: an entry lives exactly as long as nobody resumed or dropped its continuation.
+//! Invariants:
+//! 1. An entry lives exactly as long as nobody resumed or dropped its continuation.
+//! 2. `watched` is the place of an entry that lives, or none.
 
 use crate::time::Instant;
 use slab::Slab;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::Location;
 
 /// One waiting continuation.
@@ -15,25 +17,47 @@ pub(crate) struct Waiting {
 }
 
 /// Names an entry.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ticket(usize);
 
+impl Ticket {
+    /// That of no entry.
+    pub(crate) const NONE: Self = Self(usize::MAX);
+}
+
 /// All waiting continuations of one kernel.
-#[derive(Default)]
-pub(crate) struct Registry(RefCell<Slab<Waiting>>);
+pub(crate) struct Registry {
+    all: RefCell<Slab<Waiting>>,
+    /// Whose end somebody wants to know of.
+    watched: Cell<Ticket>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self { all: RefCell::default(), watched: Cell::new(Ticket::NONE) }
+    }
+}
 
 impl Registry {
     #[inline]
     pub(crate) fn enter(&self, born: &'static Location<'static>, since: Instant) -> Ticket {
-        Ticket(self.0.borrow_mut().insert(Waiting { born, since }))
+        Ticket(self.all.borrow_mut().insert(Waiting { born, since }))
     }
 
     #[inline]
     pub(crate) fn leave(&self, ticket: Ticket) {
-        self.0.borrow_mut().try_remove(ticket.0);
+        if self.watched.get() == ticket {
+            self.watched.set(Ticket::NONE);
+        }
+        self.all.borrow_mut().try_remove(ticket.0);
+    }
+
+    /// From now on, the end of that one is noted instead of that of another, which is given back.
+    pub(crate) fn watch(&self, ticket: Ticket) -> Ticket {
+        self.watched.replace(ticket)
     }
 
     pub(crate) fn all(&self) -> Vec<Waiting> {
-        self.0.borrow().iter().map(|(_, waiting)| *waiting).collect()
+        self.all.borrow().iter().map(|(_, waiting)| *waiting).collect()
     }
 }

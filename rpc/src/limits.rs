@@ -62,7 +62,8 @@ pub struct Limits {
     /// Hops that a tree of calls may have from its root. Default 64.
     pub call_depth: u16,
     /// `:async` calls being served at one time, for the whole process; one whose caller has let go of it counts until its
-    /// reply is given or dropped. Default 16,384.
+    /// reply is given or dropped, one that is answered before its method returns does not count. A connection may have
+    /// fewer than half of what the others leave, and one in any case. Default 16,384.
     pub running: usize,
 
     /// Bytes of output waiting for the socket beyond which new requests wait too; replies and control frames do not.

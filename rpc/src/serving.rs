@@ -9,7 +9,9 @@
 //!    memory of the link that it came by, which holds nothing once it has ended.
 //! 2. A call whose caller has cancelled, given up or gone is over: it means nothing any more, but keeps its place until the
 //!    work for it has ended, so that nobody makes a process run more than it may by letting go of calls.
-//! 3. `nested` names calls made for this one that may still be pending; it is pruned before it doubles.
+//! 3. A call takes a place from when it is started until its reply is given or dropped, or for no time if that is done before
+//!    its method returns. Each connection knows how many of the places its calls have.
+//! 4. `nested` names calls made for this one that may still be pending; it is pruned before it doubles.
 
 use crate::link::Link;
 use crate::session::CallId;
@@ -55,8 +57,24 @@ enum Stage {
     Started,
     /// A reply is owed later.
     Running,
-    /// The same, but nobody waits for it any more.
+    /// The reply was given before the handler returned, and is on its way through the loop's queue.
+    Answered,
+    /// It was running, but nobody waits for it any more.
     Over,
+    /// The same of one that was answered.
+    Past,
+}
+
+impl Stage {
+    /// Whether it takes a place.
+    const fn has_place(self) -> bool {
+        matches!(self, Self::Running | Self::Over)
+    }
+
+    /// Whether somebody waits for a reply that was not sent yet.
+    const fn is_awaited(self) -> bool {
+        matches!(self, Self::Running | Self::Answered)
+    }
 }
 
 /// A place in a tree of calls.
@@ -97,7 +115,14 @@ impl Record {
 
     /// Whether nobody waits for it any more.
     pub(crate) fn is_over(&self) -> bool {
-        self.stage == Stage::Over
+        matches!(self.stage, Stage::Over | Stage::Past)
+    }
+
+    /// Tells the connection that one of its calls has a place more, or less.
+    fn count_place(&self, taken: bool) {
+        if let Some(link) = self.link.upgrade() {
+            link.count_place(taken);
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -132,7 +157,7 @@ pub(crate) struct Serving {
     next_generation: u32,
     /// Where the next record goes: one that has ended, and waits to be filled anew.
     spare: Option<u32>,
-    /// Records of calls that run, and those of them that somebody waits for.
+    /// Records of calls that take a place, and those that somebody waits for.
     held: usize,
     running: usize,
 }
@@ -178,14 +203,33 @@ impl Serving {
         u32::try_from(slot).expect("a table of so many records does not fit a machine")
     }
 
-    /// Notes that the handler has returned and owes a reply.
+    /// Whether there is a place for one call more of a connection that has so many, of `most` for all: if it has fewer than half
+    /// of what the others leave. Each connection may have one in any case, so that nobody can keep it from being served.
+    pub(crate) fn has_place(&self, own: usize, most: usize) -> bool {
+        let left = most.saturating_sub(self.held - own);
+        own == 0 || 2 * own < left
+    }
+
+    /// Takes a place for a call that owes a reply from now on.
     pub(crate) fn keep(&mut self, cause: Cause) {
         if let Some(record) = self.get_mut(cause)
             && record.stage == Stage::Started
         {
             record.stage = Stage::Running;
+            record.count_place(true);
             self.running += 1;
             self.held += 1;
+        }
+    }
+
+    /// Gives the place of a call back whose reply was given before its handler returned.
+    pub(crate) fn answered_at_once(&mut self, cause: Cause) {
+        if let Some(record) = self.get_mut(cause)
+            && record.stage == Stage::Running
+        {
+            record.stage = Stage::Answered;
+            record.count_place(false);
+            self.held -= 1;
         }
     }
 
@@ -212,30 +256,28 @@ impl Serving {
             return None;
         }
         let record = self.records.try_remove(cause.slot() as usize)?;
-        self.held -= usize::from(record.stage != Stage::Started);
-        self.running -= usize::from(record.stage == Stage::Running);
+        if record.stage.has_place() {
+            record.count_place(false);
+            self.held -= 1;
+        }
+        self.running -= usize::from(record.stage.is_awaited());
         Some(record)
     }
 
     /// Notes that nobody waits for a running call any more, and gives the calls made for it, to be cancelled. `None` if it
     /// does not run, or that was known.
     pub(crate) fn abandon(&mut self, cause: Cause) -> Option<NestedCalls> {
-        let record = self.get_mut(cause).filter(|record| record.stage == Stage::Running)?;
-        record.stage = Stage::Over;
+        let record = self.get_mut(cause).filter(|record| record.stage.is_awaited())?;
+        record.stage = if record.stage.has_place() { Stage::Over } else { Stage::Past };
         record.deadline = Instant::FAR;
         let nested = std::mem::take(&mut record.nested);
         self.running -= 1;
         Some(nested)
     }
 
-    /// How many calls have returned from their handler and owe a reply.
+    /// How many calls owe a reply.
     pub(crate) fn running(&self) -> usize {
         self.running
-    }
-
-    /// The same and those that nobody waits for any more, but whose reply was neither given nor dropped.
-    pub(crate) fn held(&self) -> usize {
-        self.held
     }
 
     pub(crate) fn deadline(&self, cause: Cause) -> Option<Instant> {
@@ -274,7 +316,7 @@ impl Serving {
 
     /// Whether the call's handler has returned and owes a reply.
     pub(crate) fn is_running(&self, cause: Cause) -> bool {
-        self.get(cause).is_some_and(|record| record.stage == Stage::Running)
+        self.get(cause).is_some_and(|record| record.stage.is_awaited())
     }
 
     /// The number of the connection that a call came by, also when nobody waits for it any more.
@@ -349,7 +391,7 @@ mod tests {
         let Inherited { deadline, depth, trace } = serving.inherit(cause);
         assert_eq!((deadline, depth, trace), (None, 0, None));
         assert!(serving.abandon(cause).is_none() && serving.end(cause).is_none());
-        assert_eq!((serving.held(), serving.running()), (0, 0));
+        assert_eq!((serving.held, serving.running()), (0, 0));
     }
 
     #[test]
@@ -396,7 +438,49 @@ mod tests {
     fn names_nothing_but(serving: &mut Serving, stale: Cause) {
         serving.end_unless_running(stale);
         assert!(serving.abandon(stale).is_none() && serving.end(stale).is_none());
-        assert_eq!((serving.held(), serving.running()), (1, 1));
+        assert_eq!((serving.held, serving.running()), (1, 1));
+    }
+
+    #[test]
+    fn places_are_counted_for_all_and_for_each_connection() {
+        let kernel = Kernel::simulated(1);
+        let (shared, link) = link(&kernel);
+        let another = Link::dialled(&shared, &Address::Sim("elsewhere".into()));
+        let mut serving = Serving::starting_at(0);
+        let mut start = |link, serving: &mut Serving| {
+            let cause = serving.begin(link, Some(1), until(9), 0);
+            serving.keep(cause);
+            cause
+        };
+        let first = start(&link, &mut serving);
+        let second = start(&link, &mut serving);
+        let third = start(&another, &mut serving);
+        let places = |serving: &Serving| (serving.held, link.places(), another.places());
+        assert_eq!(places(&serving), (3, 2, 1));
+        serving.answered_at_once(first);
+        assert_eq!((places(&serving), serving.running()), ((2, 1, 1), 3));
+        assert!(serving.abandon(first).is_some() && serving.abandon(second).is_some());
+        assert_eq!((places(&serving), serving.running()), ((2, 1, 1), 1));
+        for cause in [first, second, third] {
+            assert!(serving.end(cause).is_some());
+        }
+        assert_eq!((places(&serving), serving.running()), ((0, 0, 0), 0));
+    }
+
+    #[test]
+    fn a_connection_has_fewer_than_half_of_what_others_leave_or_one() {
+        let serving = |held| Serving { held, ..Serving::default() };
+        let most = |others| {
+            let mut own = 0;
+            while serving(others + own).has_place(own, 16) {
+                own += 1;
+            }
+            own
+        };
+        let expected = [(0, 8), (1, 8), (8, 4), (12, 2), (13, 2), (14, 1), (16, 1), (99, 1)];
+        for (others, own) in expected {
+            assert_eq!(most(others), own, "{others} others");
+        }
     }
 
     #[test]

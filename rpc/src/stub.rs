@@ -101,7 +101,9 @@ impl<'a> Incoming<'a> {
                 shared.finish(cause, result);
             }
         });
-        run(arguments, reply);
+        if reply.hand_to(|reply| run(arguments, reply)) {
+            self.arrived.link.serving().borrow_mut().answered_at_once(cause);
+        }
         Served(())
     }
 

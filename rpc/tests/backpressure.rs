@@ -101,10 +101,11 @@ everywhere! {
 
 everywhere! {
     fn a_process_that_runs_as_many_as_it_may_refuses_more(field: &mut Field) {
-        let few = limits(|limits| limits.running = 3);
+        let few = limits(|limits| limits.running = 4);
         let server = field.peer_with("server", few);
         let clients = [field.peer("one"), field.peer("two")];
         let nodes: Vec<ProbeProxy> = clients.iter().map(|client| field.dial(client, &server)).collect();
+        // Two for the first, which are half of them, and one for the other: half of what is left.
         let held: Vec<_> = (0..3).map(|n| {
             let which = n % 2;
             let got = field.start(&clients[which], nodes[which].hold(n.to_string()));

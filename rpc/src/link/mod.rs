@@ -111,6 +111,8 @@ struct Rare {
     owed: BTreeMap<u64, Cause>,
     /// Requests that the turn's budget had no room for, in order.
     deferred: Deferred,
+    /// Places that its calls have among those that run.
+    places: usize,
     watchers: Vec<Reply<CloseReason>>,
     /// How it ended, once it has; before, iff others are to be told.
     end: Option<End>,
@@ -118,8 +120,9 @@ struct Rare {
 
 impl Rare {
     fn is_empty(&self) -> bool {
-        let Self { owed, deferred, watchers, end } = self;
-        owed.is_empty() && deferred.is_idle() && watchers.is_empty() && end.is_none()
+        let Self { owed, deferred, places, watchers, end } = self;
+        let nothing_runs = owed.is_empty() && *places == 0;
+        nothing_runs && deferred.is_idle() && watchers.is_empty() && end.is_none()
     }
 }
 
@@ -285,6 +288,16 @@ impl Link {
     pub(crate) fn error(&self, error: impl Into<Error>) -> Error {
         let origin: Arc<str> = self.name().to_string().into();
         error.into().through(&origin)
+    }
+
+    /// Places that its calls have among those that run.
+    pub(crate) fn places(&self) -> usize {
+        self.if_rare(|rare| rare.places)
+    }
+
+    /// Notes that one of its calls has taken a place, or given one back.
+    pub(crate) fn count_place(&self, taken: bool) {
+        self.with_rare(|rare| rare.places = if taken { rare.places + 1 } else { rare.places - 1 });
     }
 
     /// Runs `k` with the reason when this link ends.

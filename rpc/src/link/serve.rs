@@ -177,14 +177,15 @@ impl Link {
         }
     }
 
-    /// Makes room for an `:async` call that will be answered later; answers "overloaded" if there is none.
+    /// Takes a place for an `:async` call, which may be answered later; answers "overloaded" if there is none.
     pub(crate) fn admit(&self, cause: Cause, call: u64) -> bool {
         if self.if_rare(|rare| rare.owed.contains_key(&call)) {
             self.repeated(call);
             return false;
         }
+        let own = self.places();
         let mut serving = self.serving().borrow_mut();
-        if serving.held() >= self.shared().limits.running {
+        if !serving.has_place(own, self.shared().limits.running) {
             drop(serving);
             self.refuse(call, RefusedCode::Overloaded, "");
             return false;
