@@ -447,7 +447,7 @@ mod tests {
         let (shared, link) = link(&kernel);
         let another = Link::dialled(&shared, &Address::Sim("elsewhere".into()));
         let mut serving = Serving::starting_at(0);
-        let mut start = |link, serving: &mut Serving| {
+        let start = |link, serving: &mut Serving| {
             let cause = serving.begin(link, Some(1), until(9), 0);
             serving.keep(cause);
             cause
