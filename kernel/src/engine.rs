@@ -22,7 +22,6 @@ use crate::time::Instant;
 use crate::timer::{TimerId, Timers};
 use crate::turn::TurnEnd;
 use crate::watch::{Watch, Watches};
-use std::any::Any;
 use std::cell::{Cell, RefCell, RefMut};
 use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -47,8 +46,11 @@ pub(crate) struct Core {
     burying: Cell<bool>,
     pub(crate) stopping: Cell<bool>,
     now: Cell<Instant>,
+    latest: Cell<Instant>,
+    /// Since when what the source has to give that runs right now may have been there.
+    pub(crate) arrived: Cell<Instant>,
     pub(crate) meter: Meter,
-    panics: Panics,
+    pub(crate) panics: Panics,
     host: RefCell<Rc<dyn Host>>,
     timers: RefCell<Timers>,
     watches: RefCell<Watches>,
@@ -78,6 +80,8 @@ impl Core {
             burying: Cell::new(false),
             stopping: Cell::new(false),
             now: Cell::new(host.now()),
+            latest: Cell::new(host.now()),
+            arrived: Cell::default(),
             meter: Meter::new(),
             panics: Panics::default(),
             timers: RefCell::default(),
@@ -101,10 +105,25 @@ impl Core {
         self.now.get()
     }
 
+    /// The time, read anew: up to ten milliseconds behind, but not behind the clock of this turn.
+    #[inline]
+    pub(crate) fn clock(&self) -> Instant {
+        let clock = self.host.borrow().coarse().max(self.now.get());
+        self.latest.set(clock);
+        clock
+    }
+
+    /// The latest reading of the clock, by whomever.
+    #[inline]
+    pub(crate) fn latest(&self) -> Instant {
+        self.latest.get()
+    }
+
     /// Reads the host's clock. Once a turn, and only by the turn.
     pub(crate) fn read_clock(&self) {
         let now = self.host.borrow().now();
         self.now.set(now);
+        self.latest.set(now);
     }
 
     /// The outside. After the end of the kernel, one where everything fails.
@@ -162,7 +181,12 @@ impl Core {
     #[inline]
     pub(crate) fn spend(&self) -> bool {
         let place = self.meter.place();
-        let may = self.meter.tick() || self.spend_more();
+        let may = if self.meter.has_time(self.clock()) {
+            self.meter.tick() || self.spend_more()
+        } else {
+            self.meter.interrupt(); // whoever looks next looks exactly
+            false
+        };
         self.running(place);
         may
     }
@@ -241,16 +265,18 @@ impl Core {
         drop(watch);
     }
 
-    /// Queues a source, as if the host had reported `readiness`.
-    pub(crate) fn note(&self, key: Key, readiness: Readiness) {
-        if self.watches.borrow_mut().note(key, readiness) {
+    /// Queues a source, as if the host had reported `readiness`, which may have been there since that instant.
+    pub(crate) fn note(&self, key: Key, readiness: Readiness, since: Instant) {
+        if self.watches.borrow_mut().note(key, readiness, since) {
             self.queue.borrow_mut().push_back(Entry { cause: Cause::NONE, job: Job::Ready(key) });
         }
     }
 
     /// What the loop calls for a queued source.
     pub(crate) fn take_noted(&self, key: Key) -> Option<(Rc<dyn Watch>, Readiness)> {
-        self.watches.borrow_mut().take(key)
+        let (watch, readiness, since) = self.watches.borrow_mut().take(key)?;
+        self.arrived.set(since);
+        Some((watch, readiness))
     }
 
     pub(crate) fn sources(&self) -> Vec<Rc<dyn Watch>> {
@@ -336,65 +362,6 @@ impl Core {
                 self.report_panic(self.meter.place(), payload);
                 None
             }
-        }
-    }
-
-    /// Says that code made at `born` panicked.
-    #[cold]
-    pub(crate) fn report_panic(
-        &self,
-        born: &'static Location<'static>,
-        payload: Box<dyn Any + Send>,
-    ) {
-        self.panics.report(self.now.get(), born, payload);
-        self.heed_failure()
-    }
-
-    /// The same of work on another thread, which has logged it there.
-    #[cold]
-    pub(crate) fn keep_panic(&self, born: &'static Location<'static>, text: &str) {
-        self.panics.keep(born, text);
-        self.heed_failure()
-    }
-
-    /// After a panic in a strict kernel no other task of the turn starts.
-    fn heed_failure(&self) {
-        if self.panics.has_failed() {
-            self.meter.interrupt()
-        }
-    }
-
-    /// A task panicked: says so, and makes the core fit for the next one.
-    pub(crate) fn task_panicked(&self, payload: Box<dyn Any + Send>) {
-        self.inside.set(false);
-        self.loss.set(Lost::Dropped);
-        self.report_panic(self.meter.place(), payload)
-    }
-
-    /// Whether a panic is for whoever turns the kernel.
-    pub(crate) fn set_strict(&self, on: bool) {
-        self.panics.set_strict(on)
-    }
-
-    pub(crate) fn has_failed(&self) -> bool {
-        self.panics.has_failed()
-    }
-
-    /// The first panic of a strict kernel since this was last asked.
-    pub(crate) fn take_failure(&self) -> Option<String> {
-        self.panics.take_failure()
-    }
-
-    /// Drops a user's value; a panic in its `Drop` is reported.
-    pub(crate) fn drop_quietly<V>(&self, value: V) {
-        self.quietly(|| drop(value))
-    }
-
-    /// Does what drops a user's values; a panic is reported.
-    fn quietly(&self, f: impl FnOnce()) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-            log::error!("panicked while something was dropped");
-            self.report_panic(self.meter.place(), payload)
         }
     }
 

@@ -10,7 +10,7 @@
 //! 3. A notification counts as taken only when `polling` itself has waited once more; until then it would swallow
 //!    every later one. So whenever one shows, the poller is asked, without waiting.
 
-use crate::host::{Key, Readiness};
+use crate::host::{Key, Readiness, Waited};
 use crate::poller::unpack;
 use polling::Poller;
 use rustix::buffer::spare_capacity;
@@ -21,8 +21,10 @@ use std::cell::RefCell;
 use std::io;
 use std::time::Duration;
 
-/// Events taken by one wait; the rest come with the next.
+/// Events taken by one system call.
 const BATCH: usize = 1024;
+/// How often one wait asks again because more is ready than one call tells.
+const MOST_BATCHES: usize = 64;
 /// What `polling` stores for its own notification.
 const NOTIFICATION: u64 = u64::MAX;
 
@@ -38,8 +40,8 @@ pub(crate) struct Epoll {
 
 /// How a wait ended.
 pub(crate) enum Outcome {
-    /// Everything that was ready has been told.
-    Done,
+    /// Everything that was ready has been told, or nothing.
+    Done(Waited),
     /// Nothing has been told yet: ask the poller, without waiting.
     AskPoller,
 }
@@ -51,7 +53,26 @@ impl Default for Epoll {
 }
 
 impl Epoll {
+    /// Waits, and asks again where more is ready than one call tells: whoever looks at the clock afterwards shall have heard
+    /// of everything that came before. The system tells of all in turn.
     pub(crate) fn wait(
+        &self,
+        poller: &Poller,
+        timeout: Option<Duration>,
+        ready: &mut Vec<(Key, Readiness)>,
+    ) -> io::Result<Outcome> {
+        let before = ready.len();
+        let mut outcome = self.wait_once(poller, timeout, ready)?;
+        for batches in 1..=MOST_BATCHES {
+            if ready.len() - before < batches * BATCH || matches!(outcome, Outcome::AskPoller) {
+                break;
+            }
+            outcome = self.wait_once(poller, Some(Duration::ZERO), ready)?;
+        }
+        Ok(outcome)
+    }
+
+    fn wait_once(
         &self,
         poller: &Poller,
         timeout: Option<Duration>,
@@ -63,8 +84,7 @@ impl Epoll {
         let limit = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         match epoll::wait(poller, spare_capacity(&mut events), limit.as_ref()) {
             Ok(_) => {}
-            // A signal handler ran. The caller computes its time-out anew.
-            Err(Errno::INTR) => return Ok(Outcome::Done),
+            Err(Errno::INTR) => return Ok(Outcome::Done(Waited::Interrupted)),
             Err(error) => return Err(error.into()),
         }
         if events.iter().any(|event| { event.data }.u64() == NOTIFICATION) {
@@ -79,6 +99,6 @@ impl Epoll {
             };
             (unpack(data.u64() as usize), readiness)
         }));
-        Ok(Outcome::Done)
+        Ok(Outcome::Done(Waited::Over))
     }
 }

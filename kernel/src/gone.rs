@@ -1,6 +1,6 @@
 //! What a kernel sees instead of the outside when it has ended: everything fails, and the clock stands still.
 
-use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Waker};
+use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Waited, Waker};
 use crate::time::Instant;
 use std::io;
 
@@ -22,7 +22,7 @@ impl Host for Gone {
         gone()
     }
 
-    fn wait(&self, _: Option<Instant>, _: &mut Vec<(Key, Readiness)>) -> io::Result<()> {
+    fn wait(&self, _: Option<Instant>, _: &mut Vec<(Key, Readiness)>) -> io::Result<Waited> {
         gone()
     }
 

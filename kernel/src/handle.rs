@@ -33,6 +33,47 @@ impl Handle {
         self.core.now()
     }
 
+    /// The time, read anew: what [`now`](Self::now) says, or later if this turn has taken long. It is up to ten milliseconds behind, and
+    /// costs little: for code that does many things in one task and shall stop in time.
+    #[inline]
+    pub fn clock(&self) -> Instant {
+        self.core.clock()
+    }
+
+    /// The latest reading of the clock: by [`clock`](Self::clock) or [`spend`](Self::spend), or that of this turn.
+    #[inline]
+    pub fn latest(&self) -> Instant {
+        self.core.latest()
+    }
+
+    /// Since when the input that is being handled may have been there, at the earliest: when the loop was told of it, or, if its
+    /// wait was interrupted (which is what a process sees that was stopped and continues), when that wait began. In the handler
+    /// of a stream; anywhere else it means nothing.
+    #[inline]
+    pub fn arrived(&self) -> Instant {
+        self.core.arrived.get()
+    }
+
+    /// In a simulated world, where handlers take no time, lets the running one take so long: the clock of its process goes on, what
+    /// it sends leaves then, and nothing else of the process runs before. Elsewhere it does nothing.
+    ///
+    /// ```
+    /// use peers_kernel::sim::World;
+    /// use std::time::Duration;
+    ///
+    /// let mut world = World::new(1);
+    /// let slow = world.process("slow", |kernel| {
+    ///     let handle = kernel.handle();
+    ///     kernel.handle().schedule(move || handle.take_time(Duration::from_secs(3)));
+    ///     kernel.handle().clone()
+    /// });
+    /// while world.step() {}
+    /// assert_eq!(world.with(slow, |handle| handle.clock()).as_nanos(), 3_000_000_000);
+    /// ```
+    pub fn take_time(&self, span: Duration) {
+        self.core.host().pass(span)
+    }
+
     /// Queues a task.
     #[track_caller]
     pub fn schedule(&self, task: impl FnOnce() + 'static) {
@@ -123,8 +164,8 @@ impl Handle {
         self.core.with_cause(cause, f)
     }
 
-    /// Charges one unit of work, done inside the running task, to the turn's budget. False: the budget is spent, so
-    /// schedule the rest and return.
+    /// Charges one unit of work, done inside the running task, to the turn's budget, and reads the [`clock`](Self::clock). False: the
+    /// budget is spent, so schedule the rest and return.
     #[inline]
     pub fn spend(&self) -> bool {
         self.core.spend()

@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Names a registered source: a slot and the generation that lived in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,6 +40,15 @@ pub(crate) enum Resolved {
     Sim(String),
 }
 
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// Everything that is ready has been told, if anything is.
+    Over,
+    /// A signal came, or the process was stopped and continues: nothing has been told, whatever is ready.
+    Interrupted,
+}
+
 /// Wakes a waiting host from any thread; calls before the next wait coalesce.
 pub(crate) type Waker = Arc<dyn Fn() + Send + Sync>;
 
@@ -47,11 +57,20 @@ pub(crate) trait Host: Debug {
     /// The monotonic clock, now. The kernel caches it once a turn.
     fn now(&self) -> Instant;
 
+    /// The same clock for those who ask often: cheaper, and up to ten milliseconds behind.
+    fn coarse(&self) -> Instant {
+        self.now()
+    }
+
+    /// Lets the running handler take so long, where handlers take no time by themselves (simulation).
+    fn pass(&self, _: Duration) {}
+
     /// A seed for the kernel's generator: from the operating system, or from the world's seed.
     fn entropy(&self) -> io::Result<[u8; 32]>;
 
     /// Waits until something is ready, the waker is called, or `until` has come (`None`: for ever; at or before `now`: not at all).
-    fn wait(&self, until: Option<Instant>, ready: &mut Vec<(Key, Readiness)>) -> io::Result<()>;
+    fn wait(&self, until: Option<Instant>, ready: &mut Vec<(Key, Readiness)>)
+    -> io::Result<Waited>;
 
     /// How other threads wake this host; `None` where there are no other threads (simulation).
     fn waker(&self) -> Option<Waker>;
@@ -79,6 +98,12 @@ pub(crate) trait Socket: Debug {
     fn connected(&self) -> io::Result<()>;
     /// Appends what is there to `into`, as far as it has room, and it must have some; 0 is the end of the stream.
     fn read(&self, into: &mut Vec<u8>) -> io::Result<usize>;
+    /// Bytes that have arrived and were not read.
+    fn unread(&self) -> io::Result<usize>;
+    /// Whether there may be such bytes after a read, which either filled the room that it was given or did not.
+    fn leaves_rest(&self, filled: bool) -> bool {
+        filled
+    }
     /// Writes as much as fits.
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
     /// Whether the peer was on another processor than we are when it last sent something; false where nobody knows.

@@ -12,7 +12,7 @@
 use crate::cause::Cause;
 use crate::engine::Core;
 use crate::handle::Handle;
-use crate::host::{Host, Key, Readiness};
+use crate::host::{Host, Key, Readiness, Waited};
 use crate::meter::Budget;
 use crate::node::Node;
 use crate::real::RealHost;
@@ -163,6 +163,12 @@ impl Kernel {
 
     /// A turn whose clock was just read.
     fn cycle(&mut self, wait: Wait) -> io::Result<bool> {
+        self.run_tasks();
+        self.look_outside(wait)
+    }
+
+    /// The first half of a turn: everything up to the wait.
+    pub(crate) fn run_tasks(&self) {
         let core = &self.core;
         self.raise();
         core.meter.begin(core.now());
@@ -170,11 +176,16 @@ impl Kernel {
         crate::turn::end(core);
         self.raise();
         flush(core);
+    }
+
+    /// The second half of a turn: the wait, and what happened meanwhile.
+    pub(crate) fn look_outside(&mut self, wait: Wait) -> io::Result<bool> {
+        let core = &self.core;
         // A simulated clock moves only by waiting, so there even a wait for nothing has a meaning.
         let simulated = !core.inbox.is_threaded();
         if core.is_alive() || (simulated && matches!(wait, Wait::Until(_))) {
-            self.poll(wait)?;
-            self.collect();
+            let since = self.poll(wait)?;
+            self.collect(since);
             self.raise();
         }
         Ok(self.core.is_alive())
@@ -188,12 +199,18 @@ impl Kernel {
         }
     }
 
-    fn poll(&mut self, wait: Wait) -> io::Result<()> {
+    /// Waits, and reads the clock. What is ready may have been there since the instant that is returned.
+    fn poll(&mut self, wait: Wait) -> io::Result<Instant> {
         self.ready.clear();
         let until = self.until(wait);
-        self.core.host().wait(until, &mut self.ready)?;
-        self.core.read_clock();
-        Ok(())
+        let (core, host) = (&self.core, self.core.host());
+        let interrupted = host.wait(until, &mut self.ready)? == Waited::Interrupted;
+        if interrupted {
+            // The process may have been stopped for long: before the clock judges anything, look at what came meanwhile.
+            host.wait(Some(Instant::default()), &mut self.ready)?;
+        }
+        core.read_clock();
+        Ok(if interrupted { core.meter.tasks_ended() } else { core.now() })
     }
 
     /// How long the host may wait.
@@ -210,11 +227,12 @@ impl Kernel {
         }
     }
 
-    /// Queues what happened outside: first sources, then timers, then other threads.
-    fn collect(&mut self) {
+    /// Queues what happened outside: first sources, so that what came in time is heard before a timer says that it did not; then
+    /// timers, then other threads.
+    fn collect(&mut self, since: Instant) {
         let core = &self.core;
         for (key, readiness) in self.ready.drain(..) {
-            core.note(key, readiness);
+            core.note(key, readiness, since);
         }
         let limit = core.meter.budget().tasks.max(1);
         core.expire(limit);

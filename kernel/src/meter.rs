@@ -1,10 +1,11 @@
 //! How much a turn may do, and who was at it when it took too long.
 //!
 //! Reading the clock costs more than a small task, so the first tasks of a turn are timed one by one and the rest in
-//! batches; a ring remembers the birth places of a batch. Invariants:
-//! 1. A turn never starts a task after its budget is spent.
+//! batches, unless a batch lately took a turn's time; a ring remembers the birth places of a batch. Units inside a task are
+//! larger, and each looks at a clock that is cheap and a little behind. Invariants:
+//! 1. A turn never starts a task after its budget is known to be spent.
 //! 2. Between two readings of the clock lie at most [`BATCH`] tasks.
-//! 3. On a simulated clock, which stands still while tasks run, only the number of tasks counts.
+//! 3. On a simulated clock only what tasks say that they take counts, and their number.
 
 use crate::host::Host;
 use crate::time::Instant;
@@ -107,6 +108,17 @@ impl Meter {
         free
     }
 
+    /// When the tasks of this turn, or if they run those of the one before, were known to be over.
+    pub(crate) fn tasks_ended(&self) -> Instant {
+        self.checked.get()
+    }
+
+    /// Whether the turn has not taken its time by `now`, which may be a little behind.
+    #[inline]
+    pub(crate) fn has_time(&self, now: Instant) -> bool {
+        now.since(self.began.get()) < self.budget.get().time || self.used.get() == 0
+    }
+
     /// Charges one unit of work inside a task that [`tick`](Self::tick) did not; false if the turn's budget is spent.
     pub(crate) fn spend(&self, host: &dyn Host) -> bool {
         self.charge(host.now(), UNITS)
@@ -178,6 +190,8 @@ impl Meter {
         let cleared = self.cleared.replace(self.used.get());
         if took >= SLOW {
             self.complain(took, cleared)
+        } else if took >= self.budget.get().time {
+            self.suspicious.set(EXACT_AFTER_SLOW)
         }
     }
 

@@ -101,6 +101,13 @@ impl Outlet {
         self.pipe.upgrade().is_some_and(|pipe| pipe.is_beside())
     }
 
+    /// Whether something is unread that had arrived when this was asked first: for whoever is about to say that nothing came in time.
+    /// He asks again behind each read, with a timer that is due, until the answer is no; what comes meanwhile is not waited for. While
+    /// reading is paused, the answer is no.
+    pub fn is_behind(&self) -> bool {
+        self.pipe.upgrade().is_some_and(|pipe| pipe.is_behind())
+    }
+
     /// Ends our half: what is buffered is sent, then the peer sees the end of the stream. It may go on sending.
     pub fn finish(&self) {
         self.with(|pipe| pipe.finish())

@@ -3,6 +3,8 @@
 //!
 //! A strict kernel does not survive them: it keeps the first one until whoever turns it can be told, on a stack of his own.
 
+use crate::engine::Core;
+use crate::lost::Lost;
 use crate::time::Instant;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -71,6 +73,67 @@ impl Panics {
         } else {
             self.withheld.set(self.withheld.get() + 1);
             discard(payload);
+        }
+    }
+}
+
+impl Core {
+    /// Says that code made at `born` panicked.
+    #[cold]
+    pub(crate) fn report_panic(
+        &self,
+        born: &'static Location<'static>,
+        payload: Box<dyn Any + Send>,
+    ) {
+        self.panics.report(self.now(), born, payload);
+        self.heed_failure()
+    }
+
+    /// The same of work on another thread, which has logged it there.
+    #[cold]
+    pub(crate) fn keep_panic(&self, born: &'static Location<'static>, text: &str) {
+        self.panics.keep(born, text);
+        self.heed_failure()
+    }
+
+    /// After a panic in a strict kernel no other task of the turn starts.
+    fn heed_failure(&self) {
+        if self.panics.has_failed() {
+            self.meter.interrupt()
+        }
+    }
+
+    /// A task panicked: says so, and makes the core fit for the next one.
+    pub(crate) fn task_panicked(&self, payload: Box<dyn Any + Send>) {
+        self.inside.set(false);
+        self.loss.set(Lost::Dropped);
+        self.report_panic(self.meter.place(), payload)
+    }
+
+    /// Whether a panic is for whoever turns the kernel.
+    pub(crate) fn set_strict(&self, on: bool) {
+        self.panics.set_strict(on)
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.panics.has_failed()
+    }
+
+    /// The first panic of a strict kernel since this was last asked.
+    pub(crate) fn take_failure(&self) -> Option<String> {
+        self.panics.take_failure()
+    }
+
+    /// Drops a user's value; a panic in its `Drop` is reported.
+    pub(crate) fn drop_quietly<V>(&self, value: V) {
+        self.quietly(|| drop(value))
+    }
+
+    /// Does what drops a user's values; a panic is reported.
+    pub(crate) fn quietly(&self, f: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+            log::error!("panicked while something was dropped");
+            self.report_panic(self.meter.place(), payload)
         }
     }
 }

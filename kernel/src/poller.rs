@@ -7,7 +7,7 @@
 //! 2. The key of an event is slot and generation, so that an event which arrives after its source has gone is recognised.
 //! 3. Sources are level-triggered where the platform can do that. Where it cannot, every operation re-arms its source.
 
-use crate::host::{Key, Readiness};
+use crate::host::{Key, Readiness, Waited};
 use polling::{Event, Events, PollMode, Poller};
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -57,10 +57,10 @@ impl Waiting {
         &self,
         timeout: Option<Duration>,
         ready: &mut Vec<(Key, Readiness)>,
-    ) -> io::Result<()> {
+    ) -> io::Result<Waited> {
         #[cfg(target_os = "linux")]
         let timeout = match self.epoll.wait(&self.poller, timeout, ready)? {
-            crate::epoll::Outcome::Done => return Ok(()),
+            crate::epoll::Outcome::Done(waited) => return Ok(waited),
             crate::epoll::Outcome::AskPoller => Some(Duration::ZERO),
         };
         let mut events = self.events.borrow_mut();
@@ -69,7 +69,7 @@ impl Waiting {
         ready.extend(events.iter().map(|event| {
             (unpack(event.key), Readiness { readable: event.readable, writable: event.writable })
         }));
-        Ok(())
+        Ok(Waited::Over)
     }
 }
 

@@ -7,7 +7,7 @@
 //! 2. TCP sockets do not delay small writes (`TCP_NODELAY`).
 //! 3. Instants of all real kernels of a process count from the same origin.
 
-use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Socket, Waker};
+use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Socket, Waited, Waker};
 use crate::poller::{Registered, Waiting};
 use crate::time::Instant;
 use rustix::buffer::spare_capacity;
@@ -64,9 +64,24 @@ pub(crate) fn nanos_of_system(instant: Instant) -> u64 {
     instant.as_nanos().saturating_add(ORIGIN.get().copied().unwrap_or_default())
 }
 
-/// The only place that reads the clock.
+/// One of the two places that read the clock.
 pub(crate) fn clock() -> Instant {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    instant(rustix::time::clock_gettime(rustix::time::ClockId::Monotonic))
+}
+
+/// The other one: as the system noted it at its last tick.
+#[cfg(target_os = "linux")]
+fn coarse_clock() -> Instant {
+    instant(rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn coarse_clock() -> Instant {
+    clock()
+}
+
+#[inline]
+fn instant(time: rustix::time::Timespec) -> Instant {
     // Neither is ever negative, nor beyond what nanoseconds of 64 bits can say for five centuries.
     let now = (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64);
     Instant::from_nanos(now.saturating_sub(*ORIGIN.get_or_init(|| now)))
@@ -83,12 +98,20 @@ impl Host for RealHost {
         Ok(seed)
     }
 
-    fn wait(&self, until: Option<Instant>, ready: &mut Vec<(Key, Readiness)>) -> io::Result<()> {
+    fn coarse(&self) -> Instant {
+        coarse_clock()
+    }
+
+    fn wait(
+        &self,
+        until: Option<Instant>,
+        ready: &mut Vec<(Key, Readiness)>,
+    ) -> io::Result<Waited> {
         #[cfg(target_os = "linux")]
         if let Some(alarm) = &self.alarm {
-            self.waiting.wait(alarm.time_out(until, clock), ready)?;
+            let waited = self.waiting.wait(alarm.time_out(until, clock), ready)?;
             ready.retain(|(key, _)| !alarm.rang(*key));
-            return Ok(());
+            return Ok(waited);
         }
         let time_out = until.map(|until| until.since(clock()));
         self.waiting.wait(time_out, ready)
@@ -237,6 +260,10 @@ impl Socket for RealSocket {
         let result = recv(self.0.io(), spare_capacity(into), RecvFlags::empty());
         self.0.rearm();
         Ok(result?.0)
+    }
+
+    fn unread(&self) -> io::Result<usize> {
+        Ok(rustix::io::ioctl_fionread(self.0.io())? as usize)
     }
 
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {

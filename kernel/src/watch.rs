@@ -7,6 +7,7 @@
 
 use crate::engine::Core;
 use crate::host::{Key, Readiness};
+use crate::time::Instant;
 use slab::Slab;
 use std::rc::Rc;
 
@@ -27,6 +28,8 @@ struct Slot {
     generation: u32,
     /// Noted by the host and not yet run: iff not empty, an entry is queued.
     noted: Readiness,
+    /// Since when what was noted first may have been there.
+    since: Instant,
     watch: Option<Rc<dyn Watch>>,
 }
 
@@ -41,7 +44,12 @@ impl Watches {
     /// A key nobody else has. What it names is filled in by [`fill`](Self::fill).
     pub(crate) fn reserve(&mut self) -> Key {
         self.generation = self.generation.wrapping_add(1);
-        let slot = Slot { generation: self.generation, noted: Readiness::default(), watch: None };
+        let slot = Slot {
+            generation: self.generation,
+            noted: Readiness::default(),
+            since: Instant::default(),
+            watch: None,
+        };
         let index = u32::try_from(self.slots.insert(slot))
             .expect("fewer sources than descriptors fit a machine");
         Key { slot: index, generation: self.generation }
@@ -61,19 +69,22 @@ impl Watches {
     }
 
     /// Adds readiness to what is noted; true if the source must be queued.
-    pub(crate) fn note(&mut self, key: Key, readiness: Readiness) -> bool {
+    pub(crate) fn note(&mut self, key: Key, readiness: Readiness, since: Instant) -> bool {
         let Some(slot) = self.slot(key) else { return false };
         let queued = slot.noted != Readiness::default();
+        if !queued {
+            slot.since = since;
+        }
         slot.noted.readable |= readiness.readable;
         slot.noted.writable |= readiness.writable;
         !queued && slot.noted != Readiness::default()
     }
 
-    /// What is noted about a source, taken.
-    pub(crate) fn take(&mut self, key: Key) -> Option<(Rc<dyn Watch>, Readiness)> {
+    /// What is noted about a source, taken, and since when that may have been so.
+    pub(crate) fn take(&mut self, key: Key) -> Option<(Rc<dyn Watch>, Readiness, Instant)> {
         let slot = self.slot(key)?;
         let noted = std::mem::take(&mut slot.noted);
-        Some((slot.watch.clone()?, noted))
+        Some((slot.watch.clone()?, noted, slot.since))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -191,6 +191,7 @@ everywhere! {
 everywhere! {
     fn what_was_said_in_the_turn_of_the_close_leaves_before_the_goodbye(field: &mut Field) {
         let (client, server, node) = field.met_pair();
+        field.take_time();
         let there = server.watch(&server.accepted()[0]);
         let (rpc, large) = (client.take_rpc(), "x".repeat(500_000));
         let (closes, closed) = Got::new(client.handle());

@@ -28,22 +28,30 @@ impl Pipe {
         }
     }
 
-    #[inline]
-    pub(super) fn take_block(&self) -> Option<Block> {
-        self.if_rare(|rare| rare.block.take())
-    }
-
     pub(super) fn read(self: &Rc<Self>, core: &Rc<Core>) {
-        match self.take_block() {
-            None => self.read_bytes(core),
-            Some(block) => self.read_block(core, block),
+        let rare = self.if_rare(|rare| {
+            let counts = rare.rest.is_some() || rare.behind.is_some();
+            Some((rare.block.take(), rare.rest, counts))
+        });
+        let (block, rest, counts) = rare.unwrap_or_default();
+        let told = Self::date(core, rest);
+        let note = |count, filled| {
+            let rest = self.with_socket(|socket| socket.leaves_rest(filled)) == Some(true);
+            if rest || counts {
+                self.renew_rest(count, rest, told)
+            }
+        };
+        match block {
+            None => self.read_bytes(core, note),
+            Some(block) => self.read_block(core, block, note),
         }
     }
 
-    fn read_bytes(self: &Rc<Self>, core: &Rc<Core>) {
+    fn read_bytes(self: &Rc<Self>, core: &Rc<Core>, note: impl FnOnce(usize, bool)) {
         let mut buffer = core.read_buffer();
         match self.ask(|socket| socket.read(&mut buffer)) {
-            Ok(1..) => {
+            Ok(count @ 1..) => {
+                note(count, buffer.len() == buffer.capacity());
                 self.deliver(core, Input::Bytes(&buffer));
                 self.tell_if_broken(core)
             }
@@ -55,9 +63,15 @@ impl Pipe {
     }
 
     #[cold]
-    fn read_block(self: &Rc<Self>, core: &Rc<Core>, mut block: Block) {
+    fn read_block(
+        self: &Rc<Self>,
+        core: &Rc<Core>,
+        mut block: Block,
+        note: impl FnOnce(usize, bool),
+    ) {
         match self.ask(|socket| socket.read(&mut block.memory)) {
-            Ok(1..) => {
+            Ok(count @ 1..) => {
+                note(count, block.memory.len() == block.memory.capacity());
                 let Block { memory, born, then } = block;
                 // If it panics, the bytes are lost to it, not to the peer.
                 let _caught = core.catch(born, || then(memory));

@@ -14,6 +14,7 @@
 
 mod inward;
 mod outward;
+mod rest;
 
 pub(crate) use inward::Block;
 
@@ -28,6 +29,7 @@ use crate::stream::Listen;
 use crate::task::{Plain, Task};
 use crate::timer::TimerId;
 use crate::watch::Watch;
+use rest::Rest;
 use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::panic::Location;
@@ -82,12 +84,17 @@ struct Rare {
     linger: Option<TimerId>,
     /// Where the next bytes go, if not to the loop's buffer and the handler.
     block: Option<Block>,
+    /// What lies in the socket and has been there for some time.
+    rest: Option<Rest>,
+    /// Some iff somebody waits for what had arrived when he asked first: so many bytes of it are unread.
+    behind: Option<usize>,
 }
 
 impl Rare {
     fn is_needed(&self) -> bool {
-        let Self { broken, drained, linger, block } = self;
-        broken.is_some() || !drained.is_empty() || linger.is_some() || block.is_some()
+        let Self { broken, drained, linger, block, rest, behind } = self;
+        let waits = broken.is_some() || !drained.is_empty() || linger.is_some();
+        waits || block.is_some() || rest.is_some() || behind.is_some()
     }
 }
 
@@ -177,7 +184,7 @@ impl Pipe {
     /// Lets the pipe be looked at as if there were something to read.
     fn note_readable(&self, core: &Core) {
         if let Some(key) = self.with_socket(|socket| socket.key()) {
-            core.note(key, READABLE)
+            core.note(key, READABLE, core.now())
         }
     }
 
@@ -298,21 +305,12 @@ impl Pipe {
         }
     }
 
-    pub(crate) fn pause(&self) {
-        self.switch(Inward::Open, Inward::Paused)
-    }
-
-    pub(crate) fn resume(&self) {
-        self.switch(Inward::Paused, Inward::Open)
-    }
-
-    fn switch(&self, from: Inward, to: Inward) {
-        if self.inward.get() == from
-            && let Some(core) = self.core.upgrade()
-        {
-            self.inward.set(to);
-            self.renew_interest(&core);
-        }
+    /// Goes from one state to another; `None` if it is in neither.
+    fn switch(&self, from: Inward, to: Inward) -> Option<Rc<Core>> {
+        let core = self.core.upgrade().filter(|_| self.inward.get() == from)?;
+        self.inward.set(to);
+        self.renew_interest(&core);
+        Some(core)
     }
 
     /// Queues `task` once the output is empty.
@@ -345,7 +343,7 @@ impl Pipe {
         if self.inward.get() != Inward::Ended {
             self.inward.set(Inward::Discarded);
         }
-        drop(self.take_block());
+        drop(self.if_rare(|rare| rare.block.take()));
         self.arm_linger(&core);
         self.finish();
         self.renew_interest(&core);

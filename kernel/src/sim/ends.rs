@@ -219,9 +219,15 @@ impl Net {
         Ok(count)
     }
 
+    /// Bytes that have arrived and were not read.
+    pub(super) fn unread(&self, id: Id) -> usize {
+        self.ends.get(&id).map_or(0, |end| end.inbound.readable())
+    }
+
     pub(super) fn write(&mut self, id: Id, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let end = self.ends.get(&id).ok_or(ErrorKind::ConnectionReset)?;
         match end.stage {
+            _ if end.closed => return Err(ErrorKind::BrokenPipe.into()), // its process was killed
             Stage::Open if end.finished => return Err(ErrorKind::BrokenPipe.into()),
             Stage::Open => {}
             Stage::Dialling => return Err(ErrorKind::WouldBlock.into()),
@@ -264,7 +270,7 @@ impl Net {
     /// Sends the end of the stream.
     pub(super) fn shutdown(&mut self, id: Id) -> io::Result<()> {
         let end = self.ends.get_mut(&id).ok_or(ErrorKind::NotConnected)?;
-        if end.stage != Stage::Open {
+        if end.stage != Stage::Open || end.closed {
             return Err(ErrorKind::NotConnected.into());
         }
         if !std::mem::replace(&mut end.finished, true)
@@ -312,7 +318,7 @@ impl Net {
 
     // ---- closing
 
-    /// Our process closes this end: the peer sees the end of the stream, or a reset if we left something unread.
+    /// Our process closes this end, or is no more: the peer sees the end of the stream, or a reset if we left something unread.
     pub(super) fn close(&mut self, id: Id) {
         let Some(end) = self.ends.get_mut(&id) else { return };
         if std::mem::replace(&mut end.closed, true) {
@@ -329,8 +335,8 @@ impl Net {
         self.forget(id);
     }
 
-    /// The process of this end is no more.
-    pub(super) fn vanish(&mut self, id: Id) {
+    /// Nobody has accepted this end, and nobody will.
+    fn vanish(&mut self, id: Id) {
         let Some(end) = self.ends.get_mut(&id) else { return };
         if !std::mem::replace(&mut end.closed, true)
             && let Some(peer) = end.peer

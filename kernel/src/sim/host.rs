@@ -1,12 +1,13 @@
 //! The simulated host: what a kernel in a [`World`](super::World) sees instead of the operating system.
 
 use super::net::{Id, Net, Process, Step, TURN};
-use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Socket, Waker};
+use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Socket, Waited, Waker};
 use crate::time::Instant;
 use rand_core::Rng as _;
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// One process's view of the network.
 #[derive(Debug)]
@@ -23,7 +24,14 @@ impl SimHost {
         ready: &mut Vec<(Key, Readiness)>,
     ) -> io::Result<()> {
         let mut net = self.net.borrow_mut();
-        let limit = until.map_or(Instant::FAR, |until| until.max(net.now + TURN));
+        // What its tasks took has passed.
+        let (clock, now) = (net.clock(self.process), net.now);
+        let limit = until.map_or(Instant::FAR, |until| until.max(now + TURN).max(clock));
+        while net.now < clock {
+            if net.step(clock) == Step::Nothing {
+                net.now = clock;
+            }
+        }
         loop {
             net.collect(self.process, ready);
             if !ready.is_empty() {
@@ -45,7 +53,13 @@ impl SimHost {
 
 impl Host for SimHost {
     fn now(&self) -> Instant {
-        self.net.borrow().now
+        self.net.borrow().clock(self.process)
+    }
+
+    fn pass(&self, span: Duration) {
+        let mut net = self.net.borrow_mut();
+        let clock = net.clock(self.process);
+        net.hosts[self.process].busy_until = clock + span;
     }
 
     fn entropy(&self) -> io::Result<[u8; 32]> {
@@ -54,12 +68,21 @@ impl Host for SimHost {
         Ok(seed)
     }
 
-    fn wait(&self, until: Option<Instant>, ready: &mut Vec<(Key, Readiness)>) -> io::Result<()> {
+    fn wait(
+        &self,
+        until: Option<Instant>,
+        ready: &mut Vec<(Key, Readiness)>,
+    ) -> io::Result<Waited> {
         if self.net.borrow().solo {
-            return self.pass_time(until, ready);
+            self.pass_time(until, ready)?;
+            return Ok(Waited::Over);
         }
-        self.net.borrow_mut().collect(self.process, ready);
-        Ok(())
+        let mut net = self.net.borrow_mut();
+        if std::mem::take(&mut net.hosts[self.process].interrupted) {
+            return Ok(Waited::Interrupted);
+        }
+        net.collect(self.process, ready);
+        Ok(Waited::Over)
     }
 
     fn waker(&self) -> Option<Waker> {
@@ -124,6 +147,15 @@ impl Socket for SimSocket {
 
     fn read(&self, into: &mut Vec<u8>) -> io::Result<usize> {
         self.net.borrow_mut().read(self.id, into)
+    }
+
+    fn unread(&self) -> io::Result<usize> {
+        Ok(self.net.borrow().unread(self.id))
+    }
+
+    /// Reads are cut anywhere.
+    fn leaves_rest(&self, _: bool) -> bool {
+        self.net.borrow().unread(self.id) > 0
     }
 
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -186,10 +186,24 @@ impl World {
 
     fn turn(&mut self, process: Process) {
         let Some(running) = &mut self.processes[process] else { return };
-        turned(running.kernel.turn(Wait::No));
+        if !self.net.borrow().hosts[process].in_turn {
+            running.kernel.handle().core.read_clock();
+            running.kernel.run_tasks();
+        }
+        let mut net = self.net.borrow_mut();
+        let until = net.clock(process);
+        net.hosts[process].in_turn = until > net.now;
+        if until > net.now {
+            return net.want_turn(process, until); // it looks outside when its handlers are done
+        }
+        drop(net);
+        turned(running.kernel.look_outside(Wait::No));
         if running.kernel.handle().core.stopping.get() {
             turned(running.kernel.drain());
-            self.net.borrow_mut().hosts[process].alive = false;
+            let mut net = self.net.borrow_mut();
+            net.hosts[process].alive = false;
+            net.set_free(process);
+            drop(net);
             return self.end(process);
         }
         if let Some(wake) = running.kernel.next_wake() {
@@ -236,7 +250,9 @@ impl World {
         self.processes[process.0].is_some()
     }
 
-    /// Ends a process on the spot: nothing of it runs any more, its listeners are gone, and its peers hear resets.
+    /// Kills a process: nothing of it runs any more, and its listeners are gone. What it has sent still arrives, and then its peers
+    /// hear what the system says for it: the end of the stream if it had read all that they sent, else a reset. Whoever dials it
+    /// is refused.
     pub fn crash(&mut self, process: ProcessId) {
         self.net.borrow_mut().crash(process.0);
         self.end(process.0);
@@ -256,6 +272,27 @@ impl World {
         let mut net = self.net.borrow_mut();
         let until = net.now + span;
         net.hosts[process.0].stalled_until = until;
+    }
+
+    /// Stops a process, as SIGSTOP does, until [`resume`](Self::resume). The system keeps its connections: bytes for it pile up,
+    /// dialling it succeeds, nobody is told. Its clock goes on.
+    pub fn stop(&mut self, process: ProcessId) {
+        self.net.borrow_mut().hosts[process.0].stopped = true;
+    }
+
+    /// Lets a process that was stopped continue. Unless it had something to do, it was stopped in its wait, which is interrupted by
+    /// that: the kernel hears of the time that has passed before it hears of what came meanwhile.
+    pub fn resume(&mut self, process: ProcessId) {
+        let Some(running) = &self.processes[process.0] else { return };
+        let waited = !running.kernel.handle().core.is_ready();
+        let mut net = self.net.borrow_mut();
+        let host = &mut net.hosts[process.0];
+        if std::mem::take(&mut host.stopped) {
+            host.interrupted |= waited && !host.in_turn;
+            host.in_turn |= waited;
+        }
+        drop(net);
+        self.wake(process.0);
     }
 
     /// Lets a process refuse every connection, or accept them again.

@@ -76,6 +76,14 @@ pub(super) struct HostState {
     /// Iff its peers count as working while it does.
     pub(super) beside: bool,
     pub(super) stalled_until: Instant,
+    /// Until when its handlers are at work, as they say.
+    pub(super) busy_until: Instant,
+    /// Iff it was stopped and does not continue yet.
+    pub(super) stopped: bool,
+    /// Iff it was stopped in its wait, which ends with that.
+    pub(super) interrupted: bool,
+    /// Iff its last turn has not looked outside yet.
+    pub(super) in_turn: bool,
     /// Ends and listeners that may be ready: all that are, and perhaps some more.
     pub(super) maybe_ready: BTreeSet<Id>,
     /// When its next turn is due; an event for another time is out of date.
@@ -171,12 +179,20 @@ impl Net {
             return false;
         }
         host.turn_at = None;
-        if host.stalled_until > now {
-            let until = host.stalled_until;
+        if host.stopped {
+            return false; // it asks for one when it continues
+        }
+        let until = host.stalled_until.max(host.busy_until);
+        if until > now {
             self.want_turn(process, until);
             return false;
         }
         host.alive
+    }
+
+    /// The time as a process sees it: that of the world, or later if its handlers are at work.
+    pub(super) fn clock(&self, process: Process) -> Instant {
+        self.now.max(self.hosts[process].busy_until)
     }
 
     /// Gives a process a turn at `at`, unless one is due before.
@@ -223,7 +239,9 @@ impl Net {
 
     /// Puts a parcel on its way to an end.
     pub(super) fn send(&mut self, to: Id, parcel: Parcel) {
-        let at = self.now + self.delay();
+        let sender = self.ends.get(&to).map(|end| end.peer_process);
+        let now = sender.map_or(self.now, |sender| self.clock(sender));
+        let at = now + self.delay();
         if let Some(end) = self.ends.get_mut(&to) {
             let at = end.inbound.send(at, parcel);
             self.schedule(at, Event::Arrive(to));
@@ -315,9 +333,11 @@ impl Net {
         }
     }
 
-    /// A process is no more: its listeners are gone, and its peers will hear that their connections are.
+    /// A process is killed, and the system closes what it had open: its listeners are gone, and its peers hear the end of the
+    /// stream where it had read all that they sent, else a reset.
     pub(super) fn crash(&mut self, process: Process) {
         self.hosts[process].alive = false;
+        self.set_free(process);
         let of_process = |(id, owner): (&Id, Process)| (owner == process).then_some(*id);
         let doors: Vec<Id> =
             self.doors.iter().map(|(id, door)| (id, door.process)).filter_map(of_process).collect();
@@ -327,9 +347,17 @@ impl Net {
             self.close_door(id)
         }
         for id in ends {
-            self.vanish(id)
+            self.close(id)
         }
         self.hosts[process].maybe_ready.clear();
+    }
+
+    /// A process that has ended neither works nor stands still any more.
+    pub(super) fn set_free(&mut self, process: Process) {
+        let now = self.now;
+        let host = &mut self.hosts[process];
+        (host.stopped, host.interrupted, host.in_turn) = (false, false, false);
+        (host.stalled_until, host.busy_until) = (now, now);
     }
 }
 

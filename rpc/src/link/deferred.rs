@@ -135,6 +135,7 @@ impl Link {
     }
 
     fn start_while_budget_lasts(self: &Rc<Self>) {
+        self.handle().clock();
         while let Some(next) = self.if_rare(|rare| rare.deferred.pop()) {
             let request = next.request();
             self.start(&request, None);

@@ -8,6 +8,10 @@ use peers_kernel::{Input, Instant, Listen, Outlet};
 use peers_wire::{Frame, Kind, RefusedCode};
 use std::panic::Location;
 use std::rc::Rc;
+use std::time::Duration;
+
+/// How long input may have waited before it counts. Deadlines travel in milliseconds.
+const NOTICED: Duration = Duration::from_millis(1);
 
 /// Bytes of memory for frames in pieces that are kept for the next one, in the whole process.
 const MOST_SPARE: usize = 2 << 20;
@@ -46,8 +50,7 @@ impl Link {
         mut bytes: &[u8],
         spare: &mut Vec<u8>,
     ) {
-        let now = self.handle().now();
-        self.drive(|session, _| session.input_begins(now));
+        let now = self.input_begins();
         loop {
             let frame = match inbound.quick(&mut bytes) {
                 Some(frame) => frame,
@@ -72,6 +75,18 @@ impl Link {
         self.lend(&mut inbound, spare);
         self.keep_inbound(inbound);
         self.drive(|session, out| session.input_taken(now, partial, out));
+    }
+
+    /// Tells the session that there is input, and since when.
+    #[inline]
+    pub(super) fn input_begins(&self) -> Instant {
+        let now = self.handle().now();
+        self.drive(|session, _| session.input_begins(now));
+        let since = self.handle().arrived();
+        if now.since(since) > NOTICED {
+            self.drive(|session, _| session.input_since(since));
+        }
+        now
     }
 
     /// Lets the rest of a large frame be read straight behind its beginning.
@@ -198,7 +213,7 @@ fn refused(call: &PendingCall, code: RefusedCode, text: &str) -> ErrorKind {
         RefusedCode::Overloaded => ErrorKind::Overloaded(Overload::Remote),
         RefusedCode::Closing => ErrorKind::Refused(Refusal::Closing),
         RefusedCode::Expired => {
-            ErrorKind::TimedOut { method: call.method.name, after: std::time::Duration::ZERO }
+            ErrorKind::TimedOut { method: call.method.name, after: Duration::ZERO }
         }
         RefusedCode::TooDeep => ErrorKind::Refused(Refusal::TooDeep),
         RefusedCode::Internal => ErrorKind::Panicked,

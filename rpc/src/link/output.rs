@@ -200,6 +200,12 @@ impl Link {
         self.release();
         self.note_flushed();
         let now = self.handle().now();
+        if self.ask(|session| session.misses_input(now))
+            && self.open_outlet().is_some_and(Outlet::is_behind)
+        {
+            // What lies in the socket came in time. A timer that is due rings behind the next read.
+            return self.arm_by(now);
+        }
         self.batch(|| self.expire_all(now));
     }
 

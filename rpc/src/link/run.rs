@@ -78,8 +78,7 @@ impl Link {
         }
         let behind = run.split_off(begun.front.run());
         self.received(&behind, |inbound, spare| {
-            let now = self.handle().now();
-            self.drive(|session, _| session.input_begins(now));
+            let now = self.input_begins();
             if !self.took_run(now, &begun.front, &mut run) {
                 inbound.give_back(begun.front.join(run));
             } else if run.capacity() > spare.capacity() {
@@ -92,8 +91,7 @@ impl Link {
     fn read_on(self: &Rc<Self>, begun: Begun, run: Vec<u8>) {
         self.batch(|| {
             self.note_flushed();
-            let (now, held) = (self.handle().now(), begun.front.len() + run.len());
-            self.drive(|session, _| session.input_begins(now));
+            let (now, held) = (self.input_begins(), begun.front.len() + run.len());
             if let Some(outlet) = self.open_outlet() {
                 self.read_run(outlet, begun, run);
             }

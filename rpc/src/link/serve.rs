@@ -122,7 +122,7 @@ impl Link {
         if self.shared().closing.get() {
             return self.turn_away(request, RefusedCode::Closing);
         }
-        if request.deadline.is_some_and(|deadline| deadline <= self.handle().now()) {
+        if request.deadline.is_some_and(|deadline| deadline <= self.handle().latest()) {
             return self.turn_away(request, RefusedCode::Expired);
         }
         match self.object_for(request.method) {

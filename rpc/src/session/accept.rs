@@ -17,6 +17,13 @@ impl<K> Session<K> {
         self.clock.heard(now);
     }
 
+    /// Tells since when the input that has arrived may have been there: the deadlines of requests in it count from then. To be
+    /// called after [`input_begins`](Self::input_begins), if that is not now.
+    #[cold]
+    pub fn input_since(&mut self, since: Instant) {
+        self.clock.arrived_by(since);
+    }
+
     /// Ends the call that a reply answers, and gives back what was kept for it: the short way for the frame that comes most
     /// often. `None` if there is anything else to it; then nothing has changed, and [`accept`](Self::accept) takes the frame.
     ///

@@ -99,6 +99,13 @@ impl Clock {
         self.looked = now;
     }
 
+    /// The input now being taken may have arrived at `since` already.
+    #[cold]
+    pub(super) fn arrived_by(&mut self, since: Instant) {
+        let waits = self.waits();
+        waits.arrived = waits.arrived.min(since);
+    }
+
     /// Something has arrived.
     #[inline]
     pub(super) fn heard(&mut self, now: Instant) {

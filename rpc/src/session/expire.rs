@@ -16,6 +16,14 @@ impl<K> Session<K> {
         (next != NEVER).then_some(next)
     }
 
+    /// Whether [`expire`](Self::expire) would say that something has not come in time: look first at what has arrived.
+    pub fn misses_input(&self, now: Instant) -> bool {
+        let calls = self.calls.next_deadline().unwrap_or(NEVER);
+        let frame = self.clock.frame_due(&self.limits).min(self.clock.dead_at(&self.limits));
+        let hello = if self.phase == Phase::Opening { self.clock.until() } else { NEVER };
+        calls.min(frame).min(hello) <= now
+    }
+
     fn has_oversized(&self) -> bool {
         let queue = self.rare.as_ref().and_then(|rare| rare.queue());
         queue.is_some_and(|queue| !queue.oversized.is_empty())
