@@ -1,9 +1,18 @@
 //! The mark that travels from task to task: which piece of work this one belongs to.
 //!
-//! The kernel copies it and compares it, no more. What a slot and a generation mean is for the layer above to say: rpc
+//! The kernel copies it, compares it, and is told which ones are cancelled, no more. What a slot and a generation mean is for the layer above to say: rpc
 //! keeps there the call that is being served, with its deadline and everything to cancel along with it.
 //!
 //! Invariant: eight bytes, and all zero is [`Cause::NONE`].
+
+use crate::engine::Core;
+use crate::task::{Plain, Task};
+use crate::time::Instant;
+use crate::timer::TimerId;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::panic::Location;
+use std::rc::Rc;
 
 /// On whose behalf a task runs: copied from the running task into whatever it makes, restored when that runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,5 +41,51 @@ impl Cause {
     /// Whether there is none.
     pub const fn is_none(self) -> bool {
         self.0 == 0
+    }
+}
+
+/// Causes that were cancelled, as long as whoever made them remembers them.
+#[derive(Default)]
+pub(crate) struct Cancelled {
+    causes: RefCell<BTreeSet<Cause>>,
+}
+
+impl Core {
+    /// Arms a timer under the running task's cause, unless that was cancelled.
+    pub(crate) fn at_for_running(&self, at: Instant, task: Box<dyn Task>) -> TimerId {
+        let cause = self.cause.get();
+        if self.is_cancelled(cause) {
+            self.drop_later(vec![task]);
+            return TimerId::NEVER;
+        }
+        self.at_for(cause, at, task)
+    }
+
+    /// Cancels what was made under `cause`, and what will be until that is forgotten.
+    pub(crate) fn cancel_cause(&self, cause: Cause) {
+        if cause.is_none() || !self.is_open() {
+            return;
+        }
+        self.cancelled.causes.borrow_mut().insert(cause);
+        self.works.stop_caused_by(self, cause);
+        let tasks = self.cancel_timers_of(cause);
+        if !tasks.is_empty() {
+            self.drop_later(tasks);
+        }
+    }
+
+    pub(crate) fn forget_cause(&self, cause: Cause) {
+        self.cancelled.causes.borrow_mut().remove(&cause);
+    }
+
+    /// Whether that cause was cancelled, and not forgotten.
+    pub(crate) fn is_cancelled(&self, cause: Cause) -> bool {
+        !cause.is_none() && self.cancelled.causes.borrow().contains(&cause)
+    }
+
+    /// Drops tasks that will not run: by the queue, since they may own anything.
+    fn drop_later(&self, tasks: Vec<Box<dyn Task>>) {
+        let dropping = move |_: &Rc<Self>| drop(tasks);
+        self.push(Cause::NONE, Plain::boxed(Location::caller(), dropping));
     }
 }

@@ -6,7 +6,7 @@
 //! 3. `loss` is what a continuation dropped right now reports; `cause` is whose work runs right now.
 
 use crate::beside::Beside;
-use crate::cause::Cause;
+use crate::cause::{Cancelled, Cause};
 use crate::gone;
 use crate::host::{Host, Key, Readiness};
 use crate::lost::Lost;
@@ -36,6 +36,7 @@ pub(crate) struct Core {
     queue: RefCell<Queue>,
     /// Whose work runs right now.
     pub(crate) cause: Cell<Cause>,
+    pub(crate) cancelled: Cancelled,
     /// What a continuation reports that is dropped right now.
     pub(crate) loss: Cell<Lost>,
     /// Iff a node's handler is on the stack.
@@ -74,6 +75,7 @@ impl Core {
         Ok(Rc::new(Self {
             queue: RefCell::default(),
             cause: Cell::default(),
+            cancelled: Cancelled::default(),
             loss: Cell::new(Lost::Dropped),
             inside: Cell::new(false),
             open: Cell::new(true),
@@ -213,13 +215,23 @@ impl Core {
 
     // ---- timers
 
-    /// Arms a timer under the running task's cause.
+    /// Arms a timer of the kernel's own, on nobody's behalf.
     pub(crate) fn at(&self, at: Instant, task: Box<dyn Task>) -> TimerId {
+        self.at_for(Cause::NONE, at, task)
+    }
+
+    /// Arms a timer.
+    pub(crate) fn at_for(&self, cause: Cause, at: Instant, task: Box<dyn Task>) -> TimerId {
         if !self.open.get() {
             self.push(Cause::NONE, task);
             return TimerId::NEVER;
         }
-        self.timers.borrow_mut().insert(at, self.cause.get(), task)
+        self.timers.borrow_mut().insert(at, cause, task)
+    }
+
+    /// Disarms all timers of that cause.
+    pub(crate) fn cancel_timers_of(&self, cause: Cause) -> Vec<Box<dyn Task>> {
+        self.timers.borrow_mut().cancel_caused_by(cause)
     }
 
     /// Disarms a timer; true if it would have fired.

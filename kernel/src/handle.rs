@@ -80,17 +80,18 @@ impl Handle {
         self.core.push(self.core.cause.get(), Plain::boxed(Location::caller(), move |_| task()))
     }
 
-    /// Queues a task when `delay` has passed.
+    /// Queues a task when `delay` has passed, unless the cause that it is made under is [cancelled](Self::cancel_cause) before.
     #[track_caller]
     pub fn after(&self, delay: Duration, task: impl FnOnce() + 'static) -> TimerId {
-        self.core.at(self.now() + delay, Plain::boxed(Location::caller(), move |_| task()))
+        let task = Plain::boxed(Location::caller(), move |_: &Rc<Core>| task());
+        self.core.at_for_running(self.now() + delay, task)
     }
 
     /// Queues a task at a point in time; at once if that is past. A ticker that arms itself again at the previous
     /// instant plus its period does not drift.
     #[track_caller]
     pub fn at(&self, at: Instant, task: impl FnOnce() + 'static) -> TimerId {
-        self.core.at(at, Plain::boxed(Location::caller(), move |_| task()))
+        self.core.at_for_running(at, Plain::boxed(Location::caller(), move |_| task()))
     }
 
     /// Disarms a timer; true if it would still have fired. Continuations its task owned are lost.
@@ -150,6 +151,29 @@ impl Handle {
     /// ```
     pub fn share_work(&self, shares: Weak<dyn Shares>) {
         self.core.works.add_shares(shares)
+    }
+
+    /// Cancels what was made under `cause`, and what will be made under it until [`forget_cause`](Self::forget_cause): its timers
+    /// do not fire, and are dropped; the [`Stop`] of its offloaded work is set. Tasks that are queued already still run.
+    ///
+    /// ```
+    /// use peers_kernel::{Cause, Kernel};
+    /// use std::time::Duration;
+    ///
+    /// let mut kernel = Kernel::simulated(1);
+    /// let (handle, call) = (kernel.handle(), Cause::from_parts(0, 1));
+    /// handle.with_cause(call, || handle.after(Duration::from_secs(1), || panic!("nobody waits for it")));
+    /// handle.cancel_cause(call);
+    /// kernel.run()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn cancel_cause(&self, cause: Cause) {
+        self.core.cancel_cause(cause)
+    }
+
+    /// Ends what [`cancel_cause`](Self::cancel_cause) has begun: `cause` will not come up again.
+    pub fn forget_cause(&self, cause: Cause) {
+        self.core.forget_cause(cause)
     }
 
     /// On whose behalf the running task runs.

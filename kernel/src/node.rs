@@ -206,13 +206,13 @@ impl<S: 'static> Cx<S> {
     #[track_caller]
     pub fn after(&self, delay: Duration, f: impl FnOnce(&mut S, &Self) + 'static) -> TimerId {
         let core = &self.handle.core;
-        core.at(core.now() + delay, self.boxed(Location::caller(), f))
+        core.at_for_running(core.now() + delay, self.boxed(Location::caller(), f))
     }
 
     /// Queues a handler at a point in time; at once if that is past.
     #[track_caller]
     pub fn at(&self, at: Instant, f: impl FnOnce(&mut S, &Self) + 'static) -> TimerId {
-        self.handle.core.at(at, self.boxed(Location::caller(), f))
+        self.handle.core.at_for_running(at, self.boxed(Location::caller(), f))
     }
 
     /// A plain task that enters the node, for whatever takes one. It enters when it is called, so give it to the loop and do

@@ -151,6 +151,9 @@ pub(crate) fn offload<T, E>(
 {
     let share = core.works.share_of(core.cause.get());
     let order = Order { born, owner, share, stop: Stop::default() };
+    if core.is_cancelled(core.cause.get()) {
+        order.stop.set();
+    }
     if !core.is_open() {
         drop(k)
     } else if !core.works.has_room(core, share) {

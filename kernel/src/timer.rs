@@ -5,12 +5,14 @@
 //! 1. Order is by instant, then by creation: ties fire in the order they were made.
 //! 2. A [`TimerId`] never names two timers.
 //! 3. No clock is read and no task is run here.
+//! 4. A timer made on somebody's behalf is found by its cause as long as it is armed.
 
 use crate::cause::Cause;
 use crate::heap::Heap;
 use crate::task::{Entry, Job, Task};
 use crate::time::Instant;
 use slab::Slab;
+use std::collections::BTreeMap;
 
 /// Names a timer for [`Handle::cancel`](crate::Handle::cancel). Keeping it keeps nothing alive; it is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +46,8 @@ pub(crate) struct Timers {
     heap: Heap<Due>,
     armed: Slab<Armed>,
     sequence: u64,
+    /// The slots of those with a cause, by that and their sequence.
+    caused: BTreeMap<(Cause, u64), u32>,
 }
 
 /// Below this size a heap is not worth rebuilding.
@@ -57,6 +61,9 @@ impl Timers {
         let slot = u32::try_from(self.armed.insert(Armed { sequence, cause, task }))
             .expect("four billion timers do not fit in memory");
         self.heap.push(Due { at, sequence, slot });
+        if !cause.is_none() {
+            self.caused.insert((cause, sequence), slot);
+        }
         TimerId { sequence, slot }
     }
 
@@ -65,7 +72,8 @@ impl Timers {
         if !self.is_armed(id.slot, id.sequence) {
             return None;
         }
-        let task = self.armed.remove(id.slot as usize).task;
+        let Armed { cause, task, .. } = self.armed.remove(id.slot as usize);
+        self.forget(cause, id.sequence);
         if self.heap.len() > SMALL && self.heap.len() / 2 > self.armed.len() {
             self.rebuild()
         }
@@ -79,7 +87,22 @@ impl Timers {
         }
         let due = self.heap.pop()?;
         let Armed { cause, task, .. } = self.armed.remove(due.slot as usize);
+        self.forget(cause, due.sequence);
         Some(Entry { cause, job: Job::Task(task) })
+    }
+
+    /// Disarms all timers of that cause, in the order in which they were made; their tasks are returned likewise.
+    pub(crate) fn cancel_caused_by(&mut self, cause: Cause) -> Vec<Box<dyn Task>> {
+        let caused = self.caused.range((cause, 0)..=(cause, u64::MAX));
+        let ids: Vec<TimerId> =
+            caused.map(|(&(_, sequence), &slot)| TimerId { sequence, slot }).collect();
+        ids.into_iter().filter_map(|id| self.cancel(id)).collect()
+    }
+
+    fn forget(&mut self, cause: Cause, sequence: u64) {
+        if !cause.is_none() {
+            self.caused.remove(&(cause, sequence));
+        }
     }
 
     /// When the earliest timer is due.
@@ -100,6 +123,7 @@ impl Timers {
     /// Disarms everything.
     pub(crate) fn clear(&mut self) -> Vec<Box<dyn Task>> {
         self.heap.clear();
+        self.caused.clear();
         self.armed.drain().map(|armed| armed.task).collect()
     }
 

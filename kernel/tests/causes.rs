@@ -2,8 +2,10 @@
 
 mod support;
 
-use peers_kernel::{Cause, Collect, Cont, Handle, Kernel, Lost, Stop};
+use peers_kernel::{Address, Cause, Collect, Cont, Handle, Kernel, Lost, Stop, Stream};
+use std::cell::{Cell, RefCell};
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 use support::Trace;
 
@@ -90,4 +92,80 @@ fn it_is_eight_bytes_that_come_apart_as_they_were_put_together() {
     let cause = Cause::from_parts(u32::MAX, 7);
     assert_eq!((cause.slot(), cause.generation()), (u32::MAX, 7));
     assert!(Cause::NONE.is_none() && !cause.is_none() && !Cause::from_parts(0, 1).is_none());
+}
+
+#[test]
+fn what_was_made_under_a_cancelled_cause_does_not_fire() {
+    let mut kernel = Kernel::simulated(1);
+    let handle = kernel.handle();
+    let (gone, other) = (Cause::from_parts(0, 1), Cause::from_parts(0, 2));
+    let fired: Rc<RefCell<Vec<(u64, Cause)>>> = Rc::default();
+    let arm = |cause: Cause, seconds: u64| {
+        let (log, clock) = (fired.clone(), handle.clone());
+        let note = move || log.borrow_mut().push((seconds, clock.cause()));
+        handle.with_cause(cause, || handle.after(Duration::from_secs(seconds), note))
+    };
+    let all: Vec<_> = (1..=100).map(|n| arm(if n % 2 == 0 { gone } else { other }, n)).collect();
+    assert!(handle.cancel(all[1]), "one goes by itself");
+    arm(Cause::NONE, 101);
+    handle.cancel_cause(gone);
+    handle.cancel_cause(Cause::NONE);
+    assert!(!handle.cancel(all[3]), "it is disarmed");
+    arm(gone, 102);
+    handle.forget_cause(gone);
+    arm(gone, 103);
+    kernel.run().unwrap();
+    let mut expected: Vec<_> = (1..=100).step_by(2).map(|n| (n, other)).collect();
+    expected.extend([(101, Cause::NONE), (103, gone)]);
+    assert_eq!(*fired.borrow(), expected);
+}
+
+/// What a timer owned may do anything when it is dropped, also arm and cancel timers.
+#[test]
+fn what_a_cancelled_timer_owned_is_dropped_on_a_clean_stack() {
+    struct Last(Handle, Rc<Cell<u32>>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            self.0.cancel_cause(Cause::from_parts(0, 1));
+            let count = self.1.clone();
+            self.0.after(Duration::from_secs(1), move || count.set(count.get() + 1));
+        }
+    }
+    let mut kernel = Kernel::simulated(1);
+    let (handle, fired) = (kernel.handle(), Rc::new(Cell::new(0)));
+    let cause = Cause::from_parts(0, 1);
+    handle.with_cause(cause, || {
+        for _ in 0..3 {
+            let last = Last(handle.clone(), fired.clone());
+            handle.after(Duration::from_secs(9), move || drop(last));
+        }
+    });
+    handle.cancel_cause(cause);
+    assert_eq!(handle.dump().timers(), 0, "nothing was dropped yet");
+    kernel.run().unwrap();
+    assert_eq!(fired.get(), 3);
+}
+
+/// A connection that is closed on behalf of a call ends in time, also when that call is cancelled.
+#[test]
+fn the_kernels_own_timers_are_nobodys() {
+    let mut kernel = Kernel::simulated(1);
+    let handle = kernel.handle();
+    let here: Address = "sim:here".parse().unwrap();
+    let _listener = handle.listen(&here, |stream| {
+        let outlet = stream.start(|_, _| ());
+        std::mem::forget(outlet); // it never closes
+    });
+    let cause = Cause::from_parts(0, 1);
+    let k = Cont::new(&handle, move |stream: io::Result<Stream>| {
+        let outlet = stream.unwrap().start(|_, _| ());
+        outlet.write(b"something").unwrap();
+        outlet.close();
+    });
+    handle.with_cause(cause, || handle.connect(&here, k));
+    kernel.run_until(handle.now() + Duration::from_secs(1)).unwrap();
+    let open = handle.dump().sources();
+    handle.cancel_cause(cause);
+    kernel.run_until(handle.now() + Duration::from_secs(6)).unwrap();
+    assert_eq!(handle.dump().sources(), open - 1, "the accepted end alone is left");
 }

@@ -1,10 +1,11 @@
 //! Who is calling: what every implementation of a method receives beside its arguments.
 
+use crate::Error;
 use crate::endpoint::Endpoint;
 use crate::interface::Proxy;
 use crate::link::Link;
 use crate::name::EndpointName;
-use peers_kernel::{Cause, Instant};
+use peers_kernel::{Cause, Cont, Instant, Lost};
 use peers_wire::Trace;
 use std::cmp::Ordering;
 use std::fmt;
@@ -61,6 +62,44 @@ impl Binding {
     /// gone. What takes many steps looks here before the next.
     pub fn is_waiting(&self) -> bool {
         self.served(|link| link.serving().borrow().is_running(self.cause)).unwrap_or(false)
+    }
+
+    /// Runs `task` once if the call being served is over before it is answered: its caller has cancelled it or has gone, or its
+    /// time has passed. At once if that is so already; never, if it is answered. It runs through the queue, on nobody's behalf,
+    /// so that what it starts is not cancelled with the call. A plain method is answered when it returns.
+    ///
+    /// ```
+    /// use peers_rpc::{Binding, Cx, Reply};
+    /// use std::collections::BTreeMap;
+    ///
+    /// /// Who waits for a place, by the number of the request.
+    /// struct Queue { next: u64, waiting: BTreeMap<u64, Reply<u64>> }
+    ///
+    /// impl Queue {
+    ///     fn enter(&mut self, cx: &Cx<Self>, bd: &Binding, reply: Reply<u64>) {
+    ///         let number = self.next;
+    ///         self.next += 1;
+    ///         self.waiting.insert(number, reply);
+    ///         // Who has given up keeps nobody waiting.
+    ///         bd.on_cancel(cx.task(move |queue, _| drop(queue.waiting.remove(&number))));
+    ///     }
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn on_cancel(&self, task: impl FnOnce() + 'static) {
+        let shared = self.endpoint.shared();
+        let handle = shared.handle.clone();
+        let watcher = Cont::new(&shared.handle, move |over: Result<(), Error>| {
+            if over.is_ok() {
+                handle.with_cause(Cause::NONE, task);
+            }
+        });
+        let unwatched = shared.serving.borrow_mut().watch(self.cause, watcher);
+        match unwatched {
+            Ok(()) => {}
+            Err(watcher) if shared.serving.borrow().is_over(self.cause) => watcher.ok(()),
+            Err(watcher) => watcher.err(Lost::Dropped),
+        }
     }
 
     /// The call tree that this call belongs to, and who stands above it there, when its caller traces.

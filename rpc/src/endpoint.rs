@@ -6,7 +6,7 @@ use crate::interface::{Interface, Method};
 use crate::link::{Link, Serve};
 use crate::name::EndpointName;
 use crate::session::CloseReason;
-use crate::shared::MOST_FOR_ARGUMENTS;
+use crate::shared::{MOST_FOR_ARGUMENTS, Shared};
 use crate::{Error, ErrorKind, Reply};
 use peers_kernel::{Cx, Handle};
 use peers_wire::{DecodeOwned, Encode, Writer};
@@ -74,6 +74,11 @@ impl Endpoint {
     /// Its link, as long as it lives.
     pub(crate) fn link(&self) -> Option<&Rc<Link>> {
         self.link.is_open().then_some(&self.link)
+    }
+
+    /// The process that it belongs to.
+    pub(crate) fn shared(&self) -> &Rc<Shared> {
+        self.link.shared()
     }
 
     pub(crate) fn weak(&self) -> Weak<Link> {

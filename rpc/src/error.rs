@@ -61,6 +61,8 @@ pub enum ErrorKind {
         method: &'static str,
         /// How long was waited for it.
         after: Duration,
+        /// Some iff its own deadline had not come, but that of the call that it was made for.
+        outer: Option<Box<Outer>>,
     },
     /// Cancelled, by its caller or together with the call that it was made for.
     Cancelled,
@@ -97,6 +99,23 @@ pub enum ErrorKind {
     Lost(Lost),
     /// The call was used in a way that can never work.
     Misuse(Misuse),
+}
+
+/// A call being served, whose deadline bounds the calls that are made for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outer {
+    /// The method served.
+    pub method: &'static str,
+    /// Who called it, as printed; `None` once nobody knows.
+    pub caller: Option<String>,
+}
+
+/// ` (the time that NAME had given for METHOD)`
+impl fmt::Display for Outer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let caller = self.caller.as_deref().unwrap_or("its caller");
+        write!(f, " (the time that {} had given for {})", Escaped(caller), self.method)
+    }
 }
 
 /// Why the other side would not start a request.
@@ -257,8 +276,9 @@ impl fmt::Display for ErrorKind {
             Self::Failed(text) => write!(f, "remote failure: {}", Escaped(text)),
             Self::Panicked => f.write_str("remote failure: the method panicked"),
             Self::NoReply => f.write_str("remote failure: the method let go of its reply"),
-            Self::TimedOut { method, after } => {
-                write!(f, "timed out: no reply to {method} in {after:?}")
+            Self::TimedOut { method, after, outer } => {
+                write!(f, "timed out: no reply to {method} in {after:?}")?;
+                outer.as_ref().map_or(Ok(()), |outer| outer.fmt(f))
             }
             Self::Cancelled => f.write_str("cancelled"),
             Self::Disconnected(reason) => write!(f, "disconnected: {reason}"),

@@ -39,6 +39,21 @@ pub struct Method {
     pub deprecated: Option<&'static str>,
 }
 
+impl Method {
+    /// Stands where there is none.
+    pub(crate) const NONE: Self = Self {
+        id: 0,
+        name: "",
+        rust_name: "",
+        signature: "",
+        convention: Convention::Plain,
+        timeout: None,
+        throws: &[],
+        doc: "",
+        deprecated: None,
+    };
+}
+
 /// An interface: its name and its methods, sorted by id.
 #[derive(Debug)]
 pub struct Interface {

@@ -103,7 +103,7 @@ pub use binding::Binding;
 pub use call::{Call, Cancel};
 pub use caller::Caller;
 pub use endpoint::{AlreadyBound, Endpoint};
-pub use error::{Error, ErrorKind, Misuse, Overload, Raised, Refusal};
+pub use error::{Error, ErrorKind, Misuse, Outer, Overload, Raised, Refusal};
 pub use helpers::{collect_async, pickle, unpickle, warn, with_error_handler, wrap, wrap_left};
 pub use interface::{Convention, Exception, Interface, Method, Proxy};
 pub use limits::Limits;

@@ -11,11 +11,15 @@
 //!    work for it has ended, so that nobody makes a process run more than it may by letting go of calls.
 //! 3. A call takes a place from when it is started until its reply is given or dropped, or for no time if that is done before
 //!    its method returns. Each connection knows how many of the places its calls have.
-//! 4. `nested` names calls made for this one that may still be pending; it is pruned before it doubles.
+//! 4. Only a call that owes its reply later bounds what is made for it: a plain method has answered before anybody can
+//!    answer what it has started, so what that does is nobody's business but its own.
+//! 5. `nested` names calls made for this one that may still be pending; it is pruned before it doubles.
 
+use crate::interface::Method;
 use crate::link::Link;
 use crate::session::CallId;
-use peers_kernel::{Cause, Instant};
+use crate::{Error, Reply};
+use peers_kernel::{Cause, Instant, Lost};
 use peers_wire::Trace;
 use slab::Slab;
 use smallvec::SmallVec;
@@ -43,12 +47,13 @@ pub(crate) struct Record {
     pub(crate) link: Weak<Link>,
     /// [`Instant::FAR`] is never.
     deadline: Instant,
-    /// Iff its caller traces.
-    traced: Option<Box<Traced>>,
+    method: &'static Method,
+    /// What few calls have.
+    rare: Option<Box<Rare>>,
     nested: NestedCalls,
 }
 
-const _: () = assert!(size_of::<Record>() <= 64, "held calls should cost little");
+const _: () = assert!(size_of::<Record>() <= 72, "held calls should cost little");
 
 /// Where a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +82,24 @@ impl Stage {
     }
 }
 
+/// What few calls have.
+#[derive(Default)]
+pub(crate) struct Rare {
+    /// Iff its caller traces.
+    traced: Option<Traced>,
+    /// Resumed if nobody waits any more before it is answered.
+    watchers: Vec<Reply<()>>,
+}
+
+/// It has been answered: who waited for the contrary is told so, and does nothing.
+impl Drop for Rare {
+    fn drop(&mut self) {
+        for watcher in self.watchers.drain(..) {
+            watcher.err(Error::from(Lost::Dropped));
+        }
+    }
+}
+
 /// A place in a tree of calls.
 struct Traced {
     trace: Trace,
@@ -98,7 +121,8 @@ impl Record {
             id: 0,
             link: Weak::new(),
             deadline: Instant::FAR,
-            traced: None,
+            method: &Method::NONE,
+            rare: None,
             nested: NestedCalls::new(),
         }
     }
@@ -127,6 +151,10 @@ impl Record {
 
     fn deadline(&self) -> Option<Instant> {
         (self.deadline != Instant::FAR).then_some(self.deadline)
+    }
+
+    fn traced(&self) -> Option<&Traced> {
+        self.rare.as_ref()?.traced.as_ref()
     }
 
     /// Remembers a call made for this one. Before there would be room for twice as many, those that have ended go.
@@ -173,6 +201,7 @@ impl Serving {
         &mut self,
         link: &Rc<Link>,
         call: Option<u64>,
+        method: &'static Method,
         inherited: Inherited,
         span: u64,
     ) -> Cause {
@@ -186,12 +215,13 @@ impl Serving {
         record.stage = Stage::Started;
         record.is_event = call.is_none();
         record.id = call.unwrap_or_default();
+        record.method = method;
         record.deadline = deadline.unwrap_or(Instant::FAR);
         if record.link.as_ptr() != Rc::as_ptr(link) {
             record.link = Rc::downgrade(link);
         }
         if let Some(trace) = trace {
-            record.traced = Some(Box::new(Traced { trace, span }));
+            record.rare.get_or_insert_default().traced = Some(Traced { trace, span });
         }
         Cause::from_parts(slot, generation)
     }
@@ -233,20 +263,23 @@ impl Serving {
         }
     }
 
-    /// Ends the record of a call whose handler has returned, unless it owes a reply.
+    /// Ends the record of a call whose handler has returned, unless it owes a reply. What it gives is to be dropped when
+    /// nothing is borrowed.
     #[inline]
-    pub(crate) fn end_unless_running(&mut self, cause: Cause) {
+    pub(crate) fn end_unless_running(&mut self, cause: Cause) -> Option<Box<Rare>> {
         let slot = cause.slot();
-        let Some(record) = self.records.get_mut(slot as usize) else { return };
+        let record = self.records.get_mut(slot as usize)?;
         if !record.is_of(cause) || record.stage != Stage::Started {
-            return;
+            return None;
         }
-        if self.spare.is_some() || record.traced.is_some() || !record.nested.is_empty() {
+        let rare = record.rare.take();
+        if self.spare.is_some() {
             self.records.remove(slot as usize);
         } else {
             record.generation = Record::ENDED;
             self.spare = Some(slot);
         }
+        rare
     }
 
     /// Ends a record. `None` if it has ended before.
@@ -264,15 +297,39 @@ impl Serving {
         Some(record)
     }
 
-    /// Notes that nobody waits for a running call any more, and gives the calls made for it, to be cancelled. `None` if it
-    /// does not run, or that was known.
-    pub(crate) fn abandon(&mut self, cause: Cause) -> Option<NestedCalls> {
+    /// Notes that nobody waits for a running call any more, and gives the calls made for it, to be cancelled, and who wants to
+    /// hear of it. `None` if it does not run, or that was known.
+    pub(crate) fn abandon(&mut self, cause: Cause) -> Option<(NestedCalls, Vec<Reply<()>>)> {
         let record = self.get_mut(cause).filter(|record| record.stage.is_awaited())?;
         record.stage = if record.stage.has_place() { Stage::Over } else { Stage::Past };
         record.deadline = Instant::FAR;
         let nested = std::mem::take(&mut record.nested);
+        let watchers = record.rare.as_mut().map(|rare| std::mem::take(&mut rare.watchers));
         self.running -= 1;
-        Some(nested)
+        Some((nested, watchers.unwrap_or_default()))
+    }
+
+    /// Lets `watcher` be resumed when nobody waits for the call any more. Given back if that is so, or it was answered.
+    pub(crate) fn watch(&mut self, cause: Cause, watcher: Reply<()>) -> Result<(), Reply<()>> {
+        match self.get_mut(cause) {
+            Some(record) => {
+                record.rare.get_or_insert_default().watchers.push(watcher);
+                Ok(())
+            }
+            None => Err(watcher),
+        }
+    }
+
+    /// Whether nobody waits any more for a call that has not been answered.
+    pub(crate) fn is_over(&self, cause: Cause) -> bool {
+        let record = self.records.get(cause.slot() as usize);
+        record.is_some_and(|record| record.is_of(cause) && record.is_over())
+    }
+
+    /// The connection and the method of a call whose deadline bounds what is made for it.
+    pub(crate) fn bound(&self, cause: Cause) -> Option<(Weak<Link>, &'static Method)> {
+        let record = self.get(cause).filter(|record| record.stage.is_awaited())?;
+        Some((record.link.clone(), record.method))
     }
 
     /// How many calls owe a reply.
@@ -289,11 +346,11 @@ impl Serving {
     }
 
     pub(crate) fn trace(&self, cause: Cause) -> Option<Trace> {
-        Some(self.get(cause)?.traced.as_ref()?.trace)
+        Some(self.get(cause)?.traced()?.trace)
     }
 
     pub(crate) fn span(&self, cause: Cause) -> Option<u64> {
-        Some(self.get(cause)?.traced.as_ref()?.span)
+        Some(self.get(cause)?.traced()?.span)
     }
 
     /// What a call made under `cause` inherits.
@@ -301,16 +358,17 @@ impl Serving {
         match self.get(cause) {
             None => Inherited::default(),
             Some(record) => Inherited {
-                deadline: record.deadline(),
+                deadline: record.deadline().filter(|_| record.stage.is_awaited()),
                 depth: record.depth.saturating_add(1),
-                trace: record.traced.as_ref().map(|t| Trace { parent: t.span, ..t.trace }),
+                trace: record.traced().map(|t| Trace { parent: t.span, ..t.trace }),
             },
         }
     }
 
     /// Remembers a call made for the one that `cause` names, to be cancelled with it.
     pub(crate) fn adopt(&mut self, cause: Cause, link: &Rc<Link>, id: CallId) {
-        let Some(record) = self.get_mut(cause) else { return };
+        let running = self.get_mut(cause).filter(|record| record.stage.is_awaited());
+        let Some(record) = running else { return };
         record.adopt(Nested { link: Rc::downgrade(link), id });
     }
 
@@ -400,8 +458,8 @@ mod tests {
         let (_shared, link) = link(&kernel);
         let mut serving = Serving::starting_at(0);
         // Two at a time, so that another place than the first stays.
-        let other = serving.begin(&link, Some(1), until(9), 0);
-        let ended = serving.begin(&link, Some(2), until(9), 0);
+        let other = serving.begin(&link, Some(1), &Method::NONE, until(9), 0);
+        let ended = serving.begin(&link, Some(2), &Method::NONE, until(9), 0);
         assert_eq!((other.slot(), ended.slot()), (0, 1));
         serving.end_unless_running(ended);
         serving.end_unless_running(other);
@@ -421,9 +479,9 @@ mod tests {
         let (shared, link) = link(&kernel);
         let another = Link::dialled(&shared, &Address::Sim("elsewhere".into()));
         let mut serving = Serving::starting_at(0);
-        let first = serving.begin(&link, Some(1), until(9), 0);
+        let first = serving.begin(&link, Some(1), &Method::NONE, until(9), 0);
         serving.end_unless_running(first);
-        let second = serving.begin(&another, None, Inherited::default(), 0);
+        let second = serving.begin(&another, None, &Method::NONE, Inherited::default(), 0);
         assert_eq!((first.slot(), serving.spare), (second.slot(), None));
         assert_eq!((serving.depth(second), serving.deadline(second)), (0, None));
         let (came_by, call) = serving.origin(second).expect("it is being served");
@@ -448,7 +506,7 @@ mod tests {
         let another = Link::dialled(&shared, &Address::Sim("elsewhere".into()));
         let mut serving = Serving::starting_at(0);
         let start = |link, serving: &mut Serving| {
-            let cause = serving.begin(link, Some(1), until(9), 0);
+            let cause = serving.begin(link, Some(1), &Method::NONE, until(9), 0);
             serving.keep(cause);
             cause
         };
@@ -484,18 +542,32 @@ mod tests {
     }
 
     #[test]
-    fn what_was_traced_or_has_nested_calls_does_not_stay() {
+    fn a_record_of_a_traced_call_is_filled_anew_as_well() {
         let kernel = Kernel::simulated(1);
         let (_shared, link) = link(&kernel);
         let mut serving = Serving::starting_at(0);
-        let trace = Some(Trace { root: 1, parent: 2 });
-        let traced = serving.begin(&link, Some(1), Inherited { trace, ..until(9) }, 3);
+        let (trace, method) = (Some(Trace { root: 1, parent: 2 }), &Method::NONE);
+        let traced = serving.begin(&link, Some(1), method, Inherited { trace, ..until(9) }, 3);
         assert_eq!((serving.trace(traced), serving.span(traced)), (trace, Some(3)));
-        serving.end_unless_running(traced);
-        let nesting = serving.begin(&link, Some(2), until(9), 0);
-        assert_eq!((serving.trace(nesting), serving.span(nesting)), (None, None));
-        serving.adopt(nesting, &link, some_call());
-        serving.end_unless_running(nesting);
-        assert_eq!((serving.spare, serving.records.len()), (None, 0));
+        assert!(serving.end_unless_running(traced).is_some());
+        let next = serving.begin(&link, Some(2), method, until(9), 0);
+        assert_eq!((serving.trace(next), serving.span(next)), (None, None));
+        assert_eq!(next.slot(), traced.slot());
+    }
+
+    #[test]
+    fn only_a_call_that_owes_its_reply_later_bounds_what_is_made_for_it() {
+        let kernel = Kernel::simulated(1);
+        let (_shared, link) = link(&kernel);
+        let mut serving = Serving::starting_at(0);
+        let call = serving.begin(&link, Some(1), &Method::NONE, until(9), 0);
+        serving.adopt(call, &link, some_call());
+        assert_eq!((serving.inherit(call).deadline, serving.inherit(call).depth), (None, 8));
+        assert!(serving.deadline(call).is_some(), "it has one of its own");
+        serving.keep(call);
+        assert_eq!(serving.inherit(call).deadline, until(9).deadline);
+        serving.adopt(call, &link, some_call());
+        let (nested, _) = serving.abandon(call).expect("it runs");
+        assert_eq!(nested.len(), 1, "what was made for it since it owes a reply");
     }
 }

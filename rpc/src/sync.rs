@@ -318,6 +318,8 @@ fn receive<T>(
     let Some(longest) = longest else { return told.recv().map_err(|_| gone()) };
     told.recv_timeout(longest + GRACE).map_err(|error| match error {
         RecvTimeoutError::Disconnected => gone(),
-        RecvTimeoutError::Timeout => ErrorKind::TimedOut { method, after: longest + GRACE }.into(),
+        RecvTimeoutError::Timeout => {
+            ErrorKind::TimedOut { method, after: longest + GRACE, outer: None }.into()
+        }
     })
 }

@@ -147,7 +147,8 @@ fn a_time_out_and_the_late_reply_is_dropped() {
     field.answer(&server, "x", Ok("too late"));
     field.pass(secs(10));
     let error = got.take().unwrap_err();
-    let timed_out = ErrorKind::TimedOut { method: "probe.probe.hold_briefly", after: secs(2) };
+    let method = "probe.probe.hold_briefly";
+    let timed_out = ErrorKind::TimedOut { method, after: secs(2), outer: None };
     assert_eq!(error.kind(), &timed_out);
     assert!(node.caller().is_open());
 }

@@ -1,6 +1,6 @@
 //! Calls and events that go out over a link.
 
-use super::{Link, PendingCall};
+use super::{Link, Outer, PendingCall, timed_out};
 use crate::call::Plan;
 use crate::error::Overload;
 use crate::interface::Method;
@@ -25,7 +25,7 @@ impl Link {
             }
         };
         let cause = if plan.detached { Cause::NONE } else { self.handle().cause() };
-        let pending = PendingCall { method, made: now, done };
+        let pending = PendingCall { method, made: now, outer: None, done };
         if !cause.is_none() || self.shared().tracing.get() {
             return self.call_in_tree(cause, deadline, take(arguments), pending);
         }
@@ -49,7 +49,7 @@ impl Link {
         cause: Cause,
         deadline: Instant,
         mut arguments: Vec<u8>,
-        pending: PendingCall,
+        mut pending: PendingCall,
     ) -> Option<CallId> {
         let PendingCall { method, made, .. } = pending;
         let inherited = self.serving().borrow().inherit(cause);
@@ -58,7 +58,13 @@ impl Link {
             return None;
         }
         let inherited_end = inherited.deadline.map(|end| in_time_for_an_answer(made, end));
-        let deadline = deadline.min(inherited_end.unwrap_or(Instant::FAR));
+        let deadline = match inherited_end {
+            Some(end) if end < deadline => {
+                pending.outer = self.outer(cause);
+                end
+            }
+            _ => deadline,
+        };
         let wanted = Some(deadline).filter(|deadline| *deadline != Instant::FAR);
         let head = self.head(method, wanted, inherited);
         let sent =
@@ -79,6 +85,12 @@ impl Link {
         }
     }
 
+    /// Whose call it is that a call is made for.
+    fn outer(&self, cause: Cause) -> Option<Box<Outer>> {
+        let (link, method) = self.serving().borrow().bound(cause)?;
+        Some(Box::new(Outer { link, method }))
+    }
+
     /// Sends an event, or lets it wait for credit.
     pub(crate) fn event(
         &self,
@@ -92,7 +104,9 @@ impl Link {
         self.shared().take_memory_back(arguments);
         match sent {
             Some(Ok(())) => Ok(()),
-            Some(Err(rejected)) => Err(self.error(self.why(method, now, rejected.why))),
+            Some(Err(rejected)) => {
+                Err(self.error(self.why(rejected.why, || timed_out(method, now, None, now))))
+            }
             None => Err(self.gone()),
         }
     }
@@ -118,17 +132,16 @@ impl Link {
     /// Fails a call that will not be sent, or no longer be waited for.
     pub(super) fn reject(&self, rejected: Rejected<PendingCall>) {
         let Rejected { pending, why } = rejected;
-        let error = self.error(self.why(pending.method, pending.made, why));
-        pending.done.err(error);
+        let kind = self.why(why, || pending.timed_out(self.handle().now()));
+        pending.done.err(self.error(kind));
     }
 
-    fn why(&self, method: &'static Method, made: Instant, why: Why) -> ErrorKind {
+    /// Why something of ours was not sent.
+    fn why(&self, why: Why, expired: impl FnOnce() -> ErrorKind) -> ErrorKind {
         match why {
             Why::Overloaded => ErrorKind::Overloaded(Overload::Endpoint),
             Why::TooLarge { size, limit } => ErrorKind::TooLarge { size, limit },
-            Why::Expired => {
-                ErrorKind::TimedOut { method: method.name, after: self.handle().now() - made }
-            }
+            Why::Expired => expired(),
             Why::Closing => {
                 let reason = self.end_reason().unwrap_or(CloseReason::Local);
                 ErrorKind::Disconnected(reason)

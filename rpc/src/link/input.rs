@@ -164,6 +164,9 @@ impl Link {
                 }));
                 error.through(&exception.origin.into())
             }
+            Outcome::Refused(RefusedCode::Expired, _) => {
+                self.error(call.timed_out(self.handle().now()))
+            }
             Outcome::Refused(code, text) => self.error(refused(&call, code, text)),
         };
         call.done.err(error);
@@ -212,9 +215,6 @@ fn refused(call: &PendingCall, code: RefusedCode, text: &str) -> ErrorKind {
         RefusedCode::BadArguments => ErrorKind::Refused(Refusal::BadArguments(text.to_owned())),
         RefusedCode::Overloaded => ErrorKind::Overloaded(Overload::Remote),
         RefusedCode::Closing => ErrorKind::Refused(Refusal::Closing),
-        RefusedCode::Expired => {
-            ErrorKind::TimedOut { method: call.method.name, after: Duration::ZERO }
-        }
         RefusedCode::TooDeep => ErrorKind::Refused(Refusal::TooDeep),
         RefusedCode::Internal => ErrorKind::Panicked,
         RefusedCode::NoReply => ErrorKind::NoReply,

@@ -27,7 +27,7 @@ use crate::name::{EndpointName, Ends, Route};
 use crate::serving::Serving;
 use crate::session::{CallId, CloseReason, Inbound, Role, Session};
 use crate::shared::Shared;
-use crate::{Error, Reply};
+use crate::{Error, ErrorKind, Reply, error};
 use deferred::Deferred;
 use peers_kernel::{Address, Cause, Handle, Instant, Outlet, Receiver};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -41,7 +41,35 @@ use std::sync::Arc;
 pub(crate) struct PendingCall {
     pub(crate) method: &'static Method,
     pub(crate) made: Instant,
+    /// Some iff its deadline is that of the call that it was made for.
+    pub(crate) outer: Option<Box<Outer>>,
     pub(crate) done: Receiver<Error>,
+}
+
+/// A call being served that another one was made for: whose it is, and which method.
+pub(crate) struct Outer {
+    link: Weak<Link>,
+    method: &'static Method,
+}
+
+impl Outer {
+    /// As errors tell it.
+    fn tell(&self) -> Box<error::Outer> {
+        let caller = self.link.upgrade().map(|link| link.name().to_string());
+        Box::new(error::Outer { method: self.method.name, caller })
+    }
+}
+
+impl PendingCall {
+    /// It has run out of time at `now`.
+    fn timed_out(&self, now: Instant) -> ErrorKind {
+        timed_out(self.method, self.made, self.outer.as_deref(), now)
+    }
+}
+
+/// What a request made at `made` fails with that has run out of time at `now`.
+fn timed_out(method: &Method, made: Instant, outer: Option<&Outer>, now: Instant) -> ErrorKind {
+    ErrorKind::TimedOut { method: method.name, after: now - made, outer: outer.map(Outer::tell) }
 }
 
 /// Where bytes go.

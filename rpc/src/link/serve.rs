@@ -128,7 +128,7 @@ impl Link {
         match self.object_for(request.method) {
             Some((object, method)) => {
                 self.handle().name_task(method.name);
-                self.run(&*object, request, run)
+                self.run(&*object, method, request, run)
             }
             None => self.turn_away(request, RefusedCode::UnknownMethod),
         }
@@ -148,6 +148,7 @@ impl Link {
     fn run<'a>(
         self: &'a Rc<Self>,
         object: &dyn Object,
+        method: &'static Method,
         request: &'a Request<'a>,
         run: Option<&'a mut Vec<u8>>,
     ) {
@@ -155,7 +156,7 @@ impl Link {
         let inherited = Inherited { deadline, depth, trace };
         let span = if trace.is_some() { self.handle().rng().next_u64() } else { 0 };
         let mut serving = self.serving().borrow_mut();
-        let cause = serving.begin(self, request.call, inherited, span);
+        let cause = serving.begin(self, request.call, method, inherited, span);
         drop(serving);
         let (run, settled) = (Cell::new(run), Cell::new(false));
         let arrived = Arrived { link: self, cause, request, run, settled };
@@ -167,7 +168,8 @@ impl Link {
         {
             self.answer::<()>(call, Err(lost.into()));
         }
-        self.serving().borrow_mut().end_unless_running(cause);
+        let rare = self.serving().borrow_mut().end_unless_running(cause);
+        drop(rare);
     }
 
     fn turn_away(&self, request: &Request<'_>, code: RefusedCode) {
@@ -217,11 +219,14 @@ impl Link {
         self.shared().call_finished();
     }
 
-    /// Makes the reply of a running call inert, stops its background work, cancels the calls made for it. It keeps its place
+    /// Makes the reply of a running call inert, stops its timers and background work, cancels the calls made for it. It keeps its place
     /// among those that run until its reply is given or dropped. `None` if it was over before.
     pub(crate) fn abandon(&self, cause: Cause) -> Option<()> {
-        let nested = self.serving().borrow_mut().abandon(cause)?;
-        self.handle().stop_work(cause);
+        let (nested, watchers) = self.serving().borrow_mut().abandon(cause)?;
+        self.handle().cancel_cause(cause);
+        for watcher in watchers {
+            watcher.ok(());
+        }
         for nested in nested {
             if let Some(link) = nested.link.upgrade() {
                 link.cancel(nested.id);
@@ -375,6 +380,7 @@ impl Shared {
     pub(crate) fn finish<T: Encode>(&self, cause: Cause, result: Result<T, Error>) {
         let record = self.serving.borrow_mut().end(cause);
         let Some(record) = record.filter(|record| !record.is_over()) else {
+            self.handle.forget_cause(cause);
             return self.count_inert_reply();
         };
         self.call_finished(); // first, since writing the answer may panic

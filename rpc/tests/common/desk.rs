@@ -8,6 +8,9 @@ use std::rc::Rc;
 /// What `ask` does.
 pub(crate) type Script = Rc<dyn Fn(&mut Desk, &Cx<Desk>, &Binding, String, Reply<String>)>;
 
+/// What `echo` does before it answers.
+pub(crate) type Prelude = Rc<dyn Fn(&Cx<Desk>, &Binding)>;
+
 /// State of the object behind the probe interface.
 #[derive(Default)]
 pub(crate) struct Desk {
@@ -19,6 +22,8 @@ pub(crate) struct Desk {
     pub(crate) callers: Vec<Binding>,
     /// What `ask` does.
     pub(crate) script: Option<Script>,
+    /// What `echo` does before it answers.
+    pub(crate) prelude: Option<Prelude>,
 }
 
 impl Desk {
@@ -37,8 +42,11 @@ impl LocalProbe for Desk {
         panic!("the event explodes");
     }
 
-    fn echo(&mut self, _: &Cx<Self>, bd: &Binding, text: String) -> Result<String, Error> {
+    fn echo(&mut self, cx: &Cx<Self>, bd: &Binding, text: String) -> Result<String, Error> {
         self.hear(bd, &text);
+        if let Some(prelude) = &self.prelude {
+            prelude(cx, bd);
+        }
         Ok(text)
     }
 

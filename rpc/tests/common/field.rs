@@ -392,6 +392,12 @@ impl Peer {
         taken.unwrap_or_else(|| panic!("no call with {text:?} is held"))
     }
 
+    /// Says what its object does before it answers a plain call.
+    pub(crate) fn before_echo(&self, prelude: impl Fn(&Cx<Desk>, &Binding) + 'static) {
+        let prelude: super::desk::Prelude = Rc::new(prelude);
+        self.cx().enter(move |desk, _| desk.prelude = Some(prelude)).unwrap();
+    }
+
     /// Says what its object does when it is asked.
     pub(crate) fn when_asked(
         &self,
