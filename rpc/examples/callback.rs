@@ -50,7 +50,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (rpc, cx) = (Rpc::new(&kernel.handle()), room.cx());
     let listener = rpc.listen(&"inet:localhost:0".parse()?, move |ep| LocalNode::bind(&cx, &ep))?;
 
-    let endpoint = rpc.connect(&listener.address());
+    let client = Rpc::new(&kernel.handle());
+    let endpoint = client.connect(&listener.address());
     LocalNode::bind(&guest.cx(), &endpoint)?; // on the same endpoint: this is what the room calls back
     let n: NodeProxy = NodeProxy::new(endpoint);
     n.put("say", "nobody hears this")?;

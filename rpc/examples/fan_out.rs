@@ -36,14 +36,14 @@ fn ask_first(peers: &[NodeProxy], key: &str, k: Reply<String>) {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut kernel = Kernel::new()?;
     let handle = kernel.handle();
-    let rpc = Rpc::new(&handle);
+    let (rpc, client) = (Rpc::new(&handle), Rpc::new(&handle));
     let (mut owners, mut peers) = (Vec::new(), Vec::<NodeProxy>::new());
     for book in ["Dune", "", "Children of Dune"] {
         let node = kernel.node(Shelf(book));
         let cx = node.cx();
         let at = &"inet:localhost:0".parse()?;
         let listener = rpc.listen(at, move |ep| LocalNode::bind(&cx, &ep))?;
-        peers.push(NodeProxy::new(rpc.connect(&listener.address())));
+        peers.push(NodeProxy::new(client.connect(&listener.address())));
         owners.push((node, listener));
     }
     ask_first(&peers, "arrakis", Cont::new(&handle, |answer| println!("the first: {answer:?}")));

@@ -33,7 +33,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         rpc.listen(&"inet:localhost:0".parse()?, move |endpoint| LocalNode::bind(&cx, &endpoint))?;
     println!("listening at {}", listener.address());
 
-    let n: NodeProxy = NodeProxy::new(rpc.connect(&listener.address()));
+    let client = Rpc::new(&handle);
+    let n: NodeProxy = NodeProxy::new(client.connect(&listener.address()));
     n.put("arrakis", "dune")?;
     n.get("arrakis").then_or(|value| println!("arrakis -> {value}"), peers_rpc::warn);
     n.get("Muad'Dib").then_or(

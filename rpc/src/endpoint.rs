@@ -51,7 +51,7 @@ pub(crate) fn gone(end: &End) -> Error {
     }
 }
 
-/// An interface was bound twice on one endpoint.
+/// A method was bound twice on one endpoint: for two objects, or with the same interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlreadyBound {
     /// The first method that was bound before.
@@ -60,7 +60,12 @@ pub struct AlreadyBound {
 
 impl fmt::Display for AlreadyBound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is bound on this endpoint already: bind each interface once", self.method)
+        let method = self.method;
+        write!(
+            f,
+            "{method} is bound on this endpoint already: bind each interface once, and interfaces with a method in \
+             common to one object"
+        )
     }
 }
 
@@ -107,10 +112,11 @@ impl Endpoint {
 
     /// Serves `interface` here with an object; generated `bind` functions call it.
     ///
-    /// An endpoint that is gone accepts the binding and does nothing.
+    /// Interfaces of one object may have methods in common, as those that extend the same one have: what was bound last
+    /// answers these. An endpoint that is gone accepts the binding and does nothing.
     ///
     /// # Errors
-    /// [`AlreadyBound`] if one of its methods is bound on this endpoint.
+    /// [`AlreadyBound`] if the interface is bound on this endpoint, or one of its methods with another object.
     pub fn bind<S: 'static>(
         &self,
         cx: &Cx<S>,

@@ -29,7 +29,8 @@
 //! let address = "sim:arrakis".parse()?;
 //! let _listener = rpc.listen(&address, move |endpoint| LocalNode::bind(&cx, &endpoint))?;
 //!
-//! let n: NodeProxy = NodeProxy::new(rpc.connect(&address));
+//! let client = Rpc::new(&kernel.handle()); // a connection to oneself would be refused
+//! let n: NodeProxy = NodeProxy::new(client.connect(&address));
 //! n.put("arrakis", "dune")?;
 //! let (handle, answer) = (kernel.handle(), Rc::new(RefCell::new(String::new())));
 //! let got = answer.clone();
@@ -80,6 +81,7 @@ mod caller;
 pub mod doc;
 mod endpoint;
 mod error;
+mod farewell;
 #[doc(hidden)]
 pub mod fuzz;
 mod helpers;

@@ -2,6 +2,7 @@
 
 use crate::AlreadyBound;
 use crate::endpoint::Endpoint;
+use crate::farewell::Farewell;
 use crate::link::Link;
 use crate::name::{Route, ip};
 use crate::rpc::Security;
@@ -52,6 +53,7 @@ impl Listener {
         }
         let door = Rc::new(Door {
             shared: Rc::downgrade(shared),
+            farewell: shared.farewell.clone(),
             address: RefCell::new(address.clone()),
             accept: RefCell::new(Box::new(accept)),
             last: RefCell::default(),
@@ -91,6 +93,7 @@ type Accept = Box<dyn FnMut(Endpoint) -> Result<(), AlreadyBound>>;
 /// What runs for each connection.
 struct Door {
     shared: std::rc::Weak<Shared>,
+    farewell: Rc<Farewell>,
     address: RefCell<Address>,
     accept: RefCell<Accept>,
     /// That of the last connection: the next one shares what it can.
@@ -100,26 +103,53 @@ struct Door {
 impl Door {
     fn accept(&self, stream: Stream) {
         let Some(shared) = self.shared.upgrade().filter(|shared| !shared.ended.get()) else {
-            return;
+            return self.farewell.say(stream, &CloseReason::RpcGone);
         };
         let dialler = stream.peer().unwrap_or_else(|_| Address::Unix("".into()));
         if let Some(why) = crowded(&shared, &dialler) {
             shared.counters.borrow_mut().crowded += 1;
-            return shared.log(format_args!("turned a connection from {dialler} away: {why}"));
+            shared.log(format_args!("turned a connection from {dialler} away: {why}"));
+            return self.farewell.say(stream, &CloseReason::Crowded(why));
         }
         shared.counters.borrow_mut().accepted += 1;
         let here = stream.local().unwrap_or_else(|_| self.address.borrow().clone());
         let route = Route::accepted(dialler, here, self.last.borrow().as_ref());
         self.last.replace(Some(route.clone()));
         let link = Link::accepted(&shared, route);
+        let mut entrant = Entrant { link: &link, stream: Some(stream) };
         let bound = (self.accept.borrow_mut())(link.endpoint());
         match bound {
-            Ok(()) => link.attach(stream),
-            Err(error) => {
-                shared.log(format_args!("closed a new connection: {error}"));
-                link.end(CloseReason::Local);
-            }
+            Ok(()) => entrant.enter(),
+            Err(error) => entrant.leave(CloseReason::BindFailed(error)),
         }
+    }
+}
+
+/// A connection for which objects are being bound. If that panics, its peer is told that there are none.
+struct Entrant<'a> {
+    link: &'a Rc<Link>,
+    /// Some iff nothing was decided yet.
+    stream: Option<Stream>,
+}
+
+impl Entrant<'_> {
+    fn enter(&mut self) {
+        if let Some(stream) = self.stream.take() {
+            self.link.attach(stream);
+        }
+    }
+
+    fn leave(&mut self, reason: CloseReason) {
+        if let Some(stream) = self.stream.take() {
+            self.link.attach(stream);
+            self.link.close(reason);
+        }
+    }
+}
+
+impl Drop for Entrant<'_> {
+    fn drop(&mut self) {
+        self.leave(CloseReason::AcceptPanicked);
     }
 }
 

@@ -208,11 +208,13 @@ impl Dialler {
 fn connect(shared: &Rc<Shared>, address: &Address) -> Endpoint {
     let link = Link::dialled(shared, address);
     let endpoint = link.endpoint();
-    let (weak, to) = (Rc::downgrade(&link), address.clone());
+    let (weak, to, farewell) = (Rc::downgrade(&link), address.clone(), shared.farewell.clone());
     shared.handle.with_cause(Cause::NONE, || {
         let k = Cont::new(&shared.handle, move |result: io::Result<_>| {
-            if let Some(link) = weak.upgrade() {
-                link.dialled_to(&to, result);
+            match (weak.upgrade(), result) {
+                (Some(link), result) => link.dialled_to(&to, result),
+                (None, Ok(stream)) => farewell.say(stream, &CloseReason::Local),
+                (None, Err(_)) => {}
             }
         });
         shared.handle.connect(address, k);

@@ -1,6 +1,7 @@
 //! What all connections of one process share: the table of links, the calls being served, the limits.
 
 use crate::alarms::Alarms;
+use crate::farewell::Farewell;
 use crate::limits::Limits;
 use crate::link::{Link, Object};
 use crate::name::EndpointName;
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     next_link: Cell<u64>,
     sweep: Cell<Option<TimerId>>,
     throttle: RefCell<Throttle>,
+    /// What says goodbye to connections that are never used; listeners, which may live longer, share it.
+    pub(crate) farewell: Rc<Farewell>,
     /// Resumed when nothing is running any more, while closing.
     idle: RefCell<Vec<Cont<(), crate::Error>>>,
 }
@@ -67,12 +70,14 @@ impl Shared {
             Some(connections) => connections,
             None => handle.descriptor_limit().map_or(usize::MAX, three_quarters),
         };
+        let limits = Rc::new(limits);
         let shared = Rc::new_cyclic(|me: &Weak<Self>| Self {
+            farewell: Rc::new(Farewell::new(handle.clone(), node, limits.clone())),
             throttle: RefCell::new(Throttle::new(limits.log_rate)),
             serving: RefCell::new(Serving::starting_at(handle.rng().next_u32())),
             handle,
             node,
-            limits: Rc::new(limits),
+            limits,
             me: me.clone(),
             links: RefCell::default(),
             spare: Cell::default(),

@@ -79,6 +79,10 @@ mod hostile {
         };
     }
 
+    pub mod hands {
+        use super::*;
+        include!("interfaces/golden/hands.rs");
+    }
     pub mod nests {
         use super::*;
         include!("interfaces/golden/nests.rs");

@@ -95,7 +95,8 @@ everywhere! {
         assert_eq!(again, Err(AlreadyBound { method: "probe.side_door.knock" }));
         assert_eq!(
             again.unwrap_err().to_string(),
-            "probe.side_door.knock is bound on this endpoint already: bind each interface once"
+            "probe.side_door.knock is bound on this endpoint already: bind each interface once, and interfaces with \
+             a method in common to one object"
         );
     }
 }

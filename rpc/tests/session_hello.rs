@@ -82,6 +82,21 @@ fn a_hello_of_another_version_than_its_preamble_is_no_hello() {
 }
 
 #[test]
+fn a_hello_with_ones_own_node_id_is_refused() {
+    let mut pair = Pair::new(Limits::default(), Limits::default());
+    pair.a.call(pair.now, Head::new(1), b"early", 7);
+    let echo = pair.a.write_all(pair.now);
+    pair.a.feed(pair.now, &echo);
+    assert_eq!(pair.a.closed, Some(CloseReason::Myself));
+    assert!(pair.a.seen.is_empty(), "its own call does not come back to it");
+    assert!(pair.a.session.peer().is_none());
+    let frames = frames(&pair.a.out, false);
+    let [(Kind::Bye, _, body)] = &frames[..] else { panic!("{frames:?}") };
+    let bye = Bye::decode(body).expect("a goodbye");
+    assert_eq!((bye.code, bye.text), (ByeCode::Closed, "a node id that is this side's own"));
+}
+
+#[test]
 fn silence_is_ended_at_the_hello_deadline() {
     let mut pair = Pair::new(Limits::default(), Limits::default());
     assert_eq!(pair.a.session.next_deadline(), Some(pair.now + secs(5)));

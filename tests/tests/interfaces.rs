@@ -23,7 +23,7 @@ fn compare(interface: &Path, kept: &Path) {
 #[test]
 fn the_compiled_interfaces_of_the_rpc_tests_are_fresh() {
     let folder = root().join("rpc/tests/interfaces");
-    for name in ["nests", "probe", "shelf", "old/stock", "new/stock"] {
+    for name in ["hands", "nests", "probe", "shelf", "old/stock", "new/stock"] {
         let kept = folder.join("golden").join(name.replace('/', "_")).with_extension("rs");
         compare(&folder.join(name).with_extension("rpc"), &kept);
     }

@@ -20,7 +20,8 @@ const LARGE: u32 = Number::MAX_MADE;
 
 struct Ground {
     kernel: Kernel,
-    rpc: Rpc,
+    _rpc: Rpc,
+    client: Rpc,
     listener: Listener,
     _node: Node<Herd>,
     asked: Rc<Cell<usize>>,
@@ -31,17 +32,17 @@ type Outcome<T> = Rc<RefCell<Option<Result<T, Error>>>>;
 impl Ground {
     fn new() -> Self {
         let kernel = Kernel::new().unwrap();
-        let rpc = Rpc::new(&kernel.handle());
+        let (rpc, client) = (Rpc::new(&kernel.handle()), Rpc::new(&kernel.handle()));
         let asked = Rc::new(Cell::new(0));
         let count = asked.clone();
         let herd = Herd::new(Box::new(move |_| count.set(count.get() + 1)));
         let address = "inet:localhost:0".parse().unwrap();
         let (listener, node) = herd.serve(&kernel, &rpc, &address, &[], None).unwrap();
-        Self { kernel, rpc, listener, _node: node, asked }
+        Self { kernel, _rpc: rpc, client, listener, _node: node, asked }
     }
 
     fn dial(&self) -> Endpoint {
-        self.rpc.connect(&self.listener.address())
+        self.client.connect(&self.listener.address())
     }
 
     fn send<T: DecodeOwned + 'static>(&self, call: Call<T>) -> (Outcome<T>, Cancel) {

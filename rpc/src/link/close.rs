@@ -26,10 +26,11 @@ impl Link {
         }
     }
 
-    /// Takes the stream and sends what has gathered.
+    /// Takes the stream and sends what has gathered; a link that has ended meanwhile says so there, and why.
     pub(crate) fn attach(self: &Rc<Self>, stream: Stream) {
         if !self.is_open() {
-            return; // ended while dialling: the stream closes as it is dropped
+            let reason = self.end_reason().unwrap_or(CloseReason::Local);
+            return self.shared().farewell.say(stream, &reason);
         }
         let outlet = stream.start_for(self.clone());
         let limits = &self.shared().limits;

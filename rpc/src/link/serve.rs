@@ -31,6 +31,8 @@ pub(crate) trait Object {
     fn before(&self) -> Option<&Rc<dyn Object>>;
     /// Whether the other does just the same.
     fn is_like(&self, other: &dyn Any) -> bool;
+    /// Whether the node of this context may have another interface with methods of this one: it is the same node.
+    fn shares_methods(&self, cx: &dyn Any, interface: &'static Interface) -> bool;
 }
 
 /// Objects bound lately that a new link may share.
@@ -72,6 +74,11 @@ impl<S: 'static> Object for BoundNode<S> {
                     == place(&other.before).map(<*const dyn Object>::cast::<()>)
         })
     }
+
+    fn shares_methods(&self, cx: &dyn Any, interface: &'static Interface) -> bool {
+        let same = cx.downcast_ref::<Cx<S>>().is_some_and(|cx| self.cx.is_of_same_node(cx));
+        same && !ptr::eq(self.interface, interface)
+    }
 }
 
 /// All objects of a link, given the last.
@@ -80,7 +87,7 @@ fn all(last: Option<&Rc<dyn Object>>) -> impl Iterator<Item = &Rc<dyn Object>> {
 }
 
 impl Link {
-    /// Binds an object; overlapping methods are refused.
+    /// Binds an object. Methods of another object that overlap are refused; of its own, the last that was bound is found.
     pub(crate) fn bind<S: 'static>(
         &self,
         cx: &Cx<S>,
@@ -88,7 +95,7 @@ impl Link {
         serve: Serve<S>,
     ) -> Result<(), AlreadyBound> {
         let before = self.live.borrow().as_ref().and_then(|live| live.bound.clone());
-        for object in all(before.as_ref()) {
+        for object in all(before.as_ref()).filter(|object| !object.shares_methods(cx, interface)) {
             let taken = |method: &&&Method| object.method(method.id).is_some();
             if let Some(method) = interface.methods.iter().find(taken) {
                 return Err(AlreadyBound { method: method.name });

@@ -171,6 +171,9 @@ impl<K> Session<K> {
                     let found = hello.version;
                     return Err(peers_wire::Error::UnsupportedVersion { found }.into());
                 }
+                if hello.node == self.greeting.node {
+                    return Err(CloseReason::Myself);
+                }
                 self.open(now, hello, out);
                 Ok(Some(Event::Opened(hello)))
             }
@@ -195,8 +198,7 @@ impl<K> Session<K> {
         self.phase = Phase::Open;
         self.clock.settled_down();
         let Hello { node, max_frame, grant, .. } = hello;
-        self.hello =
-            NonZeroU32::new(max_frame).map(|max_frame| Greeting { node, max_frame, grant });
+        self.greeting = Greeting { node, max_frame: NonZeroU32::new(max_frame), grant };
         self.outgoing.open(hello.grant);
         if let Some(queue) = self.rare.as_mut().and_then(|rare| rare.queue_mut()) {
             let (ids, events) = queue.remove_oversized(hello.max_frame as usize, &self.calls);

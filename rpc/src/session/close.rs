@@ -3,6 +3,7 @@
 //! Everything that can end a connection is here, also what only endpoints and listeners find out, so that one word
 //! serves calls, `on_close` and the log.
 
+use crate::AlreadyBound;
 use crate::text::Escaped;
 use peers_wire::{ByeCode, Kind, Opening};
 use std::fmt;
@@ -50,6 +51,14 @@ pub enum CloseReason {
     SlowPeer,
     /// The connection was ending and took longer than [`Limits::linger`](crate::limits::Limits::linger).
     Lingered,
+    /// The peer has this side's own node id: a process that dialled itself, or something that sends back what it is sent.
+    Myself,
+    /// The objects that were to be served on a connection that this side accepted could not be bound.
+    BindFailed(AlreadyBound),
+    /// What was to bind objects on a connection that this side accepted has panicked.
+    AcceptPanicked,
+    /// This side had no room for the connection; why is in the words.
+    Crowded(&'static str),
     /// The other side speaks something else.
     Foreign(Opening),
     /// The other side speaks another version of the protocol.
@@ -103,6 +112,9 @@ impl CloseReason {
             Self::Local | Self::RpcGone | Self::Finished | Self::Lingered | Self::Exhausted => {
                 ByeCode::Closed
             }
+            Self::Myself => ByeCode::Closed,
+            Self::BindFailed(_) | Self::AcceptPanicked => ByeCode::Internal,
+            Self::Crowded(_) => ByeCode::Overloaded,
             Self::Unused => ByeCode::Idle,
             Self::HelloTimeout | Self::FrameTimeout | Self::Dead => ByeCode::TimedOut,
             Self::SlowPeer => ByeCode::SlowPeer,
@@ -126,6 +138,10 @@ impl CloseReason {
     pub(super) fn bye_text(&self) -> String {
         match self {
             Self::Protocol(violation) => violation.to_string(),
+            Self::Myself => "a node id that is this side's own".to_owned(),
+            Self::BindFailed(error) => format!("nothing can be served here: {error}"),
+            Self::AcceptPanicked => "nothing can be served here".to_owned(),
+            Self::Crowded(why) => (*why).to_owned(),
             _ => String::new(),
         }
     }
@@ -146,6 +162,8 @@ impl fmt::Display for CloseReason {
             Self::Finished => f.write_str("the peer sends nothing more; dial again when needed"),
             Self::Io(_, text) => write!(f, "connection broken: {}", Escaped(text)),
             Self::ConnectFailed { text, .. } => write!(f, "{}; does it listen?", Escaped(text)),
+            Self::BindFailed(error) => write!(f, "nothing could be served: {error}"),
+            Self::Crowded(why) => write!(f, "turned away: {why}"),
             Self::Foreign(opening) => write!(f, "not a peer: {opening}; check the address"),
             Self::Version { ours, theirs } => write!(
                 f,
@@ -153,6 +171,12 @@ impl fmt::Display for CloseReason {
             ),
             Self::Protocol(violation) => write!(f, "the peer broke the protocol: {violation}"),
             Self::Exhausted => f.write_str("all call ids of the connection are used; dial again"),
+            Self::Myself => f.write_str(
+                "this process has reached itself: the address is its own, or what answers there is an echo",
+            ),
+            Self::AcceptPanicked => {
+                f.write_str("nothing could be served: what binds objects here has panicked")
+            }
             _ => self.fmt_clock(f),
         }
     }

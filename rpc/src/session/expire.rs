@@ -172,7 +172,7 @@ mod tests {
 
     impl End {
         fn new(role: Role, limits: &Rc<Limits>) -> Self {
-            let (node, mut out) = (NodeId::from_bits(1), Vec::new());
+            let (node, mut out) = (NodeId::from_bits(role as u128), Vec::new());
             let session = Session::new(role, node, limits.clone(), NOW, &mut out);
             Self { session, inbound: Inbound::new(limits), limits: limits.clone(), out, written: 0 }
         }

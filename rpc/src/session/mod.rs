@@ -112,8 +112,8 @@ pub struct Session<K> {
     limits: Rc<Limits>,
     role: Role,
     phase: Phase,
-    /// What the peer's hello says, once it has come.
-    hello: Option<Greeting>,
+    /// What the peer's hello says; before it has come, who this side is.
+    greeting: Greeting,
     calls: Calls<K>,
     outgoing: Outgoing,
     incoming: Incoming,
@@ -157,8 +157,8 @@ impl Rare {
 #[derive(Clone, Copy, Debug)]
 struct Greeting {
     node: NodeId,
-    /// Never zero, which makes room for saying that there is none.
-    max_frame: NonZeroU32,
+    /// None iff the peer has not said hello yet. No hello says zero.
+    max_frame: Option<NonZeroU32>,
     grant: u32,
 }
 
@@ -182,7 +182,7 @@ impl<K> Session<K> {
         let mut session = Self {
             role,
             phase: Phase::Opening,
-            hello: None,
+            greeting: Greeting { node, max_frame: None, grant: 0 },
             calls: Calls::new(),
             outgoing: Outgoing::new(limits.grant_before_hello.min(protocol::GRANT_BEFORE_HELLO)),
             incoming: Incoming::new(granted),
@@ -204,8 +204,8 @@ impl<K> Session<K> {
 
     /// The peer's hello, once it has come.
     pub fn peer(&self) -> Option<Hello> {
-        let Greeting { node, max_frame, grant } = self.hello?;
-        Some(Hello { max_frame: max_frame.get(), grant, ..Hello::new(node) })
+        let Greeting { node, max_frame, grant } = self.greeting;
+        Some(Hello { max_frame: max_frame?.get(), grant, ..Hello::new(node) })
     }
 
     /// Our calls that somebody waits for, those that wait to be sent included.

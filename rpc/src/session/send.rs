@@ -11,6 +11,7 @@ use peers_wire::{
     limits as protocol, put_call_head, put_frame, put_plain_call, put_plain_reply, put_reply_head,
 };
 use smallvec::SmallVec;
+use std::num::NonZeroU32;
 
 /// Arguments of at least this many bytes are moved into the output instead of being copied.
 pub(super) const CHUNK: usize = 2 << 10;
@@ -160,13 +161,13 @@ impl<K> Session<K> {
     /// The largest body that the peer takes; not known before its hello.
     #[inline]
     pub(super) fn frame_limit(&self) -> u32 {
-        self.hello.as_ref().map_or(u32::MAX, |hello| hello.max_frame.get())
+        self.greeting.max_frame.map_or(u32::MAX, NonZeroU32::get)
     }
 
     /// Whether a request with a body of `size` bytes may leave now, if it is its turn.
     #[inline]
     fn may_send(&self, size: usize) -> bool {
-        let fits = self.hello.is_some() || size <= protocol::LEAST_FRAME as usize;
+        let fits = self.greeting.max_frame.is_some() || size <= protocol::LEAST_FRAME as usize;
         fits && self.outgoing.is_available() && self.has_room_for_output()
     }
 
