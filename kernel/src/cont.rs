@@ -213,6 +213,10 @@ where
         };
         (self.f)(core, result)
     }
+
+    fn born(&self) -> &'static Location<'static> {
+        self.born
+    }
 }
 
 /// What a continuation reports that is dropped right now.

@@ -237,7 +237,9 @@ impl Core {
     /// Disarms a timer; true if it would have fired.
     pub(crate) fn cancel(&self, id: TimerId) -> bool {
         let task = self.timers.borrow_mut().cancel(id);
-        task.is_some()
+        let Some(task) = task else { return false };
+        self.let_go(task.born(), task);
+        true
     }
 
     /// When the next timer is due; one at [`Instant::FAR`] never is.
@@ -371,7 +373,7 @@ impl Core {
                 self.cause.set(outer.0);
                 self.loss.set(outer.1);
                 self.inside.set(outer.2);
-                self.report_panic(self.meter.place(), payload);
+                self.report(self.meter.last(), payload);
                 None
             }
         }
@@ -394,7 +396,7 @@ impl Core {
     /// Ends everything: what waits is dropped, and from here on whatever is handed in is dropped too.
     pub(crate) fn close(&self) {
         self.open.set(false);
-        self.quietly(|| self.inbox.close(|posted| self.drop_quietly(posted)));
+        self.quietly(|| self.inbox.close(|posted| self.quietly(|| posted.bury(self))));
         self.drop_quietly(self.works.close());
         loop {
             let timers = self.timers.borrow_mut().clear();
@@ -433,7 +435,10 @@ impl Core {
         loop {
             let entry = self.queue.borrow_mut().pop_front();
             let Some(entry) = entry else { break };
-            self.drop_quietly(entry);
+            self.quietly(|| match entry.job {
+                Job::Task(task) => self.let_go(task.born(), task),
+                Job::Ready(_) => {}
+            });
         }
         self.burying.set(false);
     }

@@ -243,8 +243,8 @@ impl Gate {
                 core.cancel(timer);
             }
             core.unregister(self.key);
+            core.let_go(self.born, accept);
         }
-        drop(accept);
     }
 }
 

@@ -8,6 +8,7 @@
 //! 3. On a simulated clock only what tasks say that they take counts, and their number.
 
 use crate::host::Host;
+use crate::panics::Whose;
 use crate::time::Instant;
 use std::cell::Cell;
 use std::panic::Location;
@@ -44,6 +45,8 @@ const SLOW: Duration = Duration::from_millis(50);
 pub(crate) struct Meter {
     budget: Cell<Budget>,
     began: Cell<Instant>,
+    /// Its number: of two turns the clock may say the same.
+    turn: Cell<u64>,
     /// Units charged in this turn.
     used: Cell<u32>,
     /// The clock is read when this many units are used.
@@ -55,7 +58,7 @@ pub(crate) struct Meter {
     /// Birth places of the latest tasks, by the units used before them.
     places: [Cell<&'static Location<'static>>; BATCH as usize],
     /// Names of some of them, by the same, each with the turn and the units used before it.
-    names: [Cell<(Instant, u32, &'static str)>; BATCH as usize],
+    names: [Cell<(u64, u32, &'static str)>; BATCH as usize],
     /// Units used before the first task that is not timed yet.
     cleared: Cell<u32>,
 }
@@ -65,12 +68,13 @@ impl Meter {
         Self {
             budget: Cell::new(Budget::default()),
             began: Cell::default(),
+            turn: Cell::new(1),
             used: Cell::new(0),
             next_check: Cell::new(1),
             checked: Cell::default(),
             suspicious: Cell::new(0),
             places: [const { Cell::new(Location::caller()) }; BATCH as usize],
-            names: [const { Cell::new((Instant::FAR, 0, "")) }; BATCH as usize],
+            names: [const { Cell::new((0, 0, "")) }; BATCH as usize],
             cleared: Cell::new(0),
         }
     }
@@ -86,6 +90,7 @@ impl Meter {
     /// A turn begins.
     pub(crate) fn begin(&self, now: Instant) {
         self.began.set(now);
+        self.turn.set(self.turn.get() + 1);
         self.checked.set(now);
         self.cleared.set(0);
         self.used.set(0);
@@ -134,19 +139,27 @@ impl Meter {
     #[inline]
     pub(crate) fn name(&self, name: &'static str) {
         let used = self.used.get();
-        self.names[(used % BATCH) as usize].set((self.began.get(), used, name));
+        self.names[(used % BATCH) as usize].set((self.turn.get(), used, name));
     }
 
     /// What the task after so many units is to be called.
     fn called(&self, used: u32) -> String {
+        match self.whose(used) {
+            Whose { born, name: Some(name) } => format!("{name}, made at {born}"),
+            Whose { born, name: None } => format!("the one made at {born}"),
+        }
+    }
+
+    fn whose(&self, used: u32) -> Whose {
         let at = (used % BATCH) as usize;
         let (turn, before, name) = self.names[at].get();
-        let place = self.places[at].get();
-        if (turn, before) == (self.began.get(), used) {
-            format!("{name}, made at {place}")
-        } else {
-            format!("the one made at {place}")
-        }
+        let named = (turn, before) == (self.turn.get(), used);
+        Whose { born: self.places[at].get(), name: named.then_some(name) }
+    }
+
+    /// Whose handler started last, and what it is at.
+    pub(crate) fn last(&self) -> Whose {
+        self.whose(self.used.get())
     }
 
     /// Whose handler started last.

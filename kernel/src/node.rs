@@ -264,7 +264,10 @@ impl<S: 'static> Cx<S> {
             debug_assert!(false, "Cx::enter inside a node's handler: use Cx::schedule");
             return Err(Lost::Dropped);
         }
-        match core.catch(Location::caller(), || visit(core, &self.cell, f)) {
+        let outer = core.meter.place();
+        let visited = core.catch(Location::caller(), || visit(core, &self.cell, f));
+        core.running(outer);
+        match visited {
             Some(Some(value)) => Ok(value),
             Some(None) => Err(Lost::OwnerGone),
             None => Err(Lost::Panicked),

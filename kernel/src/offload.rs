@@ -15,7 +15,7 @@ use crate::cont::Cont;
 use crate::engine::Core;
 use crate::fair::{Fair, Share};
 use crate::lost::{Lost, Overloaded};
-use crate::panics::{report_panic, text_of};
+use crate::panics::{Whose, report_panic, text_of};
 use crate::remote::Posted;
 use crate::task::Plain;
 use crate::time::Instant;
@@ -201,7 +201,7 @@ impl Order {
                     Ok(outcome) => drop(leave.send(Ok(outcome))),
                     Err(payload) => {
                         drop(leave.send(Err(text_of(&*payload).to_owned())));
-                        report_panic(born, payload)
+                        report_panic(Whose::made_at(born), payload)
                     }
                 }
                 home.send(Posted::Done(id));

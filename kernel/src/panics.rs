@@ -8,6 +8,7 @@ use crate::lost::Lost;
 use crate::time::Instant;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::Duration;
 
@@ -15,6 +16,31 @@ use std::time::Duration;
 const PER_SECOND: u32 = 10;
 /// Characters of a message that are shown.
 const SHOWN: usize = 512;
+
+/// Whose code panics.
+#[derive(Clone, Copy)]
+pub(crate) struct Whose {
+    /// Where the handler was made.
+    pub(crate) born: &'static Location<'static>,
+    /// Iff it has said so, what it does: see [`Handle::name_task`](crate::Handle::name_task).
+    pub(crate) name: Option<&'static str>,
+}
+
+impl Whose {
+    /// A handler that has not said what it does.
+    pub(crate) const fn made_at(born: &'static Location<'static>) -> Self {
+        Self { born, name: None }
+    }
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name {
+            Some(name) => write!(f, "in {name}"),
+            None => write!(f, "in the handler made at {}", self.born),
+        }
+    }
+}
 
 /// The panics of one loop.
 #[derive(Default)]
@@ -42,9 +68,9 @@ impl Panics {
     }
 
     /// Keeps this panic if the kernel is strict and holds none.
-    pub(crate) fn keep(&self, born: &Location<'_>, text: &str) {
+    pub(crate) fn keep(&self, whose: Whose, text: &str) {
         if self.strict.get() && !self.failed.replace(true) {
-            *self.first.borrow_mut() = Some(format!("{text} (in the handler made at {born})"));
+            *self.first.borrow_mut() = Some(format!("{text} ({whose})"));
         }
     }
 
@@ -54,10 +80,10 @@ impl Panics {
         self.first.take()
     }
 
-    /// Reports a panic in the handler made at `born`, or counts it.
-    pub(crate) fn report(&self, now: Instant, born: &Location<'_>, payload: Box<dyn Any + Send>) {
+    /// Reports a panic, or counts it.
+    pub(crate) fn report(&self, now: Instant, whose: Whose, payload: Box<dyn Any + Send>) {
         if self.strict.get() {
-            self.keep(born, text_of(&*payload))
+            self.keep(whose, text_of(&*payload))
         }
         if now - self.since.get() >= Duration::from_secs(1) {
             self.since.set(now);
@@ -69,7 +95,7 @@ impl Panics {
         }
         if self.reported.get() < PER_SECOND {
             self.reported.set(self.reported.get() + 1);
-            report_panic(born, payload);
+            report_panic(whose, payload);
         } else {
             self.withheld.set(self.withheld.get() + 1);
             discard(payload);
@@ -85,14 +111,19 @@ impl Core {
         born: &'static Location<'static>,
         payload: Box<dyn Any + Send>,
     ) {
-        self.panics.report(self.now(), born, payload);
+        self.report(Whose::made_at(born), payload)
+    }
+
+    #[cold]
+    pub(crate) fn report(&self, whose: Whose, payload: Box<dyn Any + Send>) {
+        self.panics.report(self.now(), whose, payload);
         self.heed_failure()
     }
 
     /// The same of work on another thread, which has logged it there.
     #[cold]
     pub(crate) fn keep_panic(&self, born: &'static Location<'static>, text: &str) {
-        self.panics.keep(born, text);
+        self.panics.keep(Whose::made_at(born), text);
         self.heed_failure()
     }
 
@@ -107,7 +138,7 @@ impl Core {
     pub(crate) fn task_panicked(&self, payload: Box<dyn Any + Send>) {
         self.inside.set(false);
         self.loss.set(Lost::Dropped);
-        self.report_panic(self.meter.place(), payload)
+        self.report(self.meter.last(), payload)
     }
 
     /// Whether a panic is for whoever turns the kernel.
@@ -133,14 +164,22 @@ impl Core {
     pub(crate) fn quietly(&self, f: impl FnOnce()) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
             log::error!("panicked while something was dropped");
-            self.report_panic(self.meter.place(), payload)
+            self.report(self.meter.last(), payload)
         }
+    }
+
+    /// Drops what belongs to the handler made at `born`: if that panics, it is the one that is named.
+    pub(crate) fn let_go<V>(&self, born: &'static Location<'static>, value: V) {
+        let outer = self.meter.place();
+        self.running(born);
+        drop(value);
+        self.running(outer);
     }
 }
 
-/// Reports a panic in the handler made at `born`.
-pub(crate) fn report_panic(born: &Location<'_>, payload: Box<dyn Any + Send>) {
-    log::error!("panicked: {} (in the handler made at {born})", on_one_line(text_of(&*payload)));
+/// Reports a panic.
+pub(crate) fn report_panic(whose: Whose, payload: Box<dyn Any + Send>) {
+    log::error!("panicked: {} ({whose})", on_one_line(text_of(&*payload)));
     discard(payload);
 }
 
@@ -196,10 +235,10 @@ mod tests {
         let panics = Panics::default();
         let at = |seconds| Instant::default() + Duration::from_secs(seconds);
         for _ in 0..1_000 {
-            panics.report(at(5), Location::caller(), Box::new("again"));
+            panics.report(at(5), Whose::made_at(Location::caller()), Box::new("again"));
         }
         assert_eq!((panics.reported.get(), panics.withheld.get()), (PER_SECOND, 990));
-        panics.report(at(6), Location::caller(), Box::new("again"));
+        panics.report(at(6), Whose::made_at(Location::caller()), Box::new("again"));
         assert_eq!((panics.reported.get(), panics.withheld.get()), (1, 0));
     }
 }

@@ -32,6 +32,15 @@ pub(crate) enum Posted {
     Stop,
 }
 
+impl Posted {
+    /// Drops what will never run.
+    pub(crate) fn bury(self, core: &Core) {
+        if let Self::Task(task) = self {
+            core.let_go(task.born(), task);
+        }
+    }
+}
+
 /// A loop as other threads see it. Cheap to clone; keeps its loop alive.
 pub struct Remote {
     shared: Arc<Shared>,
@@ -63,6 +72,10 @@ impl<F: FnOnce(&Handle)> Task for Letter<F> {
         let Self { f, born } = unbox(self);
         core.running(born);
         f(&Handle { core: core.clone() })
+    }
+
+    fn born(&self) -> &'static Location<'static> {
+        self.born
     }
 }
 

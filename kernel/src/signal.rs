@@ -72,6 +72,7 @@ impl Handle {
         handler: impl FnMut(Signal) + 'static,
     ) -> io::Result<Signals> {
         let hearing = Rc::new(Hearing {
+            core: Rc::downgrade(&self.core),
             born: Location::caller(),
             handler: Cell::new(Some(Box::new(handler))),
         });
@@ -97,7 +98,7 @@ impl Drop for Signals {
         for bell in self.bells.drain(..) {
             bell.take_down()
         }
-        drop(self.hearing.handler.take());
+        self.hearing.end();
     }
 }
 
@@ -110,9 +111,19 @@ impl fmt::Debug for Signals {
 type Handler = dyn FnMut(Signal);
 
 struct Hearing {
+    core: Weak<Core>,
     born: &'static Location<'static>,
     /// Absent while it runs, and after the end.
     handler: Cell<Option<Box<Handler>>>,
+}
+
+impl Hearing {
+    fn end(&self) {
+        let handler = self.handler.take();
+        if let Some(core) = self.core.upgrade() {
+            core.let_go(self.born, handler);
+        }
+    }
 }
 
 /// One signal of one [`Signals`].
@@ -203,7 +214,7 @@ impl Watch for Bell {
     fn flush(self: Rc<Self>, _: &Rc<Core>) {}
 
     fn end(&self) {
-        drop(self.hearing.handler.take());
+        self.hearing.end();
     }
 
     fn describe(&self) -> String {

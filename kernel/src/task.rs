@@ -16,6 +16,9 @@ use std::rc::Rc;
 pub(crate) trait Task {
     /// Runs it. The core is handed in so that no task needs to carry it.
     fn run(self: Box<Self>, core: &Rc<Core>);
+
+    /// Where it was made.
+    fn born(&self) -> &'static Location<'static>;
 }
 
 /// What one entry of the queue asks for.
@@ -61,6 +64,10 @@ impl<F: FnOnce(&Rc<Core>)> Task for Plain<F> {
         let Self { f, born } = unbox(self);
         core.running(born);
         f(core)
+    }
+
+    fn born(&self) -> &'static Location<'static> {
+        self.born
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: what `start` returns lives, and dies, on the loop's thread, before its kernel does.
 
 use crate::kernel::Kernel;
-use crate::panics::report_panic;
+use crate::panics::{Whose, report_panic};
 use crate::remote::Remote;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::fmt;
@@ -82,14 +82,14 @@ fn live<T>(
     let owners = match catch_unwind(AssertUnwindSafe(|| start(&kernel))) {
         Ok(owners) => owners,
         Err(payload) => {
-            report_panic(born, payload);
+            report_panic(Whose::made_at(born), payload);
             return told(Err(io::Error::other("the loop's start panicked")));
         }
     };
     told(Ok(remote));
     let ran = kernel.run();
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(owners))) {
-        report_panic(born, payload)
+        report_panic(Whose::made_at(born), payload)
     }
     if let Err(error) = ran.and_then(|()| kernel.drain()) {
         log::error!("the loop made at {born} broke: {error}");
@@ -122,7 +122,7 @@ impl Drop for LoopThread {
             return;
         }
         if let Some(Err(payload)) = self.thread.take().map(JoinHandle::join) {
-            report_panic(self.born, payload)
+            report_panic(Whose::made_at(self.born), payload)
         }
     }
 }

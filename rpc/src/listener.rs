@@ -41,6 +41,7 @@ pub struct Listener {
 }
 
 impl Listener {
+    #[track_caller]
     pub(crate) fn open(
         shared: &Rc<Shared>,
         address: &Address,

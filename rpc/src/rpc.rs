@@ -118,6 +118,7 @@ impl Rpc {
     /// # Errors
     /// What the operating system says (address in use, no permission…), and an [`InsecureBind`](crate::InsecureBind)
     /// inside an [`io::Error`] for an address that others can reach: [`listen_with`](Self::listen_with) states a policy.
+    #[track_caller]
     pub fn listen(
         &self,
         address: &Address,
@@ -130,6 +131,7 @@ impl Rpc {
     ///
     /// # Errors
     /// The same as of [`listen`](Self::listen); with a policy, only what the operating system says.
+    #[track_caller]
     pub fn listen_with(
         &self,
         security: impl Into<Option<Security>>,

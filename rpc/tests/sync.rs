@@ -216,10 +216,14 @@ fn it_is_closed_from_any_thread() {
 }
 
 #[test]
-fn one_loop_serves_and_calls_itself() {
+fn a_loop_that_calls_itself_is_told_so() {
     let (peers, address) = serve(Limits::default());
     let node = SyncProbe::new(peers.connect(&address).unwrap());
-    assert_eq!(node.echo("to myself").wait().unwrap(), "to myself");
+    let error = node.echo("to myself").wait().unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Disconnected(CloseReason::Myself));
+    let neighbour = spawn_loop().unwrap();
+    let node = SyncProbe::new(neighbour.connect(&address).unwrap());
+    assert_eq!(node.echo("to another").wait().unwrap(), "to another");
 }
 
 #[test]

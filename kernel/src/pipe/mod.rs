@@ -347,14 +347,21 @@ impl Pipe {
         self.arm_linger(&core);
         self.finish();
         self.renew_interest(&core);
-        drop(self.listener.take());
+        self.dismiss(&core);
     }
 
     /// Ends at once; what is buffered is lost.
     pub(crate) fn abort(&self) {
         let Some(core) = self.core.upgrade() else { return };
         self.shut(&core);
-        drop(self.listener.take());
+        self.dismiss(&core);
+    }
+
+    /// Nobody listens any more.
+    fn dismiss(&self, core: &Core) {
+        if let Some(listener) = self.listener.take() {
+            core.let_go(listener.born(), listener);
+        }
     }
 
     /// An outlet goes. Without one, nobody can answer any more once the handler has heard the end.
