@@ -193,6 +193,15 @@ impl Outlet {
         self.with(|pipe| pipe.on_drained(born, task))
     }
 
+    /// Queues `task` once, when the connection is over: with true iff everything that was written here has left and the peer
+    /// has ended its half as well, as it does when it has read all that came before. It is dropped if the connection was over
+    /// before.
+    #[track_caller]
+    pub fn on_closed(&self, task: impl FnOnce(bool) + 'static) {
+        let born = Location::caller();
+        self.with(|pipe| pipe.on_closed(born, task))
+    }
+
     fn with(&self, f: impl FnOnce(&Rc<Pipe>)) {
         if let Some(pipe) = self.pipe.upgrade() {
             f(&pipe)

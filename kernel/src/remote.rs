@@ -88,15 +88,29 @@ impl Remote {
     /// [`PostError::Unsupported`] in a simulation. The task is dropped.
     #[track_caller]
     pub fn post(&self, task: impl FnOnce(&Handle) + Send + 'static) -> Result<(), PostError> {
-        let shared = &self.shared;
-        if shared.waker.is_none() {
-            return Err(PostError::Unsupported);
-        }
-        if shared.sender.len() >= INBOX {
+        if self.shared.waker.is_some() && self.shared.sender.len() >= INBOX {
             return Err(PostError::Full);
         }
+        self.post_always(task)
+    }
+
+    /// Does what [`post`](Self::post) does, however many tasks wait already: for what must not be refused, such as the end of
+    /// something. Whoever uses it sees to it that there are never many.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError::LoopGone`] after the loop's end, [`PostError::Unsupported`] in a simulation. The task is dropped.
+    #[track_caller]
+    pub fn post_always(
+        &self,
+        task: impl FnOnce(&Handle) + Send + 'static,
+    ) -> Result<(), PostError> {
+        if self.shared.waker.is_none() {
+            return Err(PostError::Unsupported);
+        }
         let letter = Letter { f: task, born: Location::caller() };
-        if shared.send(Posted::Task(Box::new(letter))) { Ok(()) } else { Err(PostError::LoopGone) }
+        let sent = self.shared.send(Posted::Task(Box::new(letter)));
+        if sent { Ok(()) } else { Err(PostError::LoopGone) }
     }
 
     /// Whether this is the thread the loop runs on: there, waiting for the loop would be waiting for ever.

@@ -13,7 +13,7 @@ use peers_kernel::{Cont, FromBytes, Instant};
 use peers_wire::DecodeOwned;
 use std::fmt;
 use std::marker::PhantomData;
-use std::rc::Weak;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 /// How long a call may take.
@@ -23,6 +23,8 @@ pub(crate) enum Patience {
     Default,
     /// This long from when it is made; zero is for ever.
     Within(Duration),
+    /// This long from when it is made; zero is not at all.
+    Remaining(Duration),
     /// Until this instant, even if it is past.
     Until(Instant),
     /// Until the endpoint dies.
@@ -47,6 +49,7 @@ impl Plan {
     pub(crate) fn deadline(&self, now: Instant, default: Duration) -> Instant {
         let wait = match self.patience {
             Patience::Until(instant) => return instant,
+            Patience::Remaining(left) => return now + left,
             Patience::Forever => Duration::ZERO,
             Patience::Within(wait) => wait,
             Patience::Default => self.method.timeout.unwrap_or(default),
@@ -93,6 +96,12 @@ impl<T: DecodeOwned + 'static> Call<T> {
         self
     }
 
+    /// Waits for what is left of a time, as `deadline - now` gives it; unlike with [`within`](Self::within), zero fails at once.
+    pub fn remaining(mut self, left: Duration) -> Self {
+        self.plan.patience = Patience::Remaining(left);
+        self
+    }
+
     /// Waits until the endpoint dies.
     pub fn forever(mut self) -> Self {
         self.plan.patience = Patience::Forever;
@@ -121,6 +130,12 @@ impl<T: DecodeOwned + 'static> Call<T> {
     pub fn then_cancellable(self, k: Reply<T>) -> Cancel {
         let link = self.endpoint.weak();
         Cancel { link, id: self.send(k) }
+    }
+
+    /// Sends it over the endpoint's link even if that takes no other requests any more.
+    pub(crate) fn send_over(mut self, link: &Rc<Link>, k: Reply<T>) -> Option<CallId> {
+        let pending = k.receiver(&const { FromBytes { lent: read::<T>, given: read_run::<T> } });
+        link.call(&mut self.plan, pending)
     }
 
     fn send(mut self, k: Reply<T>) -> Option<CallId> {

@@ -20,9 +20,10 @@ pub trait Caller: Clone + Debug + 'static {
         arguments: impl Encode,
     ) -> Self::Call<T>;
 
-    /// Sends an event.
+    /// Sends an event, now or when the peer gives credit. What was accepted leaves before an orderly end.
     ///
     /// # Errors
-    /// Only what is known at once: the endpoint is gone, its queue is full, or an argument is over its limit.
+    /// Only what is known at once: the endpoint is gone, its queue is full, or an argument is over its limit. On threads that are
+    /// not the loop's, see [`SyncEndpoint`](crate::SyncEndpoint).
     fn event(&self, method: &'static Method, arguments: impl Encode) -> Result<(), Error>;
 }

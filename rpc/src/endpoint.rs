@@ -3,7 +3,7 @@
 use crate::call::{Call, Plan};
 use crate::caller::Caller;
 use crate::interface::{Interface, Method};
-use crate::link::{Link, Serve};
+use crate::link::{Drained, Link, Serve};
 use crate::name::EndpointName;
 use crate::session::CloseReason;
 use crate::shared::{MOST_FOR_ARGUMENTS, Shared};
@@ -78,7 +78,7 @@ impl Endpoint {
 
     /// Its link, as long as it lives.
     pub(crate) fn link(&self) -> Option<&Rc<Link>> {
-        self.link.is_open().then_some(&self.link)
+        self.link.takes_requests().then_some(&self.link)
     }
 
     /// The process that it belongs to.
@@ -100,7 +100,7 @@ impl Endpoint {
         self.link.handle()
     }
 
-    /// Whether it still lives: a connection being dialled does.
+    /// Whether it still lives and takes requests: a connection being dialled does, one that was closed does not.
     pub fn is_open(&self) -> bool {
         self.link().is_some()
     }
@@ -143,11 +143,21 @@ impl Endpoint {
         }
     }
 
-    /// Closes it: a goodbye, what was written, and the end. Calls without an outcome fail as disconnected.
+    /// Closes it in good order: it takes no more requests, those that wait leave as the peer gives credit, and then it says
+    /// goodbye and ends; at once if nothing waits, after [`Limits::drain`](crate::Limits::drain) in any case. Requests of the peer
+    /// are refused as closing meanwhile. Calls without an outcome at the end fail as disconnected.
     pub fn close(&self) {
-        if let Some(link) = self.link() {
-            link.close(CloseReason::Local);
-        }
+        self.leave(None);
+    }
+
+    /// The same, and `k` is told how much the peer did not take in that time.
+    pub fn close_then(&self, k: Reply<Drained>) {
+        self.leave(Some(k));
+    }
+
+    fn leave(&self, k: Option<Reply<Drained>>) {
+        let until = self.handle().now() + self.link.shared().limits.drain;
+        self.link.leave(CloseReason::Local, until, k);
     }
 
     /// Arguments are encoded here, once, into memory that the process lends to one call after the other.

@@ -97,6 +97,8 @@ pub enum ErrorKind {
     },
     /// Its continuation was lost before an outcome, in this process.
     Lost(Lost),
+    /// What was given to the loop to run panicked there. The loop lives on.
+    ClosurePanicked(String),
     /// The call was used in a way that can never work.
     Misuse(Misuse),
 }
@@ -154,6 +156,9 @@ pub enum Overload {
 pub enum Misuse {
     /// `wait` on the loop's own thread would wait for itself: use a loop proxy and `then`.
     SyncOnLoop,
+    /// `close` of a [`SyncEndpoint`](crate::SyncEndpoint) or of [`Peers`](crate::Peers) on the loop's own thread would wait for
+    /// itself: use [`Endpoint::close_then`](crate::Endpoint::close_then) or [`Rpc::close`](crate::Rpc::close) there.
+    CloseOnLoop,
     /// The loop that would make the call has ended.
     LoopGone,
 }
@@ -297,6 +302,9 @@ impl fmt::Display for ErrorKind {
             }
             Self::TooDeep { depth } => write!(f, "too deep: a call at depth {depth}"),
             Self::Lost(lost) => write!(f, "lost: {lost}"),
+            Self::ClosurePanicked(text) => {
+                write!(f, "what was given to the loop to run panicked: {}", Escaped(text))
+            }
             Self::Misuse(misuse) => misuse.fmt(f),
         }
     }
@@ -343,6 +351,9 @@ impl fmt::Display for Misuse {
         f.write_str(match self {
             Self::SyncOnLoop => {
                 "misuse: wait() on the loop's own thread would never end; use a loop proxy and then()"
+            }
+            Self::CloseOnLoop => {
+                "misuse: close() on the loop's own thread would wait for itself; close the endpoint or the Rpc there"
             }
             Self::LoopGone => "the loop that would make the call has ended; start one with spawn_loop()",
         })

@@ -90,6 +90,7 @@ pub mod limits;
 mod link;
 mod listener;
 mod name;
+mod room;
 mod rpc;
 #[cfg(feature = "service")]
 pub mod service;
@@ -109,11 +110,12 @@ pub use error::{Error, ErrorKind, Misuse, Outer, Overload, Raised, Refusal};
 pub use helpers::{collect_async, pickle, unpickle, warn, with_error_handler, wrap, wrap_left};
 pub use interface::{Convention, Exception, Interface, Method, Proxy};
 pub use limits::Limits;
+pub use link::Drained;
 pub use listener::{InsecureBind, Listener};
 pub use name::EndpointName;
 pub use rpc::{Counters, Dialler, Rpc, Security};
 pub use session::CloseReason;
-pub use sync::{Peers, SyncCall, SyncEndpoint, spawn_loop, spawn_loop_with};
+pub use sync::{Peers, Started, SyncCall, SyncCancel, SyncEndpoint, spawn_loop, spawn_loop_with};
 
 pub use peers_kernel as kernel;
 pub use peers_kernel::{Address, Collect, Cont, Cx, Handle, Instant, Kernel, Lost, Node, TimerId};

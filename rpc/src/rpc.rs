@@ -2,12 +2,12 @@
 
 use crate::endpoint::Endpoint;
 use crate::limits::Limits;
-use crate::link::Link;
+use crate::link::{Drained, Link};
 use crate::listener::Listener;
 use crate::session::{self, CloseReason};
 use crate::shared::Shared;
 use crate::{AlreadyBound, Error, Reply};
-use peers_kernel::{Address, Cause, Collect, Cont, Handle};
+use peers_kernel::{Address, Cause, Collect, Cont, Handle, Instant};
 use peers_wire::NodeId;
 use rand_core::Rng as _;
 use std::fmt;
@@ -30,7 +30,8 @@ pub struct Counters {
     pub inert_replies: u64,
     /// Events of others that were not started: unknown, too late, too deep, or while closing.
     pub dropped_events: u64,
-    /// Our events that were not sent: too late, or too large for the peer.
+    /// Our events that were accepted and not sent: too large for the peer, as its hello then said, or their connection ended
+    /// first.
     pub unsent_events: u64,
     /// Replies of others to calls that had their outcome already.
     pub late_replies: u64,
@@ -51,7 +52,9 @@ impl Counters {
 
 /// The rpc side of one process: a node id, limits, and the strong hold on every connection.
 ///
-/// Dropping it ends them all. Everything made from it ([`Endpoint`], proxies, bindings, replies) keeps no connection open. It
+/// [`close`](Self::close) ends them all in good order. Dropping it ends them at once: what was written still leaves for as long as
+/// the kernel runs, but requests that wait for credit are lost, which [`Counters::unsent_events`] counts, and calls fail as
+/// disconnected. Everything made from it ([`Endpoint`], proxies, bindings, replies) keeps no connection open. It
 /// stays on its loop's thread; [`spawn_loop`](crate::spawn_loop) is for programs without one:
 ///
 /// ```compile_fail,E0277
@@ -107,7 +110,8 @@ impl Rpc {
         Dialler { shared: Rc::downgrade(&self.shared) }
     }
 
-    /// Dials. Returns at once: calls and events wait for the connection, and fail through the queue if there is none.
+    /// Dials. Returns at once: calls and events wait for the connection, and fail through the queue if there is none, or if
+    /// this side is closing.
     pub fn connect(&self, address: &Address) -> Endpoint {
         connect(&self.shared, address)
     }
@@ -158,37 +162,58 @@ impl Rpc {
         self.shared.serving.borrow().running()
     }
 
-    /// Closes in good order: new requests are refused as closing, running replies are waited for (at most
-    /// [`Limits::drain`]), then every connection says goodbye and closes, and `k` is resumed when all output has left or
-    /// the time is over. Close listeners first, by dropping them.
-    pub fn close(&self, k: Reply<()>) {
-        let shared = self.shared.clone();
-        let handle = shared.handle.clone();
-        shared.closing.set(true);
-        let weak = Rc::downgrade(&shared);
-        let overtime = handle.after(shared.limits.drain, move || {
-            if let Some(shared) = weak.upgrade() {
-                shared.stop_waiting();
-            }
-        });
-        let weak = Rc::downgrade(&shared);
-        let timers = handle.clone();
-        shared.when_idle(Cont::new(&handle, move |_: Result<(), Error>| {
-            timers.cancel(overtime);
-            match weak.upgrade() {
-                Some(shared) => say_goodbye(&shared, k),
-                None => k.ok(()),
-            }
-        }));
+    /// Closes in good order, within [`Limits::drain`]: new requests are refused as closing, running replies are waited for, and
+    /// every connection takes its leave as [`Endpoint::close`] does: requests that wait leave as the peers give credit, output
+    /// leaves, then comes the goodbye. `k` is told what the peers did not take in that time. Close listeners first, by dropping them.
+    ///
+    /// Dropping the `Rpc` meanwhile changes nothing: it ends when the closing does.
+    pub fn close(&self, k: Reply<Drained>) {
+        self.shared.close(k);
     }
 }
 
-/// Closes every link and resumes `k` when their output has left.
-fn say_goodbye(shared: &Rc<Shared>, k: Reply<()>) {
-    let done = move |_: Result<Vec<Result<(), Error>>, Error>| k.ok(());
-    let all = Collect::all(Cont::new(&shared.handle, done));
-    for link in shared.all_links() {
-        link.close_flushed(all.branch());
+impl Shared {
+    /// See [`Rpc::close`]. What is left of the process ends with it if its owner has gone meanwhile.
+    fn close(self: &Rc<Self>, k: Reply<Drained>) {
+        self.closing.set(true);
+        let closings = &self.closings;
+        closings.set(closings.get() + 1);
+        if let Some(inbox) = self.inbox.get() {
+            inbox.shut();
+        }
+        let (handle, until) = (&self.handle, self.handle.now() + self.limits.drain);
+        let (late, me) = (self.clone(), self.clone());
+        handle.with_cause(Cause::NONE, || {
+            let overtime = handle.at(until, move || late.stop_waiting());
+            self.when_idle(Cont::new(handle, move |_: Result<(), Error>| {
+                me.handle.cancel(overtime);
+                me.leave_all(until, k);
+            }));
+        });
+    }
+
+    /// Lets every link leave, and resumes `k` when all have.
+    fn leave_all(self: &Rc<Self>, until: Instant, k: Reply<Drained>) {
+        let me = self.clone();
+        let all = Collect::all(Cont::new(&self.handle, move |all: Result<Vec<_>, Error>| {
+            me.closings.set(me.closings.get() - 1);
+            if me.closings.get() == 0 && me.abandoned.get() {
+                me.end();
+            }
+            k.ok(all.into_iter().flatten().map(Result::unwrap_or_default).sum());
+        }));
+        for link in self.all_links() {
+            link.leave(CloseReason::RpcGone, until, Some(all.branch()));
+        }
+    }
+
+    /// The end of the owner.
+    fn end(&self) {
+        self.ended.set(true);
+        for link in self.all_links() {
+            link.close(CloseReason::RpcGone);
+        }
+        self.give_memory_back();
     }
 }
 
@@ -210,6 +235,10 @@ impl Dialler {
 fn connect(shared: &Rc<Shared>, address: &Address) -> Endpoint {
     let link = Link::dialled(shared, address);
     let endpoint = link.endpoint();
+    if shared.closing.get() || shared.ended.get() {
+        link.end(CloseReason::RpcGone);
+        return endpoint;
+    }
     let (weak, to, farewell) = (Rc::downgrade(&link), address.clone(), shared.farewell.clone());
     shared.handle.with_cause(Cause::NONE, || {
         let k = Cont::new(&shared.handle, move |result: io::Result<_>| {
@@ -226,11 +255,10 @@ fn connect(shared: &Rc<Shared>, address: &Address) -> Endpoint {
 
 impl Drop for Rpc {
     fn drop(&mut self) {
-        self.shared.ended.set(true);
-        for link in self.shared.all_links() {
-            link.close(CloseReason::RpcGone);
+        self.shared.abandoned.set(true);
+        if self.shared.closings.get() == 0 {
+            self.shared.end();
         }
-        self.shared.give_memory_back();
     }
 }
 

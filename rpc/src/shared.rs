@@ -5,6 +5,7 @@ use crate::farewell::Farewell;
 use crate::limits::Limits;
 use crate::link::{Link, Object};
 use crate::name::EndpointName;
+use crate::room::Room;
 use crate::rpc::Counters;
 use crate::serving::Serving;
 use crate::session::{CloseReason, Inbound};
@@ -14,10 +15,11 @@ use peers_kernel::{Cause, Cont, Handle, Instant, Shares, TimerId};
 use peers_wire::{NodeId, RefusedCode, Trace};
 use rand_core::Rng as _;
 use slab::Slab;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often overdue served calls are looked for. Callers time out by themselves; this only frees what they left.
@@ -43,6 +45,12 @@ pub(crate) struct Shared {
     pub(crate) inbound: Cell<Option<Box<Inbound>>>,
     /// Set iff the process takes no new requests.
     pub(crate) closing: Cell<bool>,
+    /// How often the process is being closed just now.
+    pub(crate) closings: Cell<u32>,
+    /// Set iff the owner has gone; the end may still be waiting for what is being closed.
+    pub(crate) abandoned: Cell<bool>,
+    /// What other threads have under way to this process; there iff they can reach it.
+    pub(crate) inbox: OnceCell<Arc<Room>>,
     /// Set iff the [`Rpc`](crate::Rpc) that this is the inside of is gone: no connection is made any more.
     pub(crate) ended: Cell<bool>,
     /// Objects that were bound lately. Connections that bind the same share it.
@@ -85,6 +93,9 @@ impl Shared {
             arguments: Cell::default(),
             inbound: Cell::default(),
             closing: Cell::new(false),
+            closings: Cell::new(0),
+            abandoned: Cell::new(false),
+            inbox: OnceCell::new(),
             ended: Cell::new(false),
             bound: RefCell::default(),
             alarms: RefCell::default(),

@@ -7,10 +7,10 @@ mod common;
 
 use common::{Field, Got, ProbeProxy, everywhere, limits, millis, secs};
 use peers_rpc::wire::ByeCode;
-use peers_rpc::{CloseReason, Error, ErrorKind, Limits, Refusal};
+use peers_rpc::{CloseReason, Drained, Error, ErrorKind, Limits, Refusal};
 
 /// Starts to close a process's `Rpc`.
-fn close(field: &mut Field, peer: &common::Peer) -> Got<()> {
+fn close(field: &mut Field, peer: &common::Peer) -> Got<Drained> {
     let (k, got) = Got::new(peer.handle());
     peer.rpc().close(k);
     field.on(peer, || ());
@@ -117,7 +117,7 @@ everywhere! {
         let ended = client.watch(node.caller());
         let closed = close(field, &server);
         field.until(|| closed.is_done() && ended.is_done());
-        closed.take().unwrap();
+        assert!(closed.take().unwrap().is_complete());
         assert!(is_bye(&ended.take().unwrap()));
         assert_eq!(server.rpc().endpoints().len(), 0);
     }
@@ -128,7 +128,7 @@ everywhere! {
         let server = field.peer("server");
         let closed = close(field, &server);
         field.until(|| closed.is_done());
-        closed.take().unwrap();
+        assert!(closed.take().unwrap().is_complete());
     }
 }
 
@@ -151,7 +151,7 @@ everywhere! {
         field.answer(&server, "runs", Ok("to its end"));
         field.until(|| runs.is_done() && closed.is_done());
         assert_eq!(runs.take().unwrap(), "to its end");
-        closed.take().unwrap();
+        assert!(closed.take().unwrap().is_complete());
     }
 }
 
@@ -169,7 +169,7 @@ everywhere! {
             assert!(outcome.unwrap() == large);
         }
         field.until(|| closed.is_done());
-        closed.take().unwrap();
+        assert!(closed.take().unwrap().is_complete());
     }
 }
 
@@ -208,7 +208,7 @@ everywhere! {
         assert!(server.heard()[..3] == notes);
         assert_eq!(server.heard()[3..], ["a call"]);
         assert!(is_bye(&there.take().unwrap()));
-        closed.take().unwrap();
+        assert!(closed.take().unwrap().is_complete());
         assert_eq!(got.take().unwrap_err().kind(), &ErrorKind::Disconnected(CloseReason::RpcGone));
         drop(rpc);
     }
@@ -228,7 +228,7 @@ everywhere! {
         });
         field.until(|| runs.is_done() && closed.is_done());
         assert_eq!(runs.take().unwrap(), "to its end");
-        closed.take().unwrap();
+        assert!(closed.take().unwrap().is_complete());
         drop(rpc);
     }
 }
@@ -254,7 +254,7 @@ everywhere! {
         }
         let heard = server.heard().len();
         assert!((1..50).contains(&heard), "the peer granted few, and heard {heard}");
-        closed.take().unwrap();
+        assert_eq!(closed.take().unwrap().unsent, 50 - heard as u64);
         drop(rpc);
     }
 }
@@ -336,8 +336,8 @@ everywhere! {
         let (first, second) = (close(field, &server), close(field, &server));
         field.answer(&server, "x", Ok("done"));
         field.until(|| first.is_done() && second.is_done() && runs.is_done());
-        first.take().unwrap();
-        second.take().unwrap();
+        assert!(first.take().unwrap().is_complete());
+        assert!(second.take().unwrap().is_complete());
     }
 }
 

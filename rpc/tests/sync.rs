@@ -145,11 +145,15 @@ fn waiting_on_the_loops_own_thread_is_an_error_and_no_hang() {
     assert_eq!(node.echo("x").wait().unwrap(), "x");
 }
 
+/// In order with those of the loop's own proxies, since it is sent at once.
 #[test]
-fn an_event_from_the_loops_own_thread_is_an_error_as_well() {
-    let (_server, client, node) = pair();
-    let error = client.with(move |_| node.note("x")).unwrap().unwrap_err();
-    assert_eq!(error.kind(), &ErrorKind::Misuse(Misuse::SyncOnLoop));
+fn an_event_from_the_loops_own_thread_is_sent() {
+    let (server, client, node) = pair();
+    let there = node.clone();
+    client.with(move |_| (0..100).try_for_each(|n| there.note(n.to_string()))).unwrap().unwrap();
+    node.echo("met").wait().unwrap();
+    let taken = |rpc: &Rpc| (rpc.counters().dropped_events, rpc.counters().unsent_events);
+    assert_eq!(server.with(taken).unwrap(), (0, 0));
 }
 
 #[test]

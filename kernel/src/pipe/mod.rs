@@ -76,11 +76,16 @@ impl Held {
     }
 }
 
+/// Makes the task that tells whether a connection has ended in good order.
+type AtEnd = Box<dyn FnOnce(bool) -> Box<dyn Task>>;
+
 /// What few connections need at a time.
 #[derive(Default)]
 struct Rare {
     broken: Option<io::Error>,
     drained: Vec<(Cause, Box<dyn Task>)>,
+    /// Who wants to know how the connection ended.
+    closed: Vec<(Cause, AtEnd)>,
     linger: Option<TimerId>,
     /// Where the next bytes go, if not to the loop's buffer and the handler.
     block: Option<Block>,
@@ -92,9 +97,9 @@ struct Rare {
 
 impl Rare {
     fn is_needed(&self) -> bool {
-        let Self { broken, drained, linger, block, rest, behind } = self;
+        let Self { broken, drained, closed, linger, block, rest, behind } = self;
         let waits = broken.is_some() || !drained.is_empty() || linger.is_some();
-        waits || block.is_some() || rest.is_some() || behind.is_some()
+        waits || !closed.is_empty() || block.is_some() || rest.is_some() || behind.is_some()
     }
 }
 
@@ -327,6 +332,22 @@ impl Pipe {
         self.with_rare(|rare| rare.drained.push((cause, task)));
     }
 
+    /// Queues `task` once the connection is over. It is told whether everything was written and the peer has ended its half
+    /// too, which it does after it has read what came before.
+    pub(crate) fn on_closed(
+        &self,
+        born: &'static Location<'static>,
+        task: impl FnOnce(bool) + 'static,
+    ) {
+        let Some(core) = self.core.upgrade() else { return };
+        let at_end: AtEnd =
+            Box::new(move |clean| Plain::boxed(born, move |_: &Rc<Core>| task(clean)));
+        if self.with_socket(|_| ()).is_none() {
+            return core.push(core.cause.get(), at_end(false));
+        }
+        self.with_rare(|rare| rare.closed.push((core.cause.get(), at_end)));
+    }
+
     /// Sends what is buffered, tells the peer, and ends when the peer has closed too; after [`LINGER`] in any case.
     pub(crate) fn close(self: &Rc<Self>) {
         let Some(core) = self.core.upgrade() else { return };
@@ -384,9 +405,15 @@ impl Pipe {
         let Some(socket) = self.socket.take() else { return };
         let key = socket.key();
         drop(socket);
+        let clean = self.settled();
         self.inward.set(Inward::Ended);
         self.outward.set(Outward::Finished);
-        let held = self.held.take();
+        let mut held = self.held.take();
+        let rare = held.as_mut().and_then(|held| held.rare.as_mut());
+        for (cause, at_end) in rare.map(|rare| std::mem::take(&mut rare.closed)).unwrap_or_default()
+        {
+            core.push(cause, at_end(clean));
+        }
         if let Some(timer) = held.as_ref().and_then(|held| held.rare.as_ref()?.linger) {
             core.cancel(timer);
         }

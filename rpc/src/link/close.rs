@@ -1,9 +1,8 @@
 //! How a link comes to life on a stream, and how it ends: once, with a reason, leaving nobody waiting.
 
 use super::{Link, Live, Rare, Wire};
-use crate::Reply;
 use crate::name::{EndpointName, Route};
-use crate::session::CloseReason;
+use crate::session::{CloseReason, Session};
 use peers_kernel::{Address, Cause, Instant, Outlet, Stream};
 use std::io;
 use std::mem::take;
@@ -39,6 +38,7 @@ impl Link {
         debug_assert!(first, "a link is given one stream");
         self.wire.set(Wire::Open);
         self.flush();
+        self.go_on_leaving();
     }
 
     /// Ends the link from a fresh task: for places where the session or a handler is on the stack.
@@ -88,9 +88,14 @@ impl Link {
             return;
         }
         let (name, reason) = self.write_down(reason); // while the session knows who is there
+        let left = self.untaken();
+        let lost = self.ask(Session::waiting_events);
         let ended = self.live.borrow_mut().take();
         let Some(Live { session, mut said, bound }) = ended else { return };
-        self.shared().counters.borrow_mut().add(&session.counters());
+        let mut counters = self.shared().counters.borrow_mut();
+        counters.add(&session.counters());
+        counters.unsent_events += lost as u64;
+        drop(counters);
         self.due.set(Instant::FAR);
         self.hand_over(&mut said);
         let outlet = self.last_outlet();
@@ -106,6 +111,10 @@ impl Link {
         });
         drop(deferred);
         self.abandon_all();
+        if let Some(room) = self.room() {
+            room.shut();
+        }
+        self.left_early(left);
         // First, so that whoever hears of a failed call may know already that the connection is gone.
         for watcher in watchers {
             watcher.ok(reason.clone());
@@ -116,17 +125,6 @@ impl Link {
         }
         drop(bound);
         self.shared().remove(self);
-    }
-
-    /// Says goodbye and ends; `k` is resumed when the last bytes have left, and lost if they cannot.
-    pub(crate) fn close_flushed(&self, k: Reply<()>) {
-        let outlet = self.last_outlet().cloned();
-        self.drive(|session, out| session.bye_for(&CloseReason::RpcGone, out));
-        self.flush();
-        if let Some(outlet) = outlet {
-            outlet.on_drained(move || k.ok(()));
-        }
-        self.end(CloseReason::RpcGone);
     }
 
     /// See [`Endpoint::set_keepalive`](crate::Endpoint::set_keepalive).

@@ -24,6 +24,7 @@ impl Link {
             Input::End => self.input_ended(),
             Input::Failed(error) => self.conclude(CloseReason::Io(error.kind(), error.to_string())),
         }
+        self.go_on_leaving();
     }
 
     /// Takes bytes, behind what `first` does with what was lent.

@@ -15,20 +15,24 @@ mod calls;
 mod close;
 mod deferred;
 mod input;
+mod leave;
 mod output;
 mod run;
 mod serve;
 
+pub use leave::Drained;
 pub(crate) use serve::{Object, Serve};
 
 use crate::endpoint::{End, Endpoint, gone};
 use crate::interface::Method;
 use crate::name::{EndpointName, Ends, Route};
+use crate::room::Room;
 use crate::serving::Serving;
 use crate::session::{CallId, CloseReason, Inbound, Role, Session};
 use crate::shared::Shared;
 use crate::{Error, ErrorKind, Reply, error};
 use deferred::Deferred;
+use leave::Leaving;
 use peers_kernel::{Address, Cause, Handle, Instant, Outlet, Receiver};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -98,6 +102,17 @@ enum Speech {
     Decided,
 }
 
+/// Two signs in one byte.
+#[derive(Clone, Copy, Default)]
+struct Signs(u8);
+
+impl Signs {
+    /// Set iff the stream will tell when it has written everything.
+    const WATCHES_DRAIN: u8 = 1;
+    /// Set iff it takes no more requests, and ends when those it has taken have left.
+    const LEAVES: u8 = 2;
+}
+
 /// What a link has until it ends.
 struct Live {
     session: Session<PendingCall>,
@@ -125,8 +140,7 @@ pub(crate) struct Link {
     due: Cell<Instant>,
     /// Set iff that is looked after at the end of a batch.
     batching: Cell<bool>,
-    /// Set iff the stream will tell when it has written everything.
-    watching_drain: Cell<bool>,
+    signs: Cell<Signs>,
     /// Some, but while it is looked at.
     route: Cell<Option<Route>>,
     rare: Cell<Option<Box<Rare>>>,
@@ -144,13 +158,18 @@ struct Rare {
     watchers: Vec<Reply<CloseReason>>,
     /// How it ended, once it has; before, iff others are to be told.
     end: Option<End>,
+    /// Some iff other threads make requests too.
+    room: Option<Arc<Room>>,
+    /// Some iff it is leaving.
+    leaving: Option<Leaving>,
 }
 
 impl Rare {
     fn is_empty(&self) -> bool {
-        let Self { owed, deferred, places, watchers, end } = self;
+        let Self { owed, deferred, places, watchers, end, room, leaving } = self;
         let nothing_runs = owed.is_empty() && *places == 0;
-        nothing_runs && deferred.is_idle() && watchers.is_empty() && end.is_none()
+        let outside = end.is_some() || room.is_some() || leaving.is_some();
+        nothing_runs && deferred.is_idle() && watchers.is_empty() && !outside
     }
 }
 
@@ -183,7 +202,7 @@ impl Link {
             speech: Cell::new(Speech::Silent),
             due: Cell::new(Instant::FAR),
             batching: Cell::new(false),
-            watching_drain: Cell::new(false),
+            signs: Cell::default(),
             route: Cell::new(Some(route)),
             rare: Cell::default(),
         });
@@ -217,6 +236,16 @@ impl Link {
     /// The same if there is anything.
     fn if_rare<R: Default>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
         with(&self.rare, |rare| rare.as_mut().map(|rare| f(rare))).unwrap_or_default()
+    }
+
+    #[inline]
+    fn shows(&self, sign: u8) -> bool {
+        self.signs.get().0 & sign != 0
+    }
+
+    fn show(&self, sign: u8, on: bool) {
+        let Signs(all) = self.signs.get();
+        self.signs.set(Signs(if on { all | sign } else { all & !sign }));
     }
 
     /// Gives memory back that nothing needs just now.
@@ -341,6 +370,22 @@ impl Link {
     /// What calls fail with when it has ended.
     pub(crate) fn gone(&self) -> Error {
         gone(&self.end_for_others())
+    }
+
+    /// The room that it shares with other threads, if it does.
+    fn room(&self) -> Option<Arc<Room>> {
+        self.if_rare(|rare| rare.room.clone())
+    }
+
+    /// The room that it shares with other threads from now on.
+    pub(crate) fn room_for_others(&self) -> Arc<Room> {
+        self.room().unwrap_or_else(|| {
+            let limits = &self.shared().limits;
+            let room = Arc::new(Room::new(limits.waiting, limits.waiting_bytes));
+            self.with_rare(|rare| rare.room = Some(room.clone()));
+            self.drive(|session, _| session.share_room(room.clone()));
+            room
+        })
     }
 
     /// Where its end is written down, for those who do not hold it.

@@ -3,7 +3,7 @@
 //!
 //! Invariant: a turn's words are written once, or twice if they are many and the peer can work on the first of them meanwhile.
 
-use super::{Link, Live, PendingCall, Speech, Wire};
+use super::{Link, Live, PendingCall, Signs, Speech, Wire};
 use crate::session::{CloseReason, Output, Session};
 use peers_kernel::{Instant, Outlet, TurnEnd};
 use std::cell::Cell;
@@ -154,7 +154,7 @@ impl Link {
     /// Requests may wait because the socket does not take what was written; then nothing else may tell that it has.
     #[inline]
     pub(super) fn watch_drain(&self) {
-        if self.ask(Session::waits_for_output) && !self.watching_drain.get() {
+        if self.ask(Session::waits_for_output) && !self.shows(Signs::WATCHES_DRAIN) {
             self.watch_drain_now();
         }
     }
@@ -167,11 +167,11 @@ impl Link {
             // The socket has taken everything since the session was last told.
             return self.note_flushed();
         }
-        self.watching_drain.set(true);
+        self.show(Signs::WATCHES_DRAIN, true);
         let me = self.weak();
         outlet.on_drained(move || {
             if let Some(link) = me.upgrade() {
-                link.watching_drain.set(false);
+                link.show(Signs::WATCHES_DRAIN, false);
                 link.note_flushed();
             }
         });
@@ -207,6 +207,7 @@ impl Link {
             return self.arm_by(now);
         }
         self.batch(|| self.expire_all(now));
+        self.go_on_leaving();
     }
 
     fn expire_all(&self, now: Instant) {
@@ -240,5 +241,6 @@ impl TurnEnd for Link {
     fn turn_ends(self: Rc<Self>) {
         self.speech.set(Speech::Silent);
         self.flush();
+        self.go_on_leaving();
     }
 }

@@ -1,7 +1,7 @@
 //! Requests that come in over a link: from the frame to the object, and from its result to the answer.
 
 use super::output::Out;
-use super::{Link, PendingCall};
+use super::{Link, PendingCall, Signs};
 use crate::binding::Binding;
 use crate::endpoint::AlreadyBound;
 use crate::interface::{Interface, Method};
@@ -126,7 +126,7 @@ impl Link {
         if request.call.is_none() {
             self.drive(|session, out| session.event_started(out));
         }
-        if self.shared().closing.get() {
+        if self.shared().closing.get() || self.shows(Signs::LEAVES) {
             return self.turn_away(request, RefusedCode::Closing);
         }
         if request.deadline.is_some_and(|deadline| deadline <= self.handle().latest()) {

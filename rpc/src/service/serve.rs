@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::text::Escaped;
-use crate::{Listener, Rpc};
+use crate::{Drained, Listener, Rpc};
 use peers_kernel::{Address, Cont, Handle, Kernel, Signal};
 use std::cell::RefCell;
 use std::io::{self, Write as _};
@@ -46,7 +46,16 @@ pub fn serve<T: 'static>(
 
 fn close(rpc: &Rpc, handle: &Handle) {
     let stopper = handle.clone();
-    rpc.close(Cont::new(handle, move |_: Result<(), crate::Error>| stopper.stop()));
+    rpc.close(Cont::new(handle, move |drained: Result<Drained, crate::Error>| {
+        if let Ok(Drained { unsent, unconfirmed, .. }) = drained
+            && unsent + unconfirmed > 0
+        {
+            log::warn!(
+                "closed: {unsent} requests were not sent, {unconfirmed} events not confirmed"
+            );
+        }
+        stopper.stop();
+    }));
 }
 
 /// Prints a node's line on standard output: `PID [ADDRESS]: TEXT`. What could harm a terminal is escaped, what is very

@@ -186,6 +186,8 @@ impl<K> Session<K> {
 
     /// The peer sends nothing more: it will not answer, and ends when it has its own answers.
     fn half_closed(&mut self, now: Instant) -> Vec<(CallId, K)> {
+        let unsent = u32::try_from(self.waiting_events()).unwrap_or(u32::MAX);
+        self.count_unsent_events(unsent);
         if let Some(rare) = &mut self.rare {
             rare.queue = None;
         }
@@ -200,6 +202,9 @@ impl<K> Session<K> {
         let Hello { node, max_frame, grant, .. } = hello;
         self.greeting = Greeting { node, max_frame: NonZeroU32::new(max_frame), grant };
         self.outgoing.open(hello.grant);
+        if let Some(room) = self.rare.as_ref().and_then(|rare| rare.room.as_ref()) {
+            room.meet(max_frame);
+        }
         if let Some(queue) = self.rare.as_mut().and_then(|rare| rare.queue_mut()) {
             let (ids, events) = queue.remove_oversized(hello.max_frame as usize, &self.calls);
             for id in ids {

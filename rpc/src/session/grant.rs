@@ -48,6 +48,11 @@ impl Outgoing {
         self.calls + self.events
     }
 
+    /// Events that hold credit.
+    pub(super) const fn events(&self) -> u32 {
+        self.events
+    }
+
     #[inline]
     pub(super) const fn take(&mut self, is_call: bool) {
         if is_call {

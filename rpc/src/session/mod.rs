@@ -44,6 +44,7 @@ pub use inbound::Inbound;
 pub use output::Output;
 
 use crate::limits::Limits;
+use crate::room::Room;
 use budget::Budget;
 use calls::Calls;
 use clock::Clock;
@@ -55,6 +56,7 @@ use queue::Queue;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the connection is waiting for.
@@ -135,13 +137,27 @@ struct Rare {
     keep_alive: Option<Duration>,
     /// Set iff an object of ours is bound here.
     serves: bool,
+    /// Some iff other threads make requests too.
+    room: Option<Arc<Room>>,
 }
 
 impl Rare {
     fn is_needed(&self) -> bool {
-        let Self { queue, counters, keep_alive, serves } = self;
+        let Self { queue, counters, keep_alive, serves, room } = self;
         let counted = *counters != Counters::default();
-        queue.is_some() || counted || keep_alive.is_some() || *serves
+        queue.is_some() || counted || keep_alive.is_some() || *serves || room.is_some()
+    }
+
+    /// The queue, made if there is none.
+    fn make_queue(&mut self) -> &mut Queue {
+        let room = &self.room;
+        self.queue.get_or_insert_with(|| {
+            let mut queue = Box::<Queue>::default();
+            if let Some(room) = room {
+                queue.share_room(room.clone());
+            }
+            queue
+        })
     }
 
     fn queue(&self) -> Option<&Queue> {
@@ -221,6 +237,28 @@ impl<K> Session<K> {
     /// Our requests, calls and events, that wait to be sent.
     pub fn waiting(&self) -> usize {
         self.rare.as_ref().and_then(|rare| rare.queue()).map_or(0, Queue::len)
+    }
+
+    /// Lets other threads make requests too, within `room`.
+    pub(crate) fn share_room(&mut self, room: Arc<Room>) {
+        if let Some(max_frame) = self.greeting.max_frame {
+            room.meet(max_frame.get());
+        }
+        let rare = self.rare.get_or_insert_default();
+        if let Some(queue) = rare.queue_mut() {
+            queue.share_room(room.clone());
+        }
+        rare.room = Some(room);
+    }
+
+    /// Our events that wait to be sent.
+    pub(crate) fn waiting_events(&self) -> usize {
+        self.rare.as_ref().and_then(|rare| rare.queue()).map_or(0, Queue::events)
+    }
+
+    /// Our events that were sent, and that the peer has not said it has started.
+    pub(crate) fn unconfirmed_events(&self) -> usize {
+        self.outgoing.events() as usize
     }
 
     /// Whether requests wait because the socket has not taken enough of the output, as far as [`flushed`](Self::flushed) told.

@@ -12,10 +12,12 @@ use super::clock::NEVER;
 use super::event::{CallId, Head, remaining_ms};
 use super::send::CHUNK;
 use crate::limits::Limits;
+use crate::room::Room;
 use peers_kernel::Instant;
 use peers_wire::{Trace, put_plain_call};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 const SLACK: usize = 64;
 
@@ -80,12 +82,45 @@ pub(super) struct Queue {
     live_bytes: usize,
     /// Calls that the peer's hello has made impossible, with the size of their frames; to be failed.
     pub(super) oversized: VecDeque<(CallId, usize)>,
+    /// Some iff other threads make requests too. It counts what waits here as well.
+    room: Option<Arc<Room>>,
 }
 
 impl Queue {
-    /// Whether a request with `bytes` of arguments may wait as well.
-    pub(super) fn has_room(&self, bytes: usize, limits: &Limits) -> bool {
-        self.live < limits.waiting && bytes <= limits.waiting_bytes.saturating_sub(self.live_bytes)
+    /// Whether a request with `bytes` of arguments may wait as well. In a room that is shared, it has its place then.
+    pub(super) fn take_room(&self, bytes: usize, limits: &Limits) -> bool {
+        match &self.room {
+            Some(room) => room.take(bytes),
+            None => {
+                let left = limits.waiting_bytes.saturating_sub(self.live_bytes);
+                self.live < limits.waiting && bytes <= left
+            }
+        }
+    }
+
+    /// Gives back what [`take_room`](Self::take_room) gave and nobody used.
+    pub(super) fn give_room_back(&self, bytes: usize) {
+        if let Some(room) = &self.room {
+            room.give_back(1, bytes);
+        }
+    }
+
+    /// From now on the room counts what waits here.
+    pub(super) fn share_room(&mut self, room: Arc<Room>) {
+        room.add(self.live, self.live_bytes);
+        self.room = Some(room);
+    }
+
+    /// One that was wanted has left, or is not wanted any more.
+    fn one_less(&mut self, bytes: usize) {
+        self.live -= 1;
+        self.live_bytes -= bytes;
+        self.give_room_back(bytes);
+    }
+
+    /// How many of those that wait are events.
+    pub(super) fn events(&self) -> usize {
+        self.entries.iter().filter(|request| request.id().is_none()).count()
     }
 
     /// Whether anything wanted waits.
@@ -126,8 +161,7 @@ impl Queue {
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         let request = self.entries.pop_front()?;
         self.bytes -= request.args.len();
-        self.live_bytes -= request.args.len();
-        self.live -= 1;
+        self.one_less(request.args.len());
         if self.entries.is_empty() {
             self.entries.shrink_to(KEEP);
         }
@@ -136,8 +170,7 @@ impl Queue {
 
     /// Notes that a call with `bytes` of arguments, which waited here, has ended. To be told after the table of calls.
     pub(super) fn forget<K>(&mut self, bytes: usize, calls: &Calls<K>) {
-        self.live -= 1;
-        self.live_bytes -= bytes;
+        self.one_less(bytes);
         let husks = self.entries.len() - self.live;
         let husk_bytes = self.bytes - self.live_bytes;
         if husks > self.live.max(SLACK) || husk_bytes > self.live_bytes.max(SLACK_BYTES) {
@@ -154,6 +187,7 @@ impl Queue {
         calls: &Calls<K>,
     ) -> (Vec<CallId>, u32) {
         let (mut ids, mut events) = (Vec::new(), 0);
+        let mut gone = (0, 0);
         self.entries.retain(|request| {
             if !is_wanted(request, calls) {
                 return false;
@@ -161,8 +195,7 @@ impl Queue {
             if request.size() <= limit {
                 return true;
             }
-            self.live -= 1;
-            self.live_bytes -= request.args.len();
+            gone = (gone.0 + 1, gone.1 + request.args.len());
             match request.id() {
                 Some(id) => {
                     self.oversized.push_back((id, request.size()));
@@ -172,8 +205,21 @@ impl Queue {
             }
             false
         });
+        self.live -= gone.0;
+        self.live_bytes -= gone.1;
         self.bytes = self.live_bytes;
+        if let Some(room) = &self.room {
+            room.give_back(gone.0, gone.1);
+        }
         (ids, events)
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        if let Some(room) = &self.room {
+            room.give_back(self.live, self.live_bytes);
+        }
     }
 }
 

@@ -62,6 +62,9 @@ impl<K> Session<K> {
             Ok(id) => id,
             Err(pending) => {
                 let why = if self.calls.exhausted() { Why::Exhausted } else { Why::Overloaded };
+                if !direct {
+                    self.give_room_back(args.len());
+                }
                 return Err(Rejected { why, pending });
             }
         };
@@ -116,10 +119,13 @@ impl<K> Session<K> {
     pub fn event(
         &mut self,
         now: Instant,
-        head: Head,
+        mut head: Head,
         args: &mut Vec<u8>,
         out: &mut impl Output,
     ) -> Result<(), Rejected<()>> {
+        if head.trace.is_some() && head.size(args.len()) > self.frame_limit() as usize {
+            head.trace = None; // an event that fits does not fail for its place in a tree
+        }
         let direct = match self.admit(now, &head, args.len()) {
             Ok(direct) => direct,
             Err(why) => return Err(Rejected { why, pending: () }),
@@ -151,11 +157,27 @@ impl<K> Session<K> {
         if self.waiting() == 0 && self.may_send(size) {
             return Ok(true);
         }
-        let has_room = match self.rare.as_ref().and_then(|rare| rare.queue()) {
-            Some(queue) => queue.has_room(args, &self.limits),
-            None => Queue::default().has_room(args, &self.limits),
+        if self.take_room(args) { Ok(false) } else { Err(Why::Overloaded) }
+    }
+
+    /// Whether a request with so many bytes of arguments may wait; in a room that is shared, it has its place then.
+    #[cold]
+    fn take_room(&self, args: usize) -> bool {
+        let Some(rare) = &self.rare else {
+            return Queue::default().take_room(args, &self.limits);
         };
-        if has_room { Ok(false) } else { Err(Why::Overloaded) }
+        match (rare.queue(), &rare.room) {
+            (Some(queue), _) => queue.take_room(args, &self.limits),
+            (None, Some(room)) => room.take(args),
+            (None, None) => Queue::default().take_room(args, &self.limits),
+        }
+    }
+
+    #[cold]
+    fn give_room_back(&self, args: usize) {
+        if let Some(room) = self.rare.as_ref().and_then(|rare| rare.room.as_ref()) {
+            room.give_back(1, args);
+        }
     }
 
     /// The largest body that the peer takes; not known before its hello.
@@ -183,8 +205,8 @@ impl<K> Session<K> {
             Args::Copied(args) => SmallVec::from_slice(args),
             Args::Moved(args) => args.into(),
         };
-        let queue = &mut self.rare.get_or_insert_default().queue;
-        queue.get_or_insert_default().push(Waiting::new(id, head, args));
+        let queue = self.rare.get_or_insert_default().make_queue();
+        queue.push(Waiting::new(id, head, args));
     }
 
     #[inline]

@@ -1,0 +1,216 @@
+//! How a link leaves in good order: first what was accepted, then the goodbye, and then, for as long as there is time, the
+//! peer's own end, which says that it has read everything.
+//!
+//! Invariants:
+//! 1. A link that is leaving takes no new request, from either side. Those that wait leave as the peer gives credit.
+//! 2. It says goodbye when nothing waits any more, or when its time is over.
+//! 3. Whoever asked is told once how much the peer did not take, however the link ends.
+
+use super::{Link, Signs, Wire};
+use crate::Reply;
+use crate::session::{CloseReason, Session};
+use peers_kernel::{Cause, Handle, Instant, TimerId};
+use std::cell::RefCell;
+use std::iter::Sum;
+use std::mem::take;
+use std::ops::Add;
+use std::rc::Rc;
+
+/// What the other side did not take before the end of a connection, or of all connections of an [`Rpc`](crate::Rpc).
+///
+/// A request that was accepted here leaves before the end, as the peer gives credit, within [`Limits::drain`](crate::Limits::drain).
+/// This counts those for which the time was too short.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Calls and events that were never sent: the peer gave no credit for them in time, or there was no connection.
+    pub unsent: u64,
+    /// Events that were sent, and of which nobody knows whether the peer has started them.
+    pub unconfirmed: u64,
+}
+
+impl Drained {
+    /// Whether the other side has taken everything.
+    pub fn is_complete(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Add for Drained {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            unsent: self.unsent + other.unsent,
+            unconfirmed: self.unconfirmed + other.unconfirmed,
+        }
+    }
+}
+
+impl Sum for Drained {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), Self::add)
+    }
+}
+
+/// A link that is leaving.
+pub(super) struct Leaving {
+    reason: CloseReason,
+    until: Instant,
+    timer: TimerId,
+    told: Vec<Reply<Drained>>,
+}
+
+/// Who is told when a link that has said goodbye is over. Dropped before that, it tells the worst.
+struct Parting {
+    handle: Handle,
+    timer: Option<TimerId>,
+    left: Drained,
+    told: Vec<Reply<Drained>>,
+}
+
+impl Parting {
+    fn tell(&mut self, left: Drained) {
+        if let Some(timer) = self.timer.take() {
+            self.handle.cancel(timer);
+        }
+        for k in take(&mut self.told) {
+            k.ok(left);
+        }
+    }
+}
+
+impl Drop for Parting {
+    fn drop(&mut self) {
+        self.tell(self.left);
+    }
+}
+
+impl Link {
+    /// Whether it takes requests: it lives, and is not leaving.
+    #[inline]
+    pub(crate) fn takes_requests(&self) -> bool {
+        self.is_open() && !self.shows(Signs::LEAVES)
+    }
+
+    /// Leaves in good order, before `until`; `k` is told what the peer did not take.
+    pub(crate) fn leave(
+        self: &Rc<Self>,
+        reason: CloseReason,
+        until: Instant,
+        k: Option<Reply<Drained>>,
+    ) {
+        if !self.is_open() {
+            k.into_iter().for_each(|k| k.ok(Drained::default()));
+            return;
+        }
+        if let Some(room) = self.room() {
+            room.shut();
+        }
+        let mut told: Vec<_> = k.into_iter().collect();
+        let mut until = until;
+        if let Some(earlier) = self.take_leaving() {
+            until = until.min(earlier.until);
+            told.extend(earlier.told);
+        }
+        let timer = self.at(until, |link| link.depart());
+        self.with_rare(|rare| rare.leaving = Some(Leaving { reason, until, timer, told }));
+        self.show(Signs::LEAVES, true);
+        if self.has_said_all() {
+            self.depart();
+        }
+    }
+
+    /// Runs `f` on the link at that time, if it still lives, on nobody's behalf.
+    fn at(&self, at: Instant, f: impl FnOnce(&Rc<Self>) + 'static) -> TimerId {
+        let me = self.weak();
+        self.handle().with_cause(Cause::NONE, || {
+            self.handle().at(at, move || {
+                if let Some(link) = me.upgrade() {
+                    f(&link);
+                }
+            })
+        })
+    }
+
+    fn take_leaving(&self) -> Option<Leaving> {
+        let leaving = self.if_rare(|rare| take(&mut rare.leaving))?;
+        self.handle().cancel(leaving.timer);
+        Some(leaving)
+    }
+
+    /// If it is leaving and nothing waits any more, it says goodbye: from a fresh task, since a session or a handler may be on
+    /// the stack.
+    #[inline]
+    pub(crate) fn go_on_leaving(&self) {
+        if self.shows(Signs::LEAVES) && self.has_said_all() {
+            self.at(self.handle().now(), |link| {
+                if link.shows(Signs::LEAVES) && link.has_said_all() {
+                    link.depart();
+                }
+            });
+        }
+    }
+
+    /// Whether everything that was accepted has left the session for a stream that is there.
+    fn has_said_all(&self) -> bool {
+        let awaited = self.room().is_some_and(|room| room.is_awaited());
+        let nowhere = self.wire.get() == Wire::Dialling && self.ask(Session::credit_held) > 0;
+        !awaited && !nowhere && self.ask(Session::waiting) == 0
+    }
+
+    /// Says goodbye and ends.
+    fn depart(&self) {
+        let Some(Leaving { reason, until, told, .. }) = self.take_leaving() else { return };
+        self.part(reason, until, told);
+    }
+
+    /// What the peer has not taken, as far as is known.
+    pub(super) fn untaken(&self) -> Drained {
+        self.ask(|session| Drained {
+            unsent: session.waiting() as u64,
+            unconfirmed: session.unconfirmed_events() as u64,
+        })
+    }
+
+    /// Says goodbye and ends. Whoever waits is told when the peer is known to have read everything, or at `until`.
+    fn part(&self, reason: CloseReason, until: Instant, told: Vec<Reply<Drained>>) {
+        let left = self.untaken();
+        self.drive(|session, out| session.bye_for(&reason, out));
+        self.flush();
+        let handle = self.handle().clone();
+        let parting = Parting { handle: handle.clone(), timer: None, left, told };
+        let parting = Rc::new(RefCell::new(parting));
+        if let Some(outlet) = self.last_outlet()
+            && self.handle().now() < until
+        {
+            handle.with_cause(Cause::NONE, || {
+                let late = Rc::downgrade(&parting);
+                let timer = handle.at(until, move || {
+                    if let Some(parting) = late.upgrade() {
+                        parting.borrow_mut().tell(left);
+                    }
+                });
+                parting.borrow_mut().timer = Some(timer);
+                // The peer ends when it has read the goodbye. Where nothing is in doubt, nobody waits for that.
+                if left.unconfirmed == 0 {
+                    outlet.on_drained(move || parting.borrow_mut().tell(left));
+                } else {
+                    outlet.on_closed(move |clean| {
+                        let unconfirmed = if clean { 0 } else { left.unconfirmed };
+                        parting.borrow_mut().tell(Drained { unconfirmed, ..left });
+                    });
+                }
+            });
+        }
+        self.end(reason);
+    }
+
+    /// It has ended without a goodbye of ours: whoever waits is told what was lost.
+    pub(super) fn left_early(&self, left: Drained) {
+        self.show(Signs::LEAVES, false);
+        if let Some(leaving) = self.take_leaving() {
+            leaving.told.into_iter().for_each(|k| k.ok(left));
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Room for requests that wait, shared by the loop and by other threads: what a thread is promised is reserved first.
+//!
+//! A place is taken by whoever makes a request and given back by the session when the request has left its queue. So what
+//! waits in this process is bounded in count and bytes, whoever made it, and a request of another thread that was given a
+//! place cannot be refused any more.
+//!
+//! Invariants:
+//! 1. `taken` and `bytes` count the requests in the session's queue and those that other threads have places for; they never
+//!    exceed the most, but for what waited before the room was made.
+//! 2. The loop takes no lock, unless a thread waits for what it has to tell.
+//! 3. After [`Room::shut`] no place is given to a thread any more; `flying` counts those given before and not used yet.
+
+use peers_kernel::Instant;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// The frame limit of a peer that has not said hello.
+const UNKNOWN: u32 = u32::MAX;
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoPlace {
+    /// There was none in time.
+    Full,
+    /// There will be none.
+    Shut,
+}
+
+/// Room for a number of requests and their arguments.
+#[derive(Debug)]
+pub(crate) struct Room {
+    most: usize,
+    most_bytes: usize,
+    taken: AtomicUsize,
+    bytes: AtomicUsize,
+    /// Requests with a place that the loop has not taken over yet.
+    flying: AtomicUsize,
+    /// The largest frame that the peer takes.
+    frame: AtomicU32,
+    shut: AtomicBool,
+    /// Set iff the loop was asked to look whether somebody is still coming, and has not looked yet.
+    nudge: AtomicBool,
+    /// Set iff the request that the session is about to see has a place already. Only the loop looks at it.
+    landed: AtomicBool,
+    /// Threads that wait for a change.
+    waiters: AtomicUsize,
+    /// Set iff they were woken and none of them has looked since.
+    rung: AtomicBool,
+    lock: Mutex<()>,
+    bell: Condvar,
+}
+
+/// A place in a room, for one request of another thread. Dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct Place {
+    room: Arc<Room>,
+    bytes: usize,
+    /// Set iff the place was not handed on.
+    held: bool,
+}
+
+/// While it lives, the session may take the place over. Else it is given back.
+struct Landing<'a>(&'a Place);
+
+impl Room {
+    /// Room for so many requests, at least one, of so many bytes together.
+    pub(crate) fn new(most: usize, most_bytes: usize) -> Self {
+        Self {
+            most: most.max(1),
+            most_bytes,
+            taken: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            flying: AtomicUsize::new(0),
+            frame: AtomicU32::new(UNKNOWN),
+            shut: AtomicBool::new(false),
+            nudge: AtomicBool::new(false),
+            landed: AtomicBool::new(false),
+            waiters: AtomicUsize::new(0),
+            rung: AtomicBool::new(false),
+            lock: Mutex::new(()),
+            bell: Condvar::new(),
+        }
+    }
+
+    /// The most bytes that one request can have a place for.
+    pub(crate) fn most_bytes(&self) -> usize {
+        self.most_bytes
+    }
+
+    // ---- for other threads
+
+    /// The largest frame that the peer takes, once that is known.
+    pub(crate) fn frame_limit(&self) -> Option<u32> {
+        Some(self.frame.load(SeqCst)).filter(|frame| *frame != UNKNOWN)
+    }
+
+    /// Waits for a place until `deadline`, on the clock that `now` reads; not at all if that is past.
+    pub(crate) fn reserve(
+        self: &Arc<Self>,
+        bytes: usize,
+        now: impl Fn() -> Instant,
+        deadline: Instant,
+    ) -> Result<Place, NoPlace> {
+        let place = || match self.try_reserve(bytes) {
+            Err(NoPlace::Full) => None,
+            decided => Some(decided),
+        };
+        self.wait_for(now, deadline, place).unwrap_or(Err(NoPlace::Full))
+    }
+
+    fn try_reserve(self: &Arc<Self>, bytes: usize) -> Result<Place, NoPlace> {
+        // In this order: whoever shuts the room and then sees nobody flying knows that nobody will come.
+        self.flying.fetch_add(1, SeqCst);
+        if self.shut.load(SeqCst) {
+            self.land_one();
+            return Err(NoPlace::Shut);
+        }
+        if self.try_take(bytes) {
+            return Ok(Place { room: self.clone(), bytes, held: true });
+        }
+        self.land_one();
+        Err(if self.is_shut() { NoPlace::Shut } else { NoPlace::Full })
+    }
+
+    /// Waits until `ready` has something to say, or until `deadline`.
+    pub(crate) fn wait_for<R>(
+        &self,
+        now: impl Fn() -> Instant,
+        deadline: Instant,
+        mut ready: impl FnMut() -> Option<R>,
+    ) -> Option<R> {
+        let said = ready();
+        if said.is_some() {
+            return said;
+        }
+        // Whoever changes something looks for waiters afterwards, and a waiter looks again after it was counted.
+        self.waiters.fetch_add(1, SeqCst);
+        let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = loop {
+            self.rung.store(false, SeqCst);
+            let said = ready();
+            let left = deadline.since(now());
+            if said.is_some() || left.is_zero() {
+                break said;
+            }
+            let waited = self.bell.wait_timeout(guard, left);
+            guard = waited.unwrap_or_else(PoisonError::into_inner).0;
+        };
+        drop(guard);
+        self.waiters.fetch_sub(1, SeqCst);
+        said
+    }
+
+    // ---- for both
+
+    /// Takes a place if there is one.
+    fn try_take(&self, bytes: usize) -> bool {
+        let fits =
+            |all: usize, more: usize, most: usize| all.checked_add(more).filter(|sum| *sum <= most);
+        let one = |taken| fits(taken, 1, self.most);
+        if self.taken.fetch_update(SeqCst, SeqCst, one).is_err() {
+            return false;
+        }
+        let some = |held| fits(held, bytes, self.most_bytes);
+        if self.bytes.fetch_update(SeqCst, SeqCst, some).is_err() {
+            self.taken.fetch_sub(1, SeqCst);
+            return false;
+        }
+        true
+    }
+
+    /// Gives places back.
+    pub(crate) fn give_back(&self, requests: usize, bytes: usize) {
+        self.bytes.fetch_sub(bytes, SeqCst);
+        self.taken.fetch_sub(requests, SeqCst);
+        self.ring();
+    }
+
+    fn land_one(&self) {
+        self.flying.fetch_sub(1, SeqCst);
+    }
+
+    /// Something has changed: whoever waits looks again.
+    pub(crate) fn ring(&self) {
+        if self.waiters.load(SeqCst) > 0 && !self.rung.swap(true, SeqCst) {
+            drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
+            self.bell.notify_all();
+        }
+    }
+
+    // ---- for the loop
+
+    /// Counts what waits already, room or not.
+    pub(crate) fn add(&self, requests: usize, bytes: usize) {
+        self.taken.fetch_add(requests, SeqCst);
+        self.bytes.fetch_add(bytes, SeqCst);
+    }
+
+    /// Takes a place for the request at hand, unless it came with one.
+    pub(crate) fn take(&self, bytes: usize) -> bool {
+        self.landed.swap(false, Relaxed) || self.try_take(bytes)
+    }
+
+    /// The peer has said how large its frames may be.
+    pub(crate) fn meet(&self, frame: u32) {
+        self.frame.store(frame.min(UNKNOWN - 1), SeqCst);
+        self.ring();
+    }
+
+    /// Gives no more places to other threads.
+    pub(crate) fn shut(&self) {
+        self.shut.store(true, SeqCst);
+        self.ring();
+    }
+
+    /// Whether no more places are given to other threads.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.shut.load(SeqCst)
+    }
+
+    /// Whether the loop has not been asked yet to look who is still coming: then whoever asks this is to ask the loop.
+    pub(crate) fn may_nudge(&self) -> bool {
+        !self.nudge.swap(true, SeqCst)
+    }
+
+    /// The loop is about to look.
+    pub(crate) fn nudged(&self) {
+        self.nudge.store(false, SeqCst);
+    }
+
+    /// Whether a request of another thread is still on its way to the loop.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.flying.load(SeqCst) > 0
+    }
+}
+
+impl Place {
+    /// Lets `send` make the one request that this place is for. It keeps the place if it waits, else the place is given back.
+    pub(crate) fn land<R>(mut self, send: impl FnOnce() -> R) -> R {
+        self.held = false;
+        self.room.landed.store(true, Relaxed);
+        let _landing = Landing(&self);
+        send()
+    }
+}
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        let Self(place) = self;
+        if place.room.landed.swap(false, Relaxed) {
+            place.room.give_back(1, place.bytes);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.held {
+            self.room.give_back(1, self.bytes);
+        }
+        self.room.land_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+    use std::time::Duration;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::default() + Duration::from_secs(seconds)
+    }
+
+    /// A place at once or none.
+    fn reserve(room: &Arc<Room>, bytes: usize) -> Result<Place, NoPlace> {
+        room.reserve(bytes, || at(0), at(0))
+    }
+
+    #[test]
+    fn there_are_as_many_places_as_it_says_and_not_one_more() {
+        let room = Arc::new(Room::new(3, 100));
+        let mut places: Vec<_> = (0..3).map(|_| reserve(&room, 1).expect("room")).collect();
+        assert_eq!(reserve(&room, 1).err(), Some(NoPlace::Full));
+        assert!(!room.take(1), "nor for the loop");
+        places.pop();
+        assert!(room.take(1) && !room.take(1));
+        room.give_back(1, 1);
+        drop(places);
+        assert_eq!((room.taken.load(SeqCst), room.bytes.load(SeqCst)), (0, 0));
+        assert!(!room.is_awaited());
+    }
+
+    #[test]
+    fn there_are_as_many_bytes_as_it_says_and_not_one_more() {
+        let room = Arc::new(Room::new(10, 100));
+        let most = reserve(&room, 60).expect("room");
+        let rest = reserve(&room, 40).expect("room");
+        assert_eq!(reserve(&room, 1).err(), Some(NoPlace::Full));
+        assert!(reserve(&room, 0).is_ok());
+        drop(most);
+        assert_eq!(reserve(&room, 61).err(), Some(NoPlace::Full));
+        assert!(reserve(&room, 60).is_ok());
+        drop(rest);
+        assert_eq!((room.taken.load(SeqCst), room.bytes.load(SeqCst)), (0, 0));
+    }
+
+    #[test]
+    fn a_request_that_waits_keeps_its_place_and_one_that_does_not_gives_it_back() {
+        let room = Arc::new(Room::new(1, 100));
+        let place = reserve(&room, 7).expect("room");
+        assert!(room.is_awaited());
+        assert!(place.land(|| room.take(7)), "it has a place, though the room is full");
+        assert!(!room.is_awaited() && !room.take(1));
+        room.give_back(1, 7);
+        reserve(&room, 7).expect("room").land(|| ());
+        assert!(room.take(100), "it was sent at once");
+    }
+
+    #[test]
+    fn a_shut_room_has_no_place_and_knows_who_is_still_coming() {
+        let room = Arc::new(Room::new(5, 100));
+        let coming = reserve(&room, 1).expect("room");
+        room.shut();
+        assert_eq!(reserve(&room, 1).err(), Some(NoPlace::Shut));
+        assert!(room.is_awaited());
+        coming.land(|| ());
+        assert!(!room.is_awaited());
+    }
+
+    #[test]
+    fn whoever_waits_is_woken_by_a_place_and_by_the_end() {
+        let room = Arc::new(Room::new(2, 100));
+        let held: Vec<_> = (0..2).map(|_| reserve(&room, 1).expect("room")).collect();
+        let wait = |room: &Arc<Room>| {
+            let room = room.clone();
+            thread::spawn(move || room.reserve(1, || at(0), Instant::FAR).map(|place| place.bytes))
+        };
+        let waiters: Vec<_> = (0..4).map(|_| wait(&room)).collect();
+        while room.waiters.load(SeqCst) < 4 {
+            thread::yield_now();
+        }
+        drop(held);
+        let served: Vec<_> =
+            waiters.into_iter().map(|thread| thread.join().expect("no panic")).collect();
+        assert_eq!(served, [Ok(1); 4], "each gave its place back to the next");
+        let full: Vec<_> = (0..2).map(|_| reserve(&room, 1).expect("room")).collect();
+        let waiter = wait(&room);
+        while room.waiters.load(SeqCst) < 1 {
+            thread::yield_now();
+        }
+        room.shut();
+        assert_eq!(waiter.join().expect("no panic"), Err(NoPlace::Shut));
+        drop(full);
+    }
+
+    #[test]
+    fn a_million_places_leave_nothing_behind() {
+        let room = Arc::new(Room::new(2, 1_000));
+        for n in 0..1_000_000 {
+            let place = reserve(&room, n % 1_000).expect("the last one was given back");
+            place.land(|| {
+                if n % 2 == 0 && room.take(n % 1_000) {
+                    room.give_back(1, n % 1_000)
+                }
+            });
+        }
+        assert_eq!((room.taken.load(SeqCst), room.bytes.load(SeqCst)), (0, 0));
+        assert!(!room.is_awaited());
+    }
+}

@@ -1,0 +1,196 @@
+//! A loop with an `Rpc` on a thread of its own: how it starts, what it can be asked, how it ends.
+
+use super::{SyncEndpoint, enlist, find, loop_gone, post, refused};
+use crate::error::Misuse;
+use crate::limits::Limits;
+use crate::link::Drained;
+use crate::rpc::Rpc;
+use crate::{Error, ErrorKind};
+use crossbeam_channel::{RecvTimeoutError, bounded};
+use peers_kernel::{Address, Cont, Handle, Kernel, LoopThread, Remote};
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How long [`Peers::with`] waits.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How much longer than a loop may take to drain its end is waited for, before its thread is left to itself.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Starts a loop with an [`Rpc`] on a thread of its own.
+///
+/// # Errors
+/// When the thread or its kernel cannot be made.
+pub fn spawn_loop() -> io::Result<Peers> {
+    spawn_loop_with(Limits::default(), |_, _| ())
+}
+
+/// The same with limits, and with a start that runs on the loop's thread; what it returns (nodes, listeners) lives as
+/// long as the loop.
+///
+/// # Errors
+/// When the thread or its kernel cannot be made.
+pub fn spawn_loop_with<T: 'static>(
+    limits: Limits,
+    start: impl FnOnce(&Kernel, &Rpc) -> T + Send + 'static,
+) -> io::Result<Peers> {
+    let (tell, told) = bounded(1);
+    let thread = peers_kernel::spawn_loop(move |kernel: &Kernel| {
+        let rpc = Rc::new(Rpc::with_limits(&kernel.handle(), limits));
+        let name = enlist(&rpc, kernel.remote());
+        let owned = start(kernel, &rpc);
+        if tell.send((name, rpc.limits().drain)).is_err() {
+            log::debug!("a loop started for nobody");
+        }
+        (owned, rpc)
+    })?;
+    let (name, drain) =
+        told.recv().map_err(|_| io::Error::other("the loop ended while it was starting"))?;
+    Ok(Peers { remote: thread.remote(), thread: Some(thread), name, drain })
+}
+
+/// A loop with an [`Rpc`] on a thread of its own.
+///
+/// Dropping it ends both in good order, as [`Rpc::close`] does: what was accepted leaves, as the peers give credit, and running
+/// replies are waited for, within [`Limits::drain`]. [`close`](Self::close) tells how that went. If a handler keeps the loop from
+/// ending, the thread is left to itself after some seconds more, and the log says so.
+///
+/// Dropped on the loop's own thread, it only lets all that begin.
+pub struct Peers {
+    /// `None` only while it ends.
+    thread: Option<LoopThread>,
+    remote: Remote,
+    name: u64,
+    drain: Duration,
+}
+
+impl Peers {
+    /// Dials. Returns at once: whether there is a connection shows in the first call.
+    ///
+    /// # Errors
+    /// When the loop has ended.
+    pub fn connect(&self, address: &Address) -> io::Result<SyncEndpoint> {
+        let address = address.clone();
+        let made = self.with(move |rpc| rpc.connect(&address).to_sync());
+        let named = made.map_err(io::Error::other)?;
+        named.ok_or_else(|| io::Error::other("the loop is closing"))
+    }
+
+    /// Runs `work` on the loop's thread and returns what it returns; on that thread itself, at once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ClosurePanicked`] if `work` panics: the loop lives on. [`ErrorKind::TimedOut`] if the loop does not come to it
+    /// within 30 s: then it is not run, unless it was running. An error, too, when the loop has ended, or too much waits for it.
+    pub fn with<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Rpc) -> R + Send + 'static,
+    ) -> Result<R, Error> {
+        let name = self.name;
+        let run = move || {
+            let rpc = find(name).ok_or_else(loop_gone)?;
+            let worked = catch_unwind(AssertUnwindSafe(|| work(&rpc)));
+            worked.map_err(|panic| ErrorKind::ClosurePanicked(words(panic)).into())
+        };
+        if self.remote.is_loop_thread() {
+            return run();
+        }
+        let given_up = Arc::new(AtomicBool::new(false));
+        let (tell, told) = bounded(1);
+        let nobody_waits = given_up.clone();
+        post(&self.remote, move || {
+            if !nobody_waits.load(Ordering::Acquire) {
+                drop(tell.send(run())); // nobody listens any more: fine
+            }
+        })?;
+        told.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+            given_up.store(true, Ordering::Release);
+            Err(match error {
+                RecvTimeoutError::Disconnected => loop_gone(),
+                RecvTimeoutError::Timeout => {
+                    ErrorKind::TimedOut { method: "peers.with", after: PATIENCE, outer: None }
+                        .into()
+                }
+            })
+        })
+    }
+
+    /// Ends the loop in good order, as dropping it does, and tells what the other sides did not take in that time.
+    ///
+    /// # Errors
+    /// [`Misuse::CloseOnLoop`] on the loop's own thread, which cannot wait for its own end: that begins all the same. An error,
+    /// too, when the loop had ended before, or a handler keeps it from ending.
+    pub fn close(mut self) -> Result<Drained, Error> {
+        self.thread.take().map_or_else(|| Err(loop_gone()), |thread| self.end(thread))
+    }
+
+    fn end(&self, thread: LoopThread) -> Result<Drained, Error> {
+        let name = self.name;
+        if self.remote.is_loop_thread() {
+            if let Some(rpc) = find(name) {
+                let handle = rpc.shared().handle.clone();
+                rpc.close(Cont::new(&handle, move |_: Result<_, Error>| drop(thread)));
+            }
+            return Err(ErrorKind::Misuse(Misuse::CloseOnLoop).into());
+        }
+        let (tell, told) = bounded(1);
+        let begin = move |handle: &Handle| {
+            if let Some(rpc) = find(name) {
+                rpc.close(Cont::new(handle, move |drained| drop(tell.send(drained))));
+            }
+        };
+        self.remote.post_always(begin).map_err(refused)?;
+        let longest = self.drain.saturating_add(GRACE);
+        let drained = told.recv_timeout(longest).unwrap_or_else(|error| {
+            Err(match error {
+                RecvTimeoutError::Disconnected => loop_gone(),
+                RecvTimeoutError::Timeout => {
+                    ErrorKind::TimedOut { method: "peers.close", after: longest, outer: None }
+                        .into()
+                }
+            })
+        });
+        drop(thread);
+        drained
+    }
+
+    /// The loop as other threads reach it.
+    pub fn remote(&self) -> Remote {
+        self.remote.clone()
+    }
+}
+
+impl Drop for Peers {
+    fn drop(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        if let Ok(Drained { unsent, unconfirmed, .. }) = self.end(thread)
+            && unsent + unconfirmed > 0
+        {
+            log::warn!(
+                "a loop ended: {unsent} requests not sent, {unconfirmed} events not confirmed"
+            );
+        }
+    }
+}
+
+impl fmt::Debug for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peers").finish_non_exhaustive()
+    }
+}
+
+/// The words of a panic.
+fn words(panic: Box<dyn Any + Send>) -> String {
+    let text = match panic.downcast_ref::<&str>() {
+        Some(text) => (*text).to_owned(),
+        None => panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "no message".to_owned()),
+    };
+    // It is a value of the program's: even its drop may panic.
+    drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
+    text
+}
