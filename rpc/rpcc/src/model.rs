@@ -82,6 +82,13 @@ pub(crate) struct Field {
     pub(crate) ty: Ty,
 }
 
+impl Field {
+    /// True iff its values may be missing at the end of a struct.
+    pub(crate) const fn is_optional(&self) -> bool {
+        matches!(self.ty, Ty::Option { .. })
+    }
+}
+
 /// A variant of an enum.
 #[derive(Clone, Debug)]
 pub(crate) struct Variant {

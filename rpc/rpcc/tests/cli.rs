@@ -77,6 +77,12 @@ fn versions_are_compared() {
         ("compatible", ["registry"; 2], 0),
         ("nothing", ["registry"; 2], 0),
         ("borrowed", ["shelf"; 2], 0),
+        ("places", ["v"; 2], 1),
+        ("variants", ["v"; 2], 1),
+        ("containers", ["v"; 2], 1),
+        ("inherited", ["v"; 2], 1),
+        ("exceptions", ["v"; 2], 1),
+        ("calls", ["v"; 2], 1),
     ] {
         let (found, out, err) = check(name, file);
         let expected = Path::new("tests/check").join(name).join("expected.txt");

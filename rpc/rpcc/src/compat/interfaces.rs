@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Changes;
+use super::fields::{self, Row};
 use crate::model::{Convention, InterfaceId, Method, MethodId, Model, Style};
 
-/// Methods by their spelling on the wire.
-type Methods = BTreeMap<String, (MethodId, Style)>;
+/// Methods by their names and their spelling on the wire.
+type Methods = BTreeMap<(String, String), (MethodId, Style)>;
 
 pub(super) fn compare(old: &Model, new: &Model, changes: &mut Changes) {
     let (before, after) = (named(old), named(new));
@@ -36,22 +37,25 @@ fn named(model: &Model) -> BTreeMap<String, InterfaceId> {
 
 fn methods(model: &Model, id: InterfaceId) -> Methods {
     let flat = model.interface(id).flat.iter();
-    flat.map(|entry| (model.canonical_method(entry.0), *entry)).collect()
+    flat.map(|entry| (key(model, entry.0), *entry)).collect()
+}
+
+fn key(model: &Model, id: MethodId) -> (String, String) {
+    (model.method(id).name.text.clone(), model.canonical_method(id))
 }
 
 /// Compares all methods of an interface, inherited ones too.
 fn interface(old: (&Model, InterfaceId), new: (&Model, InterfaceId), changes: &mut Changes) {
     let (before, mut after) = (methods(old.0, old.1), methods(new.0, new.1));
     for (id, style) in &old.0.interface(old.1).flat {
-        let spelled = old.0.canonical_method(*id);
-        match after.remove(&spelled) {
+        match after.remove(&key(old.0, *id)) {
             Some(entry) => method((old.0, *id, *style), (new.0, entry.0, entry.1), changes),
             None => gone(old, *id, new.0, (&before, &mut after), changes),
         }
     }
     let interface = new.0.interface_name(new.1);
     for (id, _) in &new.0.interface(new.1).flat {
-        if after.contains_key(&new.0.canonical_method(*id)) {
+        if after.contains_key(&key(new.0, *id)) {
             let signature = new.0.signature(new.0.method(*id));
             changes.keeps(format!("`{interface}` has a new method `{signature}`"));
         }
@@ -68,10 +72,10 @@ fn gone(
 ) {
     let method = old.0.method(id);
     let (interface, signature) = (old.0.interface_name(old.1), old.0.signature(method));
-    let same_name = |entry: &(&String, &(MethodId, Style))| {
-        !before.contains_key(entry.0) && new.method(entry.1.0).name.text == method.name.text
-    };
-    let Some((spelled, (instead, _))) = after.iter().find(same_name) else {
+    let first = (method.name.text.clone(), String::new());
+    let mut same_name = after.range(first..).take_while(|entry| entry.0.0 == method.name.text);
+    let Some((spelled, (instead, _))) = same_name.find(|entry| !before.contains_key(entry.0))
+    else {
         return changes.breaks(format!("`{interface}` has no method `{signature}` any more"));
     };
     let (spelled, instead) = (spelled.clone(), *instead);
@@ -95,6 +99,7 @@ fn method(
     changes: &mut Changes,
 ) {
     let (before, after) = (old.method(old_id), new.method(new_id));
+    arguments((old, old_id), (new, new_id), changes);
     let name = format!("`{}`", old.canonical_method(old_id));
     let (was, is) = (old_style.convention, new_style.convention);
     let was_event = was == Convention::Event;
@@ -119,9 +124,20 @@ fn method(
     for class in threw.iter().filter(|class| !throws.contains(class)) {
         changes.keeps(format!("{name} no longer throws `{class}`"));
     }
-    if before.deprecated.is_none() && after.deprecated.is_some() {
-        changes.keeps(format!("{name} is now deprecated"));
+    match (&before.deprecated, &after.deprecated) {
+        (None, Some(_)) => changes.keeps(format!("{name} is now deprecated")),
+        (Some(_), None) => changes.keeps(format!("{name} is no longer deprecated")),
+        _ => {}
     }
+}
+
+/// Compares the arguments of a method that is in both versions: their types are the same, their names may not be.
+fn arguments(old: (&Model, MethodId), new: (&Model, MethodId), changes: &mut Changes) {
+    let name = format!("`{}`", old.0.canonical_method(old.1));
+    let kind = fields::Kind { part: "argument", whole: &name, grows: false, grown: "" };
+    let [old, new] =
+        [old, new].map(|(model, id)| Row { model, fields: &model.method(id).arguments });
+    fields::compare(kind, old, new, changes);
 }
 
 fn shown(timeout: Option<Duration>) -> String {

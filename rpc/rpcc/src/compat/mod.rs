@@ -1,10 +1,14 @@
 //! What changed between two versions of an interface file, and whether old and new programs still understand each other.
 //!
-//! Judged is the wire: what is called, what travels, in which order. How Rust names and lends things is no part of it.
+//! Judged is whether a program of either version can talk to one of the other, whichever of them calls, and whether they mean
+//! the same by it: what is called, what travels, in which order, under which names. How Rust names and lends things is no part
+//! of it.
 
+mod fields;
 mod interfaces;
 mod types;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::model::Model;
@@ -26,17 +30,26 @@ impl fmt::Display for Change {
     }
 }
 
-/// The changes found so far.
+/// The changes found so far. What several interfaces inherit is named once.
 #[derive(Debug, Default)]
-struct Changes(Vec<Change>);
+struct Changes {
+    found: Vec<Change>,
+    named: BTreeSet<String>,
+}
 
 impl Changes {
+    fn add(&mut self, compatible: bool, what: String) {
+        if self.named.insert(what.clone()) {
+            self.found.push(Change { compatible, what });
+        }
+    }
+
     fn breaks(&mut self, what: String) {
-        self.0.push(Change { compatible: false, what });
+        self.add(false, what);
     }
 
     fn keeps(&mut self, what: String) {
-        self.0.push(Change { compatible: true, what });
+        self.add(true, what);
     }
 }
 
@@ -50,5 +63,5 @@ pub(crate) fn compare(old: &Model, new: &Model) -> Vec<Change> {
     }
     interfaces::compare(old, new, &mut changes);
     types::compare(old, new, &mut changes);
-    changes.0
+    changes.found
 }

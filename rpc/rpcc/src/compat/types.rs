@@ -6,15 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Changes;
-use crate::model::{Field, InterfaceId, Kind, Method, MethodId, Model, Ty, TypeId, Variant};
+use super::fields::{self, Row};
+use crate::model::{
+    Field, InterfaceId, Kind, Method, MethodId, Model, Ty, TypeDef, TypeId, Variant,
+};
 
 pub(super) fn compare(old: &Model, new: &Model, changes: &mut Changes) {
-    let pairs = Pairs::new(old, new).0;
+    let (pairs, in_keys) = (Pairs::new(old, new).0, in_keys(old));
     for id in ids(old) {
         let name = old.type_name(id);
         let now: Vec<_> = pairs.range((id, TypeId(0))..=(id, TypeId(usize::MAX))).collect();
         for (_, other) in &now {
-            ty((old, id), (new, *other), changes);
+            ty((old, id), (new, *other), in_keys.contains(&id), changes);
         }
         if now.is_empty() && is_exception(old, id) {
             changes.breaks(format!("the exception `{name}` is gone"));
@@ -36,6 +39,44 @@ fn is_exception(model: &Model, id: TypeId) -> bool {
     matches!(model.ty(id).kind, Kind::Exception(_))
 }
 
+/// The types that stand in elements of sets and keys of maps: what a reader leaves out of them may make two of them the same.
+fn in_keys(model: &Model) -> BTreeSet<TypeId> {
+    let mut todo = Vec::new();
+    let methods = model.interfaces.iter().flat_map(|interface| &interface.methods);
+    for method in methods {
+        method.arguments.iter().for_each(|argument| keys(&argument.ty, false, &mut todo));
+        method.result.iter().for_each(|result| keys(result, false, &mut todo));
+    }
+    model
+        .types
+        .iter()
+        .flat_map(TypeDef::fields)
+        .for_each(|field| keys(&field.ty, false, &mut todo));
+    let mut found = BTreeSet::new();
+    while let Some(id) = todo.pop() {
+        if found.insert(id) {
+            model.ty(id).fields().for_each(|field| keys(&field.ty, true, &mut todo));
+        }
+    }
+    found
+}
+
+/// Finds the structs and enums in keys; all in a type that is `within` one.
+fn keys(ty: &Ty, within: bool, found: &mut Vec<TypeId>) {
+    match ty {
+        Ty::Scalar(_) => {}
+        Ty::Named(id) if within => found.push(*id),
+        Ty::Named(_) => {}
+        Ty::Set(of) => keys(of, true, found),
+        Ty::List(of) | Ty::Option { of, .. } => keys(of, within, found),
+        Ty::Map(key, value) => {
+            keys(key, true, found);
+            keys(value, within, found);
+        }
+        Ty::Tuple(parts) => parts.iter().for_each(|part| keys(part, within, found)),
+    }
+}
+
 /// Which type of the new version stands where one of the old version stood.
 struct Pairs(BTreeSet<(TypeId, TypeId)>);
 
@@ -47,7 +88,7 @@ impl Pairs {
         let after = methods(new);
         for (spelled, before) in methods(old) {
             let Some(after) = after.get(&spelled) else { continue };
-            fields(&before.arguments, &after.arguments, &mut todo);
+            in_places(&before.arguments, &after.arguments, &mut todo);
             if let (Some(before), Some(after)) = (&before.result, &after.result) {
                 in_place(before, after, &mut todo);
             }
@@ -76,17 +117,17 @@ fn methods(model: &Model) -> BTreeMap<String, &Method> {
 fn inside(before: &Kind, after: &Kind, found: &mut Vec<(TypeId, TypeId)>) {
     match (before, after) {
         (Kind::Struct(before), Kind::Struct(after))
-        | (Kind::Exception(before), Kind::Exception(after)) => fields(before, after, found),
+        | (Kind::Exception(before), Kind::Exception(after)) => in_places(before, after, found),
         (Kind::Enum(before), Kind::Enum(after)) => {
             for (before, after) in before.iter().zip(after) {
-                fields(&before.fields, &after.fields, found);
+                in_places(&before.fields, &after.fields, found);
             }
         }
         _ => {}
     }
 }
 
-fn fields(before: &[Field], after: &[Field], found: &mut Vec<(TypeId, TypeId)>) {
+fn in_places(before: &[Field], after: &[Field], found: &mut Vec<(TypeId, TypeId)>) {
     for (before, after) in before.iter().zip(after) {
         in_place(&before.ty, &after.ty, found);
     }
@@ -111,7 +152,12 @@ fn in_place(before: &Ty, after: &Ty, found: &mut Vec<(TypeId, TypeId)>) {
     }
 }
 
-fn ty((old, old_id): (&Model, TypeId), (new, new_id): (&Model, TypeId), changes: &mut Changes) {
+fn ty(
+    (old, old_id): (&Model, TypeId),
+    (new, new_id): (&Model, TypeId),
+    in_keys: bool,
+    changes: &mut Changes,
+) {
     let names = [old.type_name(old_id), new.type_name(new_id)];
     let name = if names[0] == names[1] {
         format!("`{}`", names[0])
@@ -121,7 +167,13 @@ fn ty((old, old_id): (&Model, TypeId), (new, new_id): (&Model, TypeId), changes:
     match (&old.ty(old_id).kind, &new.ty(new_id).kind) {
         (Kind::Struct(before), Kind::Struct(after))
         | (Kind::Exception(before), Kind::Exception(after)) => {
-            structure(&name, (old, before), (new, after), changes);
+            // Structs may grow options at their ends.
+            let grown =
+                if in_keys { ", and old programs refuse keys that differ in it alone" } else { "" };
+            let kind = fields::Kind { part: "field", whole: &name, grows: true, grown };
+            let [old, new] =
+                [(old, before), (new, after)].map(|(model, fields)| Row { model, fields });
+            fields::compare(kind, old, new, changes);
         }
         (Kind::Enum(before), Kind::Enum(after)) => {
             variants(&name, (old, before), (new, after), changes);
@@ -140,84 +192,65 @@ fn kind(kind: &Kind) -> &'static str {
     }
 }
 
-/// Structs may grow options at their ends. `name` is what messages call the struct, with its quotes.
-fn structure(
-    name: &str,
-    (old, before): (&Model, &[Field]),
-    (new, after): (&Model, &[Field]),
-    changes: &mut Changes,
-) {
-    common_fields(name, (old, before), (new, after), changes);
-    for field in before.iter().skip(after.len()) {
-        changes.breaks(format!("{name} has no field `{}` any more", field.name.text));
-    }
-    let added = after.get(before.len()..).unwrap_or_default();
-    let all_optional = added.iter().all(|field| matches!(field.ty, Ty::Option { .. }));
-    for field in added {
-        let what = format!("{name} has a new field `{}: {}`", field.name.text, new.show(&field.ty));
-        if all_optional {
-            changes.keeps(what);
-        } else {
-            changes.breaks(what + ", and not all that was added at the end are options");
-        }
-    }
-}
-
-/// Compares fields by position: position and type are what travels.
-fn common_fields(
-    name: &str,
-    (old, before): (&Model, &[Field]),
-    (new, after): (&Model, &[Field]),
-    changes: &mut Changes,
-) {
-    for (at, (was, is)) in before.iter().zip(after).enumerate() {
-        let types = [old.show(&was.ty), new.show(&is.ty)];
-        let names = [&was.name.text, &is.name.text];
-        let moved = before.iter().any(|field| field.name.text == *names[1]);
-        if types[0] != types[1] || (names[0] != names[1] && moved) {
-            changes.breaks(format!(
-                "field {} of {name} was `{}: {}`, is `{}: {}`",
-                at + 1,
-                names[0],
-                types[0],
-                names[1],
-                types[1]
-            ));
-        } else if names[0] != names[1] {
-            changes.keeps(format!("field `{}` of {name} is now called `{}`", names[0], names[1]));
-        }
-    }
-}
-
-/// Enums may grow variants at their ends; fields of variants cannot change.
+/// Enums may grow variants at their ends; fields of variants cannot change but in name.
 fn variants(
     name: &str,
     (old, before): (&Model, &[Variant]),
     (new, after): (&Model, &[Variant]),
     changes: &mut Changes,
 ) {
-    for (at, (was, is)) in before.iter().zip(after).enumerate() {
-        let (was_name, is_name) = (&was.name.text, &is.name.text);
-        if was_name != is_name {
-            let at = at + 1;
-            changes.breaks(format!("variant {at} of {name} was `{was_name}`, is `{is_name}`"));
-        } else if was.fields.len() == is.fields.len() {
-            let name = format!("variant `{was_name}` of {name}");
-            common_fields(&name, (old, &was.fields), (new, &is.fields), changes);
-        } else {
-            let shown = [old.show_fields(&was.fields), new.show_fields(&is.fields)];
-            let what = format!(
-                "variant `{was_name}` of {name} had the fields {}, has {}",
-                shown[0], shown[1]
-            );
-            changes.breaks(what);
+    let place = |variants: &[Variant], variant: &Variant| {
+        variants.iter().position(|other| other.rust == variant.rust)
+    };
+    for (at, was) in before.iter().enumerate() {
+        let was_name = &was.name.text;
+        match (place(after, was), after.get(at)) {
+            (Some(now), _) if now == at => {
+                variant_fields(name, (old, was), (new, &after[at]), changes);
+            }
+            (Some(now), _) => {
+                let (at, now) = (at + 1, now + 1);
+                changes.breaks(format!(
+                    "variant `{was_name}` of {name} moved from place {at} to {now}"
+                ));
+            }
+            (None, Some(is)) if place(before, is).is_none() => {
+                let (at, is_name) = (at + 1, &is.name.text);
+                changes.breaks(format!("variant {at} of {name} was `{was_name}`, is `{is_name}`"));
+            }
+            (None, _) => changes.breaks(format!("{name} has no variant `{was_name}` any more")),
         }
     }
-    for variant in before.iter().skip(after.len()) {
-        changes.breaks(format!("{name} has no variant `{}` any more", variant.name.text));
+    for (at, is) in after.iter().enumerate().filter(|(_, is)| place(before, is).is_none()) {
+        let what = format!("{name} has a new variant `{}`", is.name.text);
+        match before.get(at) {
+            None => changes.keeps(format!("{what}, which old programs refuse")),
+            Some(was) if place(after, was).is_some() => {
+                changes.breaks(format!("{what} at place {}", at + 1));
+            }
+            // It was described as what stands there instead.
+            Some(_) => {}
+        }
     }
-    for variant in after.iter().skip(before.len()) {
-        let variant = &variant.name.text;
-        changes.keeps(format!("{name} has a new variant `{variant}`, which old programs refuse"));
+}
+
+fn variant_fields(
+    name: &str,
+    (old, was): (&Model, &Variant),
+    (new, is): (&Model, &Variant),
+    changes: &mut Changes,
+) {
+    let variant = &was.name.text;
+    if was.fields.len() != is.fields.len() {
+        let shown = [old.show_fields(&was.fields), new.show_fields(&is.fields)];
+        return changes.breaks(format!(
+            "variant `{variant}` of {name} had the fields {}, has {}",
+            shown[0], shown[1]
+        ));
     }
+    let whole = format!("variant `{variant}` of {name}");
+    let kind = fields::Kind { part: "field", whole: &whole, grows: false, grown: "" };
+    let rows = [(old, &was.fields), (new, &is.fields)];
+    let [old, new] = rows.map(|(model, fields)| Row { model, fields });
+    fields::compare(kind, old, new, changes);
 }

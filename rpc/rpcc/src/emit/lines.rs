@@ -66,7 +66,9 @@ impl Lines {
 
     /// True iff a line fits at the present level.
     pub(super) fn fits(&self, line: &str) -> bool {
-        self.indent * 4 + line.chars().count() <= WIDTH
+        let room = WIDTH.saturating_sub(self.indent * 4);
+        // Most lines have as many bytes as characters.
+        line.len() <= room || line.chars().take(room + 1).count() <= room
     }
 
     /// Adds `before`, the parts and `after`: in one line, or each part in a line of its own.

@@ -205,8 +205,8 @@ fn decode_fields(fields: &[Field], out: &mut Lines) {
     }
     out.line("let mut fields = r.structure()?;");
     out.line("let r = &mut *fields;");
-    let trailing = |field: &&Field| matches!(field.ty, Ty::Option { .. });
-    let required = fields.len() - fields.iter().rev().take_while(trailing).count();
+    let required =
+        fields.len() - fields.iter().rev().take_while(|field| field.is_optional()).count();
     let read = |(at, field): (usize, &Field)| {
         let read = if at < required { "read" } else { "trailing" };
         format!("{}: r.{read}()?", names::escape(&field.rust))

@@ -182,6 +182,10 @@ impl Lexer<'_> {
     /// Reports what must not reach generated code, nor a reader: hidden characters. Lines may end as on Windows.
     fn check_characters(&mut self, length: usize) {
         let start = self.at;
+        let plain = |byte: &u8| matches!(byte, b' '..=b'~');
+        if self.text.as_bytes()[start..start + length].iter().all(plain) {
+            return;
+        }
         let mut before = None;
         for (at, c) in self.text[start..start + length].char_indices() {
             let ends_line = match c {
