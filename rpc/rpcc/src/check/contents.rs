@@ -2,6 +2,7 @@
 //! compared, hashed and defaulted.
 
 use super::graph::{Graph, components, reverse, spread};
+use super::limits;
 use crate::diagnostics::{Report, Reports};
 use crate::model::{Field, Kind, Model, Ty, TypeDef};
 use crate::source::Span;
@@ -23,7 +24,11 @@ pub(super) fn check(model: &mut Model, reports: &mut Reports) {
     let inline = graph(model, Hold::Inline);
     infinite(model, &inline, reports);
     box_options(model, &components(&graph(model, Hold::Optional)));
-    totals(model, &graph(model, Hold::Heap));
+    let all = graph(model, Hold::Heap);
+    if reports.is_empty() {
+        limits::check(model, &all, reports);
+    }
+    totals(model, &all);
     defaults(model, &inline);
     keys(model, reports);
 }

@@ -44,7 +44,7 @@ pub(super) fn spread(graph: &Graph, marked: &mut [bool]) {
 }
 
 /// The nodes in the order in which a depth-first search leaves them.
-fn finished(graph: &Graph) -> Vec<usize> {
+pub(super) fn finished(graph: &Graph) -> Vec<usize> {
     let mut seen = vec![false; graph.len()];
     let mut order = Vec::new();
     for root in 0..graph.len() {

@@ -13,6 +13,10 @@ use crate::syntax::ast::{self, Directive, ItemKind, TypeKind};
 /// The most methods of a run, inherited ones counted for each interface that has them.
 const MAX_METHODS: usize = 16_384;
 
+/// The most interfaces in a row, each of which extends the next: a proxy dereferences to that of its base, and Rust goes so only
+/// so far.
+const MAX_BASES: usize = 64;
+
 /// The most overloads shown in one error.
 const MAX_LISTED: usize = 5;
 
@@ -20,6 +24,13 @@ const MAX_LISTED: usize = 5;
 pub(super) fn check(model: &mut Model, loaded: &Loaded, reports: &mut Reports) {
     let trees = overrides(loaded);
     let Some(order) = bases_first(model, reports) else { return };
+    if let Some(id) = too_long(model, &order) {
+        let name = &model.interface(id).name;
+        let title =
+            format!("`{}` extends more than {} interfaces in a row", name.text, MAX_BASES - 1);
+        let report = Report::new(name.span, title, "the first with too many");
+        return reports.push(report.help("let it extend an earlier one, or bind two interfaces"));
+    }
     let mut count = 0;
     for id in order {
         let mut flat = Flat { model, id, methods: Vec::new(), reports };
@@ -36,6 +47,17 @@ pub(super) fn check(model: &mut Model, loaded: &Loaded, reports: &mut Reports) {
         model.interfaces[id.0].flat = methods;
     }
     collisions(model, Model::wire_id, reports);
+}
+
+/// The first interface with too many others in a row that it extends.
+fn too_long(model: &Model, order: &[InterfaceId]) -> Option<InterfaceId> {
+    let mut length = vec![1; model.interfaces.len()];
+    order.iter().copied().find(|id| {
+        if let Some(base) = model.interface(*id).base {
+            length[id.0] = length[base.0] + 1;
+        }
+        length[id.0] > MAX_BASES
+    })
 }
 
 /// The overrides of each interface.

@@ -7,6 +7,7 @@ mod contents;
 mod directives;
 mod graph;
 mod interfaces;
+mod limits;
 mod resolve;
 mod rust_names;
 

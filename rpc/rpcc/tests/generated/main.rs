@@ -5,6 +5,7 @@ extern crate self as peers_rpc;
 
 mod behaviour;
 mod hostile;
+mod limits;
 mod lints;
 mod methods;
 #[allow(dead_code)] // generated code decides what is needed

@@ -25,14 +25,14 @@ fn run(command: &mut Command, what: &str) -> String {
 /// A compiler that finds the stand-in in `folder`, after that was made.
 fn tool(name: &str, folder: &Path) -> Command {
     let mut tool = Command::new(name);
-    tool.args(["--edition", "2024", "-L"]).arg(folder);
+    tool.args(["--edition", "2024", "-L"]).arg(folder.join("stand_in"));
     tool
 }
 
 fn stand_in(folder: &Path) {
     let mut rustc = tool("rustc", folder);
-    rustc.args(["--crate-type", "lib", "--crate-name", "peers_rpc", "--emit", "metadata"]);
-    rustc.arg("--out-dir").arg(folder);
+    rustc.args(["--crate-type", "lib", "--crate-name", "peers_rpc", "--emit", "link"]);
+    rustc.arg("--out-dir").arg(folder.join("stand_in"));
     run(rustc.arg(tests().join("generated/stand_in/mod.rs")), "stand-in");
 }
 
