@@ -30,6 +30,10 @@ impl LocalTrial for Trial {
         Ok(text)
     }
 
+    fn heard(&mut self, _: &Cx<Self>, _: &Binding) -> Result<u32, Error> {
+        Ok(self.heard.len() as u32)
+    }
+
     fn sum(&mut self, _: &Cx<Self>, _: &Binding, numbers: Vec<i64>) -> Result<i64, Error> {
         Ok(numbers.iter().fold(0, |sum, n| i64::wrapping_add(sum, *n)))
     }
