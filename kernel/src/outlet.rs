@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 /// Writes to a connection. Clone it freely: it is weak, and using it after the connection has ended is harmless.
 ///
@@ -117,6 +118,12 @@ impl Outlet {
     /// nothing more and is dropped. If the peer does not close as well within 5 seconds, the connection is cut.
     pub fn close(&self) {
         self.with(|pipe| pipe.close())
+    }
+
+    /// Closes the connection as [`close`](Self::close) does, and cuts it after that time if its
+    /// output has not left, or the peer has not closed as well.
+    pub fn close_within(&self, linger: Duration) {
+        self.with(|pipe| pipe.close_within(linger))
     }
 
     /// Cuts the connection at once. What is buffered is lost; the handler hears nothing more and is dropped.

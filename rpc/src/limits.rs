@@ -9,6 +9,9 @@
 //! 1. Nothing that a peer can make grow is without an entry here.
 //! 2. [`Limits::default`] is what a program gets that never thought about limits; it is safe against a hostile peer.
 
+#[cfg(test)]
+mod each;
+
 use std::time::Duration;
 
 /// The bounds within which endpoints work. One set is shared by all endpoints of an `Rpc`.

@@ -181,7 +181,7 @@ fn crowded(shared: &Shared, dialler: &Address) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod counts {
     use super::*;
     use crate::{Limits, Rpc};
     use peers_kernel::Kernel;
@@ -213,8 +213,7 @@ mod tests {
         }
     }
 
-    #[test]
-    fn connections_are_counted_whatever_they_are() {
+    pub(crate) fn connections_are_counted_whatever_they_are() {
         let (_kernel, rpc) = place(|limits| limits.connections = Some(3));
         rpc.connect(&"sim:elsewhere".parse().expect("an address"));
         assert_eq!(come(&rpc, &Address::Unix("/a".into())), Ok(()));
@@ -222,8 +221,7 @@ mod tests {
         assert_eq!(come(&rpc, &inet("127.0.0.1")), Err("too many connections"));
     }
 
-    #[test]
-    fn one_source_has_only_so_many() {
+    pub(crate) fn one_source_has_only_so_many() {
         let (_kernel, rpc) = place(|limits| limits.per_source = 2);
         for _ in 0..2 {
             assert_eq!(come(&rpc, &inet("192.0.2.1")), Ok(()));
@@ -232,8 +230,7 @@ mod tests {
         assert_eq!(come(&rpc, &inet("192.0.2.2")), Ok(()), "another one is not concerned");
     }
 
-    #[test]
-    fn only_so_many_may_be_silent() {
+    pub(crate) fn only_so_many_may_be_silent() {
         let (_kernel, rpc) = place(|limits| limits.half_open = 2);
         for place in 0..5 {
             rpc.connect(&Address::Sim(place.to_string())); // dialled: none of those that count

@@ -348,8 +348,14 @@ impl Pipe {
         self.with_rare(|rare| rare.closed.push((core.cause.get(), at_end)));
     }
 
-    /// Sends what is buffered, tells the peer, and ends when the peer has closed too; after [`LINGER`] in any case.
+    /// Closes as most do.
     pub(crate) fn close(self: &Rc<Self>) {
+        self.close_within(LINGER)
+    }
+
+    /// Sends what is buffered, tells the peer, and ends when the peer has closed too; after `linger`
+    /// in any case.
+    pub(crate) fn close_within(self: &Rc<Self>, linger: Duration) {
         let Some(core) = self.core.upgrade() else { return };
         if !core.is_open() {
             return self.abort();
@@ -365,7 +371,7 @@ impl Pipe {
             self.inward.set(Inward::Discarded);
         }
         drop(self.if_rare(|rare| rare.block.take()));
-        self.arm_linger(&core);
+        self.arm_linger(&core, linger);
         self.finish();
         self.renew_interest(&core);
         self.dismiss(&core);
@@ -421,14 +427,14 @@ impl Pipe {
         drop(held);
     }
 
-    fn arm_linger(self: &Rc<Self>, core: &Rc<Core>) {
+    fn arm_linger(self: &Rc<Self>, core: &Rc<Core>, linger: Duration) {
         let pipe = Rc::downgrade(self);
         let give_up = move |_: &Rc<Core>| {
             if let Some(pipe) = pipe.upgrade() {
                 pipe.abort()
             }
         };
-        let timer = core.at(core.now() + LINGER, Plain::boxed(Location::caller(), give_up));
+        let timer = core.at(core.now() + linger, Plain::boxed(Location::caller(), give_up));
         self.with_rare(|rare| rare.linger = Some(timer));
     }
 

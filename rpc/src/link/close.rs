@@ -7,6 +7,7 @@ use peers_kernel::{Address, Cause, Instant, Outlet, Stream};
 use std::io;
 use std::mem::take;
 use std::rc::Rc;
+use std::time::Duration;
 
 impl Link {
     /// Dialling is decided.
@@ -101,7 +102,7 @@ impl Link {
         let outlet = self.last_outlet();
         self.wire.set(Wire::Closed);
         if let Some(outlet) = outlet {
-            let_go(outlet, &reason);
+            let_go(outlet, &reason, self.shared().limits.linger);
         }
         self.inbound.take();
         self.shared().log_close(&name, &reason);
@@ -128,15 +129,15 @@ impl Link {
     }
 
     /// See [`Endpoint::set_keepalive`](crate::Endpoint::set_keepalive).
-    pub(crate) fn set_keep_alive(&self, unused: std::time::Duration) {
+    pub(crate) fn set_keep_alive(&self, unused: Duration) {
         self.drive(|session, _| session.set_keep_alive(unused));
     }
 }
 
 /// A peer that does not read is cut off; everybody else gets what was written.
-fn let_go(outlet: &Outlet, reason: &CloseReason) {
+fn let_go(outlet: &Outlet, reason: &CloseReason, linger: Duration) {
     match reason {
         CloseReason::SlowPeer | CloseReason::Dead | CloseReason::Lingered => outlet.abort(),
-        _ => outlet.close(),
+        _ => outlet.close_within(linger),
     }
 }

@@ -201,7 +201,7 @@ fn is_of_peer(reason: &CloseReason) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     fn waiting(call: Option<u64>, arguments: usize) -> Waiting {
@@ -209,8 +209,7 @@ mod tests {
         Waiting { call, method: 1, deadline: None, depth: 0, trace: None, arguments }
     }
 
-    #[test]
-    fn reading_pauses_above_the_limit_and_goes_on_at_half_of_it() {
+    pub(crate) fn reading_pauses_above_the_limit_and_goes_on_at_half_of_it() {
         let mut deferred = Deferred::default();
         let each = waiting(None, 100).size();
         let limit = 10 * each;

@@ -20,6 +20,8 @@ mod output;
 mod run;
 mod serve;
 
+#[cfg(test)]
+pub(crate) use deferred::tests::reading_pauses_above_the_limit_and_goes_on_at_half_of_it as inbound_queue_is_exact;
 pub use leave::Drained;
 pub(crate) use serve::{Object, Serve};
 

@@ -1,0 +1,60 @@
+//! Promise: each limit holds exactly: what is at it is allowed, what is one beyond is not.
+//!
+//! A table names each field of [`Limits`] and where its test is. A field that is not in the table does
+//! not compile, and neither does one without a test.
+
+mod connections;
+mod frames;
+mod memory;
+mod requests;
+mod times;
+mod words;
+
+use super::Limits;
+
+#[path = "../../../tests/common/mod.rs"]
+mod common;
+#[path = "../../../tests/session_harness/mod.rs"]
+mod harness;
+
+macro_rules! every_limit {
+    ($($limit:ident in $group:ident),* $(,)?) => {
+        const _: fn(Limits) = |Limits { $($limit: _),* }| ();
+        $(
+            #[test]
+            fn $limit() {
+                $group::$limit()
+            }
+        )*
+    };
+}
+
+every_limit! {
+    frame_before_hello in frames,
+    frame in frames,
+    hello in times,
+    frame_time in times,
+    ping_idle in times,
+    dead in times,
+    keep_alive in times,
+    linger in times,
+    drain in times,
+    no_progress in times,
+    default_timeout in times,
+    grant in requests,
+    grant_before_hello in requests,
+    waiting in requests,
+    waiting_bytes in requests,
+    call_depth in requests,
+    running in requests,
+    output_soft in memory,
+    inbound_queue in memory,
+    control_rate in requests,
+    control_burst in requests,
+    connections in connections,
+    half_open in connections,
+    per_source in connections,
+    log_field in words,
+    log_rate in words,
+    error_text in words,
+}
