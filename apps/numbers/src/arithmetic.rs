@@ -7,6 +7,10 @@ use crypto_primes::hazmat::{SetBits, SmallFactorsSieveFactory};
 use crypto_primes::{Flavor, sieve_and_find};
 use peers_rpc::kernel::rand_core::CryptoRng;
 
+/// Up to this size primes are drawn one by one. The library's sieve walks on from a random place,
+/// which prefers primes behind wide gaps, and of two bits it knows only the number 3.
+const DRAWN_BITS: u32 = 64;
+
 impl Number {
     /// A random number of exactly `bits` bits: the highest one is set.
     ///
@@ -21,7 +25,7 @@ impl Number {
         Ok(value.into())
     }
 
-    /// A random prime of exactly `bits` bits. Before each candidate is tested, which takes at most a tenth of a second,
+    /// A random prime of exactly `bits` bits; of up to 64 bits, each of them is as likely. Before each candidate is tested, which takes at most a tenth of a second,
     /// `stop` is asked whether to give up.
     ///
     /// # Errors
@@ -35,6 +39,9 @@ impl Number {
         if !(2..=Self::MAX_MADE).contains(&bits) {
             return Err(wrong);
         }
+        if bits <= DRAWN_BITS {
+            return Self::draw_prime(bits, rng, stop);
+        }
         let sieve = SmallFactorsSieveFactory::new(Flavor::Any, bits, SetBits::Msb);
         let found = sieve_and_find(rng, sieve.map_err(|_| wrong)?, |_, candidate: &BoxedUint| {
             stop() || crypto_primes::is_prime(Flavor::Any, candidate)
@@ -44,6 +51,21 @@ impl Number {
             Ok(Some(_)) => Err(Wrong::Stopped),
             Ok(None) | Err(_) => Err(wrong), // neither happens: sieves of every size are made again and again
         }
+    }
+
+    /// Draws numbers until one is prime, which takes some 45 attempts at most on average.
+    fn draw_prime(
+        bits: u32,
+        rng: &mut impl CryptoRng,
+        stop: impl Fn() -> bool,
+    ) -> Result<Self, Wrong> {
+        while !stop() {
+            let candidate = Self::random(bits, rng)?;
+            if candidate.is_prime() {
+                return Ok(candidate);
+            }
+        }
+        Err(Wrong::Stopped)
     }
 
     /// Whether it is prime: a strong Fermat test and a Lucas test, for which no counterexample is known.
@@ -94,6 +116,7 @@ mod tests {
     use peers_rpc::Kernel;
     use peers_rpc::kernel::ForkedRng;
     use std::cell::Cell;
+    use std::collections::{BTreeMap, BTreeSet};
 
     fn number(digits: &str) -> Number {
         digits.parse().unwrap()
@@ -206,6 +229,54 @@ mod tests {
         for bits in [0, 1, Number::MAX_MADE + 1, u32::MAX] {
             let made = Number::prime(bits, &mut rng(1), || false);
             assert_eq!(made, Err(Wrong::PrimeSize { bits }));
+        }
+    }
+
+    /// How often each value comes, of `draws` that are made with one generator.
+    fn counts(draws: u32, mut draw: impl FnMut(&mut ForkedRng) -> Number) -> BTreeMap<u64, u32> {
+        let (mut rng, mut counts) = (rng(11), BTreeMap::new());
+        for _ in 0..draws {
+            let value: u64 = draw(&mut rng).to_string().parse().unwrap();
+            *counts.entry(value).or_default() += 1;
+        }
+        counts
+    }
+
+    /// All values come, about as often as each other: within half of their fair share.
+    fn assert_even(counts: &BTreeMap<u64, u32>, values: &[u64], each: u32) {
+        assert!(counts.keys().eq(values), "{counts:?} instead of {values:?}");
+        let fair = each / 2..each + each / 2;
+        assert!(counts.values().all(|count| fair.contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn each_prime_of_a_small_size_is_as_likely() {
+        for bits in 2..=8 {
+            let range = 1_u64 << (bits - 1)..1 << bits;
+            let primes: Vec<u64> = range.filter(|n| (2..*n).all(|d| n % d != 0)).collect();
+            let draws = 200 * u32::try_from(primes.len()).unwrap();
+            let counts = counts(draws, |rng| Number::prime(bits, rng, || false).unwrap());
+            assert_even(&counts, &primes, 200);
+        }
+    }
+
+    #[test]
+    fn each_number_of_a_small_size_is_as_likely() {
+        for bits in 1..=6 {
+            let numbers: Vec<u64> = (1_u64 << (bits - 1)..1 << bits).collect();
+            let draws = 200 * u32::try_from(numbers.len()).unwrap();
+            let counts = counts(draws, |rng| Number::random(bits, rng).unwrap());
+            assert_even(&counts, &numbers, 200);
+        }
+    }
+
+    #[test]
+    fn primes_are_found_on_both_sides_of_the_size_up_to_which_they_are_drawn() {
+        for bits in [DRAWN_BITS - 1, DRAWN_BITS, DRAWN_BITS + 1] {
+            let found: BTreeSet<String> =
+                (0..8).map(|seed| prime(bits, seed).to_string()).collect();
+            assert_eq!(found.len(), 8, "eight seeds, eight primes of {bits} bits: {found:?}");
+            assert_eq!(Number::prime(bits, &mut rng(1), || true), Err(Wrong::Stopped));
         }
     }
 
