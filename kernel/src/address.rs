@@ -4,9 +4,10 @@
 //!
 //! Invariants:
 //! 1. What [`Display`](fmt::Display) prints of a parsed address parses back to the same address.
-//! 2. A parsed address holds no control characters and has a bounded length, so it may be logged and sent as it is.
+//! 2. A parsed address holds no invisible characters and has a bounded length, so it may be logged and sent as it is.
 
 use crate::host::Resolved;
+use crate::text::is_invisible;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -144,7 +145,7 @@ fn host_name(host: &str) -> Result<&str, AddressError> {
 }
 
 fn unix(path: &str) -> Result<Address, AddressError> {
-    if path.is_empty() || path.contains(char::is_control) {
+    if path.is_empty() || path.contains(is_invisible) {
         return Err(AddressError::new(Fault::Path, path));
     }
     if path.len() > PATH_LIMIT {
@@ -154,7 +155,7 @@ fn unix(path: &str) -> Result<Address, AddressError> {
 }
 
 fn sim(name: &str) -> Result<Address, AddressError> {
-    let odd = |letter: char| letter.is_control() || letter.is_whitespace();
+    let odd = |letter: char| is_invisible(letter) || letter.is_whitespace();
     if name.is_empty() || name.len() > NAME_LIMIT || name.contains(odd) {
         return Err(AddressError::new(Fault::Name, name));
     }
@@ -185,7 +186,10 @@ enum Fault {
 
 impl AddressError {
     fn new(fault: Fault, text: &str) -> Self {
-        let mut shown: String = text.chars().take(60).flat_map(char::escape_debug).collect();
+        let mut shown = String::new();
+        for c in text.chars().take(60) {
+            if is_invisible(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+        }
         if text.chars().nth(60).is_some() {
             shown.push('…');
         }
@@ -223,7 +227,7 @@ impl fmt::Display for AddressError {
             Fault::Path => {
                 write!(
                     f,
-                    "`{text}` is no path for a socket: write unix:/tmp/name without control characters"
+                    "`{text}` is no path for a socket: write unix:/tmp/name without invisible characters"
                 )
             }
             Fault::LongPath => {
@@ -290,6 +294,8 @@ mod tests {
             ("inet:localhost:", "0 to 65535"),
             ("unix:", "is no path"),
             ("unix:/tmp/\n", "is no path"),
+            ("unix:/tmp/a\u{a0}b", "a\\u{a0}b"),
+            ("sim:a\u{200b}b", "a\\u{200b}b"),
             ("sim:", "is no simulated name"),
             ("sim:a b", "is no simulated name"),
         ] {
@@ -329,6 +335,7 @@ mod tests {
         #[test]
         fn no_text_panics_and_what_parses_prints_back(text in "(inet|unix|sim|)?:?.{0,40}") {
             if let Ok(address) = parse(&text) {
+                proptest::prop_assert!(!address.to_string().contains(is_invisible));
                 proptest::prop_assert_eq!(parse(&address.to_string()), Ok(address));
             }
         }

@@ -44,6 +44,7 @@ impl Handle {
     /// What the loop is waiting for: continuations and offloaded work by birth place and age, timers, sources.
     pub fn dump(&self) -> Dump {
         let core = &self.core;
+        let names = core.lookups.names().into_iter().map(|name| format!("looking {name} up"));
         Dump {
             now: core.now(),
             queued: core.queued(),
@@ -53,7 +54,7 @@ impl Handle {
             work: groups(core.works.all().into_iter()),
             timers: core.timers(),
             next_timer: core.next_timer(),
-            sources: core.sources().iter().map(|watch| watch.describe()).collect(),
+            sources: core.sources().iter().map(|watch| watch.describe()).chain(names).collect(),
         }
     }
 }

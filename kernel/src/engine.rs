@@ -9,6 +9,7 @@ use crate::beside::Beside;
 use crate::cause::{Cancelled, Cause};
 use crate::gone;
 use crate::host::{Host, Key, Readiness};
+use crate::lookups::Lookups;
 use crate::lost::Lost;
 use crate::meter::Meter;
 use crate::offload::Works;
@@ -18,6 +19,7 @@ use crate::remote::Inbox;
 use crate::rng::ForkedRng;
 use crate::spare::Spares;
 use crate::task::{Entry, Job, Queue, Task};
+use crate::throttle::Throttle;
 use crate::time::Instant;
 use crate::timer::{TimerId, Timers};
 use crate::turn::TurnEnd;
@@ -52,6 +54,7 @@ pub(crate) struct Core {
     pub(crate) arrived: Cell<Instant>,
     pub(crate) meter: Meter,
     pub(crate) panics: Panics,
+    pub(crate) throttle: Throttle,
     host: RefCell<Rc<dyn Host>>,
     timers: RefCell<Timers>,
     watches: RefCell<Watches>,
@@ -65,6 +68,7 @@ pub(crate) struct Core {
     /// Continuations that nobody resumed yet.
     pub(crate) registry: Registry,
     pub(crate) works: Works,
+    pub(crate) lookups: Lookups,
     pub(crate) inbox: Inbox,
     pub(crate) rng: RefCell<ForkedRng>,
 }
@@ -86,6 +90,7 @@ impl Core {
             arrived: Cell::default(),
             meter: Meter::new(),
             panics: Panics::default(),
+            throttle: Throttle::new(),
             timers: RefCell::default(),
             watches: RefCell::default(),
             flushes: RefCell::default(),
@@ -95,6 +100,7 @@ impl Core {
             beside: Beside::default(),
             registry: Registry::default(),
             works: Works::new(host.waker().is_some()),
+            lookups: Lookups::default(),
             inbox: Inbox::new(host.waker()),
             rng: RefCell::new(rng),
             host: RefCell::new(host),
@@ -404,8 +410,9 @@ impl Core {
             let flushes = self.flushes.take();
             let endings = self.endings.take();
             let works = self.works.clear();
+            let lookups = self.lookups.clear();
             let nothing = timers.is_empty() && watches.is_empty() && flushes.is_empty();
-            if nothing && endings.is_empty() && works.is_empty() {
+            if nothing && endings.is_empty() && works.is_empty() && lookups.is_empty() {
                 break;
             }
             for task in timers {
@@ -419,8 +426,10 @@ impl Core {
             flushes.into_iter().for_each(|flush| self.drop_quietly(flush));
             endings.into_iter().for_each(|ending| self.drop_quietly(ending));
             works.into_iter().for_each(|work| self.drop_quietly(work));
+            lookups.into_iter().for_each(|lookup| self.drop_quietly(lookup));
         }
         self.bury();
+        self.throttle.finish();
         let last = self.now.get();
         drop(self.host.replace(Rc::new(gone::Gone(last))));
     }

@@ -201,6 +201,11 @@ impl Handle {
         self.core.meter.name(name)
     }
 
+    /// Lets so many lines a second pass [`may_log`](crate::may_log) on this loop. The count of those withheld is one of them.
+    pub fn set_log_rate(&self, per_second: u32) {
+        self.core.throttle.set_rate(per_second)
+    }
+
     /// An empty vector, with memory that a stream is done with if there is any: for what will be given to
     /// [`Outlet::write_vec`](crate::Outlet::write_vec).
     pub fn memory(&self) -> Vec<u8> {

@@ -81,6 +81,11 @@ pub(crate) trait Host: Debug {
     /// Listens; readable when there is someone to accept.
     fn listen(&self, key: Key, at: &Resolved) -> io::Result<Box<dyn Acceptor>>;
 
+    /// In a simulated world, how long the look-up of a name takes and what it finds; `None` for what is no such name.
+    fn simulated_name(&self, _name: &str) -> Option<(Duration, Vec<String>)> {
+        None
+    }
+
     /// The real host, for what only it can do (descriptors, signals, names).
     fn real(&self) -> Option<&crate::real::RealHost>;
 

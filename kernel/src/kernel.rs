@@ -18,6 +18,7 @@ use crate::node::Node;
 use crate::real::RealHost;
 use crate::remote::{Posted, Remote};
 use crate::task::{Entry, Job};
+use crate::throttle;
 use crate::time::Instant;
 use std::fmt;
 use std::io;
@@ -110,6 +111,7 @@ impl Kernel {
     ///
     /// If a handler did, and the kernel is [strict](Self::set_strict).
     pub fn turn(&mut self, wait: Wait) -> io::Result<bool> {
+        let _current = throttle::enter(&self.core);
         self.core.read_clock();
         self.cycle(wait)
     }
@@ -130,6 +132,7 @@ impl Kernel {
     ///
     /// As [`Kernel::turn`].
     pub fn run_until(&mut self, deadline: Instant) -> io::Result<()> {
+        let _current = throttle::enter(&self.core);
         let wait = if deadline == Instant::FAR { Wait::Idle } else { Wait::Until(deadline) };
         self.core.read_clock();
         while self.core.now() < deadline {

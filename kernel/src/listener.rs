@@ -14,6 +14,7 @@ use crate::pipe::Pipe;
 use crate::resolve;
 use crate::stream::Stream;
 use crate::task::Plain;
+use crate::throttle::may_log;
 use crate::timer::TimerId;
 use crate::watch::Watch;
 use rustix::io::Errno;
@@ -212,7 +213,7 @@ impl Gate {
 
     fn take_a_rest(self: &Rc<Self>, core: &Rc<Core>, error: &io::Error) {
         let rest = self.rest.get();
-        if rest.is_zero() {
+        if rest.is_zero() && may_log() {
             log::warn!("{} accepts nobody for a while: {error}", self.address);
         }
         let rest = (rest * 2).clamp(FIRST_REST, LAST_REST);
@@ -230,6 +231,7 @@ impl Gate {
         let wanted = !self.paused.get() && self.resting.get().is_none();
         if let Some(acceptor) = &*self.acceptor.borrow()
             && let Err(error) = acceptor.interest(wanted)
+            && may_log()
         {
             log::error!("{} cannot wait for connections: {error}", self.address);
         }

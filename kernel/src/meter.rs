@@ -9,6 +9,7 @@
 
 use crate::host::Host;
 use crate::panics::Whose;
+use crate::throttle::may_log;
 use crate::time::Instant;
 use std::cell::Cell;
 use std::panic::Location;
@@ -214,14 +215,18 @@ impl Meter {
         let count = used.saturating_sub(cleared).min(BATCH);
         let mut names: Vec<String> = (0..count).map(|back| self.called(used - back)).collect();
         names.dedup();
-        let names = match &names[..] {
-            [] => return,
-            [name] => return log::warn!("slow handler: {took:?} in {name}"),
-            names => names.join("; "),
-        };
-        self.suspicious.set(EXACT_AFTER_SLOW);
-        log::warn!(
-            "slow handler: {took:?} in one of {count} tasks: {names}; the next ones are timed one by one"
-        );
+        if names.len() > 1 {
+            self.suspicious.set(EXACT_AFTER_SLOW);
+        }
+        if names.is_empty() || !may_log() {
+            return;
+        }
+        match &names[..] {
+            [name] => log::warn!("slow handler: {took:?} in {name}"),
+            names => log::warn!(
+                "slow handler: {took:?} in one of {count} tasks: {}; the next ones are timed one by one",
+                names.join("; ")
+            ),
+        }
     }
 }

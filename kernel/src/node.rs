@@ -11,6 +11,7 @@ use crate::handle::Handle;
 use crate::lost::{Lost, Overloaded};
 use crate::offload::Stop;
 use crate::task::Plain;
+use crate::throttle::may_log;
 use crate::time::Instant;
 use crate::timer::TimerId;
 use std::any::type_name;
@@ -94,10 +95,10 @@ fn visit<S, R>(
         return None;
     };
     let Ok(mut state) = cell.state.try_borrow_mut() else {
-        log::error!(
-            "{} was entered while someone looked at it: the handler is dropped",
-            type_name::<S>()
-        );
+        if may_log() {
+            let state = type_name::<S>();
+            log::error!("{state} was entered while someone looked at it: the handler is dropped");
+        }
         return None;
     };
     let state = state.as_mut()?;

@@ -5,15 +5,13 @@
 
 use crate::engine::Core;
 use crate::lost::Lost;
-use crate::time::Instant;
+use crate::text::is_invisible;
+use crate::throttle::{is_on_a_loop, may_log};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::time::Duration;
+use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind};
 
-/// Panics that are reported in a second; the rest is counted.
-const PER_SECOND: u32 = 10;
 /// Characters of a message that are shown.
 const SHOWN: usize = 512;
 
@@ -45,9 +43,6 @@ impl fmt::Display for Whose {
 /// The panics of one loop.
 #[derive(Default)]
 pub(crate) struct Panics {
-    since: Cell<Instant>,
-    reported: Cell<u32>,
-    withheld: Cell<u64>,
     /// Iff a panic is for whoever turns the kernel.
     strict: Cell<bool>,
     /// Iff `first` is there.
@@ -80,26 +75,12 @@ impl Panics {
         self.first.take()
     }
 
-    /// Reports a panic, or counts it.
-    pub(crate) fn report(&self, now: Instant, whose: Whose, payload: Box<dyn Any + Send>) {
+    /// Reports a panic, and keeps it if the kernel is strict.
+    pub(crate) fn report(&self, whose: Whose, payload: Box<dyn Any + Send>) {
         if self.strict.get() {
             self.keep(whose, text_of(&*payload))
         }
-        if now - self.since.get() >= Duration::from_secs(1) {
-            self.since.set(now);
-            self.reported.set(0);
-            match self.withheld.take() {
-                0 => {}
-                withheld => log::error!("{withheld} more panics were not reported"),
-            }
-        }
-        if self.reported.get() < PER_SECOND {
-            self.reported.set(self.reported.get() + 1);
-            report_panic(whose, payload);
-        } else {
-            self.withheld.set(self.withheld.get() + 1);
-            discard(payload);
-        }
+        report_panic(whose, payload)
     }
 }
 
@@ -116,7 +97,7 @@ impl Core {
 
     #[cold]
     pub(crate) fn report(&self, whose: Whose, payload: Box<dyn Any + Send>) {
-        self.panics.report(self.now(), whose, payload);
+        self.panics.report(whose, payload);
         self.heed_failure()
     }
 
@@ -163,7 +144,9 @@ impl Core {
     /// Does what drops a user's values; a panic is reported.
     pub(crate) fn quietly(&self, f: impl FnOnce()) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-            log::error!("panicked while something was dropped");
+            if may_log() {
+                log::error!("panicked while something was dropped");
+            }
             self.report(self.meter.last(), payload)
         }
     }
@@ -177,9 +160,37 @@ impl Core {
     }
 }
 
-/// Reports a panic.
+thread_local! {
+    /// Where this thread has panicked, until that is reported.
+    static PLACE: Cell<Option<String>> = const { Cell::new(None) };
+}
+
+/// Takes note of where a thread panics: for the panic hook of a program, since a kernel that catches the panic cannot know.
+/// Returns whether a kernel is going to report it in the log.
+pub fn note_panic(panic: &PanicHookInfo<'_>) -> bool {
+    let current = std::thread::current();
+    let ours = current.name().is_some_and(|name| name.starts_with("peers-"));
+    let reported = ours || is_on_a_loop();
+    if reported {
+        let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
+        // A thread that is ending has no place for it.
+        if PLACE.try_with(|cell| cell.set(place)).is_err() {
+            return true;
+        }
+    }
+    reported
+}
+
+/// Reports a panic, unless the log has had too many lines in this second.
 pub(crate) fn report_panic(whose: Whose, payload: Box<dyn Any + Send>) {
-    log::error!("panicked: {} ({whose})", on_one_line(text_of(&*payload)));
+    let place = PLACE.try_with(Cell::take).ok().flatten();
+    if may_log() {
+        let text = on_one_line(text_of(&*payload));
+        match place {
+            None => log::error!("panicked: {text} ({whose})"),
+            Some(at) => log::error!("panicked at {at}: {text} ({whose})"),
+        }
+    }
     discard(payload);
 }
 
@@ -193,7 +204,7 @@ pub(crate) fn text_of(payload: &(dyn Any + Send)) -> &str {
 
 /// A payload is a user's value: even its drop may panic.
 fn discard(payload: Box<dyn Any + Send>) {
-    if catch_unwind(AssertUnwindSafe(|| drop(payload))).is_err() {
+    if catch_unwind(AssertUnwindSafe(|| drop(payload))).is_err() && may_log() {
         log::error!("the payload of that panic panicked too");
     }
 }
@@ -203,8 +214,9 @@ fn on_one_line(text: &str) -> String {
     let mut shown = String::new();
     for c in text.chars().take(SHOWN) {
         match c {
-            '\'' | '"' | '\\' => shown.push(c),
-            _ => shown.extend(c.escape_debug()),
+            '\n' | '\r' | '\t' => shown.extend(c.escape_debug()),
+            c if is_invisible(c) => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
         }
     }
     if text.chars().nth(SHOWN).is_some() {
@@ -228,17 +240,5 @@ mod tests {
     fn a_long_message_is_cut() {
         assert_eq!(on_one_line(&"é".repeat(SHOWN)), "é".repeat(SHOWN));
         assert_eq!(on_one_line(&"é".repeat(SHOWN + 1)), "é".repeat(SHOWN) + "…");
-    }
-
-    #[test]
-    fn a_flood_is_counted() {
-        let panics = Panics::default();
-        let at = |seconds| Instant::default() + Duration::from_secs(seconds);
-        for _ in 0..1_000 {
-            panics.report(at(5), Whose::made_at(Location::caller()), Box::new("again"));
-        }
-        assert_eq!((panics.reported.get(), panics.withheld.get()), (PER_SECOND, 990));
-        panics.report(at(6), Whose::made_at(Location::caller()), Box::new("again"));
-        assert_eq!((panics.reported.get(), panics.withheld.get()), (1, 0));
     }
 }

@@ -8,6 +8,7 @@
 //! 3. Sources are level-triggered where the platform can do that. Where it cannot, every operation re-arms its source.
 
 use crate::host::{Key, Readiness, Waited};
+use crate::throttle::may_log;
 use polling::{Event, Events, PollMode, Poller};
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -181,6 +182,7 @@ impl<T: Descriptor> Registered<T> {
         if self.mode == PollMode::Oneshot
             && held != Readiness::default()
             && let Err(error) = self.modify(held)
+            && may_log()
         {
             log::error!("cannot wait for a descriptor again: {error}");
         }
@@ -209,6 +211,7 @@ impl<T: Descriptor> Drop for Registered<T> {
     fn drop(&mut self) {
         if self.interest.get() != Readiness::default()
             && let Err(error) = self.waiting.poller.delete(&self.io)
+            && may_log()
         {
             log::error!("cannot stop waiting for a descriptor: {error}");
         }

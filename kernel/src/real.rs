@@ -9,6 +9,7 @@
 
 use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Socket, Waited, Waker};
 use crate::poller::{Registered, Waiting};
+use crate::throttle::may_log;
 use crate::time::Instant;
 use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, recv};
@@ -120,7 +121,9 @@ impl Host for RealHost {
     fn waker(&self) -> Option<Waker> {
         let poller = self.waiting.poller().clone();
         Some(Arc::new(move || {
-            if let Err(error) = poller.notify() {
+            if let Err(error) = poller.notify()
+                && may_log()
+            {
                 log::error!("cannot wake the loop: {error}");
             }
         }))

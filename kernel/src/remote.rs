@@ -168,6 +168,15 @@ impl Shared {
         sent
     }
 
+    /// Runs `f` on the loop, whatever waits in its inbox already; for threads of the kernel's own, which keep no loop alive.
+    pub(crate) fn post(
+        &self,
+        born: &'static Location<'static>,
+        f: impl FnOnce(&Handle) + Send + 'static,
+    ) -> bool {
+        self.send(Posted::Task(Box::new(Letter { f, born })))
+    }
+
     fn wake(&self) {
         if let Some(wake) = &self.waker {
             wake()

@@ -2,11 +2,13 @@
 //!
 //! Invariants:
 //! 1. What needs no asking is answered on the loop: literals, `localhost`, Unix and simulated addresses.
-//! 2. Names are looked up by a worker, since the system's resolver blocks.
-//! 3. IPv4 comes first, and the order is otherwise the resolver's.
+//! 2. Names are looked up elsewhere, by `lookups`, since the system's resolver blocks.
+//! 3. Addresses of one name are tried families alternating, IPv4 first, each once, otherwise in the resolver's order.
 
 use crate::address::Address;
 use crate::host::Resolved;
+use crate::lookups::Answer;
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
@@ -31,24 +33,62 @@ pub(crate) fn at_once(address: &Address) -> Result<Vec<Resolved>, (String, u16)>
     }
 }
 
-/// Asks the system's resolver. Blocks: for workers only.
-pub(crate) fn look_up(host: &str, port: u16) -> io::Result<Vec<Resolved>> {
-    let mut found: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
-    found.sort_by_key(SocketAddr::is_ipv6);
-    found.dedup();
-    found.truncate(CANDIDATES);
-    if found.is_empty() {
-        return Err(io::Error::new(ErrorKind::NotFound, format!("{host} has no address")));
+/// Asks the system's resolver. Blocks: for threads of `lookups` only.
+pub(crate) fn ask_system(host: &str) -> Answer {
+    match (host, 0).to_socket_addrs() {
+        Ok(found) => usable(host, found.map(Resolved::Inet).collect()),
+        Err(error) => {
+            // The system has one kind of error for all of these; ours says that it is about the name.
+            let advice = "is the name right, and does this machine's name service answer?";
+            Err((ErrorKind::NotFound, format!("{error}; {advice}")))
+        }
     }
-    Ok(found.into_iter().map(Resolved::Inet).collect())
+}
+
+/// What a resolver has found, in the order in which it is to be tried.
+pub(crate) fn usable(name: &str, found: Vec<Resolved>) -> Answer {
+    let arranged = arrange(found);
+    if arranged.is_empty() {
+        return Err((ErrorKind::NotFound, format!("the name {name} has no address")));
+    }
+    Ok(arranged)
+}
+
+/// Each address once, families alternating, IPv4 first.
+fn arrange(found: Vec<Resolved>) -> Vec<Resolved> {
+    let (mut first, mut second) = (VecDeque::new(), VecDeque::new());
+    for place in found {
+        let is_ipv6 = matches!(&place, Resolved::Inet(socket) if socket.is_ipv6());
+        let family = if is_ipv6 { &mut second } else { &mut first };
+        if !family.contains(&place) {
+            family.push_back(place);
+        }
+    }
+    let mut arranged = Vec::new();
+    while arranged.len() < CANDIDATES && !(first.is_empty() && second.is_empty()) {
+        arranged.extend(first.pop_front());
+        arranged.extend(second.pop_front());
+    }
+    arranged.truncate(CANDIDATES);
+    arranged
+}
+
+/// The same place at another port, where there are ports.
+pub(crate) fn with_port(place: Resolved, port: u16) -> Resolved {
+    match place {
+        Resolved::Inet(mut socket) => {
+            socket.set_port(port);
+            Resolved::Inet(socket)
+        }
+        other => other,
+    }
 }
 
 /// Where to listen. Names are not looked up here, since that would block the loop.
 pub(crate) fn for_listening(address: &Address) -> io::Result<Resolved> {
     let first = at_once(address).ok().and_then(|found| found.into_iter().next());
     first.ok_or_else(|| {
-        let hint =
-            format!("cannot listen on {address}: give an IP address of this machine, or localhost");
+        let hint = "give an IP address of this machine, or localhost";
         io::Error::new(ErrorKind::InvalidInput, hint)
     })
 }
@@ -64,6 +104,15 @@ mod tests {
     fn shown(address: &str) -> Result<Vec<String>, (String, u16)> {
         let found = at_once(&address.parse().unwrap())?;
         Ok(found.into_iter().map(|one| Address::from_resolved(one).to_string()).collect())
+    }
+
+    fn arranged(hosts: &[&str]) -> Vec<String> {
+        let found = hosts.iter().map(|host| inet(host.parse().unwrap(), 0)).collect();
+        let shown = arrange(found).into_iter().map(|place| match place {
+            Resolved::Inet(socket) => socket.ip().to_string(),
+            other => format!("{other:?}"),
+        });
+        shown.collect()
     }
 
     #[test]
@@ -83,5 +132,42 @@ mod tests {
         assert_eq!(shown("inet:example.org:9"), Err(("example.org".into(), 9)));
         let error = for_listening(&"inet:example.org:9".parse().unwrap()).unwrap_err();
         assert!(error.to_string().contains("give an IP address"));
+    }
+
+    #[test]
+    fn families_alternate_and_ipv4_is_first() {
+        assert_eq!(
+            arranged(&["::1", "::2", "::3", "10.0.0.1", "10.0.0.2"]),
+            ["10.0.0.1", "::1", "10.0.0.2", "::2", "::3"]
+        );
+        assert_eq!(arranged(&["::1", "::2"]), ["::1", "::2"]);
+        assert!(arranged(&[]).is_empty());
+    }
+
+    #[test]
+    fn an_address_that_comes_twice_is_tried_once() {
+        // As the system answers that is asked about all kinds of sockets, or with a name that stands twice in a file.
+        let twice = ["10.0.0.1", "::1", "10.0.0.2", "10.0.0.1", "::1", "10.0.0.1"];
+        assert_eq!(arranged(&twice), ["10.0.0.1", "::1", "10.0.0.2"]);
+    }
+
+    #[test]
+    fn only_so_many_addresses_are_tried() {
+        let many: Vec<String> = (0..40).map(|n| format!("10.0.0.{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(arranged(&many), many[..CANDIDATES]);
+        assert_eq!(arranged(&many[..CANDIDATES - 1]).len(), CANDIDATES - 1);
+    }
+
+    #[test]
+    fn a_name_without_addresses_is_said_to_have_none() {
+        let (kind, text) = usable("db", Vec::new()).unwrap_err();
+        assert_eq!((kind, text.as_str()), (ErrorKind::NotFound, "the name db has no address"));
+    }
+
+    #[test]
+    fn the_port_is_that_of_the_address() {
+        let place = with_port(inet("10.0.0.1".parse().unwrap(), 0), 80);
+        assert_eq!(place, inet("10.0.0.1".parse().unwrap(), 80));
     }
 }

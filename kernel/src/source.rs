@@ -12,6 +12,7 @@ use crate::handle::Handle;
 use crate::host::{Key, Readiness};
 use crate::poller::{Descriptor, Registered};
 use crate::task::{Plain, Task};
+use crate::throttle::may_log;
 use crate::watch::Watch;
 use std::cell::RefCell;
 use std::fmt;
@@ -158,7 +159,9 @@ impl<D: Descriptor> Watched<D> {
     fn disarm(&self) {
         let armed = self.armed.take();
         drop(armed);
-        if let Err(error) = self.arm() {
+        if let Err(error) = self.arm()
+            && may_log()
+        {
             log::error!("cannot stop waiting for a descriptor: {error}");
         }
     }
@@ -183,7 +186,9 @@ impl<D: Descriptor> Watch for Watched<D> {
         for (cause, task) in read.into_iter().chain(write) {
             core.push(cause, task)
         }
-        if let Err(error) = self.arm() {
+        if let Err(error) = self.arm()
+            && may_log()
+        {
             log::error!("cannot wait for {:?}: {error}", self.io);
         }
     }

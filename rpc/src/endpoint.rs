@@ -9,7 +9,7 @@ use crate::session::CloseReason;
 use crate::shared::{MOST_FOR_ARGUMENTS, Shared};
 use crate::{Error, ErrorKind, Reply};
 use peers_kernel::{Cx, Handle};
-use peers_wire::{DecodeOwned, Encode, Writer};
+use peers_wire::{DecodeOwned, Encode, NodeId, Writer};
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -108,6 +108,12 @@ impl Endpoint {
     /// The printed name; `None` once it is gone.
     pub fn name(&self) -> Option<EndpointName> {
         self.link().map(|link| link.name())
+    }
+
+    /// The id of the node at the other end; `None` until it has said hello, and once this endpoint is gone. The id in the printed
+    /// name is that of the node that listens, which on an accepted endpoint is this one.
+    pub fn peer(&self) -> Option<NodeId> {
+        self.link().and_then(|link| link.peer())
     }
 
     /// Serves `interface` here with an object; generated `bind` functions call it.

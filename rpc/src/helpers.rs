@@ -54,9 +54,10 @@ pub fn collect_async<T: 'static>(
 }
 
 /// An error handler that logs a warning in the tutorial's shape and goes on. The line that it names is the one that calls it.
+/// It shares the loop's lines per second with all other warnings: see [`Limits::log_rate`](crate::Limits::log_rate).
 #[track_caller]
 pub fn warn(error: Error) {
-    if log::Level::Warn > log::max_level() {
+    if log::Level::Warn > log::max_level() || !peers_kernel::may_log() {
         return;
     }
     let (place, text) = (Location::caller(), crate::text::logged(&error));

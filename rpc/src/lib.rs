@@ -100,7 +100,6 @@ mod shared;
 pub mod stub;
 mod sync;
 mod text;
-mod throttle;
 
 pub use binding::Binding;
 pub use call::{Call, Cancel};
@@ -116,6 +115,7 @@ pub use name::EndpointName;
 pub use rpc::{Counters, Dialler, Rpc, Security};
 pub use session::CloseReason;
 pub use sync::{Peers, Started, SyncCall, SyncCancel, SyncEndpoint, spawn_loop, spawn_loop_with};
+pub use text::Escaped;
 
 pub use peers_kernel as kernel;
 pub use peers_kernel::{Address, Collect, Cont, Cx, Handle, Instant, Kernel, Lost, Node, TimerId};

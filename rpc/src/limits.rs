@@ -32,7 +32,10 @@ pub struct Limits {
     /// peer. Default 4 MiB.
     pub frame: u32,
 
-    /// Time in which the peer's preamble and hello must have arrived completely. Default 5 s.
+    /// Time in which a dialled address must have accepted the connection, all addresses of a name together; zero means as long
+    /// as the system tries. The look-up of a name is apart from it, and takes 5 s at most. Default 8 s.
+    pub connect: Duration,
+    /// Time in which the peer's preamble and hello must have arrived completely, from when the connection stands. Default 5 s.
     pub hello: Duration,
     /// Time in which a frame that has begun must have arrived completely, however it drips. Default 30 s.
     pub frame_time: Duration,
@@ -90,7 +93,8 @@ pub struct Limits {
 
     /// Bytes of a reason or error that quotes outside text, in a log line. Default 256.
     pub log_field: usize,
-    /// Warnings per second that all peers together can cause in the log; the rest is counted. Default 10.
+    /// Lines per second that the loop of this `Rpc` writes into the log about its peers, slow handlers and panics together;
+    /// the rest is counted, and the count is one of them. Of two `Rpc`s of one loop the later decides. Default 10.
     pub log_rate: u32,
     /// Bytes of text that an error carries to the peer; the protocol itself cuts that of an exception at 4 KiB and any
     /// other at 1 KiB. Default 4 KiB.
@@ -102,6 +106,7 @@ impl Default for Limits {
         Self {
             frame_before_hello: 4 << 10,
             frame: 4 << 20,
+            connect: Duration::from_secs(8),
             hello: Duration::from_secs(5),
             frame_time: Duration::from_secs(30),
             ping_idle: Duration::from_secs(15),

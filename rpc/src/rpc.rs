@@ -248,7 +248,7 @@ fn connect(shared: &Rc<Shared>, address: &Address) -> Endpoint {
                 (None, Err(_)) => {}
             }
         });
-        shared.handle.connect(address, k);
+        shared.handle.connect_within(address, shared.limits.connect, k);
     });
     endpoint
 }

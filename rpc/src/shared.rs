@@ -10,8 +10,7 @@ use crate::rpc::Counters;
 use crate::serving::Serving;
 use crate::session::{CloseReason, Inbound};
 use crate::text::Brief;
-use crate::throttle::Throttle;
-use peers_kernel::{Cause, Cont, Handle, Instant, Shares, TimerId};
+use peers_kernel::{Cause, Cont, Handle, Instant, Shares, TimerId, may_log};
 use peers_wire::{NodeId, RefusedCode, Trace};
 use rand_core::Rng as _;
 use slab::Slab;
@@ -27,6 +26,9 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// Bytes of memory for arguments that are kept for the next call.
 pub(crate) const MOST_FOR_ARGUMENTS: usize = 4 << 10;
+
+/// The most bytes of a line in the log.
+const LOG_LINE: usize = 1_024;
 
 pub(crate) struct Shared {
     pub(crate) handle: Handle,
@@ -64,7 +66,6 @@ pub(crate) struct Shared {
     pub(crate) connections: usize,
     next_link: Cell<u64>,
     sweep: Cell<Option<TimerId>>,
-    throttle: RefCell<Throttle>,
     /// What says goodbye to connections that are never used; listeners, which may live longer, share it.
     pub(crate) farewell: Rc<Farewell>,
     /// Resumed when nothing is running any more, while closing.
@@ -78,10 +79,10 @@ impl Shared {
             Some(connections) => connections,
             None => handle.descriptor_limit().map_or(usize::MAX, three_quarters),
         };
+        handle.set_log_rate(limits.log_rate);
         let limits = Rc::new(limits);
         let shared = Rc::new_cyclic(|me: &Weak<Self>| Self {
             farewell: Rc::new(Farewell::new(handle.clone(), node, limits.clone())),
-            throttle: RefCell::new(Throttle::new(limits.log_rate)),
             serving: RefCell::new(Serving::starting_at(handle.rng().next_u32())),
             handle,
             node,
@@ -272,7 +273,9 @@ impl Shared {
 
     /// One line in the log, unless there were too many this second.
     pub(crate) fn log(&self, line: fmt::Arguments<'_>) {
-        self.throttle.borrow_mut().warn(self.handle.now(), line);
+        if may_log() {
+            log::warn!("{}", Brief(&line.to_string(), LOG_LINE));
+        }
     }
 
     /// A line about the end of a connection, if somebody should look at it.

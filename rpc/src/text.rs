@@ -1,14 +1,17 @@
 //! Text from outside on its way to a log or a terminal: escaped, cut, and not too much of it.
+//!
+//! Invariant: two texts that differ are shown differently, unless they were cut.
 
 use std::fmt;
 
-/// Shows outside text on one line: control characters, line breaks, escape sequences and bidirectional marks are
-/// written as escapes, and what is longer than [`Escaped::LIMIT`] bytes is cut with a mark.
-pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+/// Shows outside text on one line: whatever is invisible (control characters, line breaks, bidirectional marks, spaces other
+/// than the space, joiners) is written as an escape, and what is longer than [`Escaped::LIMIT`] bytes is cut with a mark.
+#[derive(Clone, Copy, Debug)]
+pub struct Escaped<'a>(pub &'a str);
 
 impl Escaped<'_> {
     /// The most bytes of one field that are shown.
-    pub(crate) const LIMIT: usize = 4_096;
+    pub const LIMIT: usize = 4_096;
 }
 
 impl fmt::Display for Escaped<'_> {
@@ -37,11 +40,10 @@ fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str, limit: usize) -> fmt::R
     Ok(())
 }
 
-/// Control characters, and the marks that change the direction of what follows.
+/// Everything that a reader could not see or that does something to its surroundings: control characters, marks of
+/// direction, spaces that are not the space, joiners, fillers, code points without a meaning.
 fn is_harmful(c: char) -> bool {
-    let marks = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
-    let embeddings = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || marks || embeddings
+    !c.is_ascii_graphic() && c != ' ' && peers_kernel::is_invisible(c)
 }
 
 /// Anything displayable as one field of a log line.
@@ -62,8 +64,23 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_seen_is_spelled_out() {
+        for (hidden, shown) in [
+            ("a\u{a0}b", "a\\u{a0}b"),
+            ("a\u{200b}b", "a\\u{200b}b"),
+            ("\u{ad}\u{200d}\u{2060}\u{180e}", "\\u{ad}\\u{200d}\\u{2060}\\u{180e}"),
+            ("\u{2003}\u{202f}\u{3000}", "\\u{2003}\\u{202f}\\u{3000}"),
+            ("\u{fe0f}\u{e0100}\u{34f}", "\\u{fe0f}\\u{e0100}\\u{34f}"),
+            ("\u{3164}\u{115f}\u{2800}", "\\u{3164}\\u{115f}\\u{2800}"),
+            ("\u{e000}\u{fffe}\u{e0041}", "\\u{e000}\\u{fffe}\\u{e0041}"),
+        ] {
+            assert_eq!(Escaped(hidden).to_string(), shown);
+        }
+    }
+
+    #[test]
     fn ordinary_text_of_any_script_is_left_alone() {
-        let text = "Muad'Dib — пустыня 沙丘 🏜";
+        let text = "Muad'Dib \"a\\b\" — пустыня 沙丘 🏜 e\u{301} हिन्दी ภาษาไทย";
         assert_eq!(Escaped(text).to_string(), text);
     }
 

@@ -8,6 +8,7 @@ mod common;
 use common::{Field, Got, LocalProbe, Peer, ProbeProxy, limits, millis, secs};
 use peers_rpc::wire::ByeCode;
 use peers_rpc::{CloseReason, Endpoint};
+use std::io::ErrorKind;
 use std::time::Duration;
 
 const MINUTE: Duration = secs(60);
@@ -250,8 +251,9 @@ fn an_address_that_swallows_everything_is_given_up() {
     let got = client.watch(node.caller());
     let call = field.start(&client, node.echo("x").forever());
     let (took, reason) = end(&mut field, &got);
-    assert!(took <= secs(6), "{took:?}");
-    assert_eq!(reason, CloseReason::HelloTimeout);
+    assert!(took <= secs(9), "{took:?}");
+    let silent = matches!(reason, CloseReason::ConnectFailed { kind: ErrorKind::TimedOut, .. });
+    assert!(silent, "{reason}");
     field.until(|| call.is_done());
 }
 

@@ -3,10 +3,8 @@
 //! All nodes write into one pipe, so that their lines come in the order in which they were written. A node writes before
 //! it answers; so after each answer this process writes an empty line into the pipe and shows everything before it.
 
-#![allow(clippy::print_stdout, reason = "a demonstration prints")]
-
 use peers_numbers::Client;
-use peers_rpc::service::{Failure, print};
+use peers_rpc::service::{Failure, print, print_own};
 use peers_rpc::wire::DecodeOwned;
 use peers_rpc::{Address, Error, Peers, SyncCall, SyncEndpoint, spawn_loop};
 use std::fmt::Display;
@@ -21,12 +19,12 @@ const BITS: u32 = 512;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run() -> Result<(), Failure> {
-    println!("A node that computes by itself.\n");
+    print_own("A node that computes by itself.\n")?;
     let mut stage = Stage::new()?;
     let loner = stage.start("loner", &[])?;
     stage.session(&loner)?;
 
-    println!("\nA herd of three: whoever is asked flips a coin, and computes or forwards.\n");
+    print_own("\nA herd of three: whoever is asked flips a coin, and computes or forwards.\n")?;
     let mut stage = Stage::new()?;
     let first = stage.start("herd", &[])?;
     for _ in 0..2 {
@@ -60,7 +58,7 @@ impl Stage {
     fn start(&mut self, kind: &str, peers: &[&Address]) -> Result<Address, Failure> {
         let mut words = vec!["serve".to_owned(), kind.to_owned(), "inet:localhost:0".to_owned()];
         words.extend(peers.iter().map(ToString::to_string));
-        println!("$ numbers {} &", words.join(" "));
+        print_own(&format!("$ numbers {} &", words.join(" ")))?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(words).stdin(Stdio::null()).stdout(self.pipe.try_clone()?);
         let node = command.spawn()?;
@@ -87,7 +85,7 @@ impl Stage {
     }
 
     fn session(&mut self, address: &Address) -> Result<(), Failure> {
-        println!("\n> let n = Client::new(peers.connect(\"{address}\")?);");
+        print_own(&format!("\n> let n = Client::new(peers.connect(\"{address}\")?);"))?;
         let n: Client<SyncEndpoint> = Client::new(self.peers.connect(address)?);
         let failed = |error: Error| Failure::of_call(address, &error);
         let x = self.show("let x = n.get_prime(512)", n.get_prime(BITS), failed)?;
@@ -95,7 +93,7 @@ impl Stage {
         let y = self.show("let y = n.get_random(512)", n.get_random(BITS), failed)?;
         self.show("n.gcd(&x, &y)", n.gcd(&x, &y), failed)?;
         let z = self.show("let z = n.inverse(&y, &x)", n.inverse(&y, &x), failed)?;
-        println!("> z.times(&y).modulo(&x)?");
+        print_own("> z.times(&y).modulo(&x)?")?;
         let one = z.times(&y).modulo(&x).map_err(|wrong| Failure::usage(wrong.to_string()))?;
         print(&one.to_string())
     }
@@ -110,7 +108,7 @@ impl Stage {
     where
         T: DecodeOwned + Display + Send + 'static,
     {
-        println!("> {text}.wait()?");
+        print_own(&format!("> {text}.wait()?"))?;
         let value = call.wait().map_err(failed)?;
         writeln!(self.pipe)?;
         self.show_until(str::is_empty)?;

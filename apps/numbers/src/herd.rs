@@ -110,7 +110,7 @@ impl Herd {
         let Some(peer) = self.choose_peer(cx, hops) else {
             return compute(cx, operation, reply);
         };
-        (self.voice)(&format!("Forward to {}", peer.caller()));
+        (self.voice)(&format!("Forward to {}", who(peer.caller())));
         // For ever: the deadline of whoever asked is inherited, and there is no other.
         let call = operation.forward(peer, hops.min(HOPS) - 1).forever();
         call.then(cx.on_err(reply, |_, cx, error: Error, reply| match error.kind() {
@@ -128,6 +128,16 @@ impl Herd {
         }
         let chosen = rng.next_u64() % self.peers.len() as u64;
         self.peers.get(usize::try_from(chosen).ok()?)
+    }
+}
+
+/// An endpoint as its peer is told from others: by its name, in which the id is that of the node that listens, and on a link
+/// that was accepted, where that is this node, by the id of the peer as well.
+fn who(endpoint: &Endpoint) -> String {
+    let listener = endpoint.name().and_then(|name| name.node());
+    match endpoint.peer() {
+        Some(peer) if Some(peer) != listener => format!("{endpoint}, node {peer}"),
+        _ => endpoint.to_string(),
     }
 }
 
@@ -236,7 +246,7 @@ impl LocalHerdNode for Herd {
 
     fn add_peer(&mut self, cx: &Cx<Self>, bd: &Binding) -> Result<(), Error> {
         if self.enrol(cx, bd.endpoint()) {
-            (self.voice)(&format!("Added peer at {bd}"));
+            (self.voice)(&format!("Added peer at {}", who(bd.endpoint())));
         }
         Ok(())
     }

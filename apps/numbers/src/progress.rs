@@ -5,6 +5,7 @@
 //! 2. Quick answers never show one.
 
 use peers_rpc::kernel::Remote;
+use peers_rpc::service::{Errors, finish};
 use peers_rpc::{Handle, Instant};
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,7 +48,8 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         if let Some(shared) = &self.0 {
-            shared.end(&mut io::stderr());
+            shared.end(&mut Errors);
+            finish(); // before the result is printed
         }
     }
 }
@@ -56,7 +58,7 @@ impl Shared {
     fn draw_later(self, handle: &Handle, since: Instant) {
         let timers = handle.clone();
         handle.after(PERIOD, move || {
-            if self.draw(timers.now() - since, &mut io::stderr()) {
+            if self.draw(timers.now() - since, &mut Errors) {
                 self.draw_later(&timers, since);
             }
         });

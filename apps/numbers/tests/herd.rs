@@ -32,10 +32,16 @@ fn whoever_dials_is_announced_and_known_on_both_sides_of_one_connection() {
     let mut field = Field::of_three(1);
     let lines = field.take_lines();
     assert_eq!(lines.len(), 2, "{lines:?}");
+    let mut nodes = BTreeSet::new();
     for line in lines {
-        let name = line.strip_prefix("a: Added peer at [").expect(&line);
+        let peer = line.strip_prefix("a: Added peer at [").expect(&line);
+        let (name, node) = peer.split_once(", node ").expect(&line);
         assert!(name.contains("]@{{{AF_SIM:") && name.ends_with("}:{AF_SIM:a}}}"), "{line}");
+        assert!(!name.starts_with(node), "the name has the id of the node that listens: {line}");
+        nodes.insert(node.to_owned());
     }
+    let dialled = |peer: &str| field.rpc(peer).node().to_string();
+    assert_eq!(nodes, BTreeSet::from([dialled("b"), dialled("c")]), "each link says who came");
     assert_eq!(field.peers("a").len(), 2);
     for dialler in ["b", "c"] {
         let peers = field.peers(dialler);
@@ -118,7 +124,7 @@ fn a_request_may_bounce_between_two_nodes_as_in_the_tutorial() {
     let all = requests(&mut field, 400);
     let lines = all.iter().find(|lines| bounced(lines)).expect("one in thirty-two does");
     let there = lines[1].strip_prefix("a: Forward to ").unwrap();
-    assert!(there.contains("]@{{{AF_SIM:") && there.ends_with("}:{AF_SIM:a}}}"), "{there}");
+    assert!(there.contains("]@{{{AF_SIM:") && there.contains("}:{AF_SIM:a}}}, node "), "{there}");
     let back = lines[3].split_once(": Forward to ").unwrap().1;
     assert!(back.ends_with("]@{{AF_SIM:a}}"), "{back}");
     assert_eq!(lines[5], lines[1]);

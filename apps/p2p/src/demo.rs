@@ -1,9 +1,7 @@
 //! `p2p demo`: four nodes in processes of their own, linked as a diamond, and the tutorial's session with them.
 
-#![allow(clippy::print_stdout, reason = "a demonstration prints")]
-
 use peers_p2p::P2pNodeProxy;
-use peers_rpc::service::{Failure, NodeProcess};
+use peers_rpc::service::{Failure, NodeProcess, print_own};
 use peers_rpc::{Error, Peers, SyncEndpoint, spawn_loop};
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -40,14 +38,16 @@ impl Stage {
     }
 
     fn build_diamond(&mut self) -> Result<(), Failure> {
-        println!("Four nodes. n1 and n4 are linked with n2 and n3, but not with each other.\n");
+        print_own("Four nodes. n1 and n4 are linked with n2 and n3, but not with each other.\n")?;
         for peers in [&[] as &[usize], &[1], &[1], &[2, 3]] {
             self.start(peers)?;
         }
-        println!("\nA client of each, on another thread's loop; calls block this thread.");
+        print_own("\nA client of each, on another thread's loop; calls block this thread.")?;
         for (node, name) in self.nodes.iter().zip(["n1", "n2", "n3", "n4"]) {
             let address = node.address();
-            println!("> let {name} = P2pNodeProxy::new(peers.connect(\"{address}\")?);");
+            print_own(&format!(
+                "> let {name} = P2pNodeProxy::new(peers.connect(\"{address}\")?);"
+            ))?;
             self.clients.push(P2pNodeProxy::new(self.peers.connect(address)?));
         }
         Ok(())
@@ -58,7 +58,7 @@ impl Stage {
         let peers = peers.iter().map(|peer| self.address(*peer));
         let words: Vec<String> = ["serve", "inet:localhost:0"].map(str::to_owned).into();
         let words: Vec<String> = words.into_iter().chain(peers.clone()).collect();
-        println!("$ p2p {} &", words.join(" "));
+        print_own(&format!("$ p2p {} &", words.join(" ")))?;
         let binary = std::env::current_exe()?;
         let greeters: Vec<String> = peers.collect();
         let node = NodeProcess::start_into(&binary, words, &self.sender)?;
@@ -69,64 +69,63 @@ impl Stage {
     }
 
     fn search_and_copy(&self) -> Result<(), Failure> {
-        println!("\nNobody knows anything about Arrakis. Then n1 does.");
+        print_own("\nNobody knows anything about Arrakis. Then n1 does.")?;
         self.get_all(1)?;
         self.put(1, "dune")?;
-        println!(
-            "\nn4 asks n2 or n3, whichever chance chooses; that one asks n1. Both keep a copy."
-        );
-        println!("> n4.get(\"arrakis\").wait()?");
+        print_own(
+            "\nn4 asks n2 or n3, whichever chance chooses; that one asks n1. Both keep a copy.",
+        )?;
+        print_own("> n4.get(\"arrakis\").wait()?")?;
         let value = self.client(4).get("arrakis").wait();
         let cached = "]: cached value: arrakis -> dune".to_owned();
         self.show(&[cached.clone(), format!("[{}{cached}", self.address(4))])?;
-        println!("{:?}", value.map_err(|error| self.failed(4, &error))?);
+        print_own(&format!("{:?}", value.map_err(|error| self.failed(4, &error))?))?;
         Ok(())
     }
 
     fn compete(&self) -> Result<(), Failure> {
-        println!("\nCompeting values. A node that has one of its own does not search.");
+        print_own("\nCompeting values. A node that has one of its own does not search.")?;
         self.put(2, "atreides territory")?;
         self.put(3, "harkonnen territory")?;
         for node in [2, 3, 1, 4] {
-            println!("> n{node}.get(\"arrakis\").wait()?");
+            print_own(&format!("> n{node}.get(\"arrakis\").wait()?"))?;
             let value = self.client(node).get("arrakis").wait();
-            println!("{:?}", value.map_err(|error| self.failed(node, &error))?);
+            print_own(&format!("{:?}", value.map_err(|error| self.failed(node, &error))?))?;
         }
-        println!("\nAll values in the network:");
+        print_own("\nAll values in the network:")?;
         self.get_all(4)
     }
 
     fn lose_a_node(&mut self) -> Result<(), Failure> {
-        println!("\nThe Harkonnens leave.");
+        print_own("\nThe Harkonnens leave.")?;
         self.put(4, "fremen territory")?;
-        println!("$ kill -9 {}", self.nodes[2].id());
+        print_own(&format!("$ kill -9 {}", self.nodes[2].id()))?;
         self.nodes[2].kill()?;
-        println!("\nWhoever asks the dead node notices: n1 now, n4 when it asks itself.");
+        print_own("\nWhoever asks the dead node notices: n1 now, n4 when it asks itself.")?;
         for node in [1, 4] {
-            println!("> n{node}.get_all(\"arrakis\").wait()?");
+            print_own(&format!("> n{node}.get_all(\"arrakis\").wait()?"))?;
             let values = self.client(node).get_all("arrakis").wait();
             let removed =
                 format!("[{}]: removed dead peer: {}", self.address(node), self.address(3));
             self.show(&["illegal_operation: Invalid endpoint".to_owned(), removed])?;
-            print_all(&values.map_err(|error| self.failed(node, &error))?);
+            print_all(&values.map_err(|error| self.failed(node, &error))?)?;
         }
-        println!("\nAnd so do the Atreides.");
+        print_own("\nAnd so do the Atreides.")?;
         self.put(2, "fremen territory")?;
         self.get_all(1)
     }
 
     fn put(&self, node: usize, value: &str) -> Result<(), Failure> {
-        println!("> n{node}.put(\"arrakis\", {value:?})?;");
+        print_own(&format!("> n{node}.put(\"arrakis\", {value:?})?;"))?;
         let put = self.client(node).put("arrakis", value);
         put.map_err(|error| self.failed(node, &error))?;
         self.show(&[format!("[{}]: put arrakis -> {value}", self.address(node))])
     }
 
     fn get_all(&self, node: usize) -> Result<(), Failure> {
-        println!("> n{node}.get_all(\"arrakis\").wait()?");
+        print_own(&format!("> n{node}.get_all(\"arrakis\").wait()?"))?;
         let values = self.client(node).get_all("arrakis").wait();
-        print_all(&values.map_err(|error| self.failed(node, &error))?);
-        Ok(())
+        print_all(&values.map_err(|error| self.failed(node, &error))?)
     }
 
     /// Waits for lines of the nodes, one with each of these texts, and shows them in this order. A line that fits none
@@ -140,11 +139,10 @@ impl Stage {
             let fits = |at: &usize| found[*at].is_none() && line.contains(&expected[*at]);
             match (0..expected.len()).rev().find(fits) {
                 Some(at) => found[at] = Some(line),
-                None => println!("{line}"),
+                None => print_own(&line)?,
             }
         }
-        found.iter().flatten().for_each(|line| println!("{line}"));
-        Ok(())
+        found.iter().flatten().try_for_each(|line| print_own(line))
     }
 
     fn client(&self, node: usize) -> &P2pNodeProxy<SyncEndpoint> {
@@ -161,7 +159,7 @@ impl Stage {
 }
 
 /// As the tutorial shows a tuple of values.
-fn print_all(values: &BTreeSet<String>) {
+fn print_all(values: &BTreeSet<String>) -> Result<(), Failure> {
     let values: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
-    println!("({})", values.join(", "));
+    print_own(&format!("({})", values.join(", ")))
 }

@@ -48,7 +48,7 @@ impl P2pNode {
         let Some((id, peer)) = hunt.rest.pop() else {
             return hunt.reply.err(NoSuchKey { key: hunt.key }.raise());
         };
-        is_dead(&peer); // asking it will say so, and remove it
+        is_dead(&id, &peer); // asking it will say so, and remove it
         let call = peer.get_from(&hunt.key, &hunt.visited);
         call.then(cx.on((id, peer, hunt), Self::found, Self::not_found));
     }

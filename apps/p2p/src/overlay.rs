@@ -8,8 +8,11 @@
 //! 2. A connection stands for one peer at a time.
 
 use crate::{LocalP2pNode as _, P2pNode, P2pNodeProxy};
+use peers_rpc::kernel::may_log;
 use peers_rpc::service::stay_connected;
-use peers_rpc::{Address, CloseReason, Cx, Dialler, Endpoint, Error, ErrorKind, Reply, warn};
+use peers_rpc::{
+    Address, CloseReason, Cx, Dialler, Endpoint, Error, ErrorKind, Escaped, Reply, warn,
+};
 use std::collections::BTreeSet;
 
 /// Whom a search goes to next, and whom it has visited then.
@@ -38,7 +41,7 @@ impl P2pNode {
 
     fn met(&mut self, _: &Cx<Self>, id: String, (peer, _): (P2pNodeProxy, u32)) {
         if let Err(why) = self.enrol(&id, peer.clone()) {
-            log::warn!("no peer of mine: {why}");
+            log::warn!("not taken as a peer: {why}");
             peer.caller().close();
         }
     }
@@ -56,14 +59,14 @@ impl P2pNode {
     /// of whatever that connection was known by.
     pub(crate) fn enrol(&mut self, id: &str, peer: P2pNodeProxy) -> Result<(), &'static str> {
         if id == self.id {
-            return Err("this id is my own");
+            return Err("it goes by this node's own address; has the node dialled itself?");
         }
         if id.len() > self.bounds.id_bytes {
-            return Err("this id is too long");
+            return Err("its address is too long");
         }
         self.peers.retain(|_, known| known.caller() != peer.caller());
         if self.peers.len() >= self.bounds.peers && !self.peers.contains_key(id) {
-            return Err("I have enough peers");
+            return Err("this node has as many peers as it may");
         }
         self.peers.insert(id.to_owned(), peer);
         Ok(())
@@ -107,11 +110,12 @@ impl P2pNode {
     }
 }
 
-/// Says so when a peer is about to be asked whose connection has ended, in the words of the tutorial.
-pub(crate) fn is_dead(peer: &P2pNodeProxy) -> bool {
+/// Says so when a peer is about to be asked whose connection has ended: first in the words of the tutorial, then whose.
+pub(crate) fn is_dead(id: &str, peer: &P2pNodeProxy) -> bool {
     let dead = !peer.caller().is_open();
-    if dead {
-        log::warn!(target: "illegal_operation", "Invalid endpoint");
+    if dead && may_log() {
+        let id = Escaped(id);
+        log::warn!(target: "illegal_operation", "Invalid endpoint: the connection to {id} has ended");
     }
     dead
 }
@@ -124,7 +128,7 @@ pub(crate) fn answer_of<H: Default + 'static>(
     peer: P2pNodeProxy,
     branch: Reply<H>,
 ) -> Reply<H> {
-    let dead = is_dead(&peer);
+    let dead = is_dead(&id, &peer);
     cx.on_err(branch, move |node, _, error, branch| {
         node.fault(&id, &peer, &error);
         if dead { branch.ok(H::default()) } else { branch.err(error) }

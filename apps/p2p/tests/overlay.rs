@@ -92,7 +92,10 @@ fn nobody_is_his_own_peer() {
     net.world.run_for(Duration::from_secs(5));
     assert!(net.peers("0").is_empty());
     let error = net.ask("0", |node| node.add_peer("sim:0")).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Failed(text) if text.contains("my own")), "{error}");
+    assert!(
+        matches!(error.kind(), ErrorKind::Failed(text) if text.contains("dialled itself")),
+        "{error}"
+    );
 }
 
 #[test]

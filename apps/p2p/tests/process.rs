@@ -95,13 +95,15 @@ impl Net {
     }
 }
 
-/// `[2005/07/14 22:56:57] WARNING:  illegal_operation -- [overlay.rs:12]: illegal_operation: Invalid endpoint [userland]`
+/// `[2005/07/14 22:56:57] WARNING:  illegal_operation -- [overlay.rs:12]: illegal_operation: Invalid endpoint: the connection
+/// to inet:localhost:5003 has ended [p2p]`
 fn is_warning(line: &str) -> bool {
     let mask: String = line.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     let (head, tail) = mask.split_once(".rs:").unwrap_or_default();
     let tail = tail.trim_start_matches('0');
     head == "[0000/00/00 00:00:00] WARNING:  illegal_operation -- [overlay"
-        && tail == "]: illegal_operation: Invalid endpoint [userland]"
+        && tail.starts_with("]: illegal_operation: Invalid endpoint: the connection to inet:")
+        && tail.ends_with(" has ended [p0p]")
 }
 
 fn p2p(words: &[&str]) -> Output {
@@ -242,7 +244,7 @@ fn a_first_peer_that_is_not_there_is_a_warning() {
     let lines = lines.map(Result::unwrap);
     let warning = lines.iter().find(|line| line.contains("WARNING")).expect("a warning");
     assert!(warning.contains(NOWHERE), "{warning}");
-    assert!(warning.contains("[overlay.rs:") && warning.ends_with(" [userland]"), "{warning}");
+    assert!(warning.contains("[overlay.rs:") && warning.ends_with(" [p2p]"), "{warning}");
 }
 
 #[test]

@@ -100,6 +100,10 @@ impl Host for SimHost {
         Ok(Box::new(SimAcceptor { net: self.net.clone(), id, name }))
     }
 
+    fn simulated_name(&self, name: &str) -> Option<(Duration, Vec<String>)> {
+        self.net.borrow_mut().look_up(name)
+    }
+
     fn real(&self) -> Option<&crate::real::RealHost> {
         None
     }

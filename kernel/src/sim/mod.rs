@@ -16,8 +16,10 @@ mod lane;
 mod net;
 mod trace;
 
+use crate::address::Address;
 use crate::handle::Handle;
 use crate::kernel::{Kernel, Wait};
+use crate::throttle;
 use crate::time::Instant;
 use host::SimHost;
 use net::{HostState, Net, Process, Step, TURN};
@@ -186,6 +188,7 @@ impl World {
 
     fn turn(&mut self, process: Process) {
         let Some(running) = &mut self.processes[process] else { return };
+        let _current = throttle::enter(&running.kernel.handle().core);
         if !self.net.borrow().hosts[process].in_turn {
             running.kernel.handle().core.read_clock();
             running.kernel.run_tasks();
@@ -238,6 +241,7 @@ impl World {
         let running = self.processes[process.0].as_mut();
         let running = running.unwrap_or_else(|| panic!("{process:?} is not running"));
         let handle = running.kernel.handle();
+        let _current = throttle::enter(&handle.core);
         handle.core.read_clock();
         let result = f(&handle);
         running.kernel.raise();
@@ -316,6 +320,24 @@ impl World {
     /// How long a parcel travels, from now on: drawn from this range each time, but never overtaking.
     pub fn set_latency(&mut self, latency: RangeInclusive<Duration>) {
         self.net.borrow_mut().latency = latency;
+    }
+
+    /// Gives a name several addresses: dialling `sim:NAME` looks it up, which takes up to 10 ms, and then tries them in this
+    /// order as those of a name in the real world.
+    ///
+    /// # Panics
+    /// If one of them is no `sim:` address.
+    pub fn name<'a>(&mut self, name: &str, addresses: impl IntoIterator<Item = &'a str>) {
+        let found = addresses.into_iter().map(|address| match address.parse() {
+            Ok(Address::Sim(place)) => place,
+            _ => panic!("{address} is no address of a simulated world: write sim:NAME"),
+        });
+        self.net.borrow_mut().aliases.insert(name.to_owned(), (found.collect(), None));
+    }
+
+    /// Lets look-ups of a name take so long from now on; those that have begun are not concerned.
+    pub fn slow_name(&mut self, name: &str, took: Duration) {
+        self.net.borrow_mut().aliases.entry(name.to_owned()).or_default().1 = Some(took);
     }
 
     /// Breaks every connection between two processes: both hear a reset, and what was on its way is lost.

@@ -25,6 +25,8 @@ pub(super) const TURN: Duration = Duration::from_micros(100);
 const BACKLOG: usize = 128;
 /// How long a dialler waits before it tries again.
 const SYN_RETRY: Duration = Duration::from_millis(100);
+/// The longest that a look-up takes unless the world says otherwise.
+const LOOK_UP: Duration = Duration::from_millis(10);
 /// How long a parcel travels unless the world says otherwise.
 const LATENCY: RangeInclusive<Duration> = Duration::from_micros(100)..=Duration::from_millis(2);
 
@@ -56,6 +58,8 @@ pub(super) struct Net {
     pub(super) ends: BTreeMap<Id, End>,
     pub(super) doors: BTreeMap<Id, Door>,
     pub(super) names: BTreeMap<String, Id>,
+    /// What look-ups find, and how long they take if that is not left to chance.
+    pub(super) aliases: BTreeMap<String, (Vec<String>, Option<Duration>)>,
     /// Pairs of processes between which nothing passes, the smaller first.
     partition: BTreeSet<(Process, Process)>,
     /// Diallers whose wish is held up by the partition.
@@ -105,6 +109,7 @@ impl Net {
             ends: BTreeMap::new(),
             doors: BTreeMap::new(),
             names: BTreeMap::new(),
+            aliases: BTreeMap::new(),
             partition: BTreeSet::new(),
             held: Vec::new(),
             solo,
@@ -233,6 +238,16 @@ impl Net {
             ready.swap(left, other);
         }
         self.note(2, process as u64, (ready.len() - before) as u64);
+    }
+
+    // ---- names
+
+    /// How long the look-up of a name takes, and what it finds.
+    pub(super) fn look_up(&mut self, name: &str) -> Option<(Duration, Vec<String>)> {
+        let (found, took) = self.aliases.get(name).cloned()?;
+        let spread = u64::try_from(LOOK_UP.as_nanos()).unwrap_or(u64::MAX);
+        let took = took.unwrap_or_else(|| Duration::from_nanos(self.draw(spread)));
+        Some((took, found))
     }
 
     // ---- the network

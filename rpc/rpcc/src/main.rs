@@ -29,7 +29,8 @@ Files that are imported are found from the importing file. They are compiled
 into the same output.
 
 Exit codes: 0 done, or the versions are compatible; 1 a file is wrong, or the
-versions are incompatible; 2 wrong usage, or versions that cannot be compared.
+versions are incompatible; 2 wrong usage, or versions that cannot be compared;
+3 the output could not be written.
 ";
 
 /// What the arguments ask for.
@@ -145,8 +146,8 @@ fn print(text: &str) -> u8 {
     let mut out = io::stdout();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format!("cannot write to the standard output: {error}"), "\n");
-            2
+            complain(&format!("cannot write the output: {error}"), "\n");
+            3
         }
         _ => 0,
     }

@@ -144,8 +144,8 @@ fn output_that_cannot_be_written_is_told() {
     };
     let full = fs::File::options().write(true).open("/dev/full").expect("Linux has it");
     let (code, err) = run(full);
-    assert_eq!(code, Some(2));
-    assert!(err.starts_with("rpcc: cannot write to the standard output: "), "{err}");
+    assert_eq!(code, Some(3));
+    assert!(err.starts_with("rpcc: cannot write the output: "), "{err}");
 }
 
 #[test]

@@ -38,6 +38,8 @@ impl Link {
         let first = self.outlet.set(outlet).is_ok();
         debug_assert!(first, "a link is given one stream");
         self.wire.set(Wire::Open);
+        let now = self.handle().now();
+        self.drive(|session, _| session.connected(now));
         self.flush();
         self.go_on_leaving();
     }

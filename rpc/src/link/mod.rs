@@ -36,6 +36,7 @@ use crate::{Error, ErrorKind, Reply, error};
 use deferred::Deferred;
 use leave::Leaving;
 use peers_kernel::{Address, Cause, Handle, Instant, Outlet, Receiver};
+use peers_wire::NodeId;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -181,7 +182,9 @@ const _: () =
 impl Link {
     /// A link that is being dialled: calls may be made at once.
     pub(crate) fn dialled(shared: &Rc<Shared>, address: &Address) -> Rc<Self> {
-        Self::new(shared, Role::Dialled, Route::Dialled(Rc::new(address.clone())))
+        let link = Self::new(shared, Role::Dialled, Route::Dialled(Rc::new(address.clone())));
+        link.drive(|session, _| session.dialling());
+        link
     }
 
     /// A link that was accepted.
@@ -325,6 +328,11 @@ impl Link {
     /// Whether the peer has said hello.
     pub(crate) fn has_met_peer(&self) -> bool {
         self.ask(|session| session.peer().is_some())
+    }
+
+    /// The id of the node at the other end, once it has said hello.
+    pub(crate) fn peer(&self) -> Option<NodeId> {
+        self.ask(|session| Some(session.peer()?.node))
     }
 
     /// The host that it was accepted from, if it was accepted over a network.

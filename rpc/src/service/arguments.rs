@@ -51,7 +51,7 @@ impl Arguments {
         while let Some(word) = parser.next().map_err(bad)? {
             match word {
                 Short('h') | Long("help") => {
-                    super::print_own(cli.help)?;
+                    super::print_own(cli.help.trim_end())?;
                     return Ok(None);
                 }
                 Short('V') | Long("version") => {
@@ -104,13 +104,32 @@ fn timeout(seconds: &str) -> Result<Duration, Failure> {
 }
 
 impl Cli {
-    /// What to say to a command line that makes no sense: that, and what would make some.
+    /// What to say to a command line that makes no sense: what is wrong with it, and what would make some.
     pub fn usage(&self, arguments: &Arguments) -> Failure {
-        let said = match &arguments.words[..] {
-            [] => "what shall I do?".to_owned(),
-            words => format!("no such command: {}", words.join(" ")),
+        let words = arguments.words.join(" ");
+        let Some(command) = arguments.words.first() else {
+            return Failure::usage(format!("no command given\n\n{}", self.help.trim_end()));
         };
-        Failure::usage(format!("{said}\n\n{}", self.help.trim_end()))
+        let forms = self.forms(command);
+        if forms.is_empty() {
+            let help = self.help.trim_end();
+            return Failure::usage(format!("no such command: {command}, in: {words}\n\n{help}"));
+        }
+        let (name, forms) = (self.name, forms.join("\n"));
+        Failure::usage(format!(
+            "arguments are missing, or too many: {words}\n\nUsage:\n{forms}\n\n{name} --help says more"
+        ))
+    }
+
+    /// The lines of the help that say how a command is written.
+    fn forms(&self, command: &str) -> Vec<&'static str> {
+        let is_form = |line: &&str| {
+            let mut words = line.split_whitespace();
+            line.starts_with("  ")
+                && words.next() == Some(self.name)
+                && words.next() == Some(command)
+        };
+        self.help.lines().filter(is_form).collect()
     }
 
     /// Reads addresses, or says what one looks like.
@@ -137,7 +156,8 @@ impl Cli {
 mod tests {
     use super::*;
 
-    const CLI: Cli = Cli { name: "demo", version: "1", help: "", flags: &["count"] };
+    const HELP: &str = "demo: shows\n\nUsage:\n  demo serve one ADDRESS   one\n  demo serve two ADDRESS   two\n  demo get ADDRESS KEY     get\n";
+    const CLI: Cli = Cli { name: "demo", version: "1", help: HELP, flags: &["count"] };
 
     fn read(line: &str) -> Result<Option<Arguments>, Failure> {
         Arguments::read(&CLI, line.split_whitespace().map(OsString::from))
@@ -157,6 +177,18 @@ mod tests {
         for line in ["--timeout 0", "--timeout=-3", "--timeout inf"] {
             assert_eq!(read(line).unwrap().unwrap().timeout, Some(Duration::ZERO), "{line}");
         }
+    }
+
+    #[test]
+    fn a_command_that_exists_is_not_called_unknown() {
+        let said = |line: &str| CLI.usage(&read(line).unwrap().unwrap()).text;
+        let get = said("get inet:localhost:5000");
+        assert!(get.starts_with("arguments are missing, or too many: get inet:localhost:5000\n"));
+        assert!(get.contains("demo get ADDRESS KEY") && !get.contains("serve"), "{get}");
+        let serve = said("serve three a b c");
+        assert!(serve.contains("serve one") && serve.contains("serve two"), "{serve}");
+        assert!(said("fly to arrakis").starts_with("no such command: fly, in: fly to arrakis\n"));
+        assert!(said("").starts_with("no command given\n"));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! A node in a process of its own, for demonstrations and tests: started from a binary, found by the line it prints.
 
-use super::Failure;
+use super::{Failure, print_own};
 use peers_kernel::Address;
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::SyncSender;
@@ -27,10 +27,8 @@ impl NodeProcess {
         binary: &Path,
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Result<Self, Failure> {
-        Self::launch(binary, arguments, Stdio::inherit(), |line| {
-            let mut out = std::io::stdout().lock();
-            drop(writeln!(out, "{line}").and_then(|()| out.flush()));
-        })
+        // Whoever starts it notices by its own output that nobody reads any more.
+        Self::launch(binary, arguments, Stdio::inherit(), |line| drop(print_own(&line)))
     }
 
     /// The same, but each line goes to `lines`, those on standard error too: for demonstrations that show the lines of

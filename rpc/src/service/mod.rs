@@ -1,25 +1,28 @@
-//! What the applications share: command lines, log lines, serving until a signal, exit codes, and staying connected.
+//! What the applications share: command lines, log lines, output, serving until a signal, exit codes, and staying
+//! connected.
 //!
 //! This is the only part of the crate that prints or ends a process. Libraries use [`stay_connected`] at most.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the binaries' own output")]
-
+mod advice;
 mod arguments;
 mod child;
 mod contact;
 mod log_lines;
+mod output;
 mod serve;
 
 pub use arguments::{Arguments, Cli};
 pub use child::NodeProcess;
 pub use contact::stay_connected;
 pub use log_lines::init_log;
-pub use serve::{note, say, serve};
+pub use output::{Errors, finish, note, print, print_own, say, show};
+pub use serve::serve;
 
 use crate::text::Escaped;
-use crate::{Error, ErrorKind, Peers, spawn_loop};
+use crate::{Error, Peers, spawn_loop};
 use peers_kernel::Address;
-use std::io::{IsTerminal as _, Write};
+use std::backtrace::Backtrace;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::process::ExitCode;
 
 /// Everything went well.
@@ -28,11 +31,15 @@ pub const DONE: u8 = 0;
 pub const RAISED: u8 = 1;
 /// Nobody could be reached, or the command line was wrong.
 pub const UNREACHED: u8 = 2;
+/// The output could not be written: a full disk, for example.
+pub const UNWRITTEN: u8 = 3;
+/// A bug in the program itself, as Rust's own code for a panic.
+const PANICKED: u8 = 101;
 
 /// A problem that ends a binary: the words for standard error and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What to print.
+    /// What to print; nothing if nobody needs to hear of it.
     pub text: String,
     /// The exit code.
     pub code: u8,
@@ -44,20 +51,9 @@ impl Failure {
         Self { text: text.into(), code: UNREACHED }
     }
 
-    /// The outcome of a call to the node at `address`.
+    /// The outcome of a call to the node at `address`: the error, and what to do about it where that helps.
     pub fn of_call(address: &Address, error: &Error) -> Self {
-        let hint = match error.kind() {
-            ErrorKind::Raised(_) | ErrorKind::Failed(_) | ErrorKind::Panicked => None,
-            ErrorKind::NoReply => None,
-            ErrorKind::TimedOut { .. } => Some("it is busy or stopped: try a longer --timeout"),
-            _ => Some("start a node there with the serve command, or check the address"),
-        };
-        match hint {
-            None => Self { text: error.to_string(), code: RAISED },
-            Some(hint) => {
-                Self { text: format!("no answer from {address}: {error}\n{hint}"), code: UNREACHED }
-            }
-        }
+        advice::failure(address, error)
     }
 }
 
@@ -78,58 +74,39 @@ pub fn client() -> Result<Peers, Failure> {
 /// Runs a binary's `main`: sets the log up, reads the command line, prints what failed, gives the exit code.
 pub fn run(cli: &Cli, main: impl FnOnce(Arguments) -> Result<(), Failure>) -> ExitCode {
     init_log();
-    let outcome = match Arguments::from_env(cli) {
+    std::panic::set_hook(Box::new(report));
+    let outcome = catch_unwind(AssertUnwindSafe(|| match Arguments::from_env(cli) {
         Ok(Some(arguments)) => main(arguments),
         Ok(None) => Ok(()), // --help and --version have printed what was asked for
         Err(failure) => Err(failure),
-    };
-    match outcome {
-        Ok(()) => ExitCode::from(DONE),
-        Err(failure) => {
+    }));
+    let code = match outcome {
+        Ok(Ok(())) => DONE,
+        Ok(Err(failure)) => {
             // If nobody reads it, the code still says it.
-            drop(writeln!(std::io::stderr(), "{}: {}", cli.name, failure.text));
-            ExitCode::from(failure.code)
+            if !failure.text.is_empty() {
+                output::complain(&format!("{}: {}\n", cli.name, failure.text));
+            }
+            failure.code
         }
+        Err(_) => PANICKED,
+    };
+    finish();
+    ExitCode::from(code)
+}
+
+/// Says on one line where a thread panicked, without waiting for whoever reads that. A kernel that catches the panic says so
+/// in the log; then only the backtrace is left to print, if somebody asked for one.
+fn report(panic: &PanicHookInfo<'_>) {
+    let asked = std::env::var_os("RUST_BACKTRACE").is_some_and(|asked| asked != "0");
+    let reported = peers_kernel::note_panic(panic);
+    if (reported && !asked) || !peers_kernel::may_log() {
+        return;
     }
-}
-
-/// Prints a result on standard output: byte for byte into a file or a pipe; on a terminal, what could harm it is
-/// escaped and what is very long is cut.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn print(line: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    let terminal = out.is_terminal();
-    print_to(&mut out, terminal, line).map_err(Failure::from)
-}
-
-/// Prints a text of the program's own, of any number of lines.
-fn print_own(text: &str) -> Result<(), Failure> {
-    print_to(&mut std::io::stdout().lock(), false, text.trim_end()).map_err(Failure::from)
-}
-
-fn print_to(out: &mut impl Write, terminal: bool, line: &str) -> std::io::Result<()> {
-    match terminal {
-        true => writeln!(out, "{}", Escaped(line))?,
-        false => writeln!(out, "{line}")?,
-    }
-    out.flush()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_terminal_is_spared_what_a_file_gets() {
-        let hostile = "dune\u{1b}[2J";
-        let printed = |terminal| {
-            let mut out = Vec::new();
-            print_to(&mut out, terminal, hostile).unwrap();
-            String::from_utf8(out).unwrap()
-        };
-        assert_eq!(printed(true), "dune\\u{1b}[2J\n");
-        assert_eq!(printed(false), "dune\u{1b}[2J\n");
-    }
+    let current = std::thread::current();
+    let thread = current.name().unwrap_or("unnamed");
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let text = Escaped(panic.payload_as_str().unwrap_or("no message"));
+    let backtrace = if asked { Backtrace::force_capture().to_string() } else { String::new() };
+    output::complain(&format!("thread {thread} panicked at {place}: {text}\n{backtrace}"));
 }

@@ -1,11 +1,10 @@
 //! Serving until a signal: one line when it listens, a drain at the first signal, the end at the second.
 
-use super::Failure;
-use crate::text::Escaped;
+use super::{Failure, say};
 use crate::{Drained, Listener, Rpc};
-use peers_kernel::{Address, Cont, Handle, Kernel, Signal};
+use peers_kernel::{Cont, Handle, Kernel, Signal};
 use std::cell::RefCell;
-use std::io::{self, Write as _};
+use std::io;
 use std::rc::Rc;
 
 /// Runs a node until SIGINT or SIGTERM.
@@ -56,20 +55,4 @@ fn close(rpc: &Rpc, handle: &Handle) {
         }
         stopper.stop();
     }));
-}
-
-/// Prints a node's line on standard output: `PID [ADDRESS]: TEXT`. What could harm a terminal is escaped, what is very
-/// long is cut, and a closed output is nobody's loss.
-pub fn say(address: &Address, text: &str) {
-    print_line(&format!("{} [{address}]: {}\n", std::process::id(), Escaped(text)));
-}
-
-/// The same for nodes whose lines do not show where they listen: `PID: TEXT`.
-pub fn note(text: &str) {
-    print_line(&format!("{}: {}\n", std::process::id(), Escaped(text)));
-}
-
-fn print_line(line: &str) {
-    let mut out = io::stdout().lock();
-    drop(out.write_all(line.as_bytes()).and_then(|()| out.flush()));
 }

@@ -203,6 +203,12 @@ impl Clock {
         self.waits().until = until;
     }
 
+    /// The connection has come about: from now on the peer is waited for.
+    pub(super) fn connected(&mut self, now: Instant, limits: &Limits) {
+        (self.looked, self.since) = (now, now);
+        self.set_until(now + limits.hello);
+    }
+
     /// The present state of the connection may last for ever.
     pub(super) fn settled_down(&mut self) {
         if let Some(waits) = &mut self.waits {

@@ -36,7 +36,7 @@ pub enum CloseReason {
         address: String,
         /// What kind of error it was.
         kind: io::ErrorKind,
-        /// The words of the operating system or resolver.
+        /// What could not be reached, and the words of the operating system or resolver.
         text: String,
     },
     /// No complete hello within [`Limits::hello`](crate::limits::Limits::hello).
@@ -161,7 +161,14 @@ impl fmt::Display for CloseReason {
             Self::EndOfStream => f.write_str("the peer ended the connection; has it died?"),
             Self::Finished => f.write_str("the peer sends nothing more; dial again when needed"),
             Self::Io(_, text) => write!(f, "connection broken: {}", Escaped(text)),
-            Self::ConnectFailed { text, .. } => write!(f, "{}; does it listen?", Escaped(text)),
+            Self::ConnectFailed { address, kind, text } => {
+                let deaf = match kind {
+                    io::ErrorKind::ConnectionRefused => true,
+                    io::ErrorKind::NotFound => address.starts_with("unix:"),
+                    _ => false,
+                };
+                write!(f, "{}{}", Escaped(text), if deaf { "; does it listen?" } else { "" })
+            }
             Self::BindFailed(error) => write!(f, "nothing could be served: {error}"),
             Self::Crowded(why) => write!(f, "turned away: {why}"),
             Self::Foreign(opening) => write!(f, "not a peer: {opening}; check the address"),
@@ -185,7 +192,9 @@ impl fmt::Display for CloseReason {
 impl CloseReason {
     fn fmt_clock(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::HelloTimeout => "no hello in time; is it a peer, and is it overloaded?",
+            Self::HelloTimeout => {
+                "connected, but no hello in time; is it a peer, and is it overloaded?"
+            }
             Self::FrameTimeout => "a message began and did not end in time",
             Self::Dead => "the peer has been silent for too long; it or the way to it is down",
             Self::Unused => "unused for long; dial again when needed",

@@ -218,6 +218,18 @@ impl<K> Session<K> {
         session
     }
 
+    /// Tells that there is no connection yet, so that the peer's hello is not waited for until [`connected`](Self::connected).
+    pub fn dialling(&mut self) {
+        self.clock.settled_down();
+    }
+
+    /// Tells that the connection has come about: the time that the peer's hello is given counts from here.
+    pub fn connected(&mut self, now: Instant) {
+        if self.phase == Phase::Opening {
+            self.clock.connected(now, &self.limits);
+        }
+    }
+
     /// The peer's hello, once it has come.
     pub fn peer(&self) -> Option<Hello> {
         let Greeting { node, max_frame, grant } = self.greeting;

@@ -42,7 +42,7 @@ struct Guest;
 
 impl LocalGuest for Guest {
     fn heard(&mut self, _: &Cx<Self>, _: &Binding, from: String, text: String) {
-        drop(service::print(&format!("{from}: {text}")));
+        service::show(&format!("{from}: {text}"));
     }
 }
 

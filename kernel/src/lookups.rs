@@ -1,0 +1,160 @@
+//! Looking names up, beside the loop: the system's resolver blocks, takes as long as it likes and cannot be stopped.
+//!
+//! Invariants:
+//! 1. A name is looked up once at a time, whoever asks: callers that ask meanwhile share the answer.
+//! 2. At most [`THREADS`] threads of this file's own look names up; one that is stuck keeps its thread. Offloaded work never
+//!    waits for a name.
+//! 3. Each caller gets an answer within [`PATIENCE`], whatever the resolver does.
+//! 4. A name that nobody waits for any more, and whose turn has not come, is not looked up.
+
+use crate::cause::Cause;
+use crate::engine::Core;
+use crate::handle::Handle;
+use crate::host::Resolved;
+use crate::resolve;
+use crate::task::Plain;
+use crate::timer::TimerId;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, ErrorKind};
+use std::panic::Location;
+use std::rc::Rc;
+use std::thread;
+use std::time::Duration;
+
+/// Look-ups that run at a time.
+const THREADS: usize = 4;
+/// How long a caller waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Addresses, or what is to be said about their lack; without ports.
+pub(crate) type Answer = Result<Vec<Resolved>, (ErrorKind, String)>;
+
+/// What a caller does with the answer. Runs no user code.
+type Then = Box<dyn FnOnce(&Rc<Core>, Answer)>;
+
+/// All names that one loop looks up.
+#[derive(Default)]
+pub(crate) struct Lookups {
+    names: RefCell<BTreeMap<String, Asked>>,
+    /// Names whose turn has not come.
+    queue: RefCell<VecDeque<String>>,
+    running: Cell<usize>,
+    next_caller: Cell<u64>,
+}
+
+#[derive(Default)]
+struct Asked {
+    callers: Vec<Caller>,
+    running: bool,
+}
+
+struct Caller {
+    number: u64,
+    patience: TimerId,
+    then: Then,
+}
+
+impl Lookups {
+    /// Looks a name up for a caller.
+    #[track_caller]
+    pub(crate) fn ask(
+        &self,
+        core: &Rc<Core>,
+        name: &str,
+        then: impl FnOnce(&Rc<Core>, Answer) + 'static,
+    ) {
+        let number = self.next_caller.get();
+        self.next_caller.set(number + 1);
+        let impatient = name.to_owned();
+        let give_up = move |core: &Rc<Core>| core.lookups.give_up(core, &impatient, number);
+        let task = Plain::boxed(Location::caller(), give_up);
+        let patience = core.with_cause(Cause::NONE, || core.at(core.now() + PATIENCE, task));
+        let mut names = self.names.borrow_mut();
+        if !names.contains_key(name) {
+            self.queue.borrow_mut().push_back(name.to_owned());
+        }
+        let asked = names.entry(name.to_owned()).or_default();
+        asked.callers.push(Caller { number, patience, then: Box::new(then) });
+        drop(names);
+        self.start(core);
+    }
+
+    /// Starts look-ups for names whose turn has come.
+    fn start(&self, core: &Rc<Core>) {
+        while self.running.get() < THREADS {
+            let next = self.queue.borrow_mut().pop_front();
+            let Some(name) = next else { return };
+            if let Some(asked) = self.names.borrow_mut().get_mut(&name) {
+                asked.running = true;
+            }
+            self.running.set(self.running.get() + 1);
+            if let Err(error) = look_up(core, &name) {
+                self.finish(core, &name, &Err((error.kind(), error.to_string())));
+            }
+        }
+    }
+
+    /// A look-up has ended.
+    fn finish(&self, core: &Rc<Core>, name: &str, answer: &Answer) {
+        self.running.set(self.running.get() - 1);
+        let asked = self.names.borrow_mut().remove(name);
+        for Caller { patience, then, .. } in asked.into_iter().flat_map(|asked| asked.callers) {
+            core.cancel(patience);
+            then(core, answer.clone());
+        }
+        self.start(core);
+    }
+
+    /// A caller has waited long enough.
+    fn give_up(&self, core: &Rc<Core>, name: &str, number: u64) {
+        let mut names = self.names.borrow_mut();
+        let Some(asked) = names.get_mut(name) else { return };
+        let found = asked.callers.iter().position(|caller| caller.number == number);
+        let Some(caller) = found.map(|at| asked.callers.remove(at)) else { return };
+        let mut text = format!("the look-up of {name} did not end in {PATIENCE:?}");
+        if !asked.running {
+            text = format!("{name} was not looked up: {THREADS} other look-ups hang");
+            if asked.callers.is_empty() {
+                names.remove(name);
+                self.queue.borrow_mut().retain(|queued| queued != name);
+            }
+        }
+        drop(names);
+        text.push_str("; does this machine's name service answer?");
+        (caller.then)(core, Err((ErrorKind::TimedOut, text)))
+    }
+
+    /// Forgets all callers.
+    pub(crate) fn clear(&self) -> Vec<impl Sized + use<>> {
+        self.queue.borrow_mut().clear();
+        let names = std::mem::take(&mut *self.names.borrow_mut());
+        names.into_values().flat_map(|asked| asked.callers).map(|caller| caller.then).collect()
+    }
+
+    /// Names that are looked up or wait for it.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.names.borrow().keys().cloned().collect()
+    }
+}
+
+/// Begins to look a name up; the answer comes as a task. A simulated host answers after a time of its own.
+fn look_up(core: &Rc<Core>, name: &str) -> io::Result<()> {
+    let (born, name) = (Location::caller(), name.to_owned());
+    if let Some((after, places)) = core.host().simulated_name(&name) {
+        let answer = resolve::usable(&name, places.into_iter().map(Resolved::Sim).collect());
+        let finish = move |core: &Rc<Core>| core.lookups.finish(core, &name, &answer);
+        let task = Plain::boxed(born, finish);
+        core.with_cause(Cause::NONE, || core.at(core.now() + after, task));
+        return Ok(());
+    }
+    let home = core.inbox.shared().clone();
+    let work = move || {
+        let answer = resolve::ask_system(&name);
+        let finish = move |handle: &Handle| {
+            handle.core.lookups.finish(&handle.core, &name, &answer);
+        };
+        home.post(born, finish);
+    };
+    thread::Builder::new().name("peers-look-up".to_owned()).spawn(work).map(drop)
+}

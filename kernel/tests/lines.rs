@@ -1,0 +1,131 @@
+//! Lines leave the process without anybody waiting for their reader, and none is missing unsaid.
+
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
+use peers_kernel::Lines;
+use std::fs::OpenOptions;
+use std::io::{BufRead as _, BufReader, PipeReader, Read as _, pipe};
+use std::time::Duration;
+
+/// Longer than anything takes here, however busy the machine is.
+const LONG: Duration = Duration::from_secs(60);
+/// For what never comes to an end by itself.
+const SHORT: Duration = Duration::from_millis(50);
+
+fn read_lines(from: PipeReader) -> Vec<String> {
+    BufReader::new(from).lines().map(Result::unwrap).collect()
+}
+
+/// The number in a line that stands for missing ones.
+fn missing(line: &str) -> Option<u64> {
+    let (_, rest) = line.split_once(": ")?;
+    let (count, _) = rest.split_once(" line")?;
+    line.contains("missing here").then(|| count.parse().unwrap())
+}
+
+#[test]
+fn a_short_line_is_in_its_pipe_at_once() {
+    let (mut reader, writer) = pipe().unwrap();
+    let lines = Lines::new(&writer).unwrap();
+    for text in ["one\n", "two\n"] {
+        lines.put(text);
+        let mut bytes = [0; 4];
+        reader.read_exact(&mut bytes).unwrap();
+        assert_eq!(bytes, text.as_bytes());
+    }
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_stops_nobody_and_its_lines_are_counted() {
+    let (reader, writer) = pipe().unwrap();
+    let lines = Lines::new(&writer).unwrap();
+    const COUNT: u64 = 40_000;
+    for n in 0..COUNT {
+        lines.put(&format!("{n:>60}\n")); // 2.4 MB, of which a pipe holds 64 KiB
+    }
+    let dropped = lines.missing();
+    assert!(dropped > COUNT / 2 && dropped < COUNT, "{dropped}");
+    assert!(!lines.flush(SHORT), "nobody reads");
+
+    let reading = std::thread::spawn(move || read_lines(reader));
+    assert!(lines.flush(LONG));
+    lines.put("the end\n");
+    assert!(lines.flush(LONG));
+    drop((lines, writer));
+    let read = reading.join().unwrap();
+    let (last, rest) = read.split_last().unwrap();
+    let (notice, written) = rest.split_last().unwrap();
+    assert_eq!((last.as_str(), missing(notice)), ("the end", Some(dropped)), "{notice}");
+    assert_eq!(written.len() as u64 + dropped, COUNT);
+    for (n, line) in written.iter().enumerate() {
+        assert_eq!(line.trim(), n.to_string(), "whole and in order");
+    }
+}
+
+#[test]
+fn lines_of_many_threads_stay_whole() {
+    let (reader, writer) = pipe().unwrap();
+    let lines = Lines::new(&writer).unwrap();
+    let reading = std::thread::spawn(move || read_lines(reader));
+    let putting = (0..4).map(|thread| {
+        let lines = lines.clone();
+        std::thread::spawn(move || {
+            for n in 0..200 {
+                lines.put(&format!("{thread} {n} {}\n", "x".repeat(n * 40)));
+                assert!(lines.flush(LONG));
+            }
+        })
+    });
+    let putting: Vec<_> = putting.collect();
+    putting.into_iter().for_each(|thread| thread.join().unwrap());
+    drop((lines, writer));
+    let read = reading.join().unwrap();
+    assert_eq!(read.len(), 800);
+    for thread in 0..4 {
+        let of_thread = read.iter().filter(|line| line.starts_with(&format!("{thread} ")));
+        for (n, line) in of_thread.enumerate() {
+            assert_eq!(*line, format!("{thread} {n} {}", "x".repeat(n * 40)));
+        }
+    }
+}
+
+#[test]
+fn a_pipe_that_others_made_non_blocking_gets_everything() {
+    let (reader, writer) = pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    let lines = Lines::new(&writer).unwrap();
+    let long = format!("{}\n", "y".repeat(100_000));
+    lines.put(&long);
+    lines.put(&long);
+    let reading = std::thread::spawn(move || read_lines(reader));
+    assert!(lines.flush(LONG));
+    drop((lines, writer));
+    assert_eq!(reading.join().unwrap(), [long.trim_end(), long.trim_end()]);
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_loss() {
+    let (reader, writer) = pipe().unwrap();
+    let before = Lines::new(&writer).unwrap();
+    drop(reader);
+    let after = Lines::new(&writer).unwrap();
+    for lines in [before, after] {
+        for length in [10, 100_000] {
+            lines.put(&format!("{}\n", "z".repeat(length)));
+            assert!(lines.flush(LONG));
+        }
+        assert_eq!(lines.missing(), 0);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_counted() {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let lines = Lines::new(&full).unwrap();
+    for count in 1..=3 {
+        lines.put("a line\n");
+        assert!(lines.flush(LONG));
+        assert_eq!(lines.missing(), count);
+    }
+}
