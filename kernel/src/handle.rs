@@ -201,6 +201,11 @@ impl Handle {
         self.core.meter.name(name)
     }
 
+    /// Returns whether a line that others can cause may be written to this loop's log: see [`may_log`](crate::may_log).
+    pub fn may_log(&self) -> bool {
+        self.core.throttle.admits(self.now())
+    }
+
     /// Lets so many lines a second pass [`may_log`](crate::may_log) on this loop. The count of those withheld is one of them.
     pub fn set_log_rate(&self, per_second: u32) {
         self.core.throttle.set_rate(per_second)

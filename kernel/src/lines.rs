@@ -1,6 +1,6 @@
 //! Lines of text on their way out of the process, written without ever waiting for whoever reads them.
 //!
-//! A line goes to a pipe at once if it fits; otherwise it joins a bounded queue, which a thread empties. So a reader that is
+//! A line goes to a pipe at once if it fits, and to a file; otherwise it joins a bounded queue, which a thread empties. So a reader that is
 //! slow, stopped or asleep delays no loop. Invariants:
 //! 1. Nothing but that thread waits for the output, and nothing is locked while it waits.
 //! 2. Lines leave whole and in the order in which they were put; one that goes at once has none before it in the queue.
@@ -39,7 +39,8 @@ struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     out: File,
-    /// The same pipe, opened once more so that it never blocks; the flag of `out` belongs to everybody who has it.
+    /// The same pipe, opened once more so that it never blocks, since the flag of `out` belongs to everybody who has it; or
+    /// the same file.
     at_once: Option<File>,
 }
 
@@ -219,9 +220,14 @@ fn notice(missing: u64) -> Vec<u8> {
     }
 }
 
-/// The same pipe by a descriptor that never blocks, where the system can give one.
+/// The same output by a descriptor that has no reader to wait for, where the system can give one: the pipe opened
+/// once more, or the file itself, which nobody reads.
 fn never_blocking(out: &File) -> Option<File> {
-    if !out.metadata().ok()?.file_type().is_fifo() {
+    let kind = out.metadata().ok()?.file_type();
+    if kind.is_file() {
+        return out.try_clone().ok();
+    }
+    if !kind.is_fifo() {
         return None;
     }
     let flags = rustix::fs::OFlags::NONBLOCK.bits();

@@ -36,6 +36,17 @@ fn a_short_line_is_in_its_pipe_at_once() {
 }
 
 #[test]
+fn a_short_line_is_in_its_file_at_once() {
+    let path = std::env::temp_dir().join(format!("peers-lines-{}", std::process::id()));
+    let lines = Lines::new(std::fs::File::create(&path).unwrap()).unwrap();
+    for (text, all) in [("one\n", "one\n"), ("two\n", "one\ntwo\n")] {
+        lines.put(text);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), all);
+    }
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
 fn a_pipe_that_nobody_reads_stops_nobody_and_its_lines_are_counted() {
     let (reader, writer) = pipe().unwrap();
     let lines = Lines::new(&writer).unwrap();

@@ -10,7 +10,7 @@ use crate::rpc::Counters;
 use crate::serving::Serving;
 use crate::session::{CloseReason, Inbound};
 use crate::text::Brief;
-use peers_kernel::{Cause, Cont, Handle, Instant, Shares, TimerId, may_log};
+use peers_kernel::{Cause, Cont, Handle, Instant, Shares, TimerId};
 use peers_wire::{NodeId, RefusedCode, Trace};
 use rand_core::Rng as _;
 use slab::Slab;
@@ -273,7 +273,7 @@ impl Shared {
 
     /// One line in the log, unless there were too many this second.
     pub(crate) fn log(&self, line: fmt::Arguments<'_>) {
-        if may_log() {
+        if self.handle.may_log() {
             log::warn!("{}", Brief(&line.to_string(), LOG_LINE));
         }
     }

@@ -73,6 +73,7 @@ pub fn client() -> Result<Peers, Failure> {
 
 /// Runs a binary's `main`: sets the log up, reads the command line, prints what failed, gives the exit code.
 pub fn run(cli: &Cli, main: impl FnOnce(Arguments) -> Result<(), Failure>) -> ExitCode {
+    output::open();
     init_log();
     std::panic::set_hook(Box::new(report));
     let outcome = catch_unwind(AssertUnwindSafe(|| match Arguments::from_env(cli) {

@@ -25,6 +25,12 @@ fn errors() -> Option<&'static Lines> {
     ERRORS.get_or_init(|| Lines::new(io::stderr()).ok()).as_ref()
 }
 
+/// Opens both outputs: when the first line is to be written, there may be no descriptor left.
+pub(super) fn open() {
+    out();
+    errors();
+}
+
 /// Prints a result on standard output: byte for byte into a file or a pipe; on a terminal, what could harm it is
 /// escaped and what is very long is cut. Waits for whoever reads it, so it is not for a loop: see [`show`].
 ///

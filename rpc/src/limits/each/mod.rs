@@ -32,6 +32,7 @@ macro_rules! every_limit {
 every_limit! {
     frame_before_hello in frames,
     frame in frames,
+    connect in times,
     hello in times,
     frame_time in times,
     ping_idle in times,
