@@ -4,7 +4,7 @@ use super::common::Field;
 use super::harness::limits;
 use crate::limits::Limits;
 use crate::{ErrorKind, Rpc};
-use peers_kernel::Kernel;
+use peers_kernel::{Kernel, Wait};
 use std::cell::RefCell;
 use std::sync::Once;
 
@@ -26,22 +26,23 @@ impl log::Log for Keeper {
     fn flush(&self) {}
 }
 
-/// What this thread logs meanwhile.
-fn logged(f: impl FnOnce()) -> Vec<String> {
+/// Returns what is logged while a task of that loop runs: lines are counted by loop.
+fn logged(kernel: &mut Kernel, task: impl FnOnce() + 'static) -> Vec<String> {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         log::set_logger(&Keeper).expect("the tests of this crate have one logger");
         log::set_max_level(log::LevelFilter::Warn);
     });
+    kernel.handle().schedule(task);
     LINES.take();
-    f();
+    kernel.turn(Wait::No).expect("a turn");
     LINES.take()
 }
 
 /// A reason that quotes the peer, in the line about the end of its connection.
 pub(super) fn log_field() {
     for limit in [256, 40] {
-        let kernel = Kernel::simulated(1);
+        let mut kernel = Kernel::simulated(1);
         let rpc = Rpc::with_limits(&kernel.handle(), limits(|l| l.log_field = limit));
         let before = "the peer said goodbye: internal error: ";
         for (length, shown) in [(limit, true), (limit + 1, false)] {
@@ -52,7 +53,8 @@ pub(super) fn log_field() {
             };
             let endpoint = rpc.connect(&peers_kernel::Address::Sim("nobody".into()));
             let name = endpoint.name().expect("it is being dialled");
-            let lines = logged(|| rpc.shared().log_close(&name, &bye));
+            let shared = rpc.shared().clone();
+            let lines = logged(&mut kernel, move || shared.log_close(&name, &bye));
             assert_eq!(lines.len(), 1);
             let whole = lines[0].ends_with(&format!("{before}{text}"));
             assert_eq!(whole, shown, "{lines:?}");
@@ -63,13 +65,13 @@ pub(super) fn log_field() {
 
 pub(super) fn log_rate() {
     for rate in [10, 3] {
-        let kernel = Kernel::simulated(1);
+        let mut kernel = Kernel::simulated(1);
         let rpc = Rpc::with_limits(&kernel.handle(), limits(|l| l.log_rate = rate));
-        let warn = |count: u32| {
-            logged(|| (0..count).for_each(|_| rpc.shared().log(format_args!("again"))))
-        };
-        assert_eq!(warn(rate).len(), rate as usize);
-        assert_eq!(warn(1), [""; 0], "one beyond");
+        for (count, passed) in [(rate, rate), (1, 0)] {
+            let shared = rpc.shared().clone();
+            let warn = move || (0..count).for_each(|_| shared.log(format_args!("again")));
+            assert_eq!(logged(&mut kernel, warn).len(), passed as usize, "of {count} more");
+        }
     }
 }
 
