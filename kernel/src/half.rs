@@ -15,6 +15,8 @@ pub(crate) enum Inward {
     Ended,
     /// Closed on our side: they are thrown away.
     Discarded,
+    /// The same, but so many were thrown away that the others stay in the system's buffer.
+    Spent,
 }
 
 impl Inward {

@@ -115,7 +115,8 @@ impl Outlet {
     }
 
     /// Closes the connection: what is buffered is sent and what still arrives is thrown away. The handler hears
-    /// nothing more and is dropped. If the peer does not close as well within 5 seconds, the connection is cut.
+    /// nothing more and is dropped. If the peer does not close as well within 5 seconds, or sends more than 16 MiB
+    /// meanwhile, the connection is cut.
     pub fn close(&self) {
         self.with(|pipe| pipe.close())
     }
@@ -124,6 +125,14 @@ impl Outlet {
     /// output has not left, or the peer has not closed as well.
     pub fn close_within(&self, linger: Duration) {
         self.with(|pipe| pipe.close_within(linger))
+    }
+
+    /// Closes the connection as [`close_within`](Self::close_within) does, to a peer that cannot be
+    /// expected to stop: at most `discards` bytes of what still arrives are thrown away. Then nothing more is
+    /// read, and the connection is cut a quarter of a second later, time for a peer that reads to
+    /// have what was sent.
+    pub fn close_discarding(&self, linger: Duration, discards: usize) {
+        self.with(|pipe| pipe.close_discarding(linger, discards))
     }
 
     /// Cuts the connection at once. What is buffered is lost; the handler hears nothing more and is dropped.

@@ -2,7 +2,7 @@
 
 mod support;
 
-use peers_kernel::{Address, Cause, Collect, Cont, Handle, Kernel, Lost, Stop, Stream};
+use peers_kernel::{Address, Cause, Collect, Cont, Handle, Kernel, Lost, Outlet, Stop, Stream};
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
@@ -152,9 +152,10 @@ fn the_kernels_own_timers_are_nobodys() {
     let mut kernel = Kernel::simulated(1);
     let handle = kernel.handle();
     let here: Address = "sim:here".parse().unwrap();
-    let _listener = handle.listen(&here, |stream| {
-        let outlet = stream.start(|_, _| ());
-        Box::leak(Box::new(outlet)); // it never closes
+    let kept: Rc<RefCell<Vec<Outlet>>> = Rc::default();
+    let accepted = kept.clone();
+    let _listener = handle.listen(&here, move |stream| {
+        accepted.borrow_mut().push(stream.start(|_, _| ())); // it never closes
     });
     let cause = Cause::from_parts(0, 1);
     let k = Cont::new(&handle, move |stream: io::Result<Stream>| {

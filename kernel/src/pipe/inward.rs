@@ -5,7 +5,7 @@
 //! Invariant: a block is given to its owner once, with something appended, or dropped.
 
 use super::Pipe;
-use crate::engine::Core;
+use crate::engine::{Core, READ_BUFFER};
 use crate::half::{Inward, Outward};
 use crate::stream::Input;
 use std::io::{self, ErrorKind};
@@ -111,7 +111,8 @@ impl Pipe {
         if let Some(error) = self.take_broken() {
             return self.fail(core, error);
         }
-        let discarded = self.inward.replace(Inward::Ended) == Inward::Discarded;
+        let before = self.inward.replace(Inward::Ended);
+        let discarded = matches!(before, Inward::Discarded | Inward::Spent);
         if self.settled() {
             self.shut(core);
         } else {
@@ -127,8 +128,27 @@ impl Pipe {
         self.deliver(core, Input::Failed(error));
     }
 
+    /// Throws away what comes behind our own end. Of one that sends on and on, most stays where it is:
+    /// reading it would help nobody but the sender. It is cut as soon as it can have heard us.
+    #[cold]
+    fn discard(self: &Rc<Self>, core: &Rc<Core>, input: &Input<'_>) {
+        let Input::Bytes(bytes) = input else { return };
+        if self.inward.get() != Inward::Discarded {
+            return;
+        }
+        let left = self.with_rare(|rare| {
+            rare.discards = rare.discards.saturating_sub(bytes.len());
+            rare.discards
+        });
+        if left < READ_BUFFER {
+            self.inward.set(Inward::Spent);
+            self.arm_linger(core, super::GRACE);
+            self.renew_interest(core);
+        }
+    }
+
     fn deliver(self: &Rc<Self>, core: &Rc<Core>, input: Input<'_>) {
-        let Some(listener) = self.listener.take() else { return };
+        let Some(listener) = self.listener.take() else { return self.discard(core, &input) };
         let outlet = self.outlet();
         // After a panic the connection lives on: the bytes are lost to the listener, not to the peer.
         let heard = core.catch(listener.born(), || listener.clone().hear(&outlet, input));

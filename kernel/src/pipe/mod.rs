@@ -38,6 +38,11 @@ use std::time::Duration;
 
 /// How long a closed connection waits for its output to leave and for the peer to close as well.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
+/// Bytes that are thrown away meanwhile, unless [`Outlet::close_discarding`] says otherwise: more than
+/// what an honest peer has under way when it hears of the end.
+const MOST_DISCARDED: usize = 16 << 20;
+/// How long a connection is left to its peer that sends more than that: time to hear our last words.
+const GRACE: Duration = Duration::from_millis(250);
 /// Bytes that may wait for a socket unless [`Outlet::set_limit`] says otherwise.
 pub(crate) const OUTPUT_LIMIT: usize = 1 << 20;
 
@@ -87,6 +92,8 @@ struct Rare {
     /// Who wants to know how the connection ended.
     closed: Vec<(Cause, AtEnd)>,
     linger: Option<TimerId>,
+    /// Bytes that may still be thrown away, once it is closed on our side.
+    discards: usize,
     /// Where the next bytes go, if not to the loop's buffer and the handler.
     block: Option<Block>,
     /// What lies in the socket and has been there for some time.
@@ -97,7 +104,7 @@ struct Rare {
 
 impl Rare {
     fn is_needed(&self) -> bool {
-        let Self { broken, drained, closed, linger, block, rest, behind } = self;
+        let Self { broken, drained, closed, linger, block, discards: _, rest, behind } = self;
         let waits = broken.is_some() || !drained.is_empty() || linger.is_some();
         waits || !closed.is_empty() || block.is_some() || rest.is_some() || behind.is_some()
     }
@@ -353,9 +360,14 @@ impl Pipe {
         self.close_within(LINGER)
     }
 
-    /// Sends what is buffered, tells the peer, and ends when the peer has closed too; after `linger`
-    /// in any case.
+    /// The same, after `linger` in any case.
     pub(crate) fn close_within(self: &Rc<Self>, linger: Duration) {
+        self.close_discarding(linger, MOST_DISCARDED)
+    }
+
+    /// Sends what is buffered, tells the peer, and ends when the peer has closed too; after `linger`
+    /// in any case, and soon after so many bytes have been thrown away.
+    pub(crate) fn close_discarding(self: &Rc<Self>, linger: Duration, discards: usize) {
         let Some(core) = self.core.upgrade() else { return };
         if !core.is_open() {
             return self.abort();
@@ -371,6 +383,7 @@ impl Pipe {
             self.inward.set(Inward::Discarded);
         }
         drop(self.if_rare(|rare| rare.block.take()));
+        self.with_rare(|rare| rare.discards = discards);
         self.arm_linger(&core, linger);
         self.finish();
         self.renew_interest(&core);
@@ -435,7 +448,9 @@ impl Pipe {
             }
         };
         let timer = core.at(core.now() + linger, Plain::boxed(Location::caller(), give_up));
-        self.with_rare(|rare| rare.linger = Some(timer));
+        if let Some(earlier) = self.with_rare(|rare| rare.linger.replace(timer)) {
+            core.cancel(earlier);
+        }
     }
 
     fn take_broken(&self) -> Option<io::Error> {
@@ -461,7 +476,8 @@ impl Watch for Pipe {
             return;
         }
         match self.inward.get() {
-            Inward::Open | Inward::Discarded => self.read(core),
+            // Of one that is spent only what nobody asks for is reported: that the peer has gone.
+            Inward::Open | Inward::Discarded | Inward::Spent => self.read(core),
             // Nobody wants to read, so what broke on the way out is all there is to tell.
             Inward::Paused => match self.take_broken() {
                 Some(error) => self.fail(core, error),

@@ -105,7 +105,7 @@ impl Pipe {
             Some(())
         });
         self.discard_drained(core);
-        if matches!(self.inward.get(), Inward::Ended | Inward::Discarded) {
+        if matches!(self.inward.get(), Inward::Ended | Inward::Discarded | Inward::Spent) {
             return self.shut(core);
         }
         self.with_rare(|rare| rare.broken = Some(error));

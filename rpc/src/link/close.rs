@@ -136,10 +136,27 @@ impl Link {
     }
 }
 
-/// A peer that does not read is cut off; everybody else gets what was written.
+/// Bytes that are read and thrown away of a peer that has broken the protocol, or said goodbye.
+const MOST_DISCARDED: usize = 64 << 10;
+
+/// How long such a one may keep its connection at most, whatever [`Limits::linger`](crate::Limits::linger) is.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// A peer that does not read is cut off; everybody else gets what was written. Who has no business to
+/// send any more is not read for long.
 fn let_go(outlet: &Outlet, reason: &CloseReason, linger: Duration) {
     match reason {
-        CloseReason::SlowPeer | CloseReason::Dead | CloseReason::Lingered => outlet.abort(),
+        CloseReason::SlowPeer => outlet.abort(),
+        CloseReason::Dead
+        | CloseReason::Lingered
+        | CloseReason::Protocol(_)
+        | CloseReason::Foreign(_)
+        | CloseReason::Version { .. }
+        | CloseReason::PeerBye { .. }
+        | CloseReason::HelloTimeout
+        | CloseReason::FrameTimeout => {
+            outlet.close_discarding(linger.min(LONGEST), MOST_DISCARDED);
+        }
         _ => outlet.close_within(linger),
     }
 }
