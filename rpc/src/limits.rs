@@ -8,11 +8,29 @@
 //! Invariants:
 //! 1. Nothing that a peer can make grow is without an entry here.
 //! 2. [`Limits::default`] is what a program gets that never thought about limits; it is safe against a hostile peer.
+//!
+//! Zero means one thing for each kind of bound, and what cannot be kept is replaced by the nearest value that can:
+//!
+//! | bound | zero | least | most |
+//! |---|---|---|---|
+//! | a time | no such limit: never, for ever | 0; `ping_idle` 100 ms | `ping_idle`: half of `dead` |
+//! | `frame`, `frame_before_hello` | 4 KiB, as any less | 4 KiB | |
+//! | `grant`, `control_rate`, `control_burst`, `output_soft`, `inbound_queue` | 1, as the least | 1 | |
+//! | `grant_before_hello` | none | 0 | 64 |
+//! | `error_text` | none | 0 | 4 KiB |
+//! | any other number | none | 0 | |
 
 #[cfg(test)]
 mod each;
 
+use peers_wire::limits as protocol;
 use std::time::Duration;
+
+/// Moves a value to the nearest one that is allowed. Returns whether it had to be moved.
+fn clamp<V: Copy + Ord>(value: &mut V, least: V, most: V) -> bool {
+    let fitted = (*value).clamp(least, most);
+    std::mem::replace(value, fitted) != fitted
+}
 
 /// The bounds within which endpoints work. One set is shared by all endpoints of an `Rpc`.
 ///
@@ -39,7 +57,8 @@ pub struct Limits {
     pub hello: Duration,
     /// Time in which a frame that has begun must have arrived completely, however it drips. Default 30 s.
     pub frame_time: Duration,
-    /// Silence of the peer after which it is sent a ping. Default 15 s.
+    /// Silence of the peer after which it is sent a ping; zero means never, and then it is never taken for dead either.
+    /// Default 15 s.
     pub ping_idle: Duration,
     /// Silence of the peer after which it is taken for dead. Default 45 s.
     pub dead: Duration,
@@ -56,7 +75,8 @@ pub struct Limits {
     /// How long a call waits for its reply when neither the caller nor the interface says otherwise. Default 30 s.
     pub default_timeout: Duration,
 
-    /// Requests (calls and events) that a peer may have with us unanswered; announced to the peer. Default 4,096.
+    /// Requests (calls and events) that a peer may have with us unanswered; announced to the peer, which may have sent 64
+    /// before it hears of that, so that less than these is not enforced. Default 4,096.
     pub grant: u32,
     /// Requests that may be sent before the other side's hello has arrived; part of the grant and of protocol version 1,
     /// so both sides must agree on it. Default 64.
@@ -136,10 +156,57 @@ impl Default for Limits {
     }
 }
 
+/// The least silence after which a peer is asked: more often would be taken for a flood.
+const LEAST_PING_IDLE: Duration = Duration::from_millis(100);
+
 impl Limits {
+    /// Returns the nearest limits that can be kept, and the names of those that had to be changed. A time of zero, which is no
+    /// such limit, comes out as [`Duration::MAX`], and that is no change. [`Rpc::with_limits`](crate::Rpc::with_limits) does this
+    /// by itself, and says in the log what it has changed.
+    ///
+    /// ```
+    /// let mut limits = peers_rpc::limits::Limits::default();
+    /// limits.frame = 1_024;
+    /// let (fitted, changed) = limits.fitted();
+    /// assert_eq!((fitted.frame, &changed[..]), (4_096, &["frame"][..]));
+    /// ```
+    #[must_use]
+    pub fn fitted(mut self) -> (Self, Vec<&'static str>) {
+        let times = [
+            &mut self.connect,
+            &mut self.hello,
+            &mut self.frame_time,
+            &mut self.ping_idle,
+            &mut self.dead,
+            &mut self.linger,
+            &mut self.drain,
+            &mut self.no_progress,
+        ];
+        for time in times.into_iter().filter(|time| time.is_zero()) {
+            *time = Duration::MAX;
+        }
+        let mut changed = Vec::new();
+        let mut fit = |name, changes: bool| changed.extend(changes.then_some(name));
+        let (least, most) = (protocol::LEAST_FRAME, protocol::GRANT_BEFORE_HELLO);
+        fit("frame", clamp(&mut self.frame, least, u32::MAX));
+        fit("frame_before_hello", clamp(&mut self.frame_before_hello, least, u32::MAX));
+        fit("grant", clamp(&mut self.grant, 1, u32::MAX));
+        fit("grant_before_hello", clamp(&mut self.grant_before_hello, 0, most));
+        fit("control_rate", clamp(&mut self.control_rate, 1, u32::MAX));
+        fit("control_burst", clamp(&mut self.control_burst, 1, u32::MAX));
+        fit("output_soft", clamp(&mut self.output_soft, 1, usize::MAX));
+        fit("inbound_queue", clamp(&mut self.inbound_queue, 1, usize::MAX));
+        fit("error_text", clamp(&mut self.error_text, 0, 4 << 10));
+        if self.ping_idle != Duration::MAX {
+            let most = (self.dead / 2).max(LEAST_PING_IDLE);
+            fit("ping_idle", clamp(&mut self.ping_idle, LEAST_PING_IDLE, most));
+        }
+        (self, changed)
+    }
+
     /// Bytes of output beyond which a connection is given up: the soft limit and two frames of the largest size, which
     /// leaves room for a reply and its neighbour whatever their size.
     pub fn output_hard(&self) -> usize {
-        self.output_soft.saturating_add(2 * self.frame as usize)
+        self.output_soft.saturating_add((self.frame as usize).saturating_mul(2))
     }
 }

@@ -72,11 +72,18 @@ impl Rpc {
         Self::with_limits(handle, Limits::default())
     }
 
-    /// With limits of your own.
+    /// With limits of your own. Those that cannot be kept are replaced: see [`Limits::fitted`].
     pub fn with_limits(handle: &Handle, limits: Limits) -> Self {
         let mut rng = handle.rng();
         let bits = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
         let node = NodeId::from_bits(bits >> 8);
+        let (limits, changed) = limits.fitted();
+        if !changed.is_empty() {
+            let changed = changed.join(", ");
+            log::warn!(
+                "limits that cannot be kept are replaced by the nearest that can: {changed}"
+            );
+        }
         Self { shared: Shared::new(handle.clone(), node, limits) }
     }
 

@@ -202,7 +202,7 @@ everywhere! {
         let (client, server, node) = field.pair_with(small, Limits::default());
         server.when_asked(|_, _, _, _, reply| reply.ok("x".repeat(100_000)));
         let error = field.outcome(&client, node.ask("for too much")).unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::Failed(_)), "{error}");
+        assert_eq!(*error.kind(), ErrorKind::TooLarge { size: 100_004, limit: 64 << 10 });
         assert_eq!(field.outcome(&client, node.echo("small")).unwrap(), "small");
     }
 }

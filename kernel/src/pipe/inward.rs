@@ -137,8 +137,9 @@ impl Pipe {
             return;
         }
         let left = self.with_rare(|rare| {
-            rare.discards = rare.discards.saturating_sub(bytes.len());
-            rare.discards
+            let read = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            rare.discards = rare.discards.saturating_sub(read);
+            rare.discards as usize
         });
         if left < READ_BUFFER {
             self.inward.set(Inward::Spent);

@@ -93,7 +93,7 @@ struct Rare {
     closed: Vec<(Cause, AtEnd)>,
     linger: Option<TimerId>,
     /// Bytes that may still be thrown away, once it is closed on our side.
-    discards: usize,
+    discards: u32,
     /// Where the next bytes go, if not to the loop's buffer and the handler.
     block: Option<Block>,
     /// What lies in the socket and has been there for some time.
@@ -383,6 +383,7 @@ impl Pipe {
             self.inward.set(Inward::Discarded);
         }
         drop(self.if_rare(|rare| rare.block.take()));
+        let discards = u32::try_from(discards).unwrap_or(u32::MAX);
         self.with_rare(|rare| rare.discards = discards);
         self.arm_linger(&core, linger);
         self.finish();

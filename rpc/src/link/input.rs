@@ -2,7 +2,7 @@
 
 use super::{Link, Live, PendingCall};
 use crate::error::{Overload, Raised, Refusal};
-use crate::session::{CallId, CloseReason, Event, Inbound, Outcome};
+use crate::session::{CallId, CloseReason, Event, Inbound, Outcome, too_large_answer};
 use crate::{Error, ErrorKind};
 use peers_kernel::{Input, Instant, Listen, Outlet};
 use peers_wire::{Frame, Kind, RefusedCode};
@@ -219,7 +219,10 @@ fn refused(call: &PendingCall, code: RefusedCode, text: &str) -> ErrorKind {
         RefusedCode::TooDeep => ErrorKind::Refused(Refusal::TooDeep),
         RefusedCode::Internal => ErrorKind::Panicked,
         RefusedCode::NoReply => ErrorKind::NoReply,
-        RefusedCode::Failed => ErrorKind::Failed(text.to_owned()),
+        RefusedCode::Failed => match too_large_answer(text) {
+            Some((size, limit)) => ErrorKind::TooLarge { size, limit },
+            None => ErrorKind::Failed(text.to_owned()),
+        },
         RefusedCode::Cancelled => ErrorKind::Cancelled,
         _ => ErrorKind::Refused(Refusal::Other(text.to_owned())),
     }

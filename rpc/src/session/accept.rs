@@ -202,11 +202,12 @@ impl<K> Session<K> {
         let Hello { node, max_frame, grant, .. } = hello;
         self.greeting = Greeting { node, max_frame: NonZeroU32::new(max_frame), grant };
         self.outgoing.open(hello.grant);
+        let limit = self.frame_limit();
         if let Some(room) = self.rare.as_ref().and_then(|rare| rare.room.as_ref()) {
-            room.meet(max_frame);
+            room.meet(limit);
         }
         if let Some(queue) = self.rare.as_mut().and_then(|rare| rare.queue_mut()) {
-            let (ids, events) = queue.remove_oversized(hello.max_frame as usize, &self.calls);
+            let (ids, events) = queue.remove_oversized(limit as usize, &self.calls);
             for id in ids {
                 self.calls.set_phase(id, Stage::Stranded);
             }

@@ -5,7 +5,7 @@
 
 use super::CloseReason;
 use crate::limits::Limits;
-use peers_wire::{Deframer, Frame, Front, PreambleReader};
+use peers_wire::{Deframer, Frame, Front, PreambleReader, limits as protocol};
 
 /// Cuts the input of one connection into frames. Keeps nothing but an unfinished frame.
 #[derive(Debug)]
@@ -26,7 +26,11 @@ impl Inbound {
 
     /// The input of a connection after the peer's hello, between two frames.
     pub fn greeted(limits: &Limits) -> Self {
-        Self { opening: None, deframer: Deframer::new(limits.frame), greeted: true }
+        Self {
+            opening: None,
+            deframer: Deframer::new(limits.frame.max(protocol::LEAST_FRAME)),
+            greeted: true,
+        }
     }
 
     /// Whether it is as good as a new one made by [`greeted`](Self::greeted), so that another connection can use it.
@@ -36,7 +40,7 @@ impl Inbound {
 
     /// Admits frames of the size that our hello has announced. To be called at [`Event::Opened`](super::Event::Opened).
     pub fn open(&mut self, limits: &Limits) {
-        self.deframer.set_limit(limits.frame);
+        self.deframer.set_limit(limits.frame.max(protocol::LEAST_FRAME));
         self.greeted = true;
     }
 

@@ -42,6 +42,7 @@ pub use close::{CloseReason, Violation};
 pub use event::{CallId, Counters, Event, Head, Outcome, Rejected, Request, Role, Why};
 pub use inbound::Inbound;
 pub use output::Output;
+pub(crate) use send::too_large_answer;
 
 use crate::limits::Limits;
 use crate::room::Room;
@@ -209,7 +210,7 @@ impl<K> Session<K> {
             rare: None,
             limits,
         };
-        let max_frame = session.limits.frame.max(protocol::LEAST_FRAME);
+        let max_frame = session.own_frame_limit();
         let hello = Hello { max_frame, grant: session.limits.grant, ..Hello::new(node) };
         session.meter.put(out, |bytes| {
             bytes.extend_from_slice(&PREAMBLE);
@@ -228,6 +229,11 @@ impl<K> Session<K> {
         if self.phase == Phase::Opening {
             self.clock.connected(now, &self.limits);
         }
+    }
+
+    /// The largest body that we take, as our hello says it.
+    fn own_frame_limit(&self) -> u32 {
+        self.limits.frame.max(protocol::LEAST_FRAME)
     }
 
     /// The peer's hello, once it has come.
@@ -253,8 +259,8 @@ impl<K> Session<K> {
 
     /// Lets other threads make requests too, within `room`.
     pub(crate) fn share_room(&mut self, room: Arc<Room>) {
-        if let Some(max_frame) = self.greeting.max_frame {
-            room.meet(max_frame.get());
+        if self.greeting.max_frame.is_some() {
+            room.meet(self.frame_limit());
         }
         let rare = self.rare.get_or_insert_default();
         if let Some(queue) = rare.queue_mut() {

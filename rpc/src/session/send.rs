@@ -16,6 +16,24 @@ use std::num::NonZeroU32;
 /// Arguments of at least this many bytes are moved into the output instead of being copied.
 pub(super) const CHUNK: usize = 2 << 10;
 
+/// What a caller is told whose answer cannot be sent.
+fn unsendable(error: &Error) -> String {
+    match error {
+        Error::OutputTooLarge { size, limit } => format!("{TOO_LARGE}{size}{OVER}{limit}"),
+        error => format!("the answer cannot be sent: {error}"),
+    }
+}
+
+const TOO_LARGE: &str = "the answer cannot be sent, too large: ";
+const OVER: &str = " bytes, over the limit of ";
+
+/// Reads size and limit in what a caller is told whose answer was too large. There is no code of its own for it: older peers
+/// would take a call that they do not know the refusal of for one that was not executed.
+pub(crate) fn too_large_answer(text: &str) -> Option<(u64, u64)> {
+    let (size, limit) = text.strip_prefix(TOO_LARGE)?.split_once(OVER)?;
+    Some((size.parse().ok()?, limit.parse().ok()?))
+}
+
 /// Arguments on their way into the output.
 enum Args<'a> {
     Copied(&'a [u8]),
@@ -180,10 +198,12 @@ impl<K> Session<K> {
         }
     }
 
-    /// The largest body that the peer takes; not known before its hello.
+    /// The largest body that is sent: what the peer takes, which is not known before its hello, and no
+    /// more than we would take, since that is what the output has room for.
     #[inline]
     pub(super) fn frame_limit(&self) -> u32 {
-        self.greeting.max_frame.map_or(u32::MAX, NonZeroU32::get)
+        let theirs = self.greeting.max_frame.map_or(u32::MAX, NonZeroU32::get);
+        theirs.min(self.own_frame_limit())
     }
 
     /// Whether a request with a body of `size` bytes may leave now, if it is its turn.
@@ -393,7 +413,7 @@ impl<K> Session<K> {
         let position = self.meter.queued;
         let result = self.meter.put(out, put);
         if let Err(error) = &result {
-            let text = format!("the answer cannot be sent: {error}");
+            let text = unsendable(error);
             let refused = Refused { code: RefusedCode::Failed, text: &text };
             self.meter.put(out, |bytes| refused.put(bytes, call));
         }
