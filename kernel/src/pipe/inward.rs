@@ -5,7 +5,7 @@
 //! Invariant: a block is given to its owner once, with something appended, or dropped.
 
 use super::Pipe;
-use crate::engine::{Core, READ_BUFFER};
+use crate::engine::Core;
 use crate::half::{Inward, Outward};
 use crate::stream::Input;
 use std::io::{self, ErrorKind};
@@ -126,26 +126,6 @@ impl Pipe {
     pub(super) fn fail(self: &Rc<Self>, core: &Rc<Core>, error: io::Error) {
         self.shut(core);
         self.deliver(core, Input::Failed(error));
-    }
-
-    /// Throws away what comes behind our own end. Of one that sends on and on, most stays where it is:
-    /// reading it would help nobody but the sender. It is cut as soon as it can have heard us.
-    #[cold]
-    fn discard(self: &Rc<Self>, core: &Rc<Core>, input: &Input<'_>) {
-        let Input::Bytes(bytes) = input else { return };
-        if self.inward.get() != Inward::Discarded {
-            return;
-        }
-        let left = self.with_rare(|rare| {
-            let read = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-            rare.discards = rare.discards.saturating_sub(read);
-            rare.discards as usize
-        });
-        if left < READ_BUFFER {
-            self.inward.set(Inward::Spent);
-            self.arm_linger(core, super::GRACE);
-            self.renew_interest(core);
-        }
     }
 
     fn deliver(self: &Rc<Self>, core: &Rc<Core>, input: Input<'_>) {

@@ -12,6 +12,7 @@
 //!    a write of its own.
 //! 5. An idle pipe holds no memory but itself, and is small.
 
+mod closing;
 mod inward;
 mod outward;
 mod rest;
@@ -38,11 +39,6 @@ use std::time::Duration;
 
 /// How long a closed connection waits for its output to leave and for the peer to close as well.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
-/// Bytes that are thrown away meanwhile, unless [`Outlet::close_discarding`] says otherwise: more than
-/// what an honest peer has under way when it hears of the end.
-const MOST_DISCARDED: usize = 16 << 20;
-/// How long a connection is left to its peer that sends more than that: time to hear our last words.
-const GRACE: Duration = Duration::from_millis(250);
 /// Bytes that may wait for a socket unless [`Outlet::set_limit`] says otherwise.
 pub(crate) const OUTPUT_LIMIT: usize = 1 << 20;
 
@@ -355,42 +351,6 @@ impl Pipe {
         self.with_rare(|rare| rare.closed.push((core.cause.get(), at_end)));
     }
 
-    /// Closes as most do.
-    pub(crate) fn close(self: &Rc<Self>) {
-        self.close_within(LINGER)
-    }
-
-    /// The same, after `linger` in any case.
-    pub(crate) fn close_within(self: &Rc<Self>, linger: Duration) {
-        self.close_discarding(linger, MOST_DISCARDED)
-    }
-
-    /// Sends what is buffered, tells the peer, and ends when the peer has closed too; after `linger`
-    /// in any case, and soon after so many bytes have been thrown away.
-    pub(crate) fn close_discarding(self: &Rc<Self>, linger: Duration, discards: usize) {
-        let Some(core) = self.core.upgrade() else { return };
-        if !core.is_open() {
-            return self.abort();
-        }
-        let closing = self.if_rare(|rare| rare.linger).is_some();
-        if closing || self.with_socket(|_| ()).is_none() {
-            return;
-        }
-        if self.outward.get() == Outward::Broken {
-            return self.abort();
-        }
-        if self.inward.get() != Inward::Ended {
-            self.inward.set(Inward::Discarded);
-        }
-        drop(self.if_rare(|rare| rare.block.take()));
-        let discards = u32::try_from(discards).unwrap_or(u32::MAX);
-        self.with_rare(|rare| rare.discards = discards);
-        self.arm_linger(&core, linger);
-        self.finish();
-        self.renew_interest(&core);
-        self.dismiss(&core);
-    }
-
     /// Ends at once; what is buffered is lost.
     pub(crate) fn abort(&self) {
         let Some(core) = self.core.upgrade() else { return };
@@ -439,19 +399,6 @@ impl Pipe {
         }
         core.unregister(key);
         drop(held);
-    }
-
-    fn arm_linger(self: &Rc<Self>, core: &Rc<Core>, linger: Duration) {
-        let pipe = Rc::downgrade(self);
-        let give_up = move |_: &Rc<Core>| {
-            if let Some(pipe) = pipe.upgrade() {
-                pipe.abort()
-            }
-        };
-        let timer = core.at(core.now() + linger, Plain::boxed(Location::caller(), give_up));
-        if let Some(earlier) = self.with_rare(|rare| rare.linger.replace(timer)) {
-            core.cancel(earlier);
-        }
     }
 
     fn take_broken(&self) -> Option<io::Error> {

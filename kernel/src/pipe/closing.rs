@@ -1,0 +1,91 @@
+//! The end from our side: what was written leaves, what still comes is thrown away, up to a bound.
+//!
+//! Invariants:
+//! 1. A connection that is closed is cut after its time to linger at the latest.
+//! 2. Of a peer that goes on sending, no more than allowed is read; the rest stays in the system.
+
+use super::{LINGER, Pipe};
+use crate::engine::{Core, READ_BUFFER};
+use crate::half::{Inward, Outward};
+use crate::stream::Input;
+use crate::task::Plain;
+use std::panic::Location;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Bytes that are thrown away meanwhile, unless [`Outlet::close_discarding`](crate::Outlet::close_discarding) says otherwise: more than
+/// what an honest peer has under way when it hears of the end.
+const MOST_DISCARDED: usize = 16 << 20;
+/// How long a connection is left to its peer that sends more than that: time to hear our last words.
+const GRACE: Duration = Duration::from_millis(250);
+
+impl Pipe {
+    /// Closes as most do.
+    pub(crate) fn close(self: &Rc<Self>) {
+        self.close_within(LINGER)
+    }
+
+    /// The same, after `linger` in any case.
+    pub(crate) fn close_within(self: &Rc<Self>, linger: Duration) {
+        self.close_discarding(linger, MOST_DISCARDED)
+    }
+
+    /// Sends what is buffered, tells the peer, and ends when the peer has closed too; after `linger`
+    /// in any case, and soon after so many bytes have been thrown away.
+    pub(crate) fn close_discarding(self: &Rc<Self>, linger: Duration, discards: usize) {
+        let Some(core) = self.core.upgrade() else { return };
+        if !core.is_open() {
+            return self.abort();
+        }
+        let closing = self.if_rare(|rare| rare.linger).is_some();
+        if closing || self.with_socket(|_| ()).is_none() {
+            return;
+        }
+        if self.outward.get() == Outward::Broken {
+            return self.abort();
+        }
+        if self.inward.get() != Inward::Ended {
+            self.inward.set(Inward::Discarded);
+        }
+        drop(self.if_rare(|rare| rare.block.take()));
+        let discards = u32::try_from(discards).unwrap_or(u32::MAX);
+        self.with_rare(|rare| rare.discards = discards);
+        self.arm_linger(&core, linger);
+        self.finish();
+        self.renew_interest(&core);
+        self.dismiss(&core);
+    }
+
+    fn arm_linger(self: &Rc<Self>, core: &Rc<Core>, linger: Duration) {
+        let pipe = Rc::downgrade(self);
+        let give_up = move |_: &Rc<Core>| {
+            if let Some(pipe) = pipe.upgrade() {
+                pipe.abort()
+            }
+        };
+        let timer = core.at(core.now() + linger, Plain::boxed(Location::caller(), give_up));
+        if let Some(earlier) = self.with_rare(|rare| rare.linger.replace(timer)) {
+            core.cancel(earlier);
+        }
+    }
+
+    /// Throws away what comes behind our own end. Of one that sends on and on, most stays where it is:
+    /// reading it would help nobody but the sender. It is cut as soon as it can have heard us.
+    #[cold]
+    pub(super) fn discard(self: &Rc<Self>, core: &Rc<Core>, input: &Input<'_>) {
+        let Input::Bytes(bytes) = input else { return };
+        if self.inward.get() != Inward::Discarded {
+            return;
+        }
+        let left = self.with_rare(|rare| {
+            let read = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            rare.discards = rare.discards.saturating_sub(read);
+            rare.discards as usize
+        });
+        if left < READ_BUFFER {
+            self.inward.set(Inward::Spent);
+            self.arm_linger(core, GRACE);
+            self.renew_interest(core);
+        }
+    }
+}
