@@ -206,7 +206,8 @@ everywhere! {
         });
         field.until(|| there.is_done() && closed.is_done() && got.is_done());
         assert!(server.heard()[..3] == notes);
-        assert_eq!(server.heard()[3..], ["a call"]);
+        // The call has left as well; it is not begun if the goodbye behind it is read first.
+        assert!(server.heard()[3..].iter().all(|text| text == "a call"));
         assert!(is_bye(&there.take().unwrap()));
         assert!(closed.take().unwrap().is_complete());
         assert_eq!(got.take().unwrap_err().kind(), &ErrorKind::Disconnected(CloseReason::RpcGone));

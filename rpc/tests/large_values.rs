@@ -56,9 +56,10 @@ everywhere! {
             let left = client.handle().memory_just_for(LARGE);
             assert_eq!(left, None, "the arguments left from it, and the result has it now");
         }
-        // The memory is the kernel's until the next request, so nothing else can lie there.
+        // The memory is the kernel's until the next request, so nothing else can lie there, once it has the right size.
         let places = places.borrow();
-        assert!(places[1..].iter().all(|place| *place == places[1]), "{places:x?}");
+        let moves = places.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        assert!(moves <= 1, "{places:x?}");
     }
 }
 
@@ -129,6 +130,7 @@ everywhere! {
         let (reply, sent) = (server.take_held("x"), text(1, LARGE));
         reply.ok(sent);
         field.on(&client, move || cancel.now());
+        field.until(|| got.is_done());
         assert!(matches!(got.take().unwrap_err().kind(), ErrorKind::Cancelled));
         field.until(|| client.rpc().counters().late_replies == 1);
         let sent = text(2, LARGE);

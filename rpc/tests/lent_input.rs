@@ -66,7 +66,8 @@ impl Line {
     /// The ids of the calls that it has heard.
     fn calls(&self) -> Vec<u64> {
         let heard = self.heard.borrow();
-        let (mut deframer, mut rest) = (Deframer::new(u32::MAX), &heard[PREAMBLE.len()..]);
+        let (mut deframer, mut rest) =
+            (Deframer::new(u32::MAX), heard.get(PREAMBLE.len()..).unwrap_or_default());
         let mut ids = Vec::new();
         while let Some(frame) = deframer.next(&mut rest).unwrap() {
             if frame.kind == Kind::Call {

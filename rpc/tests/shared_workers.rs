@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{Field, Got, Peer, ProbeProxy, everywhere, secs};
-use peers_rpc::{Error, ErrorKind, Overload, kernel::Stop};
+use common::{Field, Got, Peer, ProbeProxy, everywhere, limits, secs};
+use peers_rpc::{Error, ErrorKind, Limits, Overload, kernel::Stop};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -38,7 +38,10 @@ fn flood(field: &mut Field, from: &Peer, node: &ProbeProxy) -> Vec<Got<String>> 
 everywhere! {
     fn one_connection_does_not_block_the_workers_for_others(field: &mut Field) {
         let (open, done) = (Arc::new(AtomicBool::new(field.is_simulated())), Arc::default());
-        let (flooder, server, node) = field.met_pair();
+        // Enough credits for all that come at once.
+        let many = limits(|limits| limits.grant = 4_095);
+        let (flooder, server, node) = field.pair_with(Limits::default(), many);
+        field.outcome(&flooder, node.context()).unwrap();
         work_behind_a_gate(&server, &open, &done);
         let honest = field.peer("honest");
         let far = field.dial(&honest, &server);

@@ -17,6 +17,7 @@
 //!
 //! Nothing outlives a run: background processes are killed by id when it ends, and every wait has a deadline.
 
+use crate::difference::difference;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::PathBuf;
@@ -131,7 +132,13 @@ impl Session {
                 if lines_match(expected, &shown) {
                     return Ok(());
                 }
-                Err(format!("expected:\n{}\ngot:\n{}", expected.join("\n"), shown.join("\n")))
+                // What differs by chance from run to run is no difference.
+                let plain = |lines: &[&str]| {
+                    lines.iter().map(|line| without_chance(line)).collect::<Vec<_>>().join("\n")
+                };
+                let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
+                let differ = difference(&plain(expected), &plain(&shown));
+                Err(format!("it prints other lines (- expected, + found):\n{differ}"))
             }
             None => {
                 // Lines that are shown whole take theirs first, so that an elision does not take it from them.

@@ -34,6 +34,10 @@ pub(crate) struct Field {
     ground: Ground,
     /// Iff the processes survive their panics.
     lenient: bool,
+    /// Iff each turn of a process runs one task.
+    one_task: bool,
+    /// Iff queues and windows that a test leaves alone are small.
+    little_room: bool,
 }
 
 /// One process: an `Rpc`, an object, a listener, and what they have seen.
@@ -53,17 +57,56 @@ type Bind<S> = fn(&Cx<S>, &Endpoint) -> Result<(), AlreadyBound>;
 impl Field {
     /// A simulated world: each peer is a process of its own, and time is virtual.
     pub(crate) fn simulated(seed: u64) -> Self {
-        Self { ground: Ground::Simulated(World::new(seed)), lenient: false }
+        Self::of(Ground::Simulated(World::new(seed)))
     }
 
     /// TCP on loopback.
     pub(crate) fn tcp() -> Self {
-        Self { ground: Ground::Tcp(Vec::new()), lenient: false }
+        Self::of(Ground::Tcp(Vec::new()))
     }
 
     /// Unix sockets.
     pub(crate) fn unix() -> Self {
-        Self { ground: Ground::Unix(Vec::new()), lenient: false }
+        Self::of(Ground::Unix(Vec::new()))
+    }
+
+    fn of(ground: Ground) -> Self {
+        Self { ground, lenient: false, one_task: false, little_room: false }
+    }
+
+    /// Tells which world a failed test has failed in: what is printed is shown only then.
+    #[expect(clippy::print_stdout, reason = "the message of a failed test")]
+    pub(crate) fn shown(seed: u64, setting: &str) {
+        println!("seed {seed}, {setting}");
+    }
+
+    /// Lets the processes that come run one task in each turn.
+    pub(crate) fn one_task_a_turn(mut self) -> Self {
+        self.one_task = true;
+        self
+    }
+
+    /// Gives the processes that come little room wherever their tests do not say how much: few credits, short queues.
+    pub(crate) fn little_room(mut self) -> Self {
+        self.little_room = true;
+        self
+    }
+
+    fn limits(&self, mut limits: Limits) -> Limits {
+        let usual = Limits::default();
+        if self.little_room {
+            let small = |value: &mut usize, usual: usize, small: usize| {
+                if *value == usual {
+                    *value = small;
+                }
+            };
+            small(&mut limits.output_soft, usual.output_soft, 64);
+            small(&mut limits.inbound_queue, usual.inbound_queue, 64);
+            if limits.grant == usual.grant {
+                limits.grant = limits.grant_before_hello;
+            }
+        }
+        limits
     }
 
     /// The simulated world, for its faults.
@@ -105,11 +148,16 @@ impl Field {
         state: S,
         bind: Bind<S>,
     ) -> Peer<S> {
+        let limits = self.limits(limits);
+        let one_task = self.one_task;
         match &mut self.ground {
             Ground::Simulated(world) => {
                 let address = Address::Sim(name.to_owned());
                 let mut peer = None;
                 let process = world.process(name, |kernel| {
+                    if one_task {
+                        kernel.set_budget(Budget { tasks: 1, ..Budget::default() });
+                    }
                     peer = Some(Peer::new(kernel, &address, limits, state, bind));
                 });
                 if self.lenient {

@@ -46,7 +46,7 @@ pub(crate) fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
     limits
 }
 
-/// Makes three tests of a scenario: in a simulated world, over TCP, over a Unix socket.
+/// Makes tests of a scenario: in simulated worlds of several kinds, over TCP, over a Unix socket.
 macro_rules! everywhere {
     ($(#[$attribute:meta])* fn $name:ident($field:ident: &mut Field) $body:block) => {
         $(#[$attribute])*
@@ -58,6 +58,33 @@ macro_rules! everywhere {
             #[test]
             fn simulated() {
                 scenario(&mut Field::simulated(1));
+            }
+
+            /// Other numbers, and so other latencies and another order of what happens at one time.
+            #[test]
+            fn simulated_with_other_seeds() {
+                for seed in 2..=4 {
+                    Field::shown(seed, "any turn");
+                    scenario(&mut Field::simulated(seed));
+                }
+            }
+
+            /// Whatever may wait for the next turn does.
+            #[test]
+            fn simulated_with_one_task_a_turn() {
+                for seed in 1..=2 {
+                    Field::shown(seed, "one task a turn");
+                    scenario(&mut Field::simulated(seed).one_task_a_turn());
+                }
+            }
+
+            /// Whatever may wait for room does.
+            #[test]
+            fn simulated_with_little_room() {
+                for seed in 1..=2 {
+                    Field::shown(seed, "little room");
+                    scenario(&mut Field::simulated(seed).little_room());
+                }
             }
 
             #[test]

@@ -222,6 +222,17 @@ impl Lines {
         self.leave();
     }
 
+    /// Adds `name call(parts)`: the call in a line of its own, or each part in one, as it fits.
+    pub(super) fn assigned(&mut self, name: &str, call: &str, parts: &[String], after: &str) {
+        let line = format!("{call}{}{after}", parts.join(", "));
+        if self.fits(&format!("{name} {line}")) || !self.fits(&format!("    {line}")) {
+            return self.list(&format!("{name} {call}"), parts, after);
+        }
+        self.open(name);
+        self.line(line);
+        self.leave();
+    }
+
     /// Adds a line that ends in a type and `after`, breaking the type where it does not fit.
     pub(super) fn typed(&mut self, before: &str, ty: &str, after: &str) {
         let line = format!("{before}{ty}{after}");

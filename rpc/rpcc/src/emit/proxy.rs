@@ -92,7 +92,7 @@ fn method(model: &Model, id: MethodId, caller: &str, out: &mut Lines) {
     let file = model.interface(id.interface).file;
     documentation(model, id, out);
     if let Some(text) = &method.deprecated {
-        out.line(format!("#[deprecated(note = {text:?})]"));
+        out.line(format!("#[deprecated(note = {:?})]", docs::line(text)));
     }
     let mut parameters = vec!["&self".to_string()];
     for argument in &method.arguments {

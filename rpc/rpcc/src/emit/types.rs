@@ -70,7 +70,7 @@ fn constructor(model: &Model, ty: &TypeDef, fields: &[Field], out: &mut Lines) {
     let parameter =
         |field: &Field| format!("{}: {}", name(field), rust::converted(model, ty.file, &field.ty));
     let long = (fields.len() > 7).then_some("clippy::too_many_arguments");
-    lints::allow(long, out);
+    lints::allow(long.into_iter().chain(lints::of_fields(ty)), out);
     let parameters: Vec<_> = fields.iter().map(parameter).collect();
     if fields.is_empty() {
         out.open("pub fn new() -> Self {");
@@ -265,7 +265,7 @@ fn decode_variants(model: &Model, id: TypeId, variants: &[Variant], out: &mut Li
     let name = model.type_name(id);
     out.open("found => {");
     let parts = ["r".into(), format!("\"{name}\""), "found".into()];
-    out.list("let error = ::peers_rpc::wire::Reader::unknown_variant(", &parts, ");");
+    out.assigned("let error =", "::peers_rpc::wire::Reader::unknown_variant(", &parts, ");");
     out.line("::std::result::Result::Err(error)");
     out.close("}");
     out.close("}");

@@ -24,6 +24,9 @@ pub(crate) mod golden {
     pub(crate) mod documented {
         include!("../golden/documented/documented.rs");
     }
+    pub(crate) mod everywhere {
+        include!("../golden/everywhere/everywhere.rs");
+    }
     pub(crate) mod names {
         include!("../golden/names/names.rs");
     }
@@ -32,6 +35,9 @@ pub(crate) mod golden {
     }
     pub(crate) mod registry {
         include!("../golden/registry/registry.rs");
+    }
+    pub(crate) mod spans {
+        include!("../golden/spans/spans.rs");
     }
     pub(crate) mod tree {
         include!("../golden/tree/tree.rs");
