@@ -33,29 +33,33 @@ impl Handle {
         self.core.now()
     }
 
-    /// The time, read anew: what [`now`](Self::now) says, or later if this turn has taken long. It is up to ten milliseconds behind, and
-    /// costs little: for code that does many things in one task and shall stop in time.
+    /// Returns the time, read anew: what [`now`](Self::now) says, or later if this turn has taken
+    /// long. It is up to ten milliseconds behind, and costs little: for code that does many things
+    /// in one task and shall stop in time.
     #[inline]
     pub fn clock(&self) -> Instant {
         self.core.clock()
     }
 
-    /// The latest reading of the clock: by [`clock`](Self::clock) or [`spend`](Self::spend), or that of this turn.
+    /// Returns the latest reading of the clock: by [`clock`](Self::clock) or
+    /// [`spend`](Self::spend), or that of this turn.
     #[inline]
     pub fn latest(&self) -> Instant {
         self.core.latest()
     }
 
-    /// Since when the input that is being handled may have been there, at the earliest: when the loop was told of it, or, if its
-    /// wait was interrupted (which is what a process sees that was stopped and continues), when that wait began. In the handler
-    /// of a stream; anywhere else it means nothing.
+    /// Returns the earliest instant at which the input that is being handled may have been there:
+    /// when the loop was told of it, or, if its wait was interrupted (which is what a process sees
+    /// that was stopped and continues), when that wait began. In the handler of a stream; anywhere
+    /// else it means nothing.
     #[inline]
     pub fn arrived(&self) -> Instant {
         self.core.arrived.get()
     }
 
-    /// In a simulated world, where handlers take no time, lets the running one take so long: the clock of its process goes on, what
-    /// it sends leaves then, and nothing else of the process runs before. Elsewhere it does nothing.
+    /// Lets the running handler take so long in a simulated world, where handlers take no time by
+    /// themselves: the clock of its process goes on, what it sends leaves then, and nothing else of
+    /// the process runs before. Elsewhere it does nothing.
     ///
     /// ```
     /// use peers_kernel::sim::World;

@@ -105,10 +105,6 @@ pub(crate) trait Socket: Debug {
     fn read(&self, into: &mut Vec<u8>) -> io::Result<usize>;
     /// Bytes that have arrived and were not read.
     fn unread(&self) -> io::Result<usize>;
-    /// Whether there may be such bytes after a read, which either filled the room that it was given or did not.
-    fn leaves_rest(&self, filled: bool) -> bool {
-        filled
-    }
     /// Writes as much as fits.
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
     /// Whether the peer was on another processor than we are when it last sent something; false where nobody knows.

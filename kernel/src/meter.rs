@@ -46,6 +46,8 @@ const SLOW: Duration = Duration::from_millis(50);
 pub(crate) struct Meter {
     budget: Cell<Budget>,
     began: Cell<Instant>,
+    /// When its time is over.
+    until: Cell<Instant>,
     /// Its number: of two turns the clock may say the same.
     turn: Cell<u64>,
     /// Units charged in this turn.
@@ -69,6 +71,7 @@ impl Meter {
         Self {
             budget: Cell::new(Budget::default()),
             began: Cell::default(),
+            until: Cell::default(),
             turn: Cell::new(1),
             used: Cell::new(0),
             next_check: Cell::new(1),
@@ -91,6 +94,7 @@ impl Meter {
     /// A turn begins.
     pub(crate) fn begin(&self, now: Instant) {
         self.began.set(now);
+        self.until.set(now + self.budget.get().time);
         self.turn.set(self.turn.get() + 1);
         self.checked.set(now);
         self.cleared.set(0);
@@ -122,7 +126,7 @@ impl Meter {
     /// Whether the turn has not taken its time by `now`, which may be a little behind.
     #[inline]
     pub(crate) fn has_time(&self, now: Instant) -> bool {
-        now.since(self.began.get()) < self.budget.get().time || self.used.get() == 0
+        now < self.until.get()
     }
 
     /// Charges one unit of work inside a task that [`tick`](Self::tick) did not; false if the turn's budget is spent.

@@ -102,9 +102,10 @@ impl Outlet {
         self.pipe.upgrade().is_some_and(|pipe| pipe.is_beside())
     }
 
-    /// Whether something is unread that had arrived when this was asked first: for whoever is about to say that nothing came in time.
-    /// He asks again behind each read, with a timer that is due, until the answer is no; what comes meanwhile is not waited for. While
-    /// reading is paused, the answer is no.
+    /// Tells whether something is unread that had arrived when this was asked first: for whoever is
+    /// about to say that nothing came in time. He asks again behind each read, with a timer that is
+    /// due, until the answer is no; what comes meanwhile is not waited for. While reading is paused,
+    /// the answer is no.
     pub fn is_behind(&self) -> bool {
         self.pipe.upgrade().is_some_and(|pipe| pipe.is_behind())
     }

@@ -42,7 +42,7 @@ fn of_sixty_slow_calls_those_are_executed_that_are_begun_in_time() {
         field.pass(secs(20));
         // One more is begun before its second is over, and what came while the first ran was heard of later.
         let executed = server.heard().len();
-        assert!((6..=8).contains(&executed), "seed {seed}: {executed} executed");
+        assert!((6..=9).contains(&executed), "seed {seed}: {executed} executed");
         let answered = calls.iter().map(Got::take).filter(Result::is_ok).count();
         assert!((1..=6).contains(&answered), "seed {seed}: {answered} answered");
         assert_eq!(field.outcome(&client, node.echo("alive")).unwrap(), "alive");
@@ -61,7 +61,8 @@ fn that_is_so_on_many_connections_as_well() {
             nodes.iter().flat_map(|node| ask(&mut field, &client, node, 3)).collect();
         field.pass(secs(20));
         let executed = server.heard().len();
-        assert!((6..=8).contains(&executed), "seed {seed}: {executed} executed");
+        // What a cut read left behind is told of a turn later, and counts from then.
+        assert!((6..=15).contains(&executed), "seed {seed}: {executed} executed");
         for outcome in calls.iter().map(Got::take) {
             let timed_out = |kind: &ErrorKind| matches!(kind, ErrorKind::TimedOut { .. });
             assert!(outcome.is_ok() || outcome.is_err_and(|error| timed_out(error.kind())));

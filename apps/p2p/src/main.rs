@@ -64,13 +64,13 @@ fn get_all(address: &Address, key: &str, arguments: &Arguments) -> Result<(), Fa
         (false, true) => {
             let found = by_visited()?;
             print_found(&found)?;
-            service::print(&format!("requests: {} by visited nodes", found.requests))
+            service::print(&format!("requests: {} by visited nodes", bill(&found)))
         }
         (true, false) => print_found(&wait(address, node.search(key), arguments)?),
         (true, true) => {
             let found = wait(address, node.search(key), arguments)?;
             print_found(&found)?;
-            let (by_id, by_visited) = (found.requests, by_visited()?.requests);
+            let (by_id, by_visited) = (bill(&found), bill(&by_visited()?));
             service::print(&format!("requests: {by_id} by query id, {by_visited} by visited nodes"))
         }
     }
@@ -84,6 +84,12 @@ fn print_found(found: &Findings) -> Result<(), Failure> {
         log::warn!("there may be more: a connection ended in the middle of the search");
     }
     print_all(&found.values)
+}
+
+/// Says how many requests were sent. A branch that did not answer cost more than is known here.
+fn bill(found: &Findings) -> String {
+    let at_least = if found.exhausted || found.broken { "at least " } else { "" };
+    format!("{at_least}{}", found.requests)
 }
 
 fn print_all(values: &BTreeSet<String>) -> Result<(), Failure> {

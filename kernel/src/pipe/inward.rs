@@ -36,14 +36,17 @@ impl Pipe {
         let (block, rest, counts) = rare.unwrap_or_default();
         let told = Self::date(core, rest);
         let note = |count, filled| {
-            let rest = self.with_socket(|socket| socket.leaves_rest(filled)) == Some(true);
-            if rest || counts {
-                self.renew_rest(count, rest, told)
+            if filled || counts {
+                self.renew_rest(count, filled, told)
             }
         };
         match block {
             None => self.read_bytes(core, note),
             Some(block) => self.read_block(core, block, note),
+        }
+        // Whoever heard it took long, so what lies in the socket by now has waited as well.
+        if core.latest() > core.now() {
+            self.renew_rest(0, true, told)
         }
     }
 

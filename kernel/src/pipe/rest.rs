@@ -32,6 +32,9 @@ impl Pipe {
     #[cold]
     pub(super) fn renew_rest(&self, count: usize, rest: bool, told: Instant) {
         let unread = if rest { self.unread() } else { 0 };
+        if self.with_socket(|_| ()).is_none() {
+            return; // closed meanwhile
+        }
         self.with_rare(|rare| {
             let left =
                 rare.rest.map(|rest| Rest { bytes: rest.bytes.saturating_sub(count), ..rest });

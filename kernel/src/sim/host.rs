@@ -56,6 +56,10 @@ impl Host for SimHost {
         self.net.borrow().clock(self.process)
     }
 
+    fn coarse(&self) -> Instant {
+        self.now()
+    }
+
     fn pass(&self, span: Duration) {
         let mut net = self.net.borrow_mut();
         let clock = net.clock(self.process);
@@ -155,11 +159,6 @@ impl Socket for SimSocket {
 
     fn unread(&self) -> io::Result<usize> {
         Ok(self.net.borrow().unread(self.id))
-    }
-
-    /// Reads are cut anywhere.
-    fn leaves_rest(&self, _: bool) -> bool {
-        self.net.borrow().unread(self.id) > 0
     }
 
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {

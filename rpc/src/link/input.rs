@@ -8,10 +8,9 @@ use peers_kernel::{Input, Instant, Listen, Outlet};
 use peers_wire::{Frame, Kind, RefusedCode};
 use std::panic::Location;
 use std::rc::Rc;
-use std::time::Duration;
 
 /// How long input may have waited before it counts. Deadlines travel in milliseconds.
-const NOTICED: Duration = Duration::from_millis(1);
+const NOTICED_NANOS: u64 = 1_000_000;
 
 /// Bytes of memory for frames in pieces that are kept for the next one, in the whole process.
 const MOST_SPARE: usize = 2 << 20;
@@ -84,7 +83,7 @@ impl Link {
         let now = self.handle().now();
         self.drive(|session, _| session.input_begins(now));
         let since = self.handle().arrived();
-        if now.since(since) > NOTICED {
+        if now.as_nanos() > since.as_nanos() + NOTICED_NANOS {
             self.drive(|session, _| session.input_since(since));
         }
         now

@@ -16,7 +16,8 @@ impl<K> Session<K> {
         (next != NEVER).then_some(next)
     }
 
-    /// Whether [`expire`](Self::expire) would say that something has not come in time: look first at what has arrived.
+    /// Tells whether [`expire`](Self::expire) would say that something has not come in time: look
+    /// first at what has arrived.
     pub fn misses_input(&self, now: Instant) -> bool {
         let calls = self.calls.next_deadline().unwrap_or(NEVER);
         let frame = self.clock.frame_due(&self.limits).min(self.clock.dead_at(&self.limits));
