@@ -1,12 +1,12 @@
 //! Dialling: from an address to a connected stream, over whichever of its addresses answers first.
 //!
-//! The first address is tried at once, the next one [`STAGGER`] after it or as soon as one fails, and so on; the first that
-//! connects wins. So an address that swallows everything costs a quarter of a second and not the whole patience.
-//! Invariants:
+//! The first address is tried at once, the next one [`STAGGER`] after it or as soon as one fails,
+//! and so on; the first that connects wins. So an address that swallows everything costs a quarter
+//! of a second and not the whole patience. Invariants:
 //! 1. The continuation ends once: with a stream, or with an error that says what each address did.
 //! 2. The loop never blocks: names are looked up beside it, connecting is waited for by readiness.
-//! 3. The key reserved for an attempt becomes the key of its stream if it wins; otherwise socket and key are given back before
-//!    the continuation is resumed.
+//! 3. The key reserved for an attempt becomes the key of its stream if it wins; otherwise socket
+//!    and key are given back before the continuation is resumed.
 //! 4. An attempt is in `under_way` iff its key is registered and nothing is decided.
 
 use crate::address::Address;
@@ -28,27 +28,31 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long all addresses may take together unless the caller says otherwise, look-up excluded.
+/// The time that all addresses may take together unless the caller says otherwise, look-up
+/// excluded.
 const LIMIT: Duration = Duration::from_secs(30);
-/// How long one address is waited for before the next is tried beside it.
+/// The time that one address is waited for before the next is tried beside it.
 const STAGGER: Duration = Duration::from_millis(250);
-/// A Unix listener's queue is full: how long until the next attempt, doubling from the first to the last.
+/// A Unix listener's queue is full: how long until the next attempt, doubling from the first to the
+/// last.
 const RETRY: Duration = Duration::from_millis(5);
 const LAST_RETRY: Duration = Duration::from_millis(500);
 
 type Caller = Cont<Stream, io::Error>;
 
 impl Handle {
-    /// Dials `to`; `k` gets the stream, or why there is none. Literals and `localhost` need no look-up. A name is looked up
-    /// beside the loop, for 5 seconds at most. Its addresses are tried families alternating, IPv4 first: the next one 250 ms
-    /// after the last, or when one fails; the first that connects wins. After 30 seconds it is
-    /// [`TimedOut`](ErrorKind::TimedOut). The error names what did not answer, refused, or could not be looked up.
+    /// Dials `to`; `k` gets the stream, or why there is none. Literals and `localhost` need no
+    /// look-up. A name is looked up beside the loop, for 5 seconds at most. Its addresses are tried
+    /// families alternating, IPv4 first: the next one 250 ms after the last, or when one fails; the
+    /// first that connects wins. After 30 seconds it is [`TimedOut`](ErrorKind::TimedOut). The
+    /// error names what did not answer, refused, or could not be looked up.
     #[track_caller]
     pub fn connect(&self, to: &Address, k: Cont<Stream, io::Error>) {
         self.connect_within(to, LIMIT, k)
     }
 
-    /// Dials as [`connect`](Self::connect) does, but connecting takes `within` at most; zero is without a limit.
+    /// Dials as [`connect`](Self::connect) does, but connecting takes `within` at most; zero is
+    /// without a limit.
     #[track_caller]
     pub fn connect_within(&self, to: &Address, within: Duration, k: Cont<Stream, io::Error>) {
         let (core, born) = (&self.core, Location::caller());
@@ -74,7 +78,7 @@ impl Handle {
     }
 }
 
-/// What is asked for.
+/// A dial as it was asked for.
 struct Order {
     to: Address,
     born: &'static Location<'static>,
@@ -157,7 +161,8 @@ impl Dial {
         core.with_cause(Cause::NONE, || core.at(core.now() + wait, task))
     }
 
-    /// Tries the next address, and arranges for the one after it. Without any, and with none under way, it has failed.
+    /// Tries the next address, and arranges for the one after it. Without any, and with none under
+    /// way, it has failed.
     fn proceed(self: &Rc<Self>, core: &Rc<Core>) {
         if let Some(next) = self.next.take() {
             core.cancel(next);
@@ -300,7 +305,8 @@ impl Watch for Attempt {
     }
 }
 
-/// The kind and the words for what each address did: an error, or nothing in all the time there was.
+/// The kind and the words for what each address did: an error, or nothing in all the time there
+/// was.
 fn explain(outcomes: &[(Resolved, Option<io::Error>)], within: Duration) -> (ErrorKind, String) {
     let kind =
         |error: &Option<io::Error>| error.as_ref().map_or(ErrorKind::TimedOut, io::Error::kind);

@@ -1,11 +1,13 @@
-//! Lines of text on their way out of the process, written without ever waiting for whoever reads them.
+//! Lines of text on their way out of the process, written without ever waiting for whoever reads
+//! them.
 //!
-//! A line goes to a pipe at once if it fits, and to a file; otherwise it joins a bounded queue, which a thread empties. So a reader that is
-//! slow, stopped or asleep delays no loop. Invariants:
+//! A line goes to a pipe at once if it fits, and to a file; otherwise it joins a bounded queue,
+//! which a thread empties. So a reader that is slow, stopped or asleep delays no loop. Invariants:
 //! 1. Nothing but that thread waits for the output, and nothing is locked while it waits.
-//! 2. Lines leave whole and in the order in which they were put; one that goes at once has none before it in the queue.
-//! 3. A line is written, or it is counted, and the count is written where the lines are missing once there is room again. The
-//!    one exception is an output that nobody can ever read any more.
+//! 2. Lines leave whole and in the order in which they were put; one that goes at once has none
+//!    before it in the queue.
+//! 3. A line is written, or it is counted, and the count is written where the lines are missing
+//!    once there is room again. The one exception is an output that nobody can ever read any more.
 
 use rustix::event::{PollFd, PollFlags, poll};
 use std::fs::{File, OpenOptions};
@@ -18,15 +20,16 @@ use std::time::Duration;
 
 /// Bytes of lines that may wait for the writer; as many again may be with it.
 const QUEUE: usize = 256 << 10;
-/// What a pipe takes whole or not at all.
+/// The most bytes that a pipe takes whole or not at all.
 const AT_ONCE: usize = 4_096;
 /// Bytes of stack for the writer, which only writes.
 const STACK: usize = 64 << 10;
 
 /// An output for lines, shared by all threads of a process. Putting a line never blocks.
 ///
-/// Lines that do not fit the queue, because nobody reads what was written before, are dropped and counted; a line with the
-/// count takes their place as soon as there is room. Dropping the last clone lets the writer finish and does not wait for it.
+/// Lines that do not fit the queue, because nobody reads what was written before, are dropped and
+/// counted; a line with the count takes their place as soon as there is room. Dropping the last
+/// clone lets the writer finish and does not wait for it.
 #[derive(Clone)]
 pub struct Lines {
     shared: Arc<Owner>,
@@ -39,8 +42,8 @@ struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     out: File,
-    /// The same pipe, opened once more so that it never blocks, since the flag of `out` belongs to everybody who has it; or
-    /// the same file.
+    /// The pipe, opened once more so that it never blocks, since the flag of `out` belongs to
+    /// everybody who has it; or the same file.
     at_once: Option<File>,
 }
 
@@ -88,7 +91,8 @@ impl Lines {
         shared.changed.notify_all();
     }
 
-    /// Waits until everything has been written, but no longer than `within`. Returns whether it has.
+    /// Waits until everything has been written, but no longer than `within`. Returns whether it
+    /// has.
     pub fn flush(&self, within: Duration) -> bool {
         let shared = &self.shared.0;
         let busy = |state: &mut State| state.writing || !state.waiting.is_empty();
@@ -118,7 +122,7 @@ impl Drop for Owner {
 }
 
 impl State {
-    /// Whether a line put now would be the next to leave.
+    /// Returns whether a line put now would be the next to leave.
     fn is_quiet(&self) -> bool {
         !self.writing && self.waiting.is_empty() && self.dropped + self.lost == 0
     }
@@ -140,7 +144,8 @@ impl Shared {
         }
     }
 
-    /// Starts the writer unless there is one. A process that has no thread left for it drops its lines.
+    /// Starts the writer unless there is one. A process that has no thread left for it drops its
+    /// lines.
     fn has_writer(self: &Arc<Self>, state: &mut State) -> bool {
         if !state.started {
             let writer = self.clone();
@@ -174,7 +179,8 @@ impl Shared {
         }
     }
 
-    /// Writes lines with the counts of those missing before and behind them. Returns how many are missing now unsaid.
+    /// Writes lines with the counts of those missing before and behind them. Returns how many are
+    /// missing now unsaid.
     fn write_batch(&self, batch: &[u8], before: u64, behind: u64) -> u64 {
         let lines = batch.iter().filter(|byte| **byte == b'\n').count() as u64;
         let parts = [notice(before), batch.to_vec(), notice(behind)];
@@ -220,8 +226,8 @@ fn notice(missing: u64) -> Vec<u8> {
     }
 }
 
-/// The same output by a descriptor that has no reader to wait for, where the system can give one: the pipe opened
-/// once more, or the file itself, which nobody reads.
+/// Returns the output by a descriptor that has no reader to wait for, where the system can give
+/// one: the pipe opened once more, or the file itself, which nobody reads.
 fn never_blocking(out: &File) -> Option<File> {
     let kind = out.metadata().ok()?.file_type();
     if kind.is_file() {

@@ -1,9 +1,11 @@
-//! Looking names up, beside the loop: the system's resolver blocks, takes as long as it likes and cannot be stopped.
+//! Looking names up, beside the loop: the system's resolver blocks, takes as long as it likes and
+//! cannot be stopped.
 //!
 //! Invariants:
-//! 1. A name is looked up once at a time, whoever asks: callers that ask meanwhile share the answer.
-//! 2. At most [`THREADS`] threads of this file's own look names up; one that is stuck keeps its thread. Offloaded work never
-//!    waits for a name.
+//! 1. A name is looked up once at a time, whoever asks: callers that ask meanwhile share the
+//!    answer.
+//! 2. At most [`THREADS`] threads of this file's own look names up; one that is stuck keeps its
+//!    thread. Offloaded work never waits for a name.
 //! 3. Each caller gets an answer within [`PATIENCE`], whatever the resolver does.
 //! 4. A name that nobody waits for any more, and whose turn has not come, is not looked up.
 
@@ -24,13 +26,13 @@ use std::time::Duration;
 
 /// Look-ups that run at a time.
 const THREADS: usize = 4;
-/// How long a caller waits for an answer.
+/// The time that a caller waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Addresses, or what is to be said about their lack; without ports.
 pub(crate) type Answer = Result<Vec<Resolved>, (ErrorKind, String)>;
 
-/// What a caller does with the answer. Runs no user code.
+/// The rest of what a caller does, with the answer. Runs no user code.
 type Then = Box<dyn FnOnce(&Rc<Core>, Answer)>;
 
 /// All names that one loop looks up.
@@ -138,7 +140,8 @@ impl Lookups {
     }
 }
 
-/// Begins to look a name up; the answer comes as a task. A simulated host answers after a time of its own.
+/// Begins to look a name up; the answer comes as a task. A simulated host answers after a time of
+/// its own.
 fn look_up(core: &Rc<Core>, name: &str) -> io::Result<()> {
     let (born, name) = (Location::caller(), name.to_owned());
     if let Some((after, places)) = core.host().simulated_name(&name) {

@@ -1,9 +1,11 @@
 //! From addresses as people write them to addresses that a host can dial.
 //!
 //! Invariants:
-//! 1. What needs no asking is answered on the loop: literals, `localhost`, Unix and simulated addresses.
+//! 1. What needs no asking is answered on the loop: literals, `localhost`, Unix and simulated
+//!    addresses.
 //! 2. Names are looked up elsewhere, by `lookups`, since the system's resolver blocks.
-//! 3. Addresses of one name are tried families alternating, IPv4 first, each once, otherwise in the resolver's order.
+//! 3. Addresses of one name are tried families alternating, IPv4 first, each once, otherwise in the
+//!    resolver's order.
 
 use crate::address::Address;
 use crate::host::Resolved;
@@ -38,14 +40,15 @@ pub(crate) fn ask_system(host: &str) -> Answer {
     match (host, 0).to_socket_addrs() {
         Ok(found) => usable(host, found.map(Resolved::Inet).collect()),
         Err(error) => {
-            // The system has one kind of error for all of these; ours says that it is about the name.
+            // The system has one kind of error for all of these; ours says that it is about the
+            // name.
             let advice = "is the name right, and does this machine's name service answer?";
             Err((ErrorKind::NotFound, format!("{error}; {advice}")))
         }
     }
 }
 
-/// What a resolver has found, in the order in which it is to be tried.
+/// Puts what a resolver has found into the order in which it is to be tried.
 pub(crate) fn usable(name: &str, found: Vec<Resolved>) -> Answer {
     let arranged = arrange(found);
     if arranged.is_empty() {
@@ -73,7 +76,7 @@ fn arrange(found: Vec<Resolved>) -> Vec<Resolved> {
     arranged
 }
 
-/// The same place at another port, where there are ports.
+/// Returns the place at another port, where there are ports.
 pub(crate) fn with_port(place: Resolved, port: u16) -> Resolved {
     match place {
         Resolved::Inet(mut socket) => {
@@ -146,7 +149,8 @@ mod tests {
 
     #[test]
     fn an_address_that_comes_twice_is_tried_once() {
-        // As the system answers that is asked about all kinds of sockets, or with a name that stands twice in a file.
+        // As the system answers that is asked about all kinds of sockets, or with a name that
+        // stands twice in a file.
         let twice = ["10.0.0.1", "::1", "10.0.0.2", "10.0.0.1", "::1", "10.0.0.1"];
         assert_eq!(arranged(&twice), ["10.0.0.1", "::1", "10.0.0.2"]);
     }

@@ -1,15 +1,15 @@
 //! Which characters a reader of a log or a terminal cannot see.
 
-/// Characters that the standard library takes for printable and that show as nothing, or as nothing but a gap:
-/// fillers, variation selectors, joiners of combining marks.
+/// Characters that the standard library takes for printable and that show as nothing, or as nothing
+/// but a gap: fillers, variation selectors, joiners of combining marks.
 fn is_blank(c: char) -> bool {
     matches!(c,
         '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// Returns whether text that holds `c` should show it as an escape: it begins a line, moves the cursor, turns the
-/// direction of what follows, or cannot be told from nothing or from a space.
+/// Returns whether text that holds `c` should show it as an escape: it begins a line, moves the
+/// cursor, turns the direction of what follows, or cannot be told from nothing or from a space.
 pub fn is_invisible(c: char) -> bool {
     if matches!(c, '\'' | '"' | '\\') {
         return false;

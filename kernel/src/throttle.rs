@@ -1,9 +1,12 @@
-//! Not too many log lines: a peer that misbehaves all day, or makes a handler panic all day, fills no disk.
+//! Not too many log lines: a peer that misbehaves all day, or makes a handler panic all day, fills
+//! no disk.
 //!
-//! All lines that others can cause share one count a loop, whatever their kind and level, since a disk is filled by their sum;
-//! threads without a loop share one for the process. Invariants:
-//! 1. In a second at most so many lines pass, the one with the number of those withheld before included.
-//! 2. Each line either passes or is in a number that is said with the next line that passes, or at the end of the loop.
+//! All lines that others can cause share one count a loop, whatever their kind and level, since a
+//! disk is filled by their sum; threads without a loop share one for the process. Invariants:
+//! 1. In a second at most so many lines pass, the one with the number of those withheld before
+//!    included.
+//! 2. Each line either passes or is in a number that is said with the next line that passes, or at
+//!    the end of the loop.
 
 use crate::engine::Core;
 use crate::time::Instant;
@@ -23,7 +26,7 @@ struct Count {
     withheld: u64,
 }
 
-/// What to do about a line.
+/// The decision about a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Verdict {
     /// Withheld lines of which to say the number first; none if zero.
@@ -115,11 +118,12 @@ pub(crate) fn is_on_a_loop() -> bool {
     CURRENT.try_with(|current| current.borrow().strong_count() > 0).unwrap_or(false)
 }
 
-/// Returns whether a line that others can cause may be written to the log; to be asked right before it is. If not, it is
-/// counted, and the count is logged with the next line that may.
+/// Returns whether a line that others can cause may be written to the log; to be asked right before
+/// it is. If not, it is counted, and the count is logged with the next line that may.
 ///
-/// Whoever runs on a loop shares that loop's lines, ten a second unless [`Handle::set_log_rate`](crate::Handle::set_log_rate)
-/// says otherwise; all other threads of a process together have ten.
+/// Code that runs on a loop shares that loop's lines, ten a second unless
+/// [`Handle::set_log_rate`](crate::Handle::set_log_rate) says otherwise; all other threads of a
+/// process together have ten.
 pub fn may_log() -> bool {
     let core = CURRENT.try_with(|current| current.borrow().upgrade()).ok().flatten();
     if let Some(core) = core {

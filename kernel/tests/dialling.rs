@@ -1,5 +1,5 @@
-//! Promise: of the addresses of a name the first that answers wins, soon, whatever the others do, and a name that is not
-//! answered stops neither other names nor other work. In virtual time.
+//! Promise: of the addresses of a name the first that answers wins, soon, whatever the others do,
+//! and a name that is not answered stops neither other names nor other work. In virtual time.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -17,7 +17,7 @@ fn sim(name: &str) -> Address {
     Address::Sim(name.to_owned())
 }
 
-/// How dials ended: when, counted from their beginning, and with whom or why.
+/// The ends of dials: when, counted from their beginning, and with whom or why.
 #[derive(Clone, Default)]
 struct Ends(Rc<RefCell<Vec<End>>>);
 
@@ -272,7 +272,8 @@ fn callers_share_a_look_up_and_each_has_its_own_patience() {
     stage.dial(&sim("db"), SECOND);
     stage.world.run_for(3 * SECOND);
     stage.dial(&sim("db"), SECOND);
-    // A second look-up would take until 10 s; the shared one ends at 7 s, when only the second caller still waits.
+    // A second look-up would take until 10 s; the shared one ends at 7 s, when only the second
+    // caller still waits.
     stage.world.run_for(7 * SECOND);
     let ends = stage.ends.all();
     assert_eq!((ends.len(), ends[0].0), (2, 5 * SECOND), "{ends:?}");

@@ -1,4 +1,5 @@
-//! Promise: all lines that others can cause share ten a second, whatever their kind, and none of the rest goes uncounted.
+//! Promise: all lines that others can cause share ten a second, whatever their kind, and none of
+//! the rest goes uncounted.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -9,7 +10,7 @@ use std::io;
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// What was logged, warnings and errors only.
+/// The lines logged so far, warnings and errors only.
 static LOGGED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 struct Collector;
@@ -40,7 +41,8 @@ fn withheld(line: &str) -> u64 {
     }
 }
 
-/// Dials a listener that cannot accept and can again, so that it complains each time, and panics as often.
+/// Dials a listener that cannot accept and can again, so that it complains each time, and panics as
+/// often.
 fn trouble(world: &mut World, rounds: u32) {
     let place: Address = "sim:place".parse().unwrap();
     let at = place.clone();

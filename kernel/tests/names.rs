@@ -1,4 +1,5 @@
-//! Promise: dialling on the system tries all addresses of a name, and looking a name up delays nothing else.
+//! Promise: dialling on the system tries all addresses of a name, and looking a name up delays
+//! nothing else.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -10,7 +11,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// A listener on 127.0.0.1 whose queue is full, so that the system drops whoever dials: nothing answers there.
+/// A listener on 127.0.0.1 whose queue is full, so that the system drops whoever dials: nothing
+/// answers there.
 struct Deaf {
     _listener: Socket,
     _queued: Vec<Socket>,
@@ -41,7 +43,7 @@ fn inet(host: &str, port: u16) -> Address {
     Address::Inet { host: host.to_owned(), port }
 }
 
-/// How a dial ends.
+/// Dials and returns the outcome.
 fn dial(to: &Address, within: Duration) -> io::Result<Address> {
     let mut kernel = Kernel::new().unwrap();
     let (handle, outcome) = (kernel.handle(), Rc::new(RefCell::new(None)));

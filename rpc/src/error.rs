@@ -282,6 +282,9 @@ impl fmt::Display for ErrorKind {
             Self::Panicked => f.write_str("remote failure: the method panicked"),
             Self::NoReply => f.write_str("remote failure: the method let go of its reply"),
             Self::TimedOut { method, after, outer } => {
+                // A thread that waits wakes some microseconds later; nobody needs to read of those.
+                let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                let after = if millis > 0 { Duration::from_millis(millis) } else { *after };
                 write!(f, "timed out: no reply to {method} in {after:?}")?;
                 outer.as_ref().map_or(Ok(()), |outer| outer.fmt(f))
             }

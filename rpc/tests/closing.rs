@@ -21,6 +21,41 @@ fn is_bye(reason: &CloseReason) -> bool {
     matches!(reason, CloseReason::PeerBye { code: ByeCode::Closed, .. })
 }
 
+/// Of a client whose call has timed out while its server was being dialled.
+#[test]
+fn a_dial_that_nobody_waits_for_delays_no_end() {
+    let mut field = Field::simulated(1);
+    let (client, server) = (field.peer("client"), field.peer("server"));
+    let (one, other) = (client.process(), server.process());
+    field.world().partition(&[one], &[other]);
+    let node = field.dial_only(&client, &server);
+    let error = field.outcome(&client, node.echo("x").within(secs(2))).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TimedOut { .. }), "{error}");
+    let begun = field.now();
+    let closed = close(&mut field, &client);
+    field.until(|| closed.is_done());
+    assert!(field.now() - begun < millis(10), "{:?}", field.now() - begun);
+    assert_eq!(closed.take().unwrap(), Drained::default());
+}
+
+/// Of a client whose event still waits for the connection.
+#[test]
+fn a_dial_that_an_event_waits_for_is_waited_for() {
+    let mut field = Field::simulated(1);
+    let (client, server) = (field.peer("client"), field.peer("server"));
+    let (one, other) = (client.process(), server.process());
+    field.world().partition(&[one], &[other]);
+    let node = field.dial_only(&client, &server);
+    field.on(&client, move || node.note("still here").unwrap());
+    let closed = close(&mut field, &client);
+    field.pass(secs(2));
+    assert!(!closed.is_done());
+    field.world().heal();
+    field.until(|| closed.is_done());
+    assert_eq!(closed.take().unwrap(), Drained::default());
+    assert_eq!(server.heard(), ["still here"]);
+}
+
 // ---- one endpoint
 
 everywhere! {

@@ -1,4 +1,5 @@
-//! Promise: dialling and the hello have each their own time, and whoever waits is told which of them did not come.
+//! Promise: dialling and the hello have each their own time, and whoever waits is told which of
+//! them did not come.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

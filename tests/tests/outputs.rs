@@ -1,5 +1,6 @@
-//! Every command of every binary into a pipe whose reader has gone, and into a full device: no panic, no word about the pipe,
-//! words and a code of its own for what cannot be written; and a node whose lines nobody reads serves on.
+//! Every command of every binary into a pipe whose reader has gone, and into a full device: no
+//! panic, no word about the pipe, words and a code of its own for what cannot be written; and a
+//! node whose lines nobody reads serves on.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 #![cfg(target_os = "linux")]
@@ -234,7 +235,7 @@ fn a_log_that_nobody_reads_stops_no_node() {
     assert_eq!(node.terminate(), Some(0));
 }
 
-/// What is wrong is told by the code, if by nothing else.
+/// A problem is told by the code, if by nothing else.
 #[test]
 fn problems_that_nobody_reads_still_have_their_codes() {
     let registry = binary("peers-registry", "registry");

@@ -232,7 +232,7 @@ mod tests {
         }
     }
 
-    /// How often each value comes, of `draws` that are made with one generator.
+    /// Counts how often each value comes, of `draws` that are made with one generator.
     fn counts(draws: u32, mut draw: impl FnMut(&mut ForkedRng) -> Number) -> BTreeMap<u64, u32> {
         let (mut rng, mut counts) = (rng(11), BTreeMap::new());
         for _ in 0..draws {

@@ -58,7 +58,7 @@ pub(super) struct Net {
     pub(super) ends: BTreeMap<Id, End>,
     pub(super) doors: BTreeMap<Id, Door>,
     pub(super) names: BTreeMap<String, Id>,
-    /// What look-ups find, and how long they take if that is not left to chance.
+    /// The results of look-ups, and the time they take if that is not left to chance.
     pub(super) aliases: BTreeMap<String, (Vec<String>, Option<Duration>)>,
     /// Pairs of processes between which nothing passes, the smaller first.
     partition: BTreeSet<(Process, Process)>,
@@ -242,7 +242,7 @@ impl Net {
 
     // ---- names
 
-    /// How long the look-up of a name takes, and what it finds.
+    /// Returns the time that the look-up of a name takes, and what it finds.
     pub(super) fn look_up(&mut self, name: &str) -> Option<(Duration, Vec<String>)> {
         let (found, took) = self.aliases.get(name).cloned()?;
         let spread = u64::try_from(LOOK_UP.as_nanos()).unwrap_or(u64::MAX);

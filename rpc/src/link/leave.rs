@@ -155,7 +155,9 @@ impl Link {
     /// Whether everything that was accepted has left the session for a stream that is there.
     fn has_said_all(&self) -> bool {
         let awaited = self.room().is_some_and(|room| room.is_awaited());
-        let nowhere = self.wire.get() == Wire::Dialling && self.ask(Session::credit_held) > 0;
+        // Calls that nobody waits for any more are no reason to wait for a connection.
+        let wanted = self.ask(Session::pending) + self.ask(Session::unconfirmed_events);
+        let nowhere = self.wire.get() == Wire::Dialling && wanted > 0;
         !awaited && !nowhere && self.ask(Session::waiting) == 0
     }
 

@@ -1,6 +1,7 @@
 //! What a command says when its call gave no value: the error, and what its reader can do about it.
 //!
-//! Invariant: advice never contradicts the error. Only where nobody listens is it said that a node is to be started.
+//! Invariant: advice never contradicts the error. Only where nobody listens is it said that a node
+//! is to be started.
 
 use super::{Failure, RAISED, UNREACHED};
 use crate::{CloseReason, Error, ErrorKind, Refusal};
@@ -122,6 +123,13 @@ mod tests {
             assert!(!said(kind.clone()).text.contains("no answer"), "{kind:?}");
         }
         assert!(said(no_connection(io::ErrorKind::TimedOut)).text.starts_with("no answer from "));
+    }
+
+    #[test]
+    fn a_time_is_shown_as_it_was_asked_for() {
+        let after = Duration::from_nanos(2_000_036_927);
+        let late = ErrorKind::TimedOut { method: "registry.node.get", after, outer: None };
+        assert!(said(late.clone()).text.contains("registry.node.get in 2s"), "{late}");
     }
 
     #[test]

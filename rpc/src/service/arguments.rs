@@ -104,7 +104,7 @@ fn timeout(seconds: &str) -> Result<Duration, Failure> {
 }
 
 impl Cli {
-    /// What to say to a command line that makes no sense: what is wrong with it, and what would make some.
+    /// Explains what is wrong with a command line that makes no sense, and what would make some.
     pub fn usage(&self, arguments: &Arguments) -> Failure {
         let words = arguments.words.join(" ");
         let Some(command) = arguments.words.first() else {

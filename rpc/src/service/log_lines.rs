@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// What the program is called.
+/// The name of the program.
 static PROGRAM: OnceLock<String> = OnceLock::new();
 
 /// Sets the log up. `RUST_LOG` chooses what is shown, warnings and errors by default.

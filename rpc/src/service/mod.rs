@@ -1,7 +1,8 @@
-//! What the applications share: command lines, log lines, output, serving until a signal, exit codes, and staying
-//! connected.
+//! What the applications share: command lines, log lines, output, serving until a signal, exit
+//! codes, and staying connected.
 //!
-//! This is the only part of the crate that prints or ends a process. Libraries use [`stay_connected`] at most.
+//! This is the only part of the crate that prints or ends a process. Libraries use
+//! [`stay_connected`] at most.
 
 mod advice;
 mod arguments;
@@ -39,7 +40,7 @@ const PANICKED: u8 = 101;
 /// A problem that ends a binary: the words for standard error and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What to print; nothing if nobody needs to hear of it.
+    /// The text to print; nothing if nobody needs to hear of it.
     pub text: String,
     /// The exit code.
     pub code: u8,
@@ -51,7 +52,8 @@ impl Failure {
         Self { text: text.into(), code: UNREACHED }
     }
 
-    /// The outcome of a call to the node at `address`: the error, and what to do about it where that helps.
+    /// The outcome of a call to the node at `address`: the error, and what to do about it where
+    /// that helps.
     pub fn of_call(address: &Address, error: &Error) -> Self {
         advice::failure(address, error)
     }
@@ -71,7 +73,8 @@ pub fn client() -> Result<Peers, Failure> {
     spawn_loop().map_err(Failure::from)
 }
 
-/// Runs a binary's `main`: sets the log up, reads the command line, prints what failed, gives the exit code.
+/// Runs a binary's `main`: sets the log up, reads the command line, prints what failed, gives the
+/// exit code.
 pub fn run(cli: &Cli, main: impl FnOnce(Arguments) -> Result<(), Failure>) -> ExitCode {
     output::open();
     init_log();
@@ -96,8 +99,9 @@ pub fn run(cli: &Cli, main: impl FnOnce(Arguments) -> Result<(), Failure>) -> Ex
     ExitCode::from(code)
 }
 
-/// Says on one line where a thread panicked, without waiting for whoever reads that. A kernel that catches the panic says so
-/// in the log; then only the backtrace is left to print, if somebody asked for one.
+/// Says on one line where a thread panicked, without waiting for whoever reads that. A kernel that
+/// catches the panic says so in the log; then only the backtrace is left to print, if somebody
+/// asked for one.
 fn report(panic: &PanicHookInfo<'_>) {
     let asked = std::env::var_os("RUST_BACKTRACE").is_some_and(|asked| asked != "0");
     let reported = peers_kernel::note_panic(panic);

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! 1. No loop waits for a reader: what nodes say and what the log says is put into a bounded queue.
-//! 2. A reader that has gone ends a command quietly and well; an output that cannot be written has words and a code.
+//! 2. A reader that has gone ends a command quietly and well; an output that cannot be written has
+//!    words and a code.
 
 use super::{DONE, Failure, UNWRITTEN};
 use crate::text::Escaped;
@@ -11,7 +12,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// How long the end of a process waits for what it has said to leave.
+/// The time that the end of a process gives each output for what was said to leave.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 static OUT: OnceLock<Option<Lines>> = OnceLock::new();
@@ -31,11 +32,13 @@ pub(super) fn open() {
     errors();
 }
 
-/// Prints a result on standard output: byte for byte into a file or a pipe; on a terminal, what could harm it is
-/// escaped and what is very long is cut. Waits for whoever reads it, so it is not for a loop: see [`show`].
+/// Prints a result on standard output: byte for byte into a file or a pipe; on a terminal, what
+/// could harm it is escaped and what is very long is cut. Waits for whoever reads it, so it is not
+/// for a loop: see [`show`].
 ///
 /// # Errors
-/// When it cannot be written. If the reader has gone, the failure is quiet: no words, and the code of success.
+/// When it cannot be written. If the reader has gone, the failure is quiet: no words, and the code
+/// of success.
 pub fn print(line: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let terminal = out.is_terminal();
@@ -66,7 +69,8 @@ fn print_to(out: &mut impl Write, terminal: bool, line: &str) -> io::Result<()> 
     out.flush()
 }
 
-/// Prints as [`print`] does, but never waits: for handlers. If nobody reads it, it is dropped, counted, and nobody's loss.
+/// Prints as [`print`] does, but never waits: for handlers. If nobody reads it, it is dropped,
+/// counted, and nobody's loss.
 pub fn show(line: &str) {
     let shown = match io::stdout().is_terminal() {
         true => format!("{}\n", Escaped(line)),
@@ -75,13 +79,14 @@ pub fn show(line: &str) {
     put(out(), &shown);
 }
 
-/// Prints a node's line on standard output: `PID [ADDRESS]: TEXT`. What could harm a terminal is escaped, what is very
-/// long is cut. It never waits: if nobody reads it, it is dropped, counted, and nobody's loss.
+/// Prints a node's line on standard output: `PID [ADDRESS]: TEXT`. What could harm a terminal is
+/// escaped, what is very long is cut. It never waits: if nobody reads it, it is dropped, counted,
+/// and nobody's loss.
 pub fn say(address: &Address, text: &str) {
     put(out(), &format!("{} [{address}]: {}\n", std::process::id(), Escaped(text)));
 }
 
-/// The same for nodes whose lines do not show where they listen: `PID: TEXT`.
+/// Prints the line of a node whose lines do not show where they listen: `PID: TEXT`.
 pub fn note(text: &str) {
     put(out(), &format!("{}: {}\n", std::process::id(), Escaped(text)));
 }
@@ -97,7 +102,8 @@ fn put(lines: Option<&Lines>, text: &str) {
     }
 }
 
-/// Standard error for whatever must not wait: the log, a status line. Each write goes out whole, or is dropped and counted.
+/// Standard error for whatever must not wait: the log, a status line. Each write goes out whole, or
+/// is dropped and counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Errors;
 

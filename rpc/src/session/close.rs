@@ -36,7 +36,7 @@ pub enum CloseReason {
         address: String,
         /// What kind of error it was.
         kind: io::ErrorKind,
-        /// What could not be reached, and the words of the operating system or resolver.
+        /// The address that could not be reached, and the words of the system or resolver.
         text: String,
     },
     /// No complete hello within [`Limits::hello`](crate::limits::Limits::hello).
