@@ -1,6 +1,6 @@
-//! Promise: after a panic the log names the handler whose code it was, where it was made, by whatever way it came to run: also
-//! one that did other things before, and one whose values panic as they are dropped. And what runs later on behalf of nobody
-//! carries nobody's cause.
+//! Promise: after a panic the log names the handler whose code it was, where it was made, by
+//! whatever way it came to run: also one that did other things before, and one whose values panic
+//! as they are dropped. And what runs later on behalf of nobody carries nobody's cause.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -28,7 +28,8 @@ fn sim(name: &str) -> Address {
     Address::Sim(name.to_owned())
 }
 
-/// Checks that a panic with this text was logged, as one of the handler made in this line of this file.
+/// Checks that a panic with this text was logged, as one of the handler made in this line of this
+/// file.
 #[track_caller]
 fn assert_named(text: &str, line: u32) {
     let place = format!("in the handler made at {}:{line}:", file!());

@@ -1,8 +1,9 @@
-//! The goodbye to connections that are never used: there is no room for them, or whoever wanted them has gone.
+//! The goodbye to connections that are never used: there is no room for them, or whoever wanted
+//! them has gone.
 //!
-//! A connection that is cut without a word looks to its peer like a crash. So the peer is told why, in a hello and a goodbye; and
-//! because the system needs some time to bring that there, only a few connections at a time are held for it: a
-//! crowd takes no descriptors.
+//! A connection that is cut without a word looks to its peer like a crash. So the peer is told why,
+//! in a hello and a goodbye; and because the system needs some time to bring that there, only a few
+//! connections at a time are held for it: a crowd takes no descriptors.
 
 use crate::limits::Limits;
 use crate::session::{CloseReason, Role, Session};
@@ -15,7 +16,8 @@ use std::time::Duration;
 /// How long the kernel holds a connection that was closed, at most.
 const HELD: Duration = Duration::from_secs(5);
 
-/// Connections that are told within [`HELD`], where descriptors are not few; of those, one of so many.
+/// Connections that are told within [`HELD`], where descriptors are not few; of those, one of so
+/// many.
 const MOST: usize = 64;
 const SHARE: usize = 16;
 

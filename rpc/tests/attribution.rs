@@ -1,5 +1,6 @@
-//! Promise: what goes wrong is put down to whoever it belongs to. After a panic the log names the method, or the line where the
-//! handler was made; and a callback that outlives the call for which it was made keeps neither its deadline nor its end.
+//! Promise: what goes wrong is put down to whoever it belongs to. After a panic the log names the
+//! method, or the line where the handler was made; and a callback that outlives the call for which
+//! it was made keeps neither its deadline nor its end.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -149,8 +150,8 @@ fn ticker(field: &mut Field, at: &Peer) -> peers_rpc::kernel::Listener {
     })
 }
 
-/// Lets the server's object, when it is asked, listen to the ticker and make a call at each word. What the far end of these
-/// calls knows of them is returned, and how they end.
+/// Lets the server's object, when it is asked, listen to the ticker and make a call at each word.
+/// What the far end of these calls knows of them is returned, and how they end.
 fn call_at_each_word(
     server: &Peer,
     onward: &ProbeProxy,
@@ -226,7 +227,8 @@ fn a_stream_started_for_a_call_that_is_cancelled_goes_on() {
     drop(ticker);
 }
 
-/// Its place in the table of served calls is filled anew by others, whose deadlines are not its own.
+/// Its place in the table of served calls is filled anew by others, whose deadlines are not its
+/// own.
 #[test]
 fn a_callback_does_not_take_the_next_call_in_its_place_for_its_own() {
     let mut field = field();
@@ -257,7 +259,8 @@ fn a_callback_does_not_take_the_next_call_in_its_place_for_its_own() {
     assert_eq!(later.take().unwrap(), "done");
 }
 
-/// A process of its own, whose limits and object are as usual: the helpers above must not have changed them.
+/// A process of its own, whose limits and object are as usual: the helpers above must not have
+/// changed them.
 #[test]
 fn a_method_itself_keeps_its_callers_deadline() {
     let mut field = field();

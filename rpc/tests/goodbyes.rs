@@ -1,5 +1,6 @@
-//! Promise: whenever one side decides that a connection ends, the other is told why in words, also before anything was served
-//! on it. And a process that reaches itself is told so, instead of taking its own echo for a peer.
+//! Promise: whenever one side decides that a connection ends, the other is told why in words, also
+//! before anything was served on it. And a process that reaches itself is told so, instead of
+//! taking its own echo for a peer.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

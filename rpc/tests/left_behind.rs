@@ -1,5 +1,5 @@
-//! Promise: what has ended leaves nothing behind that later things meet: not its place in a table, not
-//! its deadline, not its caller; and counts stay counted.
+//! Promise: what has ended leaves nothing behind that later things meet: not its place in a table,
+//! not its deadline, not its caller; and counts stay counted.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -15,8 +15,8 @@ fn for_ever() -> Limits {
     limits(|l| l.keep_alive = Duration::ZERO)
 }
 
-/// A call that was made for another one and has ended gives its place to the next call. The end of the
-/// outer one does not take that along.
+/// A call that was made for another one and has ended gives its place to the next call. The end of
+/// the outer one does not take that along.
 #[test]
 fn the_next_call_in_the_place_of_a_nested_one_is_not_cancelled_with_the_outer_one() {
     let mut field = Field::simulated(1);
@@ -141,8 +141,8 @@ fn an_older_connection_keeps_its_deadlines_when_younger_ones_come_and_go() {
     assert_eq!((client.rpc().endpoints().len(), server.rpc().endpoints().len()), (1, 1));
 }
 
-/// Does things that are counted on a connection: at the server, an event that nobody bound and a reply
-/// that comes too late; at the client, a late reply.
+/// Does things that are counted on a connection: at the server, an event that nobody bound and a
+/// reply that comes too late; at the client, a late reply.
 fn count_something(field: &mut Field, client: &Peer, server: &Peer, node: &ProbeProxy) {
     let door = common::SideDoorProxy::new(node.caller().clone());
     field.outcome(client, door.knock(1)).unwrap_err();

@@ -1,5 +1,6 @@
-//! Promise: one object may serve several interfaces with methods in common on one connection, and what was bound last answers
-//! these. Two objects may not: whoever binds the second is told, and so is the peer if nothing is served for that.
+//! Promise: one object may serve several interfaces with methods in common on one connection, and
+//! what was bound last answers these. Two objects may not: whoever binds the second is told, and so
+//! is the peer if nothing is served for that.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

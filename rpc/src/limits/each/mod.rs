@@ -1,7 +1,7 @@
 //! Promise: each limit holds exactly: what is at it is allowed, what is one beyond is not.
 //!
-//! A table names each field of [`Limits`] and where its test is. A field that is not in the table does
-//! not compile, and neither does one without a test.
+//! A table names each field of [`Limits`] and where its test is. A field that is not in the table
+//! does not compile, and neither does one without a test.
 
 mod connections;
 mod frames;

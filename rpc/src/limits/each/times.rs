@@ -23,25 +23,6 @@ fn ends_at(side: &mut Side, from: Instant, span: Duration, reason: CloseReason) 
     assert_eq!(side.closed, Some(reason), "after {span:?}");
 }
 
-pub(super) fn connect() {
-    for span in [secs(8), secs(3)] {
-        let mut field = Field::simulated(1);
-        let server = field.peer("server");
-        let client = field.peer_with("client", limits(|l| l.connect = span));
-        field.world().partition(&[client.process()], &[server.process()]);
-        let begun = field.now();
-        let node = field.dial(&client, &server);
-        let ended = client.watch(node.caller());
-        field.pass(span - common::millis(1));
-        assert!(!ended.is_done(), "a moment before {span:?}");
-        field.until(|| ended.is_done());
-        let took = field.now() - begun;
-        assert!(took >= span && took < span + common::millis(1), "{took:?}");
-        let reason = ended.take().expect("it is told");
-        assert!(matches!(reason, CloseReason::ConnectFailed { .. }), "{reason}");
-    }
-}
-
 pub(super) fn hello() {
     for span in [secs(5), secs(7)] {
         let now = Instant::from_nanos(1);

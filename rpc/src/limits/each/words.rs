@@ -90,7 +90,8 @@ pub(super) fn error_text() {
             assert_eq!(raised.text.len(), arrives);
         }
     }
-    // The protocol's own limits are below the default: 4 KiB for an exception, 1 KiB for anything else.
+    // The protocol's own limits are below the default: 4 KiB for an exception, 1 KiB for anything
+    // else.
     let mut field = Field::simulated(1);
     let (client, _server, node) = field.pair();
     let error = field.outcome(&client, node.fail("x".repeat(5_000))).expect_err("it fails");
