@@ -353,6 +353,14 @@ impl Core {
             || self.inbox.is_alive()
     }
 
+    /// Gives memory back that is kept for what is to come.
+    pub(crate) fn release_memory(&self) {
+        self.spares.clear();
+        if let Ok(mut buffer) = self.read_buffer.try_borrow_mut() {
+            *buffer = Vec::new();
+        }
+    }
+
     // ---- panics and losses
 
     /// Notes where the code that runs from here on was made: for panics and slow handlers.

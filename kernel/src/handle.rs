@@ -234,6 +234,22 @@ impl Handle {
         self.core.spares.take_just(bytes)
     }
 
+    /// Bytes of memory that the output of all streams of this loop holds. It is counted as it changes, so asking is cheap.
+    #[inline]
+    pub fn output_memory(&self) -> usize {
+        self.core.spares.used()
+    }
+
+    /// Gives memory back to the system that is kept for what is to come: for when there was much to do and is no more.
+    pub fn release_memory(&self) {
+        self.core.release_memory()
+    }
+
+    /// Keeps no memory for what is to come from now on, since there is little of it, or keeps some again.
+    pub fn save_memory(&self, on: bool) {
+        self.core.spares.set_scarce(on);
+    }
+
     /// The kernel's generator.
     pub fn rng(&self) -> Rng {
         Rng(self.clone())

@@ -111,6 +111,9 @@ pub(crate) trait Socket: Debug {
     fn is_beside(&self) -> bool;
     /// No more writing; the peer reads to the end and sees it.
     fn shutdown(&self) -> io::Result<()>;
+    /// What the system holds for the peer is not to be sent any more once this is dropped: it would wait in the system's
+    /// memory for as long as the peer likes.
+    fn forsake(&self) -> io::Result<()>;
     /// Which readiness to report from now on.
     fn interest(&self, wanted: Readiness) -> io::Result<()>;
     /// How many bytes the system may hold in each direction, roughly.
@@ -148,6 +151,8 @@ pub(crate) trait Acceptor: Debug {
     fn accept(&self, key: &mut dyn FnMut() -> Key) -> io::Result<AnySocket>;
     /// Pauses or resumes reports of waiting connections.
     fn interest(&self, readable: bool) -> io::Result<()>;
+    /// How many bytes the system may hold for each connection in each direction, where it takes that over from here.
+    fn set_buffers(&self, bytes: usize) -> io::Result<()>;
     /// Where it listens, with port 0 replaced by the real one.
     fn local(&self) -> io::Result<Resolved>;
 }

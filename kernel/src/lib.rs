@@ -122,6 +122,7 @@ mod lines;
 mod listener;
 mod lookups;
 mod lost;
+mod memory;
 mod meter;
 mod node;
 mod offload;

@@ -73,6 +73,17 @@ impl Listener {
         &self.gate.address
     }
 
+    /// Lets the system hold about so many bytes in each direction of each connection that is accepted from now on: see
+    /// [`Stream::set_buffers`].
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_buffers(&self, bytes: usize) -> io::Result<()> {
+        self.gate.buffers.set(Some(bytes));
+        // For those that wait to be accepted, where the listener's apply to them.
+        self.gate.acceptor.borrow().as_ref().map_or(Ok(()), |acceptor| acceptor.set_buffers(bytes))
+    }
+
     /// Accepts no more for now; the system queues connections, and refuses or ignores them when its queue is full.
     pub fn pause(&self) {
         self.gate.paused.set(true);
@@ -109,6 +120,8 @@ struct Gate {
     acceptor: RefCell<Option<Box<dyn Acceptor>>>,
     /// Absent after the end, and while it runs.
     accept: Cell<Option<Box<Accept>>>,
+    /// What the system may hold for each connection, if it is not as much as it likes.
+    buffers: Cell<Option<usize>>,
     paused: Cell<bool>,
     /// Iff accepting rests, when it will be tried again.
     resting: Cell<Option<TimerId>>,
@@ -173,6 +186,7 @@ impl Gate {
             born,
             acceptor: RefCell::new(Some(acceptor)),
             accept: Cell::new(Some(Box::new(accept))),
+            buffers: Cell::default(),
             paused: Cell::new(false),
             resting: Cell::default(),
             rest: Cell::default(),
@@ -188,7 +202,12 @@ impl Gate {
         };
         let key = match (accepted, key) {
             (Ok(socket), Some(key)) => match Pipe::open(core, key, socket) {
-                Ok(pipe) => return Some(Ok(pipe)),
+                Ok(pipe) => {
+                    if let Some(bytes) = self.buffers.get() {
+                        pipe.set_buffers(bytes).ok(); // a connection that is gone tells so by itself
+                    }
+                    return Some(Ok(pipe));
+                }
                 Err(error) => (key, error),
             },
             (Err(error), Some(key)) => (key, error),

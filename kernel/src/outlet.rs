@@ -3,6 +3,7 @@
 //! A weak handle: all state is in the pipe. Nothing here writes to a socket but [`Outlet::flush`]; the end of the turn does.
 
 use crate::pipe::{Block, Pipe};
+use crate::time::Instant;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -136,7 +137,8 @@ impl Outlet {
         self.with(|pipe| pipe.close_discarding(linger, discards))
     }
 
-    /// Cuts the connection at once. What is buffered is lost; the handler hears nothing more and is dropped.
+    /// Cuts the connection at once. What is buffered is lost, and so is what the system holds, if it has refused to take more;
+    /// the handler hears nothing more and is dropped.
     pub fn abort(&self) {
         self.with(|pipe| pipe.abort())
     }
@@ -144,6 +146,17 @@ impl Outlet {
     /// Bytes written here and not yet taken by the system.
     pub fn buffered(&self) -> usize {
         self.pipe.upgrade().map_or(0, |pipe| pipe.buffered())
+    }
+
+    /// Bytes of memory that hold them: more than they are, since memory grows in steps and what was begun to be sent is kept
+    /// until it has left.
+    pub fn memory(&self) -> usize {
+        self.pipe.upgrade().map_or(0, |pipe| pipe.memory())
+    }
+
+    /// Since when the system has taken nothing of what is buffered; `None` if it takes what it is given.
+    pub fn stalled(&self) -> Option<Instant> {
+        self.pipe.upgrade()?.stalled()
     }
 
     /// Bytes that the system has taken since the connection was opened; 0 once it is gone.

@@ -33,6 +33,8 @@ struct Chunks {
     sent: usize,
     /// Bytes of all chunks that are not.
     len: usize,
+    /// Bytes of memory of all chunks.
+    memory: usize,
 }
 
 /// The beginning of an output, as one vectored write takes it.
@@ -43,6 +45,12 @@ impl Output {
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.tail.len() + self.chunks.as_ref().map_or(0, |chunks| chunks.len)
+    }
+
+    /// Bytes of memory that it holds.
+    #[inline]
+    pub(crate) fn memory(&self) -> usize {
+        self.tail.capacity() + self.chunks.as_ref().map_or(0, |chunks| chunks.memory)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -131,6 +139,7 @@ impl Output {
     fn append(&mut self, chunk: Vec<u8>) {
         let chunks = self.chunks.get_or_insert_default();
         chunks.len += chunk.len();
+        chunks.memory += chunk.capacity();
         chunks.queue.push_back(chunk);
     }
 }
@@ -150,6 +159,7 @@ impl Chunks {
             && let Some(first) = self.queue.pop_front()
         {
             self.sent -= first.len();
+            self.memory -= first.capacity();
             spent(first)
         }
     }
@@ -162,6 +172,24 @@ mod tests {
     fn first(output: &Output, count: usize) -> Vec<u8> {
         let all: Vec<u8> = output.parts().iter().flat_map(|part| part.to_vec()).collect();
         all[..count].to_vec()
+    }
+
+    #[test]
+    fn memory_is_that_of_all_parts_until_they_are_wholly_sent() {
+        let mut output = Output::default();
+        assert_eq!(output.memory(), 0);
+        output.end(|| Vec::with_capacity(300)).extend_from_slice(&[1; 100]);
+        output.push_chunk(Vec::from([2; 5_000]));
+        output.end(|| Vec::with_capacity(400)).extend_from_slice(&[3; 10]);
+        assert_eq!(output.memory(), 300 + 5_000 + 400);
+        output.advance(99, drop);
+        assert_eq!(output.memory(), 300 + 5_000 + 400);
+        output.advance(1, drop);
+        assert_eq!(output.memory(), 5_000 + 400);
+        output.advance(5_009, drop);
+        assert_eq!((output.len(), output.memory()), (1, 400));
+        output.advance(1, drop);
+        assert_eq!(output.memory(), 0);
     }
 
     #[test]

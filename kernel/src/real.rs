@@ -299,11 +299,12 @@ impl Socket for RealSocket {
         self.0.set_interest(wanted)
     }
 
+    fn forsake(&self) -> io::Result<()> {
+        self.0.io().set_linger(Some(std::time::Duration::ZERO))
+    }
+
     fn set_buffers(&self, bytes: usize) -> io::Result<()> {
-        // More than the system's type can say is more than it would allow.
-        let bytes = bytes.min(i32::MAX as usize);
-        self.0.io().set_send_buffer_size(bytes)?;
-        self.0.io().set_recv_buffer_size(bytes)
+        set_buffers(self.0.io(), bytes)
     }
 
     fn local(&self) -> io::Result<Resolved> {
@@ -339,9 +340,20 @@ impl Acceptor for RealAcceptor {
         self.socket.set_interest(Readiness { readable, writable: false })
     }
 
+    fn set_buffers(&self, bytes: usize) -> io::Result<()> {
+        set_buffers(self.socket.io(), bytes)
+    }
+
     fn local(&self) -> io::Result<Resolved> {
         resolved(&self.socket.io().local_addr()?)
     }
+}
+
+fn set_buffers(socket: &socket2::Socket, bytes: usize) -> io::Result<()> {
+    // More than the system's type can say is more than it would allow.
+    let bytes = bytes.min(i32::MAX as usize);
+    socket.set_send_buffer_size(bytes)?;
+    socket.set_recv_buffer_size(bytes)
 }
 
 fn resolved(address: &SockAddr) -> io::Result<Resolved> {

@@ -1,7 +1,9 @@
 //! Memory that one connection's output is done with and another one's can use, so that a busy loop does not ask the
 //! system for the same megabyte over and over.
 //!
-//! Invariant: what is kept is bounded, in buffers and in bytes, for the whole loop.
+//! Invariants:
+//! 1. What is kept is bounded, in buffers and in bytes, for the whole loop.
+//! 2. `used` is the sum of what the outputs of all streams hold.
 
 use std::cell::{Cell, RefCell};
 
@@ -24,6 +26,10 @@ pub(crate) struct Spares {
     small: RefCell<Vec<Vec<u8>>>,
     large: RefCell<Vec<Vec<u8>>>,
     bytes: Cell<usize>,
+    /// Bytes that are in use: those of the outputs of all streams.
+    used: Cell<usize>,
+    /// Set iff none is kept.
+    scarce: Cell<bool>,
 }
 
 impl Spares {
@@ -53,6 +59,32 @@ impl Spares {
         Some(self.count_out(large.swap_remove(place)))
     }
 
+    /// Bytes of memory that the outputs of all streams hold.
+    #[inline]
+    pub(crate) fn used(&self) -> usize {
+        self.used.get()
+    }
+
+    /// Notes that an output holds other memory than before.
+    #[inline]
+    pub(crate) fn count_used(&self, before: usize, after: usize) {
+        self.used.set(self.used.get().wrapping_add(after).wrapping_sub(before));
+    }
+
+    /// Keeps none from now on, or some again.
+    pub(crate) fn set_scarce(&self, scarce: bool) {
+        self.scarce.set(scarce);
+        if scarce {
+            self.clear();
+        }
+    }
+
+    /// Gives all of them back.
+    pub(crate) fn clear(&self) {
+        drop((self.small.take(), self.large.take()));
+        self.bytes.set(0);
+    }
+
     fn count_out(&self, buffer: Vec<u8>) -> Vec<u8> {
         self.bytes.set(self.bytes.get() - buffer.capacity());
         buffer
@@ -62,6 +94,9 @@ impl Spares {
     /// for long, or it.
     pub(crate) fn keep(&self, mut buffer: Vec<u8>) {
         let room = buffer.capacity();
+        if self.scarce.get() && room > FRESH {
+            return;
+        }
         let kept = if room > SMALL { &self.large } else { &self.small };
         let mut kept = kept.borrow_mut();
         if room > SMALL && room <= BYTES {
@@ -91,6 +126,18 @@ mod tests {
         let again = spares.take();
         assert!(again.is_empty() && again.capacity() >= 5000);
         assert!(spares.take().capacity() < 5000);
+    }
+
+    #[test]
+    fn nothing_is_kept_while_memory_is_scarce() {
+        let spares = Spares::default();
+        spares.keep(Vec::with_capacity(5_000));
+        spares.set_scarce(true);
+        spares.keep(Vec::with_capacity(50_000));
+        assert_eq!((spares.bytes.get(), spares.take_just(50_000)), (0, None));
+        spares.set_scarce(false);
+        spares.keep(Vec::with_capacity(50_000));
+        assert!(spares.take_just(50_000).is_some());
     }
 
     #[test]

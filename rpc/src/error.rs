@@ -142,8 +142,11 @@ pub enum Refusal {
 pub enum Overload {
     /// Too many requests wait for this endpoint's credit.
     Endpoint,
-    /// The other process has as much to do as it may: calls that run, or work for its threads.
+    /// The other process has as much to do as it may: calls that run, work for its threads, or what it holds for its
+    /// peers.
     Remote,
+    /// This process holds as much for its peers as it may: see [`Limits::process_bytes`](crate::Limits::process_bytes).
+    Process,
     /// The worker threads of this process have no room.
     Workers,
     /// The loop's inbox for other threads is full.
@@ -343,6 +346,7 @@ impl fmt::Display for Overload {
         f.write_str(match self {
             Self::Endpoint => "too many requests wait for this endpoint",
             Self::Remote => "the other process has as much to do as it may",
+            Self::Process => "this process holds as much for its peers as it may",
             Self::Workers => "the worker threads have no room",
             Self::Inbox => "the loop's inbox is full",
         })

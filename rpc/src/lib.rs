@@ -89,6 +89,7 @@ mod interface;
 pub mod limits;
 mod link;
 mod listener;
+mod memory;
 mod name;
 mod room;
 mod rpc;

@@ -92,6 +92,17 @@ pub struct Limits {
     /// fewer than half of what the others leave, and one in any case. Default 16,384.
     pub running: usize,
 
+    /// Bytes that the process may hold for all its peers together: output, requests that wait on either side, frames that
+    /// have begun. From three quarters on, new requests of this process wait; at all of it, requests from either side are
+    /// [`Overloaded`](crate::ErrorKind::Overloaded), and the connection that holds most is ended as
+    /// [`SlowPeer`](crate::CloseReason::SlowPeer): of those without progress for a second, if there are any. Each
+    /// [`Rpc`](crate::Rpc) counts by itself. The binaries lower it to half of what the system lets the process have. Default
+    /// 256 MiB.
+    pub process_bytes: usize,
+    /// Bytes that the system may hold for each connection in each direction; `None` stands for as many as it finds best,
+    /// which can be megabytes for a peer that does not read. For servers of strangers; it costs speed over long
+    /// distances. It cannot be changed later: set under pressure, it frees nothing. Default `None`.
+    pub socket_buffers: Option<usize>,
     /// Bytes of output waiting for the socket beyond which new requests wait too; replies and control frames do not.
     /// Default 1 MiB.
     pub output_soft: usize,
@@ -142,6 +153,8 @@ impl Default for Limits {
             waiting_bytes: 64 << 20,
             call_depth: 64,
             running: 16_384,
+            process_bytes: 256 << 20,
+            socket_buffers: None,
             output_soft: 1 << 20,
             inbound_queue: 2 << 20,
             control_rate: 100,

@@ -61,6 +61,9 @@ impl Listener {
         });
         let open = door.clone();
         let inner = shared.handle.listen(address, move |stream| open.accept(stream))?;
+        if let Some(bytes) = shared.limits.socket_buffers {
+            inner.set_buffers(bytes)?;
+        }
         door.address.replace(inner.address().clone());
         Ok(Self { inner })
     }

@@ -39,6 +39,8 @@ pub struct Counters {
     pub accepted: u64,
     /// Connections turned away because there were too many.
     pub crowded: u64,
+    /// Connections ended because the process held too much.
+    pub relieved: u64,
 }
 
 impl Counters {
@@ -162,6 +164,12 @@ impl Rpc {
         let mut all: Vec<Endpoint> = self.shared.all_links().iter().map(Link::endpoint).collect();
         all.sort();
         all
+    }
+
+    /// Bytes that this process holds for its peers, of the [`Limits::process_bytes`] that it may: output, requests that wait on
+    /// either side, frames that have begun.
+    pub fn held_memory(&self) -> usize {
+        self.shared.held()
     }
 
     /// Calls of others that run here and owe a reply.

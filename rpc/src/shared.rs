@@ -4,6 +4,7 @@ use crate::alarms::Alarms;
 use crate::farewell::Farewell;
 use crate::limits::Limits;
 use crate::link::{Link, Object};
+use crate::memory::Memory;
 use crate::name::EndpointName;
 use crate::room::Room;
 use crate::rpc::Counters;
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     /// The timer for the earliest of them.
     timer: Cell<Option<(Instant, TimerId)>>,
     pub(crate) tracing: Cell<bool>,
+    pub(crate) memory: Memory,
     pub(crate) counters: RefCell<Counters>,
     /// The most connections at a time.
     pub(crate) connections: usize,
@@ -84,6 +86,7 @@ impl Shared {
         let shared = Rc::new_cyclic(|me: &Weak<Self>| Self {
             farewell: Rc::new(Farewell::new(handle.clone(), node, limits.clone())),
             serving: RefCell::new(Serving::starting_at(handle.rng().next_u32())),
+            memory: Memory::new(limits.process_bytes),
             handle,
             node,
             limits,

@@ -24,10 +24,11 @@ use crate::cause::Cause;
 use crate::engine::Core;
 use crate::half::{Inward, Outward};
 use crate::host::{AnySocket, Key, Readiness, Socket};
-use crate::outlet::{Full, Outlet};
+use crate::outlet::Outlet;
 use crate::output::Output;
 use crate::stream::Listen;
 use crate::task::{Plain, Task};
+use crate::time::Instant;
 use crate::timer::TimerId;
 use crate::watch::Watch;
 use rest::Rest;
@@ -68,6 +69,8 @@ const _: () = assert!(size_of::<Pipe>() <= 72, "a connection that does nothing s
 struct Held {
     /// What waits for the socket.
     output: Output,
+    /// Iff the pipe is blocked: when the socket last took something, or said that it takes no more.
+    since: Instant,
     rare: Option<Box<Rare>>,
 }
 
@@ -239,10 +242,14 @@ impl Pipe {
     }
 
     pub(crate) fn buffered(&self) -> usize {
+        self.look_at_held(|held| held.output.len()).unwrap_or_default()
+    }
+
+    fn look_at_held<R>(&self, look: impl FnOnce(&Held) -> R) -> Option<R> {
         let held = self.held.take();
-        let buffered = held.as_ref().map_or(0, |held| held.output.len());
+        let seen = held.as_deref().map(look);
         self.held.set(held);
-        buffered
+        seen
     }
 
     pub(crate) fn written(&self) -> u64 {
@@ -259,51 +266,6 @@ impl Pipe {
         let holds = held.is_some();
         self.held.set(held);
         holds
-    }
-
-    /// Puts `len` bytes into the output by `put`, if they fit. What is written to a closed connection is gone.
-    pub(crate) fn write(
-        self: &Rc<Self>,
-        len: usize,
-        put: impl FnOnce(&mut Output),
-    ) -> Result<(), Full> {
-        if !self.is_open() {
-            return Ok(());
-        }
-        let (buffered, limit) = (self.buffered(), self.limit.get() as usize);
-        if buffered.saturating_add(len) > limit {
-            return Err(Full { buffered, limit });
-        }
-        self.with_held(|held| put(&mut held.output));
-        self.request_flush();
-        Ok(())
-    }
-
-    /// Takes all of `bytes` into the output, also beyond the limit.
-    pub(crate) fn take(self: &Rc<Self>, bytes: &mut Vec<u8>) -> Result<(), Full> {
-        if !self.is_open() {
-            bytes.clear();
-            return Ok(());
-        }
-        let bytes = std::mem::take(bytes);
-        let (spent, buffered) = match bytes.is_empty() {
-            true => (Some(bytes), self.buffered()),
-            false => self.with_held(|Held { output, .. }| (output.push_vec(bytes), output.len())),
-        };
-        let limit = self.limit.get() as usize;
-        if let (Some(spent), Some(core)) = (spent, self.core.upgrade()) {
-            core.spares.keep(spent);
-        }
-        if buffered > 0 {
-            self.request_flush();
-        }
-        if buffered > limit { Err(Full { buffered, limit }) } else { Ok(()) }
-    }
-
-    /// Memory for the output.
-    #[cold]
-    pub(crate) fn room(&self) -> Vec<u8> {
-        self.core.upgrade().map_or_else(Vec::new, |core| core.spares.take())
     }
 
     pub(crate) fn finish(self: &Rc<Self>) {
@@ -354,6 +316,9 @@ impl Pipe {
     /// Ends at once; what is buffered is lost.
     pub(crate) fn abort(&self) {
         let Some(core) = self.core.upgrade() else { return };
+        if self.blocked.get() {
+            self.ask(|socket| socket.forsake()).ok(); // a connection that is gone needs it no more
+        }
         self.shut(&core);
         self.dismiss(&core);
     }
@@ -394,6 +359,7 @@ impl Pipe {
         {
             core.push(cause, at_end(clean));
         }
+        core.spares.count_used(held.as_ref().map_or(0, |held| held.output.memory()), 0);
         if let Some(timer) = held.as_ref().and_then(|held| held.rare.as_ref()?.linger) {
             core.cancel(timer);
         }

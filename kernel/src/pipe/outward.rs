@@ -5,18 +5,89 @@
 //!
 //! Invariant: nothing here runs user code, since it happens in flushes, outside of any task or in the middle of one.
 
-use super::{Pipe, inward::is_passing};
+use super::{Held, Pipe, inward::is_passing};
 use crate::cause::Cause;
 use crate::engine::Core;
 use crate::half::{Inward, Outward};
 use crate::host::Socket;
+use crate::outlet::Full;
 use crate::output::Output;
 use crate::task::{Plain, Task};
+use crate::time::Instant;
 use std::io;
 use std::panic::Location;
 use std::rc::Rc;
 
 impl Pipe {
+    /// Bytes of memory that the output holds.
+    pub(crate) fn memory(&self) -> usize {
+        self.look_at_held(|held| held.output.memory()).unwrap_or_default()
+    }
+
+    /// Since when the socket has taken nothing, iff something waits that it has refused to take.
+    pub(crate) fn stalled(&self) -> Option<Instant> {
+        let since = self.look_at_held(|held| held.since)?;
+        self.blocked.get().then_some(since)
+    }
+
+    /// Puts `len` bytes into the output by `put`, if they fit. What is written to a closed connection is gone.
+    pub(crate) fn write(
+        self: &Rc<Self>,
+        len: usize,
+        put: impl FnOnce(&mut Output),
+    ) -> Result<(), Full> {
+        if !self.is_open() {
+            return Ok(());
+        }
+        let (buffered, limit) = (self.buffered(), self.limit.get() as usize);
+        if buffered.saturating_add(len) > limit {
+            return Err(Full { buffered, limit });
+        }
+        let (before, after) = self.with_held(|Held { output, .. }| {
+            let before = output.memory();
+            put(output);
+            (before, output.memory())
+        });
+        if let Some(core) = self.core.upgrade() {
+            core.spares.count_used(before, after);
+        }
+        self.request_flush();
+        Ok(())
+    }
+
+    /// Takes all of `bytes` into the output, also beyond the limit.
+    pub(crate) fn take(self: &Rc<Self>, bytes: &mut Vec<u8>) -> Result<(), Full> {
+        if !self.is_open() {
+            bytes.clear();
+            return Ok(());
+        }
+        let bytes = std::mem::take(bytes);
+        let Some(core) = self.core.upgrade() else { return Ok(()) };
+        let (spent, buffered) = match bytes.is_empty() {
+            true => (Some(bytes), self.buffered()),
+            false => self.with_held(|Held { output, .. }| {
+                let before = output.memory();
+                let spent = output.push_vec(bytes);
+                core.spares.count_used(before, output.memory());
+                (spent, output.len())
+            }),
+        };
+        let limit = self.limit.get() as usize;
+        if let Some(spent) = spent {
+            core.spares.keep(spent);
+        }
+        if buffered > 0 {
+            self.request_flush();
+        }
+        if buffered > limit { Err(Full { buffered, limit }) } else { Ok(()) }
+    }
+
+    /// Memory for the output.
+    #[cold]
+    pub(crate) fn room(&self) -> Vec<u8> {
+        self.core.upgrade().map_or_else(Vec::new, |core| core.spares.take())
+    }
+
     #[inline]
     pub(super) fn request_flush(self: &Rc<Self>) {
         if !self.blocked.get() && !self.flush_due.replace(true) {
@@ -66,10 +137,18 @@ impl Pipe {
 
     /// Whether nothing waits any more.
     fn write_once(&self, core: &Core) -> io::Result<bool> {
-        let result = self.if_held(|held| {
-            let output = Some(&mut held.output).filter(|output| !output.is_empty())?;
-            Some(self.ask(|socket| socket.write(&output.parts())).map(|count| {
+        let result = self.if_held(|Held { output, since, .. }| {
+            if output.is_empty() {
+                return None;
+            }
+            let before = output.memory();
+            let wrote = self.ask(|socket| socket.write(&output.parts()));
+            if !self.blocked.get() || wrote.as_ref().is_ok_and(|count| *count > 0) {
+                *since = core.now();
+            }
+            Some(wrote.map(|count| {
                 output.advance(count, |spent| core.spares.keep(spent));
+                core.spares.count_used(before, output.memory());
                 self.written.set(self.written.get() + count as u64);
                 output.is_empty()
             }))
@@ -101,6 +180,7 @@ impl Pipe {
         }
         self.blocked.set(false);
         self.if_held(|held| {
+            core.spares.count_used(held.output.memory(), 0);
             held.output = Output::default();
             Some(())
         });

@@ -178,6 +178,11 @@ impl Socket for SimSocket {
         Ok(())
     }
 
+    /// What was written is on its way, not in memory of the system.
+    fn forsake(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Every simulated connection holds [`CAPACITY`](super::lane::CAPACITY) bytes.
     fn set_buffers(&self, _: usize) -> io::Result<()> {
         Ok(())
@@ -213,6 +218,10 @@ impl Acceptor for SimAcceptor {
 
     fn interest(&self, readable: bool) -> io::Result<()> {
         self.net.borrow_mut().set_door_interest(self.id, readable);
+        Ok(())
+    }
+
+    fn set_buffers(&self, _: usize) -> io::Result<()> {
         Ok(())
     }
 

@@ -24,6 +24,10 @@ impl Link {
                 return None;
             }
         };
+        if self.shared().is_full() {
+            done.err(self.error(ErrorKind::Overloaded(Overload::Process)));
+            return None;
+        }
         let cause = if plan.detached { Cause::NONE } else { self.handle().cause() };
         let pending = PendingCall { method, made: now, outer: None, done };
         if !cause.is_none() || self.shared().tracing.get() {
@@ -72,6 +76,7 @@ impl Link {
         self.shared().take_memory_back(arguments);
         // A call makes nothing else due earlier than its own deadline.
         self.arm_by(deadline);
+        self.tell_memory();
         match sent {
             Ok(id) => {
                 self.serving().borrow_mut().adopt(cause, self, id);
@@ -97,6 +102,9 @@ impl Link {
         method: &'static Method,
         mut arguments: Vec<u8>,
     ) -> Result<(), Error> {
+        if self.shared().is_full() {
+            return Err(self.error(ErrorKind::Overloaded(Overload::Process)));
+        }
         let now = self.handle().now();
         let inherited = self.serving().borrow().inherit(self.handle().cause());
         let head = self.head(method, None, inherited);

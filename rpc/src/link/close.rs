@@ -32,8 +32,11 @@ impl Link {
             let reason = self.end_reason().unwrap_or(CloseReason::Local);
             return self.shared().farewell.say(stream, &reason);
         }
-        let outlet = stream.start_for(self.clone());
         let limits = &self.shared().limits;
+        if let Some(bytes) = limits.socket_buffers {
+            stream.set_buffers(bytes).ok(); // a connection that is gone tells so by itself
+        }
+        let outlet = stream.start_for(self.clone());
         outlet.set_limit(limits.output_hard());
         let first = self.outlet.set(outlet).is_ok();
         debug_assert!(first, "a link is given one stream");
@@ -105,8 +108,14 @@ impl Link {
         self.wire.set(Wire::Closed);
         if let Some(outlet) = outlet {
             let_go(outlet, &reason, self.shared().limits.linger);
+            self.shared().memory.leave(outlet);
         }
         self.inbound.take();
+        let told = self.if_rare(|rare| {
+            rare.partial = 0;
+            take(&mut rare.told)
+        });
+        self.shared().memory.tell(told, 0);
         self.shared().log_close(&name, &reason);
         let (deferred, watchers) = self.if_rare(|rare| {
             let Rare { deferred, watchers, .. } = rare;

@@ -58,6 +58,11 @@ impl Deferred {
         self.requests.is_empty()
     }
 
+    /// Bytes of memory of what waits.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether there is nothing to remember.
     pub(super) fn is_idle(&self) -> bool {
         self.requests.is_empty() && !self.paused && self.ending.is_none()

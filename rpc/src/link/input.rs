@@ -74,6 +74,7 @@ impl Link {
         let partial = inbound.pending();
         self.lend(&mut inbound, spare);
         self.keep_inbound(inbound);
+        self.note_partial(partial);
         self.drive(|session, out| session.input_taken(now, partial, out));
     }
 

@@ -158,6 +158,10 @@ struct Rare {
     deferred: Deferred,
     /// Places that its calls have among those that run.
     places: usize,
+    /// Bytes that it holds of a frame that has begun.
+    partial: usize,
+    /// Bytes that the process was told it holds, besides its output.
+    told: usize,
     watchers: Vec<Reply<CloseReason>>,
     /// How it ended, once it has; before, iff others are to be told.
     end: Option<End>,
@@ -169,10 +173,11 @@ struct Rare {
 
 impl Rare {
     fn is_empty(&self) -> bool {
-        let Self { owed, deferred, places, watchers, end, room, leaving } = self;
+        let Self { owed, deferred, places, partial, told, watchers, end, room, leaving } = self;
         let nothing_runs = owed.is_empty() && *places == 0;
+        let nothing_held = *partial == 0 && *told == 0 && deferred.is_idle();
         let outside = end.is_some() || room.is_some() || leaving.is_some();
-        nothing_runs && deferred.is_idle() && watchers.is_empty() && !outside
+        nothing_runs && nothing_held && watchers.is_empty() && !outside
     }
 }
 
@@ -215,6 +220,9 @@ impl Link {
         let slot = u32::try_from(slot).expect("fewer connections than descriptors fit a machine");
         link.slot.set(slot);
         link.arm();
+        if shared.memory.is_tight() {
+            link.restrain(true);
+        }
         link
     }
 
@@ -365,6 +373,51 @@ impl Link {
     /// Notes that one of its calls has taken a place, or given one back.
     pub(crate) fn count_place(&self, taken: bool) {
         self.with_rare(|rare| rare.places = if taken { rare.places + 1 } else { rare.places - 1 });
+    }
+
+    /// Lets new requests of ours wait, or those go that wait.
+    pub(crate) fn restrain(&self, on: bool) {
+        self.step(|session, _| session.restrain(on));
+        if !on {
+            self.note_flushed();
+        }
+    }
+
+    /// Notes how much it holds of a frame that has begun.
+    fn note_partial(&self, bytes: usize) {
+        if bytes != self.if_rare(|rare| rare.partial) {
+            self.with_rare(|rare| rare.partial = bytes);
+        }
+    }
+
+    /// Tells the process what it holds besides its output, if that has changed.
+    fn tell_memory(&self) {
+        let waiting = self.ask(Session::waiting_memory);
+        let (held, told) = self.if_rare(|Rare { deferred, partial, told, .. }| {
+            let held = waiting + deferred.bytes() + *partial;
+            (held, std::mem::replace(told, held))
+        });
+        if held == 0 && told == 0 && waiting > 0 {
+            self.with_rare(|rare| rare.told = waiting);
+            self.shared.memory.tell(0, waiting);
+        } else if held != told {
+            self.shared.memory.tell(told, held);
+        }
+    }
+
+    /// Bytes that it holds, all together.
+    pub(crate) fn weight(&self) -> usize {
+        self.last_outlet().map_or(0, Outlet::memory) + self.if_rare(|rare| rare.told)
+    }
+
+    /// Since when nothing has gone on: the peer has taken nothing of what waits for it, or, if nothing does, has sent nothing, and we owe
+    /// it no time.
+    pub(crate) fn stalled(&self) -> Option<Instant> {
+        let outlet = self.last_outlet()?;
+        if outlet.memory() > 0 {
+            return outlet.stalled();
+        }
+        if self.is_deferring() { None } else { Some(self.ask(Session::heard_at)) }
     }
 
     /// Runs `k` with the reason when this link ends.

@@ -54,6 +54,8 @@ impl Link {
         if !self.batching.get() {
             self.arm();
             self.watch_drain();
+            self.tell_memory();
+            self.shared().weigh();
         }
         result
     }
@@ -149,6 +151,11 @@ impl Link {
         drop(batch);
         self.arm();
         self.watch_drain();
+        self.tell_memory();
+        self.shared().weigh();
+        if self.shared().is_full() {
+            self.shared().relieve();
+        }
     }
 
     /// Requests may wait because the socket does not take what was written; then nothing else may tell that it has.

@@ -95,6 +95,7 @@ impl Link {
             if let Some(outlet) = self.open_outlet() {
                 self.read_run(outlet, begun, run);
             }
+            self.note_partial(held);
             self.drive(|session, out| session.input_taken(now, held, out));
         });
     }

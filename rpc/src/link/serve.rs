@@ -113,7 +113,8 @@ impl Link {
     /// Starts a request now, or, when the turn's budget is spent, in its place in the next turn.
     #[inline(always)]
     pub(super) fn requested(self: &Rc<Self>, request: &Request<'_>) {
-        if self.is_deferring() || !self.handle().spend() {
+        // One that will not be started need not wait for that.
+        if (self.is_deferring() || !self.handle().spend()) && !self.shared().is_full() {
             self.defer(request);
         } else {
             self.start(request, None);
@@ -131,6 +132,9 @@ impl Link {
         }
         if request.deadline.is_some_and(|deadline| deadline <= self.handle().latest()) {
             return self.turn_away(request, RefusedCode::Expired);
+        }
+        if self.shared().is_full() {
+            return self.turn_away(request, RefusedCode::Overloaded);
         }
         match self.object_for(request.method) {
             Some((object, method)) => {

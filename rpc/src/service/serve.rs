@@ -21,7 +21,9 @@ pub fn serve<T: 'static>(
 ) -> Result<(), Failure> {
     let mut kernel = Kernel::new()?;
     let handle = kernel.handle();
+    let limits = fitting(limits, handle.memory_limit());
     let rpc = Rc::new(Rpc::with_limits(&handle, limits));
+    rpc.shared().follow_system();
     let (listener, owned) = start(&kernel, &rpc)?;
     let address = listener.address();
     let open = Rc::new(RefCell::new(Some(listener)));
@@ -43,6 +45,20 @@ pub fn serve<T: 'static>(
     Ok(())
 }
 
+/// What the system may hold for a connection in each direction, where memory is scarce: what it does by itself
+/// can be megabytes.
+const SMALL_BUFFERS: usize = 64 << 10;
+
+/// The same limits for a process that may have so much memory: half of it at most is for its peers.
+fn fitting(mut limits: crate::Limits, memory: Option<u64>) -> crate::Limits {
+    let half = memory.map_or(usize::MAX, |bytes| usize::try_from(bytes / 2).unwrap_or(usize::MAX));
+    if half < limits.process_bytes {
+        limits.process_bytes = half;
+        limits.socket_buffers.get_or_insert(SMALL_BUFFERS);
+    }
+    limits
+}
+
 fn close(rpc: &Rpc, handle: &Handle) {
     let stopper = handle.clone();
     rpc.close(Cont::new(handle, move |drained: Result<Drained, crate::Error>| {
@@ -55,4 +71,27 @@ fn close(rpc: &Rpc, handle: &Handle) {
         }
         stopper.stop();
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+
+    #[test]
+    fn peers_have_half_of_the_memory_and_no_more_than_the_limit() {
+        let mut own = Limits::default();
+        own.socket_buffers = Some(1);
+        for (memory, expected, buffers) in [
+            (None, 256 << 20, None),
+            (Some(u64::MAX), 256 << 20, None),
+            (Some(512 << 20), 256 << 20, None),
+            (Some(64 << 20), 32 << 20, Some(SMALL_BUFFERS)),
+        ] {
+            let fitted = fitting(Limits::default(), memory);
+            assert_eq!((fitted.process_bytes, fitted.socket_buffers), (expected, buffers));
+            let stated = fitting(own.clone(), memory);
+            assert_eq!((stated.process_bytes, stated.socket_buffers), (expected, Some(1)));
+        }
+    }
 }

@@ -113,6 +113,11 @@ impl Clock {
         self.pinged = false;
     }
 
+    /// When something came last, or a ping was sent since.
+    pub(super) fn heard_at(&self) -> Instant {
+        self.since
+    }
+
     /// Since when a frame that is complete now has been on its way, as far as that can be known.
     #[inline]
     pub(super) fn frame_began(&self) -> Instant {

@@ -125,6 +125,8 @@ pub struct Session<K> {
     budget: Budget,
     /// Where our last pong starts in the output; 0, where the opening is, iff there was none.
     pong_at: u64,
+    /// Set iff requests wait whatever credit and room there is.
+    restrained: bool,
     rare: Option<Box<Rare>>,
 }
 
@@ -207,6 +209,7 @@ impl<K> Session<K> {
             clock: Clock::new(now, &limits),
             budget: Budget::default(),
             pong_at: 0,
+            restrained: false,
             rare: None,
             limits,
         };
@@ -282,7 +285,23 @@ impl<K> Session<K> {
     /// Whether requests wait because the socket has not taken enough of the output, as far as [`flushed`](Self::flushed) told.
     #[inline]
     pub fn waits_for_output(&self) -> bool {
-        self.waiting() > 0 && !self.has_room_for_output()
+        self.waiting() > 0 && !self.restrained && !self.has_room_for_output()
+    }
+
+    /// Lets new requests wait from now on, whatever credit and room there is, or no more. Those that may leave then do so at the next
+    /// [`flushed`](Self::flushed).
+    pub fn restrain(&mut self, on: bool) {
+        self.restrained = on;
+    }
+
+    /// Bytes of memory that requests hold which wait to be sent.
+    pub fn waiting_memory(&self) -> usize {
+        self.rare.as_ref().and_then(|rare| rare.queue()).map_or(0, Queue::memory)
+    }
+
+    /// When something came last; if it was pinged since, when that was.
+    pub fn heard_at(&self) -> Instant {
+        self.clock.heard_at()
     }
 
     /// The peer's calls that were not answered yet.

@@ -132,6 +132,11 @@ impl Queue {
         self.live
     }
 
+    /// Bytes of memory that it holds, husks included.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes + self.entries.len() * size_of::<Waiting>()
+    }
+
     pub(super) fn push(&mut self, request: Waiting) {
         self.bytes += request.args.len();
         self.live_bytes += request.args.len();

@@ -216,7 +216,7 @@ impl<K> Session<K> {
     /// Whether so little waits for the socket that requests may join it.
     #[inline]
     pub(super) fn has_room_for_output(&self) -> bool {
-        self.meter.waiting() <= self.limits.output_soft as u64
+        !self.restrained && self.meter.waiting() <= self.limits.output_soft as u64
     }
 
     #[cold]

@@ -1,8 +1,13 @@
 //! Bytes of output and input that wait.
 
+use super::common::ProbeProxy;
 use super::harness::{Pair, limits};
+use crate::Rpc;
 use crate::limits::Limits;
 use crate::session::Head;
+use peers_kernel::{Kernel, Wait};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 pub(super) fn output_soft() {
     for soft in [1_000, 1 << 20] {
@@ -30,4 +35,42 @@ pub(super) fn output_soft() {
 pub(super) fn inbound_queue() {
     crate::link::inbound_queue_is_exact();
     assert_eq!(Limits::default().inbound_queue, 2 << 20);
+}
+
+/// Requests wait from three quarters of it on, and are refused at all of it.
+pub(super) fn process_bytes() {
+    let kernel = Kernel::simulated(1);
+    let rpc = Rpc::with_limits(&kernel.handle(), limits(|l| l.process_bytes = 4_000));
+    let shared = rpc.shared();
+    for (held, tight, full) in
+        [(2_999, false, false), (3_000, true, false), (3_999, true, false), (4_000, true, true)]
+    {
+        shared.memory.tell(shared.held(), held);
+        shared.weigh();
+        assert_eq!((shared.memory.is_tight(), shared.is_full()), (tight, full), "{held} bytes");
+    }
+    assert_eq!(Limits::default().process_bytes, 256 << 20);
+}
+
+/// What the system does not take waits here.
+pub(super) fn socket_buffers() {
+    for (buffers, waits) in [(Some(4 << 10), true), (None, false)] {
+        let mut kernel = Kernel::new().expect("a loop");
+        let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = format!("inet:{}", server.local_addr().expect("an address"));
+        let rpc = Rpc::with_limits(&kernel.handle(), limits(|l| l.socket_buffers = buffers));
+        let node = ProbeProxy::new(rpc.connect(&address.parse().expect("an address")));
+        let _accepted = server.accept().expect("somebody dials");
+        for _ in 0..60 {
+            node.note("x".repeat(3_500)).expect("there is room");
+        }
+        // Long enough for what the system takes, or until it has taken everything.
+        let end = Instant::now() + Duration::from_secs(if waits { 1 } else { 30 });
+        while Instant::now() < end && (waits || rpc.held_memory() > 0) {
+            let soon = kernel.handle().now() + Duration::from_millis(20);
+            kernel.turn(Wait::Until(soon)).expect("a turn");
+        }
+        assert_eq!(rpc.held_memory() > 0, waits, "with {buffers:?}");
+    }
+    assert_eq!(Limits::default().socket_buffers, None);
 }

@@ -48,6 +48,8 @@ every_limit! {
     waiting_bytes in requests,
     call_depth in requests,
     running in requests,
+    process_bytes in memory,
+    socket_buffers in memory,
     output_soft in memory,
     inbound_queue in memory,
     control_rate in requests,
