@@ -7,7 +7,7 @@ use crate::limits::Limits;
 use crate::session::Head;
 use peers_kernel::{Kernel, Wait};
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(super) fn output_soft() {
     for soft in [1_000, 1 << 20] {
@@ -65,9 +65,10 @@ pub(super) fn socket_buffers() {
             node.note("x".repeat(3_500)).expect("there is room");
         }
         // Long enough for what the system takes, or until it has taken everything.
-        let end = Instant::now() + Duration::from_secs(if waits { 1 } else { 30 });
-        while Instant::now() < end && (waits || rpc.held_memory() > 0) {
-            let soon = kernel.handle().now() + Duration::from_millis(20);
+        let handle = kernel.handle();
+        let end = handle.now() + Duration::from_secs(if waits { 1 } else { 30 });
+        while handle.now() < end && (waits || rpc.held_memory() > 0) {
+            let soon = handle.now() + Duration::from_millis(20);
             kernel.turn(Wait::Until(soon)).expect("a turn");
         }
         assert_eq!(rpc.held_memory() > 0, waits, "with {buffers:?}");
