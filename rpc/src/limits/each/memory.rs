@@ -6,7 +6,8 @@ use crate::Rpc;
 use crate::limits::Limits;
 use crate::session::Head;
 use peers_kernel::{Kernel, Wait};
-use std::net::TcpListener;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 pub(super) fn output_soft() {
@@ -56,18 +57,22 @@ pub(super) fn process_bytes() {
 pub(super) fn socket_buffers() {
     for (buffers, waits) in [(Some(4 << 10), true), (None, false)] {
         let mut kernel = Kernel::new().expect("a loop");
-        let server = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = format!("inet:{}", server.local_addr().expect("an address"));
+        // Who does not read: nobody starts its streams.
+        let streams = Rc::new(RefCell::new(Vec::new()));
+        let kept = streams.clone();
+        let here = "inet:127.0.0.1:0".parse().expect("an address");
+        let accept = move |stream| kept.borrow_mut().push(stream);
+        let server = kernel.handle().listen(&here, accept).expect("a port");
         let rpc = Rpc::with_limits(&kernel.handle(), limits(|l| l.socket_buffers = buffers));
-        let node = ProbeProxy::new(rpc.connect(&address.parse().expect("an address")));
-        let _accepted = server.accept().expect("somebody dials");
+        let node = ProbeProxy::new(rpc.connect(server.address()));
         for _ in 0..60 {
             node.note("x".repeat(3_500)).expect("there is room");
         }
         // Long enough for what the system takes, or until it has taken everything.
         let handle = kernel.handle();
+        let is_sent = || !streams.borrow().is_empty() && rpc.held_memory() == 0;
         let end = handle.now() + Duration::from_secs(if waits { 1 } else { 30 });
-        while handle.now() < end && (waits || rpc.held_memory() > 0) {
+        while handle.now() < end && (waits || !is_sent()) {
             let soon = handle.now() + Duration::from_millis(20);
             kernel.turn(Wait::Until(soon)).expect("a turn");
         }
