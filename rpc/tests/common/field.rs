@@ -75,7 +75,7 @@ impl Field {
     }
 
     /// Tells which world a failed test has failed in: what is printed is shown only then.
-    #[expect(clippy::print_stdout, reason = "the message of a failed test")]
+    #[allow(clippy::print_stdout, reason = "the message of a failed test")]
     pub(crate) fn shown(seed: u64, setting: &str) {
         println!("seed {seed}, {setting}");
     }
