@@ -33,6 +33,26 @@ pub(super) fn hello() {
     }
 }
 
+pub(super) fn connect() {
+    for span in [secs(8), secs(3)] {
+        let mut field = Field::simulated(1);
+        let client = field.peer_with("client", limits(|l| l.connect = span));
+        let server = field.peer("server");
+        let (one, other) = (client.process(), server.process());
+        field.world().partition(&[one], &[other]);
+        let begun = field.now();
+        let node = field.dial_only(&client, &server);
+        let end = client.watch(node.caller());
+        field.until(|| end.is_done());
+        let took = field.now() - begun;
+        assert!(took >= span && took < span + common::millis(1), "{took:?}");
+        let CloseReason::ConnectFailed { kind, .. } = end.take().expect("a reason") else {
+            panic!("it was not dialled in vain")
+        };
+        assert_eq!(kind, io::ErrorKind::TimedOut);
+    }
+}
+
 pub(super) fn frame_time() {
     for span in [secs(30), secs(7)] {
         let mut pair = Pair::open_with(Limits::default(), limits(|l| l.frame_time = span));
