@@ -1,5 +1,5 @@
-//! Promise: compiled interfaces mean the same wherever they are included, whatever names are there. (The compiler's own tests
-//! try more names, against a stand-in; these are against this crate.)
+//! Promise: compiled interfaces mean the same wherever they are included, whatever names are there.
+//! (The compiler's own tests try more names, against a stand-in; these are against this crate.)
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

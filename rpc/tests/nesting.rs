@@ -1,5 +1,6 @@
-//! Promise: a value of a type that contains itself may be 64 levels deep and no deeper, whichever way it contains itself, both
-//! written and read. Levels are lists, sets, maps, records of self-describing values, and options that lead back.
+//! Promise: a value of a type that contains itself may be 64 levels deep and no deeper, whichever
+//! way it contains itself, both written and read. Levels are lists, sets, maps, records of
+//! self-describing values, and options that lead back.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -17,8 +18,9 @@ mod nests {
 
 const LIMIT: usize = limits::DEPTH as usize;
 
-/// Checks that `leaf`, which has `own` levels, can be put into itself until it has as many as are allowed, and once more only
-/// by other programs, whose bytes are then refused. `spell` does with bytes what `wrap` does with values.
+/// Checks that `leaf`, which has `own` levels, can be put into itself until it has as many as are
+/// allowed, and once more only by other programs, whose bytes are then refused. `spell` does with
+/// bytes what `wrap` does with values.
 fn bounded<T>(own: usize, leaf: T, wrap: impl Fn(T) -> T, spell: impl Fn(Vec<u8>) -> Vec<u8>)
 where
     T: for<'a> Decode<'a> + Encode + Clone + Debug + PartialEq,

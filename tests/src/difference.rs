@@ -1,9 +1,10 @@
-//! What two texts differ in, for the message of a failed test: the lines that differ and a few around them.
+//! What two texts differ in, for the message of a failed test: the lines that differ and a few
+//! around them.
 
-/// How many lines that are the same stand around those that differ.
+/// The lines that are shown around those that differ.
 const AROUND: usize = 3;
 
-/// How far to look for a line that both texts have again.
+/// The farthest line to look at for one that both texts have again.
 const WINDOW: usize = 400;
 
 /// The most lines of a message.
@@ -51,7 +52,7 @@ pub fn difference(expected: &str, found: &str) -> String {
     shown.join("\n")
 }
 
-/// How many lines of each text come before one that both have.
+/// Counts the lines of each text before one that both have.
 fn again(before: &[&str], after: &[&str]) -> (usize, usize) {
     let farthest = WINDOW.min(before.len() + after.len());
     for sum in 1..=farthest {

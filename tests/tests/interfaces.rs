@@ -29,7 +29,8 @@ fn the_compiled_interfaces_of_the_rpc_tests_are_fresh() {
     }
 }
 
-/// A published crate is built from its own files, so the documentation of `peers-rpc` has a copy of what it shows.
+/// A published crate is built from its own files, so the documentation of `peers-rpc` has a copy of
+/// what it shows.
 #[test]
 fn the_compiled_interface_of_the_rpc_documentation_is_fresh() {
     let registry = root().join("rpc/rpcc/tests/golden/registry/registry.rpc");

@@ -1,4 +1,5 @@
-//! Promise: each library is built from the files of its own package, so that it builds where nothing else of this tree is.
+//! Promise: each library is built from the files of its own package, so that it builds where
+//! nothing else of this tree is.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -28,7 +29,8 @@ fn packaged(package: &str) -> BTreeSet<PathBuf> {
     String::from_utf8(list.stdout).unwrap().lines().map(PathBuf::from).collect()
 }
 
-/// The paths that a source file includes, as they are written: literals in `include…!` and `#[path = …]`.
+/// The paths that a source file includes, as they are written: literals in `include…!` and `#[path
+/// = …]`.
 fn included(text: &str) -> Vec<&str> {
     let starts = ["include!(\"", "include_str!(\"", "include_bytes!(\"", "#[path = \""];
     let literals = |start: &&'static str| {

@@ -1,5 +1,6 @@
 //! A connection's own frames (hello, cancel, credit, ping, pong, half-close), and [`Message`]: any
-//! frame with its body read. Requests live in `call`, their ends in `outcome`; when a message may be sent, and
+//! frame with its body read. Requests live in `call`, their ends in `outcome`; when a message may
+//! be sent, and
 //! what to do about it, lives in no file here.
 //!
 //! Invariants: 1. a message that is written can be read; 2. a hello is a structure, so that later

@@ -1,5 +1,6 @@
-//! Promise: the table of frames in `docs/wire-protocol.md` is what the reader of frames keeps: which
-//! numbers are kinds, and which lengths, flags and ids each may have. At the bound and one beyond.
+//! Promise: the table of frames in `docs/wire-protocol.md` is what the reader of frames keeps:
+//! which numbers are kinds, and which lengths, flags and ids each may have. At the bound and one
+//! beyond.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,5 +1,5 @@
-//! Promise: each number that `docs/wire-protocol.md` gives for values and frames holds exactly: what is at the limit is written
-//! and read, what is one beyond is refused by both sides, in words.
+//! Promise: each number that `docs/wire-protocol.md` gives for values and frames holds exactly:
+//! what is at the limit is written and read, what is one beyond is refused by both sides, in words.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -35,7 +35,8 @@ fn the_page_gives_these_numbers() {
     }
 }
 
-/// Checks that `value` is written and read, and that what comes of it by one more `wrap` is neither.
+/// Checks that `value` is written and read, and that what comes of it by one more `wrap` is
+/// neither.
 fn deepest<T>(value: T, wrap: impl Fn(T) -> T, spell: impl Fn(Vec<u8>) -> Vec<u8>)
 where
     T: for<'a> Decode<'a> + Encode + Clone + Debug + PartialEq,
@@ -84,7 +85,8 @@ fn boxes_are_64_levels_deep() {
     });
 }
 
-/// Levels of all kinds are the same levels: sixty-one for the value, and one each for the list, the set's neighbour and the map.
+/// Levels of all kinds are the same levels: sixty-one for the value, and one each for the list, the
+/// set's neighbour and the map.
 #[test]
 fn static_types_and_values_share_their_levels() {
     type Nest = Vec<BTreeMap<u8, Vec<Value>>>;

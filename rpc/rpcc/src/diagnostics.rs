@@ -1,7 +1,8 @@
 //! What is wrong with an interface file, and how it is shown. The only file that knows `annotate-snippets`.
 //!
-//! Invariants: 1. diagnostics are shown in the order of files and places, whatever order they were found in; 2. what is kept
-//! and shown of them is bounded, whatever is wrong and however long its lines are; 3. nothing hidden reaches a terminal.
+//! Invariants: 1. diagnostics are shown in the order of files and places, whatever order they were
+//! found in; 2. what is kept and shown of them is bounded, whatever is wrong and however long its
+//! lines are; 3. nothing hidden reaches a terminal.
 
 use std::fmt;
 use std::path::Path;
@@ -87,12 +88,13 @@ impl Reports {
 
 /// The errors found in an interface file and what it imports.
 ///
-/// `Display` shows the first of them with source lines and carets, without colours; [`render`](Self::render) chooses.
+/// `Display` shows the first of them with source lines and carets, without colours;
+/// [`render`](Self::render) chooses.
 #[derive(Clone, Debug)]
 pub struct Diagnostics {
     sources: Sources,
     reports: Vec<Report>,
-    /// How many more there are at least.
+    /// Counts those that were not kept.
     more: usize,
 }
 
@@ -118,7 +120,7 @@ impl Diagnostics {
         Self { sources, reports, more }
     }
 
-    /// How many errors there are; at least one. A file with a thousand is not read to its end.
+    /// Counts the errors; there is at least one. A file with a thousand is not read to its end.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.reports.len() + self.more
@@ -130,7 +132,8 @@ impl Diagnostics {
         self.reports.is_empty()
     }
 
-    /// The errors, in the order of files and places; of very many, the first thousand that were found.
+    /// The errors, in the order of files and places; of very many, the first thousand that were
+    /// found.
     pub fn iter(&self) -> impl Iterator<Item = Diagnostic<'_>> {
         self.reports.iter().map(|report| {
             let source = self.sources.get(report.span.file);
@@ -145,8 +148,8 @@ impl Diagnostics {
         })
     }
 
-    /// The errors as text for a terminal, with or without colours, ending in a line that counts them. At most 50 are shown, and
-    /// of long lines what stands around the error.
+    /// The errors as text for a terminal, with or without colours, ending in a line that counts
+    /// them. At most 50 are shown, and of long lines what stands around the error.
     #[must_use]
     pub fn render(&self, colours: bool) -> String {
         let renderer = if colours { Renderer::styled() } else { Renderer::plain() };

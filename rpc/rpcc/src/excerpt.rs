@@ -1,7 +1,8 @@
-//! The lines of a source text that an error shows: those around its places, cut where they are long, without characters that
-//! cannot be seen.
+//! The lines of a source text that an error shows: those around its places, cut where they are
+//! long, without characters that cannot be seen.
 //!
-//! Invariant: what an excerpt holds is bounded by the number of its places, not by the size of the source.
+//! Invariant: what an excerpt holds is bounded by the number of its places, not by the size of the
+//! source.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -28,7 +29,8 @@ pub(crate) struct Excerpt {
 }
 
 impl Excerpt {
-    /// The excerpt of `source` that shows all `places`, the first of which counts if they are far from each other.
+    /// The excerpt of `source` that shows all `places`, the first of which counts if they are far
+    /// from each other.
     pub(crate) fn new(source: &str, places: impl Iterator<Item = Span>) -> Self {
         let mut marked: BTreeMap<usize, Range<usize>> = BTreeMap::new();
         for place in places {
@@ -55,7 +57,8 @@ impl Excerpt {
         excerpt
     }
 
-    /// Adds the lines between two with places: whole if they are few and short, else as empty ones, which are not shown.
+    /// Adds the lines between two with places: whole if they are few and short, else as empty ones,
+    /// which are not shown.
     fn between(&mut self, lines: &str, at: usize) {
         let few = lines.len() <= FAR * 10;
         if few && lines.matches('\n').count() <= FAR {
@@ -121,7 +124,7 @@ mod tests {
         Span { file: FileId(0), start, end }
     }
 
-    /// What stands at a place in the source stands there in the excerpt.
+    /// Checks that an excerpt has at each place what the source has there.
     fn same(source: &str, places: &[Span]) -> Excerpt {
         let excerpt = Excerpt::new(source, places.iter().copied());
         for place in places {

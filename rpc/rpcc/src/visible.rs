@@ -1,13 +1,13 @@
-//! Characters that cannot be seen, or that change what is seen of others: none of them reaches generated code or the
-//! terminal of whoever reads a message.
+//! Characters that cannot be seen, or that change what is seen of others: none of them reaches
+//! generated code or the terminal of whoever reads a message.
 
 use std::path::Path;
 
 /// The most bytes of a name or a text in a message.
 const LONGEST: usize = 400;
 
-/// True of control characters, of what sets the direction of text, and of what has no shape of its own. Tabs and line
-/// feeds are for the caller to judge.
+/// True of control characters, of what sets the direction of text, and of what has no shape of its
+/// own. Tabs and line feeds are for the caller to judge.
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -17,13 +17,14 @@ pub(crate) fn is_hidden(c: char) -> bool {
             | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// True of the hidden characters that scripts and emoji need to join or to separate their neighbours.
+/// True of the hidden characters that scripts and emoji need to join or to separate their
+/// neighbours.
 const fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}')
 }
 
-/// True of a character that may not stand in an interface file behind `before`: hidden ones, but joiners behind what they can
-/// join.
+/// True of a character that may not stand in an interface file behind `before`: hidden ones, but
+/// joiners behind what they can join.
 pub(crate) fn is_forbidden(c: char, before: Option<char>) -> bool {
     let joins = |before: char| {
         let seen = !before.is_ascii() && !is_hidden(before);
@@ -54,8 +55,9 @@ pub(crate) fn shown(path: &Path) -> String {
     visible(&path.to_string_lossy())
 }
 
-/// A hidden character replaced by one that can be seen and has as many bytes, so that places in a text stay where they are.
-/// Those of one byte are for whoever draws the text: there is a picture of each.
+/// A hidden character replaced by one that can be seen and has as many bytes, so that places in a
+/// text stay where they are. Those of one byte are for whoever draws the text: there is a picture
+/// of each.
 pub(crate) fn replaced(c: char) -> char {
     match c.len_utf8() {
         1 => c,

@@ -76,7 +76,8 @@ fn two_files_of_one_name_end_the_build() {
     let text = |path: PathBuf| fs::read_to_string(path).expect("it can be read");
     let first = text(package.join("golden/registry/registry.rs"));
     assert_same(&first, &text(out.join("registry.rs")), "what was written first");
-    // One file, however it is called, may be compiled twice; and files of different names beside each other.
+    // One file, however it is called, may be compiled twice; and files of different names beside
+    // each other.
     let again =
         "golden/registry/registry.rpc:golden/p2p/../registry/registry.rpc:golden/p2p/p2p.rpc";
     assert_eq!(build(&package, Some(&out), again).status.code(), Some(0));

@@ -130,7 +130,8 @@ fn only_so_many_errors_are_shown() {
     assert!(errors.to_string().ends_with("error: 10 more not shown\n\n60 errors\n"));
 }
 
-/// Whatever is wrong, describing it takes little: neither one long line nor very many errors are shown as a whole.
+/// Whatever is wrong, describing it takes little: neither one long line nor very many errors are
+/// shown as a whole.
 #[test]
 fn what_is_shown_of_errors_is_bounded() {
     let word = "x".repeat(1000);

@@ -87,8 +87,8 @@ fn infinite(model: &Model, inline: &Graph, reports: &mut Reports) {
     }
 }
 
-/// Boxes the options that lead back to the type they stand in: of options in each other the innermost, so that each
-/// way back passes one box.
+/// Boxes the options that lead back to the type they stand in: of options in each other the
+/// innermost, so that each way back passes one box.
 fn box_options(model: &mut Model, of: &[usize]) {
     for (at, ty) in model.types.iter_mut().enumerate() {
         for field in ty.fields_mut() {

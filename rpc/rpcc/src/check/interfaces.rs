@@ -13,8 +13,8 @@ use crate::syntax::ast::{self, Directive, ItemKind, TypeKind};
 /// The most methods of a run, inherited ones counted for each interface that has them.
 const MAX_METHODS: usize = 16_384;
 
-/// The most interfaces in a row, each of which extends the next: a proxy dereferences to that of its base, and Rust goes so only
-/// so far.
+/// The most interfaces in a row, each of which extends the next: a proxy dereferences to that of
+/// its base, and Rust goes so only so far.
 const MAX_BASES: usize = 64;
 
 /// The most overloads shown in one error.

@@ -1,5 +1,6 @@
-//! Limits of what can be written, chosen so that the Rust compiler can still read what becomes of it: it goes into types, and from
-//! a type to what it dereferences to, at most 128 steps deep, some of which belong to the program around.
+//! Limits of what can be written, chosen so that the Rust compiler can still read what becomes of
+//! it: it goes into types, and from a type to what it dereferences to, at most 128 steps deep, some
+//! of which belong to the program around.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +16,11 @@ pub(super) const MAX_STEPS: usize = 100;
 const MAX_FIELDS: usize = 512;
 const MAX_VARIANTS: usize = 4_096;
 
-/// Up to how many types that contain each other the longest way through them is looked for; of more, the sum is taken.
+/// Up to how many types that contain each other the longest way through them is looked for; of
+/// more, the sum is taken.
 const MAX_CIRCLE: usize = 256;
 
-/// How many steps it takes to go into a type that is held in one of these ways.
+/// The steps that it takes to go into a type that is held in one of these ways.
 const STEP: usize = 1;
 const COLLECTION: usize = 4;
 const BOXED: usize = 3;
@@ -84,7 +86,7 @@ fn sizes(ty: &TypeDef, reports: &mut Reports) {
     }
 }
 
-/// How many steps a type goes deep, if `of` says it of structs and enums.
+/// Counts the steps that a type goes deep, if `of` says it of structs and enums.
 fn steps(ty: &Ty, of: &dyn Fn(usize) -> usize) -> usize {
     match ty {
         Ty::Scalar(Scalar::String | Scalar::Bytes) => COLLECTION,
@@ -128,7 +130,8 @@ impl Depths {
         depths
     }
 
-    /// Sets the depths of types that contain each other, when those of all others in them are known.
+    /// Sets the depths of types that contain each other, when those of all others in them are
+    /// known.
     fn circle(
         model: &Model,
         graph: &[Vec<usize>],
@@ -154,7 +157,7 @@ impl Depths {
     }
 }
 
-/// How deep a walk from `start` goes that enters each type of a circle once.
+/// Measures a walk from `start` that enters each type of a circle once.
 fn longest(
     graph: &[Vec<usize>],
     inside: &dyn Fn(usize) -> bool,

@@ -14,8 +14,8 @@ const HELPERS: [(&str, &str); 3] = [
     ("bind", "the function that binds an implementation"),
 ];
 
-/// The methods of `std` that every proxy or reference to one has: by value, and so before those of the proxy itself, or
-/// at least before those of its base.
+/// The methods of `std` that every proxy or reference to one has: by value, and so before those of
+/// the proxy itself, or at least before those of its base.
 const TRAITS: [(&str, &str); 13] = [
     ("borrow", "Borrow"),
     ("borrow_mut", "BorrowMut"),

@@ -1,5 +1,6 @@
-//! Changes of what stands in a row: the fields of structs and variants, the arguments of methods. What travels is their places;
-//! what they mean is their names. So both are compared: in place, a field may be renamed; with its name, it may not move.
+//! Changes of what stands in a row: the fields of structs and variants, the arguments of methods.
+//! What travels is their places; what they mean is their names. So both are compared: in place, a
+//! field may be renamed; with its name, it may not move.
 
 use super::Changes;
 use crate::model::{Field, Model};
@@ -23,15 +24,15 @@ impl Row<'_> {
     }
 }
 
-/// What a row is called in messages, and whether options may be added at its end.
+/// A row as messages call it, and as it may grow.
 #[derive(Clone, Copy)]
 pub(super) struct Kind<'w> {
     /// `field` or `argument`.
     pub(super) part: &'w str,
-    /// What has the row, with its quotes.
+    /// Names its owner, with quotes.
     pub(super) whole: &'w str,
     pub(super) grows: bool,
-    /// What is said of options that are added, besides.
+    /// Follows in the message on options that are added.
     pub(super) grown: &'w str,
 }
 
@@ -63,7 +64,8 @@ pub(super) fn compare(kind: Kind<'_>, old: Row<'_>, new: Row<'_>, changes: &mut 
     }
 }
 
-/// True iff the field at a place of the new version has a new name, and that of the old version's is in use no more.
+/// True iff the field at a place of the new version has a new name, and that of the old version's
+/// is in use no more.
 fn renames(old: Row<'_>, new: Row<'_>, at: usize) -> bool {
     let (Some(was), Some(is)) = (old.fields.get(at), new.fields.get(at)) else { return false };
     new.place(was).is_none() && old.place(is).is_none()

@@ -131,7 +131,8 @@ fn method(
     }
 }
 
-/// Compares the arguments of a method that is in both versions: their types are the same, their names may not be.
+/// Compares the arguments of a method that is in both versions: their types are the same, their
+/// names may not be.
 fn arguments(old: (&Model, MethodId), new: (&Model, MethodId), changes: &mut Changes) {
     let name = format!("`{}`", old.0.canonical_method(old.1));
     let kind = fields::Kind { part: "argument", whole: &name, grows: false, grown: "" };

@@ -39,7 +39,8 @@ fn is_exception(model: &Model, id: TypeId) -> bool {
     matches!(model.ty(id).kind, Kind::Exception(_))
 }
 
-/// The types that stand in elements of sets and keys of maps: what a reader leaves out of them may make two of them the same.
+/// The types that stand in elements of sets and keys of maps: what a reader leaves out of them may
+/// make two of them the same.
 fn in_keys(model: &Model) -> BTreeSet<TypeId> {
     let mut todo = Vec::new();
     let methods = model.interfaces.iter().flat_map(|interface| &interface.methods);

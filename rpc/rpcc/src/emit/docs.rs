@@ -81,7 +81,8 @@ fn marker(text: &str) -> Option<usize> {
     ((1..=9).contains(&digits) && ends).then_some(digits + 2)
 }
 
-/// Returns one line outside of code blocks, without indentation. The text of a deprecation is one, too.
+/// Returns one line outside of code blocks, without indentation. The text of a deprecation is one,
+/// too.
 pub(super) fn line(doc: &str) -> String {
     let words = doc.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut out = String::new();

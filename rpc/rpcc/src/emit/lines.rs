@@ -89,8 +89,8 @@ impl Lines {
         if arrow.is_empty() { self.line(after) } else { self.result(arrow, ty, end) }
     }
 
-    /// Adds the line with the type of a result, which may be wider by two columns, and what ends the signature: a brace goes
-    /// to the next line sooner the deeper it stands.
+    /// Adds the line with the type of a result, which may be wider by two columns, and what ends
+    /// the signature: a brace goes to the next line sooner the deeper it stands.
     fn result(&mut self, arrow: &str, ty: &str, end: &str) {
         let (line, indent) = (format!("{arrow}{ty}"), self.indent * 4);
         let width = indent + line.chars().count();

@@ -1,7 +1,8 @@
 //! From a model to Rust. The text is a function of the model alone: no clock, no paths, no hash order.
 //!
-//! Generated text refers to `::peers_rpc::…` and `::std::…` only, by full path from the root even to what the prelude
-//! has, and calls no method that a trait could come before: it is included in modules whose own names are unknown.
+//! Generated text refers to `::peers_rpc::…` and `::std::…` only, by full path from the root even
+//! to what the prelude has, and calls no method that a trait could come before: it is included in
+//! modules whose own names are unknown.
 
 mod docs;
 mod interface;

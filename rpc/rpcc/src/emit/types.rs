@@ -181,8 +181,8 @@ fn travel(
     out.close("}");
 }
 
-/// As `travel`, for structs and exceptions. Depth is counted by what stands between a type and itself:
-/// lists, sets, maps and boxes.
+/// As `travel`, for structs and exceptions. Depth is counted by what stands between a type and
+/// itself: lists, sets, maps and boxes.
 fn travel_fields(ty: &TypeDef, fields: &[Field], out: &mut Lines) {
     travel(ty, |out| encode_fields(fields, out), |out| decode_fields(fields, out), out);
 }

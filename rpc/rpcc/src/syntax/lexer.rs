@@ -179,7 +179,8 @@ impl Lexer<'_> {
         self.push(Token::Text(value), rest[..length].trim_end().len());
     }
 
-    /// Reports what must not reach generated code, nor a reader: hidden characters. Lines may end as on Windows.
+    /// Reports what must not reach generated code, nor a reader: hidden characters. Lines may end
+    /// as on Windows.
     fn check_characters(&mut self, length: usize) {
         let start = self.at;
         let plain = |byte: &u8| matches!(byte, b' '..=b'~');

@@ -1,5 +1,5 @@
-//! Generated code means the same wherever it lands: among names that hide what Rust declares, traits whose methods come
-//! before others, macros called like those of the standard library.
+//! Generated code means the same wherever it lands: among names that hide what Rust declares,
+//! traits whose methods come before others, macros called like those of the standard library.
 
 use crate::tools::{check, golden, include};
 
@@ -67,7 +67,8 @@ const TRAITS: [&str; 36] = [
     "Caller",
 ];
 
-/// Methods of a trait that everything has, by value and therefore before those which take a reference.
+/// Methods of a trait that everything has, by value and therefore before those which take a
+/// reference.
 const METHODS: [&str; 40] = [
     "into",
     "from",

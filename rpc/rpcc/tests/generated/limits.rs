@@ -1,4 +1,5 @@
-//! What is at a limit of the language compiles: the Rust compiler can read what becomes of it. One beyond is refused in words.
+//! What is at a limit of the language compiles: the Rust compiler can read what becomes of it. One
+//! beyond is refused in words.
 
 use std::io;
 use std::path::Path;
@@ -59,7 +60,8 @@ fn refused(files: &[(String, String)], words: &str) {
     assert!(messages.iter().any(|message| message.contains(words)), "{words}: {messages:?}");
 }
 
-/// `count` structs, each of which holds the one before as `held` says; an interface uses the last one.
+/// `count` structs, each of which holds the one before as `held` says; an interface uses the last
+/// one.
 fn chain(count: usize, held: &str) -> String {
     let last = count - 1;
     let of = |at: usize| {

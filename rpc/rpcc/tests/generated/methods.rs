@@ -1,5 +1,5 @@
-//! Each method that compiles can be called, on a proxy and on a reference to one, whether declared or inherited; the names
-//! that could not are refused.
+//! Each method that compiles can be called, on a proxy and on a reference to one, whether declared
+//! or inherited; the names that could not are refused.
 
 use std::io;
 use std::path::Path;
@@ -137,7 +137,8 @@ fn what_is_accepted_can_be_called() {
     check("methods", "rustc", &["--crate-type", "lib", "--emit", "metadata"], &program);
 }
 
-/// The list is whole: nothing else that `std` gives to every type, or generated code to every proxy, is a method of it.
+/// The list is whole: nothing else that `std` gives to every type, or generated code to every
+/// proxy, is a method of it.
 #[test]
 fn each_refused_name_would_indeed_be_another_method() {
     let rust = compile("interface base { m() }\ninterface derived extends base { n() }")
