@@ -199,7 +199,7 @@ impl LocalDeepShelf for DeepShelf {
 /// A client, and two servers that do the same: one with the styles of `shelf`, one with those of `deep_shelf`.
 struct Shop {
     client: Peer,
-    _servers: (Peer<Shelf>, Peer<DeepShelf>),
+    servers: (Peer<Shelf>, Peer<DeepShelf>),
     plain: ShelfProxy,
     deep: DeepShelfProxy,
 }
@@ -207,10 +207,6 @@ struct Shop {
 impl Shop {
     fn new(field: &mut Field) -> Self {
         let client = field.peer("client");
-        Self::of(field, client)
-    }
-
-    fn of(field: &mut Field, client: Peer) -> Self {
         let limits = Limits::default;
         let plain = field.peer_serving("plain", limits(), Shelf::default(), LocalShelf::bind);
         let deep = field.peer_serving("deep", limits(), DeepShelf::default(), LocalDeepShelf::bind);
@@ -218,7 +214,7 @@ impl Shop {
             [plain.address(), deep.address()].map(|address| client.rpc().connect(address));
         Self {
             client,
-            _servers: (plain, deep),
+            servers: (plain, deep),
             plain: ShelfProxy::new(to_plain),
             deep: DeepShelfProxy::new(to_deep),
         }
@@ -335,25 +331,31 @@ everywhere! {
         let mut limits = Limits::default();
         limits.frame = 16 << 10;
         let most = 16 * 1024 - 4; // behind its length
-        let client = field.peer_with("sparing", limits);
-        let shop = Shop::of(field, client);
-        for shelf in shop.shelves() {
+        let shop = Shop::new(field);
+        let sparing = field.peer_with("sparing", limits);
+        let (plain, deep) = &shop.servers;
+        let own = [plain.address(), deep.address()]
+            .map(|address| ShelfProxy::new(sparing.rpc().connect(address)));
+        for (shelf, own) in shop.shelves().into_iter().zip(own) {
             for (size, fits) in [(most, true), (most + 1, false), (2 * most, false)] {
                 shelf.put("some", bytes(size, size)).unwrap();
-                let data = field.outcome(&shop.client, shelf.load("some"));
-                let text = field.outcome(&shop.client, shelf.keep("some", "w".repeat(size)));
+                field.outcome(&shop.client, shelf.load("some")).unwrap();
+                field.outcome(&shop.client, shelf.keep("some", "w".repeat(size))).unwrap();
+                let data = field.outcome(&sparing, own.load("some"));
+                let text = field.outcome(&sparing, own.get("some"));
                 let sizes = [data.map(|data| data.len()), text.map(|text| text.len())];
                 for outcome in sizes {
                     match outcome {
                         Ok(received) => assert_eq!((fits, received), (true, size)),
                         Err(error) => {
-                            assert!(matches!(error.kind(), ErrorKind::Failed(_)), "{error}");
+                            let (size, limit) = (size as u64 + 4, 16 << 10);
+                            assert_eq!(error.kind(), &ErrorKind::TooLarge { size, limit });
                             assert!(!fits, "{size} bytes: {error}");
                         }
                     }
                 }
             }
-            assert_eq!(field.outcome(&shop.client, shelf.shout("on")).unwrap(), "ON");
+            assert_eq!(field.outcome(&sparing, own.shout("on")).unwrap(), "ON");
         }
     }
 }
