@@ -81,12 +81,14 @@ fn what_the_peer_does_not_take_in_time_is_told() {
     drop(client);
 }
 
-/// Threads that send while the loop ends: each event was refused or arrives.
+/// Threads that send while the loop ends: each event was refused or arrives, and nobody waits for one that
+/// was refused.
 #[test]
 fn what_is_confirmed_while_the_loop_ends_arrives() {
-    for _ in 0..20 {
+    for _ in 0..10 {
         let (server, address) = serve_with(narrow());
-        let (client, node) = connect(&address, Limits::default());
+        let patient = limits(|limits| (limits.drain, limits.waiting) = (secs(60), 500));
+        let (client, node) = connect(&address, patient);
         let threads: Vec<_> = (0..3)
             .map(|_| {
                 let node = node.clone();
@@ -96,7 +98,9 @@ fn what_is_confirmed_while_the_loop_ends_arrives() {
             })
             .collect();
         thread::yield_now();
+        let (remote, begun) = (server.remote(), server.remote().now());
         let drained = client.close().unwrap();
+        assert!(remote.now() - begun < secs(30), "it waited for nothing");
         let confirmed: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
         assert!(drained.is_complete());
         assert_eq!(heard(&server).len(), confirmed);

@@ -7,6 +7,9 @@ use peers_wire::DecodeOwned;
 use std::ffi::OsString;
 use std::time::Duration;
 
+/// The longest time-out: a hundred years, which the kernel's clock can count.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// What a binary says about its command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Cli {
@@ -93,14 +96,31 @@ impl Arguments {
     }
 }
 
-/// A number of seconds, decimals allowed; zero and less are for ever.
+/// Reads a number of seconds, decimals allowed; zero is for ever. What is less than the clock can tell
+/// is one of its units, and no accident.
 fn timeout(seconds: &str) -> Result<Duration, Failure> {
-    let wrong = || Failure::usage(format!("--timeout takes seconds, such as 2.5, not {seconds:?}"));
-    let number: f64 = seconds.parse().map_err(|_| wrong())?;
-    if number.is_nan() {
-        return Err(wrong());
+    let wrong = |why: &str| {
+        let text = "--timeout takes seconds, such as 2.5, or 0 for ever";
+        Failure::usage(format!("{text}, not {seconds:?}: {why}"))
+    };
+    let number: f64 = seconds.parse().map_err(|_| wrong("that is no number"))?;
+    if !number.is_finite() {
+        return Err(wrong("that is no number of seconds"));
     }
-    Ok(Duration::try_from_secs_f64(number.max(0.0)).unwrap_or(Duration::ZERO))
+    if number < 0.0 {
+        return Err(wrong("that has passed before it begins"));
+    }
+    let time = Duration::try_from_secs_f64(number).unwrap_or(Duration::MAX);
+    if time > LONGEST {
+        return Err(wrong("that is too long to count"));
+    }
+    // Digits that vanish in the number itself were meant to be there as well.
+    let none = !seconds.bytes().take_while(|byte| !matches!(byte, b'e' | b'E')).any(is_digit_but_0);
+    Ok(if none { Duration::ZERO } else { time.max(Duration::from_nanos(1)) })
+}
+
+const fn is_digit_but_0(byte: u8) -> bool {
+    matches!(byte, b'1'..=b'9')
 }
 
 impl Cli {
@@ -173,9 +193,29 @@ mod tests {
     }
 
     #[test]
-    fn zero_negative_and_endless_times_are_for_ever() {
-        for line in ["--timeout 0", "--timeout=-3", "--timeout inf"] {
+    fn zero_is_for_ever_and_nothing_else_is() {
+        for line in ["--timeout 0", "--timeout 0.0", "--timeout=-0", "--timeout 0e9"] {
             assert_eq!(read(line).unwrap().unwrap().timeout, Some(Duration::ZERO), "{line}");
+        }
+        for line in
+            ["--timeout 1e-10", "--timeout 1e-9", "--timeout 0.0000000001", "--timeout 1e-999"]
+        {
+            let least = Some(Duration::from_nanos(1));
+            assert_eq!(read(line).unwrap().unwrap().timeout, least, "{line}");
+        }
+        let years = "--timeout 3153600000";
+        assert_eq!(read(years).unwrap().unwrap().timeout, Some(LONGEST));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused_with_words() {
+        for time in
+            ["-3", "-1e-10", "inf", "-inf", "nan", "soon", "", "3153600001", "1e300", "1e999"]
+        {
+            let failure = read(&format!("--timeout={time}")).unwrap_err();
+            assert_eq!(failure.code, super::super::UNREACHED);
+            let says = failure.text.contains("seconds") && failure.text.contains(time);
+            assert!(says, "{}", failure.text);
         }
     }
 

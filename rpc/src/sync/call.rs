@@ -5,7 +5,7 @@
 //! 2. The thread's own clock ends a wait, whatever the loop does. The loop knows the same deadline, and sends nothing after it.
 
 use super::endpoint::{Outside, SyncEndpoint};
-use super::{loop_gone, post};
+use super::loop_gone;
 use crate::call::{Call, Patience, Plan};
 use crate::error::Misuse;
 use crate::session::CallId;
@@ -115,7 +115,7 @@ impl<T: DecodeOwned + Send + 'static> SyncCall<T> {
         let (id, cancelled) = (OnceLock::new(), AtomicBool::new(false));
         let hold = Arc::new(Hold { outside, tell, id, cancelled });
         let (me, teller) = (hold.clone(), Teller { tell: Some(hold.tell.clone()) });
-        post(&hold.outside.remote, move || {
+        hold.outside.post(move || {
             drop(places.inbox);
             me.call_there(plan, teller, places.room);
         })?;

@@ -115,13 +115,35 @@ impl Outside {
         let now = || self.remote.now();
         let room = self.room.reserve(bytes, now, deadline);
         let room = room.map_err(|why| self.no_place(why, Overload::Endpoint))?;
-        let inbox = self.inbox.reserve(0, now, deadline);
-        let inbox = inbox.map_err(|why| self.no_place(why, Overload::Inbox));
-        inbox.map(|inbox| Places { room, inbox })
+        match self.inbox.reserve(0, now, deadline) {
+            Ok(inbox) => Ok(Places { room, inbox }),
+            Err(why) => {
+                drop(room);
+                Err(self.no_place(why, Overload::Inbox))
+            }
+        }
     }
 
-    /// Why there is no place. Whoever closes the endpoint may be waiting for ours to come, which was given back.
+    /// Posts a request that has its places.
+    pub(super) fn post(
+        self: &Arc<Self>,
+        request: impl FnOnce() + Send + 'static,
+    ) -> Result<(), Error> {
+        post(&self.remote, request).inspect_err(|_| self.gave_back())
+    }
+
+    /// Why there is no place.
     fn no_place(self: &Arc<Self>, why: NoPlace, full: Overload) -> Error {
+        self.gave_back();
+        match why {
+            NoPlace::Full => ErrorKind::Overloaded(full).into(),
+            NoPlace::Shut => self.gone(),
+        }
+    }
+
+    /// A place was given back, or none was given in the end: if the endpoint is closed meanwhile, its
+    /// link may be waiting for just that.
+    fn gave_back(self: &Arc<Self>) {
         if self.room.is_shut() && self.room.may_nudge() {
             let me = self.clone();
             let _unless_gone = self.remote.post_always(move |_| {
@@ -130,10 +152,6 @@ impl Outside {
                     link.go_on_leaving();
                 }
             });
-        }
-        match why {
-            NoPlace::Full => ErrorKind::Overloaded(full).into(),
-            NoPlace::Shut => self.gone(),
         }
     }
 
@@ -268,7 +286,7 @@ impl Caller for SyncEndpoint {
         outside.fit(method, arguments.len(), deadline)?;
         let places = outside.reserve(arguments.len(), deadline)?;
         let me = outside.clone();
-        post(&outside.remote, move || me.send_event(method, arguments, places))
+        outside.post(move || me.send_event(method, arguments, places))
     }
 }
 
