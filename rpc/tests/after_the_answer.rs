@@ -95,7 +95,7 @@ fn what_a_plain_method_starts_has_the_time_that_it_asks_for() {
             by(way, cx, &onward, start);
         });
         field.outcome(&client, node.echo("start").within(secs(1))).unwrap();
-        field.until(|| far.holds() == 3 && !seen.borrow().is_empty());
+        field.until_within(secs(5), || far.holds() == 3 && !seen.borrow().is_empty());
         // Who asked goes. That is no business of what was started.
         field.crash(&client);
         field.pass(secs(25));
@@ -132,7 +132,7 @@ fn what_is_called_after_an_early_answer_is_bound_by_nobody() {
         });
     });
     assert_eq!(field.outcome(&client, node.ask("x").within(secs(5))).unwrap(), "x");
-    field.until(|| far.holds() == 1);
+    field.until_within(secs(10), || far.holds() == 1);
     field.crash(&client);
     field.pass(secs(1_000));
     field.answer(&far, "after", Ok("done"));
@@ -158,7 +158,7 @@ fn a_call_made_for_one_that_waits_ends_with_it_and_says_whose_time_it_was() {
                 onward.hold_for_ever(text).then(k)
             }
         });
-        let outer = field.outcome(&client, node.ask("x").within(secs(5)));
+        let outer = field.outcome_within(secs(6), &client, node.ask("x").within(secs(5)));
         assert!(outer.is_err());
         let error = failed.take().unwrap();
         let ErrorKind::TimedOut { method, after, outer: Some(outer) } = error.kind() else {
@@ -193,7 +193,7 @@ fn a_deadline_of_its_own_is_nobody_elses() {
             },
         ));
     });
-    field.outcome(&client, node.ask("x").within(secs(5))).unwrap();
+    field.outcome_within(secs(6), &client, node.ask("x").within(secs(5))).unwrap();
     let error = failed.take().unwrap();
     assert!(matches!(error.kind(), ErrorKind::TimedOut { outer: None, .. }), "{error}");
 }

@@ -251,7 +251,7 @@ fn a_callback_does_not_take_the_next_call_in_its_place_for_its_own() {
     });
     field.outcome(&client, node.ask("first").within(secs(3))).unwrap();
     let later = field.start(&client, node.ask("later").within(secs(20)));
-    field.until(|| seen.borrow().len() == 1 || later.is_done());
+    field.until_within(secs(21), || seen.borrow().len() == 1 || later.is_done());
     let context = seen.borrow_mut().pop().unwrap().unwrap();
     assert_eq!(context, Context { remaining: None, depth: 0, trace: None });
     field.answer(&server, "later", Ok("done"));

@@ -174,7 +174,7 @@ everywhere! {
         let (here, there) = (client.handle().clone(), server.handle().clone());
         let sent = field.on(&client, move || keep_calling(here, node, 200, 100_000));
         let answered = field.on(&server, move || keep_calling(there, caller, 200, 100_000));
-        field.until(|| sent.get() == 100_000 && answered.get() == 100_000);
+        field.until_within(secs(600), || sent.get() == 100_000 && answered.get() == 100_000);
     }
 }
 
@@ -202,7 +202,7 @@ everywhere! {
             });
         }
         let all = all.take();
-        for outcome in field.outcomes(&all) {
+        for outcome in field.outcomes_within(secs(2), &all) {
             if let Err(error) = outcome {
                 let kind = error.kind();
                 let typed = matches!(kind, ErrorKind::TimedOut { .. } | ErrorKind::Overloaded(_) | ErrorKind::Failed(_));
@@ -230,7 +230,7 @@ fn a_peer_that_does_not_read_is_cut_off() {
     }
     assert_eq!(field.outcome(&server, to_fine.echo("unharmed")).unwrap(), "unharmed");
     let before = field.now();
-    field.until(|| ends.is_done());
+    field.until_within(secs(46), || ends.is_done());
     assert!(field.now() - before <= secs(46));
     ends.take().unwrap();
     assert_eq!(field.outcome(&server, to_fine.echo("unharmed")).unwrap(), "unharmed");

@@ -130,7 +130,7 @@ fn a_synchronous_call_with_and_without_a_time_out() -> Result<(), Box<dyn std::e
 fn without_a_word_a_call_waits_thirty_seconds() {
     let mut field = Field::simulated(1);
     let (client, _server, node) = field.met_pair();
-    assert_eq!(waited(field.outcome(&client, node.hold("x"))), secs(30));
+    assert_eq!(waited(field.outcome_within(secs(31), &client, node.hold("x"))), secs(30));
 }
 
 #[test]
@@ -138,14 +138,14 @@ fn the_default_of_the_limits_replaces_thirty_seconds() {
     let mut field = Field::simulated(1);
     let five = common::limits(|limits| limits.default_timeout = secs(5));
     let (client, _server, node) = field.pair_with(five, peers_rpc::Limits::default());
-    assert_eq!(waited(field.outcome(&client, node.hold("x"))), secs(5));
+    assert_eq!(waited(field.outcome_within(secs(6), &client, node.hold("x"))), secs(5));
 }
 
 #[test]
 fn the_time_out_of_the_interface_replaces_the_default() {
     let mut field = Field::simulated(1);
     let (client, _server, node) = field.met_pair();
-    assert_eq!(waited(field.outcome(&client, node.hold_briefly("x"))), secs(2));
+    assert_eq!(waited(field.outcome_within(secs(3), &client, node.hold_briefly("x"))), secs(2));
 }
 
 #[test]
@@ -153,11 +153,11 @@ fn an_explicit_time_out_always_wins() {
     let mut field = Field::simulated(1);
     let (client, _server, node) = field.met_pair();
     let long = node.hold_briefly("x").within(secs(40));
-    assert_eq!(waited(field.outcome(&client, long)), secs(40));
+    assert_eq!(waited(field.outcome_within(secs(41), &client, long)), secs(40));
     let short = node.hold_for_ever("x").within(millis(250));
     assert_eq!(waited(field.outcome(&client, short)), millis(250));
     let until = node.hold("x").until(client.handle().now() + secs(7));
-    assert_eq!(waited(field.outcome(&client, until)), secs(7));
+    assert_eq!(waited(field.outcome_within(secs(8), &client, until)), secs(7));
 }
 
 #[test]

@@ -283,7 +283,7 @@ everywhere! {
             rpc.close(closes);
             rpc
         });
-        field.until(|| closed.is_done() && server.rpc().endpoints().is_empty());
+        field.until_within(secs(6), || closed.is_done() && server.rpc().endpoints().is_empty());
         for outcome in field.outcomes(&calls) {
             let gone = ErrorKind::Disconnected(CloseReason::RpcGone);
             assert_eq!(outcome.unwrap_err().kind(), &gone);
@@ -303,7 +303,7 @@ fn what_never_ends_is_given_up_after_five_seconds() {
     field.until(|| server.holds() == 1);
     let before = field.now();
     let closed = close(&mut field, &server);
-    field.until(|| runs.is_done() && closed.is_done());
+    field.until_within(secs(6), || runs.is_done() && closed.is_done());
     let took = field.now() - before;
     assert!(took >= secs(5) && took < secs(6), "{took:?}");
     let error = runs.take().unwrap_err();
@@ -336,7 +336,7 @@ fn a_peer_that_does_not_read_does_not_keep_a_process_from_ending() {
     field.answer(&server, "x", Ok(&"x".repeat(3_000_000)));
     let before = field.now();
     let closed = close(&mut field, &server);
-    field.until(|| closed.is_done());
+    field.until_within(secs(6), || closed.is_done());
     let took = field.now() - before;
     assert!(took < secs(30), "{took:?}");
     drop(runs);

@@ -153,7 +153,7 @@ fn a_deadline_survives_timers_and_tasks_of_the_handler() {
             });
         });
     });
-    field.outcome(&client, node.ask("x").within(secs(5))).unwrap();
+    field.outcome_within(secs(6), &client, node.ask("x").within(secs(5))).unwrap();
     let context = seen.borrow_mut().pop().unwrap();
     assert!(nearly(context.remaining, 3_000), "{context:?}");
     assert_eq!(context.depth, 1);
@@ -175,7 +175,7 @@ fn work_whose_time_has_passed_is_not_started() {
     field.until(|| !server.heard().is_empty());
     let process = server.process();
     field.world().stall(process, secs(10));
-    let outcomes = field.outcomes(&calls);
+    let outcomes = field.outcomes_within(secs(15), &calls);
     field.pass(secs(20));
     let heard = server.heard().len();
     assert!((1..3_000).contains(&heard), "{heard} were started");
@@ -195,9 +195,9 @@ fn a_call_that_waits_for_credit_beyond_its_deadline_is_never_sent() {
     let holds: Vec<_> =
         (0..64).map(|n| field.start(&client, node.hold(n.to_string()).within(secs(25)))).collect();
     let waits = field.start(&client, node.echo("waits").within(secs(5)));
-    field.until(|| waits.is_done());
+    field.until_within(secs(6), || waits.is_done());
     assert!(matches!(waits.take().unwrap_err().kind(), ErrorKind::TimedOut { .. }));
-    field.outcomes(&holds).into_iter().for_each(|held| assert!(held.is_err()));
+    field.outcomes_within(secs(31), &holds).into_iter().for_each(|held| assert!(held.is_err()));
     field.outcome(&client, node.context()).unwrap();
     assert_eq!(server.heard().len(), 64);
 }
@@ -217,7 +217,8 @@ fn the_inner_call_expires_first_and_the_outer_is_still_answered() {
             });
             onward.hold(text).then(k);
         });
-        let error = field.outcome(&client, node.ask("x").within(budget)).unwrap_err();
+        let error =
+            field.outcome_within(secs(31), &client, node.ask("x").within(budget)).unwrap_err();
         let expected = ErrorKind::Failed("the one behind me does not answer".to_owned());
         assert_eq!(error.kind(), &expected, "within {budget:?}");
     }

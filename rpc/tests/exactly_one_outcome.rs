@@ -88,6 +88,7 @@ everywhere! {
         let held = field.start(&client, node.hold("x"));
         field.until(|| server.holds() == 1);
         drop(server.take_node());
+        field.on(&server, || ());
         field.until(|| held.is_done());
         assert_eq!(held.take().unwrap_err().kind(), &ErrorKind::NoReply);
         let error = field.outcome(&client, node.echo("x")).unwrap_err();
@@ -143,7 +144,7 @@ fn a_time_out_and_the_late_reply_is_dropped() {
     let mut field = Field::simulated(1);
     let (client, server, node) = field.met_pair();
     let got = field.start(&client, node.hold_briefly("x"));
-    field.until(|| got.is_done());
+    field.until_within(secs(3), || got.is_done());
     field.answer(&server, "x", Ok("too late"));
     field.pass(secs(10));
     let error = got.take().unwrap_err();

@@ -16,7 +16,7 @@ const MINUTE: Duration = secs(60);
 /// When and why an endpoint ends, if it does within a day.
 fn end(field: &mut Field, got: &Got<CloseReason>) -> (Duration, CloseReason) {
     let before = field.now();
-    field.until(|| got.is_done());
+    field.until_within(secs(86400), || got.is_done());
     (field.now() - before, got.take().unwrap())
 }
 
@@ -198,7 +198,7 @@ fn a_peer_that_falls_silent_is_dead_after_forty_five_seconds() {
     field.world().partition(&[one], &[other]);
     let call = field.start(&client, node.echo("x").forever());
     for got in &ends {
-        field.until(|| got.is_done());
+        field.until_within(secs(50), || got.is_done());
         assert_eq!(got.take().unwrap(), CloseReason::Dead);
     }
     assert!(about(field.now(), secs(45)), "{:?}", field.now());

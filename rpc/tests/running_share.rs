@@ -78,6 +78,7 @@ everywhere! {
         let (accepted, (client, node, _calls)) = hold(field, &server, "a", 9);
         assert_eq!(accepted, 4);
         node.caller().close();
+        field.on(&client, || ());
         field.until(|| server.rpc().running() == 0);
         let (accepted, _b) = hold(field, &server, "b", 9);
         assert_eq!(accepted, 2, "its work may be going on");

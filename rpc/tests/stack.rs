@@ -125,7 +125,7 @@ fn a_hundred_thousand_calls_that_wait_when_the_connection_ends() {
         field.pass(secs(1));
         let endpoint = node.caller().clone();
         field.on(&client, move || endpoint.close());
-        field.until(|| failed.get() == 100_000);
+        field.until_within(secs(6), || failed.get() == 100_000);
     });
 }
 
@@ -144,7 +144,10 @@ fn a_chain_of_a_thousand_nested_calls_and_their_replies() {
                 }
             });
         }
-        assert_eq!(field.outcome(&client, node.ask("1000")).unwrap(), "the bottom");
+        assert_eq!(
+            field.outcome_within(secs(30), &client, node.ask("1000")).unwrap(),
+            "the bottom"
+        );
     });
 }
 

@@ -142,6 +142,7 @@ impl Link {
         };
         let now = self.handle().now();
         self.drive(|session, out| session.flushed(now, taken, out));
+        self.go_on_leaving();
     }
 
     /// Runs `steps` of the session and sets the timer after the last.

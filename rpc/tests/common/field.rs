@@ -20,8 +20,9 @@ use std::time::Duration;
 
 /// How long a test may wait for one thing, in real time: a working test never comes near.
 const REAL_PATIENCE: Duration = secs(30);
-/// The same in virtual time.
-const VIRTUAL_PATIENCE: Duration = secs(86_400);
+/// How soon things happen in virtual time unless a test says otherwise: what nothing holds up, within
+/// this. Ways take up to some tens of milliseconds there.
+const PROMPT: Duration = secs(1);
 /// What runs everything.
 enum Ground {
     Simulated(World),
@@ -228,6 +229,7 @@ impl Field {
     // ---- driving
 
     /// Runs `f` as a task of that process.
+    #[track_caller]
     pub(crate) fn on<R: 'static>(
         &mut self,
         peer: &Peer<impl Sized>,
@@ -255,7 +257,24 @@ impl Field {
         got
     }
 
+    /// The same if the outcome may take so long in virtual time.
+    #[track_caller]
+    pub(crate) fn outcome_within<T>(
+        &mut self,
+        span: Duration,
+        from: &Peer<impl Sized>,
+        call: Call<T>,
+    ) -> Result<T, Error>
+    where
+        T: DecodeOwned + 'static,
+    {
+        let got = self.start(from, call);
+        self.until_within(span, || got.is_done());
+        got.take()
+    }
+
     /// Makes a call from that process and drives until it has its outcome.
+    #[track_caller]
     pub(crate) fn outcome<T>(&mut self, from: &Peer<impl Sized>, call: Call<T>) -> Result<T, Error>
     where
         T: DecodeOwned + 'static,
@@ -266,8 +285,20 @@ impl Field {
     }
 
     /// Drives until all of these have their outcome, and gives them in order.
+    #[track_caller]
     pub(crate) fn outcomes<T: 'static>(&mut self, all: &[Got<T>]) -> Vec<Result<T, Error>> {
         self.until(|| all.iter().all(Got::is_done));
+        all.iter().map(Got::take).collect()
+    }
+
+    /// The same if the last outcome may take so long in virtual time.
+    #[track_caller]
+    pub(crate) fn outcomes_within<T: 'static>(
+        &mut self,
+        span: Duration,
+        all: &[Got<T>],
+    ) -> Vec<Result<T, Error>> {
+        self.until_within(span, || all.iter().all(Got::is_done));
         all.iter().map(Got::take).collect()
     }
 
@@ -296,15 +327,25 @@ impl Field {
         }
     }
 
-    /// Drives until `condition` holds.
+    /// Drives until `condition` holds, which in virtual time is soon.
     #[track_caller]
-    pub(crate) fn until(&mut self, mut condition: impl FnMut() -> bool) {
+    pub(crate) fn until(&mut self, condition: impl FnMut() -> bool) {
+        self.until_within(PROMPT, condition);
+    }
+
+    /// Drives until `condition` holds, in virtual time before `span` has passed.
+    #[track_caller]
+    pub(crate) fn until_within(&mut self, span: Duration, mut condition: impl FnMut() -> bool) {
         match &mut self.ground {
             Ground::Simulated(world) => {
-                let end = world.now() + VIRTUAL_PATIENCE;
+                let (begun, end) = (world.now(), world.now() + span);
                 while !condition() {
                     assert!(world.step(), "nothing will ever happen any more");
-                    assert!(world.now() < end, "it does not happen");
+                    let took = world.now() - begun;
+                    assert!(
+                        world.now() <= end,
+                        "it did not happen in {span:?}, but in {took:?} or never"
+                    );
                 }
             }
             Ground::Tcp(kernels) | Ground::Unix(kernels) => {
