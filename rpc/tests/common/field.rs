@@ -1,6 +1,6 @@
 //! The grounds that processes meet on, and the processes.
 
-use super::desk::{Desk, Script};
+use super::desk::Desk;
 use super::outcome::Got;
 use super::probe::{LocalProbe, ProbeProxy};
 use super::secs;
@@ -455,57 +455,15 @@ impl<S: 'static> Peer<S> {
     }
 }
 
-impl Peer {
-    /// What its object has heard, in order.
-    pub(crate) fn heard(&self) -> Vec<String> {
-        self.look(|desk| desk.heard.clone())
-    }
-
-    /// Who has called it, in order.
-    pub(crate) fn callers(&self) -> Vec<Binding> {
-        self.look(|desk| desk.callers.clone())
-    }
-
-    /// How many replies its object holds.
-    pub(crate) fn holds(&self) -> usize {
-        self.look(|desk| desk.held.len())
-    }
-
-    /// Takes the reply that its object holds for `text`.
-    pub(crate) fn take_held(&self, text: &str) -> Reply<String> {
-        let take = |desk: &mut Desk| {
-            let at = desk.held.iter().position(|(held, _)| held == text)?;
-            Some(desk.held.remove(at)?.1)
-        };
-        let taken = self.cx().enter(|desk, _| take(desk)).unwrap();
-        taken.unwrap_or_else(|| panic!("no call with {text:?} is held"))
-    }
-
-    /// Says what its object does before it answers a plain call.
-    pub(crate) fn before_echo(&self, prelude: impl Fn(&Cx<Desk>, &Binding) + 'static) {
-        let prelude: super::desk::Prelude = Rc::new(prelude);
-        self.cx().enter(move |desk, _| desk.prelude = Some(prelude)).unwrap();
-    }
-
-    /// Says what its object does when it is asked.
-    pub(crate) fn when_asked(
-        &self,
-        script: impl Fn(&mut Desk, &Cx<Desk>, &Binding, String, Reply<String>) + 'static,
-    ) {
-        let script: Script = Rc::new(script);
-        self.cx().enter(move |desk, _| desk.script = Some(script)).unwrap();
-    }
+/// A path for a socket that nobody else uses.
+fn fresh_path(name: &str) -> Address {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let file = format!("peers-{}-{}-{name}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    Address::Unix(env::temp_dir().join(file))
 }
 
 fn real_kernel(strict: bool) -> Kernel {
     let kernel = Kernel::new().unwrap();
     kernel.set_strict(strict);
     kernel
-}
-
-/// A path for a socket that nobody else uses.
-fn fresh_path(name: &str) -> Address {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let file = format!("peers-{}-{}-{name}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    Address::Unix(env::temp_dir().join(file))
 }

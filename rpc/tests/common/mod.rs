@@ -13,6 +13,7 @@
 mod desk;
 mod field;
 mod outcome;
+mod seen;
 
 pub(crate) use desk::{Desk, stumble};
 pub(crate) use field::{Field, Peer};
