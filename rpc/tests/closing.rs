@@ -29,7 +29,7 @@ fn a_dial_that_nobody_waits_for_delays_no_end() {
     let (one, other) = (client.process(), server.process());
     field.world().partition(&[one], &[other]);
     let node = field.dial_only(&client, &server);
-    let error = field.outcome(&client, node.echo("x").within(secs(2))).unwrap_err();
+    let error = field.outcome_within(secs(3), &client, node.echo("x").within(secs(2))).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TimedOut { .. }), "{error}");
     let begun = field.now();
     let closed = close(&mut field, &client);

@@ -80,9 +80,11 @@ everywhere! {
         let (flooder, server, node) = field.met_pair();
         work_behind_a_gate(&server, &open, &done);
         let calls = flood(field, &flooder, &node);
-        field.until(|| server.heard().len() == PLACES);
+        field.until_within(secs(6), || server.heard().len() == PLACES);
         node.caller().close();
-        field.until(|| server.rpc().running() == 0);
+        field.on(&flooder, || ());
+        // What waits for credit leaves first, if there is any in time.
+        field.until_within(secs(6), || server.rpc().running() == 0);
         // All of its places are free, and nothing of it is done any more.
         let before = done.load(Ordering::Acquire);
         let again = field.dial(&flooder, &server);
