@@ -1,5 +1,6 @@
-//! Promise: a turn takes so much from outside and no more: from other threads as many tasks as the budget says, from a listener as
-//! many connections as it may accept. The rest comes in the next turns. And what is used up is given back.
+//! Promise: a turn takes so much from outside and no more: from other threads as many tasks as the
+//! budget says, from a listener as many connections as it may accept. The rest comes in the next
+//! turns. And what is used up is given back.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,14 +1,16 @@
-//! Room for requests that wait, shared by the loop and by other threads: what a thread is promised is reserved first.
+//! Room for requests that wait, shared by the loop and by other threads: what a thread is promised
+//! is reserved first.
 //!
-//! A place is taken by whoever makes a request and given back by the session when the request has left its queue. So what
-//! waits in this process is bounded in count and bytes, whoever made it, and a request of another thread that was given a
-//! place cannot be refused any more.
+//! A place is taken by whoever makes a request and given back by the session when the request has
+//! left its queue. So what waits in this process is bounded in count and bytes, whoever made it,
+//! and a request of another thread that was given a place cannot be refused any more.
 //!
 //! Invariants:
-//! 1. `taken` and `bytes` count the requests in the session's queue and those that other threads have places for; they never
-//!    exceed the most, but for what waited before the room was made.
+//! 1. `taken` and `bytes` count the requests in the session's queue and those that other threads
+//!    have places for; they never exceed the most, but for what waited before the room was made.
 //! 2. The loop takes no lock, unless a thread waits for what it has to tell.
-//! 3. After [`Room::shut`] no place is given to a thread any more; `flying` counts those given before and not used yet.
+//! 3. After [`Room::shut`] no place is given to a thread any more; `flying` counts those given
+//!    before and not used yet.
 
 use peers_kernel::Instant;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -41,7 +43,8 @@ pub(crate) struct Room {
     shut: AtomicBool,
     /// Set iff the loop was asked to look whether somebody is still coming, and has not looked yet.
     nudge: AtomicBool,
-    /// Set iff the request that the session is about to see has a place already. Only the loop looks at it.
+    /// Set iff the request that the session is about to see has a place already. Only the loop
+    /// looks at it.
     landed: AtomicBool,
     /// Threads that wait for a change.
     waiters: AtomicUsize,
@@ -95,7 +98,8 @@ impl Room {
         Some(self.frame.load(SeqCst)).filter(|frame| *frame != UNKNOWN)
     }
 
-    /// Waits for a place until `deadline`, on the clock that `now` reads; not at all if that is past.
+    /// Waits for a place until `deadline`, on the clock that `now` reads; not at all if that is
+    /// past.
     pub(crate) fn reserve(
         self: &Arc<Self>,
         bytes: usize,
@@ -110,7 +114,8 @@ impl Room {
     }
 
     fn try_reserve(self: &Arc<Self>, bytes: usize) -> Result<Place, NoPlace> {
-        // In this order: whoever shuts the room and then sees nobody flying knows that nobody will come.
+        // In this order: whoever shuts the room and then sees nobody flying knows that nobody will
+        // come.
         self.flying.fetch_add(1, SeqCst);
         if self.shut.load(SeqCst) {
             self.land_one();
@@ -134,7 +139,8 @@ impl Room {
         if said.is_some() {
             return said;
         }
-        // Whoever changes something looks for waiters afterwards, and a waiter looks again after it was counted.
+        // Whoever changes something looks for waiters afterwards, and a waiter looks again after it
+        // was counted.
         self.waiters.fetch_add(1, SeqCst);
         let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         let said = loop {
@@ -219,7 +225,8 @@ impl Room {
         self.shut.load(SeqCst)
     }
 
-    /// Whether the loop has not been asked yet to look who is still coming: then whoever asks this is to ask the loop.
+    /// Whether the loop has not been asked yet to look who is still coming: then whoever asks this
+    /// is to ask the loop.
     pub(crate) fn may_nudge(&self) -> bool {
         !self.nudge.swap(true, SeqCst)
     }
@@ -236,7 +243,8 @@ impl Room {
 }
 
 impl Place {
-    /// Lets `send` make the one request that this place is for. It keeps the place if it waits, else the place is given back.
+    /// Lets `send` make the one request that this place is for. It keeps the place if it waits,
+    /// else the place is given back.
     pub(crate) fn land<R>(mut self, send: impl FnOnce() -> R) -> R {
         self.held = false;
         self.room.landed.store(true, Relaxed);

@@ -1,5 +1,6 @@
-//! Promise: an orderly end drops nothing that was accepted. What waits leaves as the peer gives credit, within
-//! [`Limits::drain`](peers_rpc::Limits::drain); what the peer did not take in that time is told, and nobody waits longer.
+//! Promise: an orderly end drops nothing that was accepted. What waits leaves as the peer gives
+//! credit, within [`Limits::drain`](peers_rpc::Limits::drain); what the peer did not take in that
+//! time is told, and nobody waits longer.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

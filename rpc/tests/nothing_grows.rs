@@ -1,5 +1,5 @@
-//! Promise: what is used up is given back. After a hundred thousand of each, nothing is left of posts, calls, events, timers and
-//! connections, neither here nor at the peer.
+//! Promise: what is used up is given back. After a hundred thousand of each, nothing is left of
+//! posts, calls, events, timers and connections, neither here nor at the peer.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,5 +1,6 @@
-//! Promise: a loop on a thread of its own ends in good order. Dropping it, closing it and closing one of its endpoints send what
-//! other threads were told would be sent, and tell what the peer did not take.
+//! Promise: a loop on a thread of its own ends in good order. Dropping it, closing it and closing
+//! one of its endpoints send what other threads were told would be sent, and tell what the peer did
+//! not take.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -81,8 +82,8 @@ fn what_the_peer_does_not_take_in_time_is_told() {
     drop(client);
 }
 
-/// Threads that send while the loop ends: each event was refused or arrives, and nobody waits for one that
-/// was refused.
+/// Threads that send while the loop ends: each event was refused or arrives, and nobody waits for
+/// one that was refused.
 #[test]
 fn what_is_confirmed_while_the_loop_ends_arrives() {
     for _ in 0..10 {

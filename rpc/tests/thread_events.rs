@@ -1,5 +1,6 @@
-//! Promise: an event of another thread that was answered `Ok` is sent, within the limits that are known. While there is no room
-//! for it the thread waits, and what cannot be sent is an error there and then.
+//! Promise: an event of another thread that was answered `Ok` is sent, within the limits that are
+//! known. While there is no room for it the thread waits, and what cannot be sent is an error there
+//! and then.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -58,7 +59,8 @@ fn several_threads_share_the_room() {
     assert_eq!(client.with(|rpc| rpc.counters().unsent_events).unwrap(), 0);
 }
 
-/// As many as the peer's grant are sent, and as many as may wait; one more is refused, and there is room again later.
+/// As many as the peer's grant are sent, and as many as may wait; one more is refused, and there is
+/// room again later.
 #[test]
 fn exactly_as_many_as_may_wait_are_confirmed() {
     let (server, _client, node) = pair(64, 100, 50);

@@ -1,5 +1,6 @@
-//! Promise: whoever waits on a thread is not kept waiting by a loop that is busy: the thread's own clock ends the wait. A call that
-//! was started can be waited for later, and be cancelled from anywhere; it has one outcome.
+//! Promise: whoever waits on a thread is not kept waiting by a loop that is busy: the thread's own
+//! clock ends the wait. A call that was started can be waited for later, and be cancelled from
+//! anywhere; it has one outcome.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,8 +1,9 @@
-//! How a link leaves in good order: first what was accepted, then the goodbye, and then, for as long as there is time, the
-//! peer's own end, which says that it has read everything.
+//! How a link leaves in good order: first what was accepted, then the goodbye, and then, for as
+//! long as there is time, the peer's own end, which says that it has read everything.
 //!
 //! Invariants:
-//! 1. A link that is leaving takes no new request, from either side. Those that wait leave as the peer gives credit.
+//! 1. A link that is leaving takes no new request, from either side. Those that wait leave as the
+//!    peer gives credit.
 //! 2. It says goodbye when nothing waits any more, or when its time is over.
 //! 3. Whoever asked is told once how much the peer did not take, however the link ends.
 
@@ -16,21 +17,23 @@ use std::mem::take;
 use std::ops::Add;
 use std::rc::Rc;
 
-/// What the other side did not take before the end of a connection, or of all connections of an [`Rpc`](crate::Rpc).
+/// Tells what the other side did not take before the end of a connection, or of all connections of an
+/// [`Rpc`](crate::Rpc).
 ///
-/// A request that was accepted here leaves before the end, as the peer gives credit, within [`Limits::drain`](crate::Limits::drain).
-/// This counts those for which the time was too short.
+/// A request that was accepted here leaves before the end, as the peer gives credit, within
+/// [`Limits::drain`](crate::Limits::drain). This counts those for which the time was too short.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
-    /// Calls and events that were never sent: the peer gave no credit for them in time, or there was no connection.
+    /// Calls and events that were never sent: the peer gave no credit for them in time, or there
+    /// was no connection.
     pub unsent: u64,
     /// Events that were sent, and of which nobody knows whether the peer has started them.
     pub unconfirmed: u64,
 }
 
 impl Drained {
-    /// Whether the other side has taken everything.
+    /// Tells whether the other side has taken everything.
     pub fn is_complete(&self) -> bool {
         *self == Self::default()
     }
@@ -87,7 +90,7 @@ impl Drop for Parting {
 }
 
 impl Link {
-    /// Whether it takes requests: it lives, and is not leaving.
+    /// Tells whether it takes requests: it lives, and is not leaving.
     #[inline]
     pub(crate) fn takes_requests(&self) -> bool {
         self.is_open() && !self.shows(Signs::LEAVES)
@@ -139,8 +142,8 @@ impl Link {
         Some(leaving)
     }
 
-    /// If it is leaving and nothing waits any more, it says goodbye: from a fresh task, since a session or a handler may be on
-    /// the stack.
+    /// If it is leaving and nothing waits any more, it says goodbye: from a fresh task, since a
+    /// session or a handler may be on the stack.
     #[inline]
     pub(crate) fn go_on_leaving(&self) {
         if self.shows(Signs::LEAVES) && self.has_said_all() {
@@ -152,7 +155,7 @@ impl Link {
         }
     }
 
-    /// Whether everything that was accepted has left the session for a stream that is there.
+    /// Tells whether everything that was accepted has left the session for a stream that is there.
     fn has_said_all(&self) -> bool {
         let awaited = self.room().is_some_and(|room| room.is_awaited());
         // Calls that nobody waits for any more are no reason to wait for a connection.
@@ -167,7 +170,7 @@ impl Link {
         self.part(reason, until, told);
     }
 
-    /// What the peer has not taken, as far as is known.
+    /// Tells what the peer has not taken, as far as is known.
     pub(super) fn untaken(&self) -> Drained {
         self.ask(|session| Drained {
             unsent: session.waiting() as u64,
@@ -175,7 +178,8 @@ impl Link {
         })
     }
 
-    /// Says goodbye and ends. Whoever waits is told when the peer is known to have read everything, or at `until`.
+    /// Says goodbye and ends. Whoever waits is told when the peer is known to have read everything,
+    /// or at `until`.
     fn part(&self, reason: CloseReason, until: Instant, told: Vec<Reply<Drained>>) {
         let left = self.untaken();
         self.drive(|session, out| session.bye_for(&reason, out));
@@ -194,7 +198,8 @@ impl Link {
                     }
                 });
                 parting.borrow_mut().timer = Some(timer);
-                // The peer ends when it has read the goodbye. Where nothing is in doubt, nobody waits for that.
+                // The peer ends when it has read the goodbye. Where nothing is in doubt, nobody
+                // waits for that.
                 if left.unconfirmed == 0 {
                     outlet.on_drained(move || parting.borrow_mut().tell(left));
                 } else {

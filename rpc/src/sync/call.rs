@@ -1,8 +1,10 @@
 //! Calls of other threads: described, sent, waited for, cancelled.
 //!
 //! Invariants:
-//! 1. A call has one outcome: the channel between the loop and the thread has one place, and who comes first has it.
-//! 2. The thread's own clock ends a wait, whatever the loop does. The loop knows the same deadline, and sends nothing after it.
+//! 1. A call has one outcome: the channel between the loop and the thread has one place, and who
+//!    comes first has it.
+//! 2. The thread's own clock ends a wait, whatever the loop does. The loop knows the same deadline,
+//!    and sends nothing after it.
 
 use super::endpoint::{Outside, SyncEndpoint};
 use super::loop_gone;
@@ -19,11 +21,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// How long after a deadline the loop's own word is waited for, which says more: where the call went, for example.
+/// The time after a deadline for the loop's own word, which says more: where the call
+/// went, for example.
 const GRACE: Duration = Duration::from_millis(10);
 
-/// A call described but not sent, on a thread that is not the loop's. [`wait`](SyncCall::wait) and [`start`](SyncCall::start)
-/// send it.
+/// A call described but not sent, on a thread that is not the loop's. [`wait`](SyncCall::wait) and
+/// [`start`](SyncCall::start) send it.
 ///
 /// ```compile_fail,E0599
 /// # fn f(node: peers_rpc::doc::NodeProxy<peers_rpc::SyncEndpoint>, k: peers_rpc::Reply<String>) {
@@ -54,7 +57,8 @@ impl<T: DecodeOwned + Send + 'static> SyncCall<T> {
         self
     }
 
-    /// Waits for what is left of a time, as `deadline - now` gives it; unlike with [`within`](Self::within), zero fails at once.
+    /// Waits for what is left of a time, as `deadline - now` gives it; unlike with
+    /// [`within`](Self::within), zero fails at once.
     pub fn remaining(mut self, left: Duration) -> Self {
         self.plan.patience = Patience::Remaining(left);
         self
@@ -66,8 +70,8 @@ impl<T: DecodeOwned + Send + 'static> SyncCall<T> {
         self
     }
 
-    /// Sends the call and blocks this thread until its outcome. If as many requests wait for the peer as may, this thread waits
-    /// for a place first.
+    /// Sends the call and blocks this thread until its outcome. If as many requests wait for the
+    /// peer as may, this thread waits for a place first.
     ///
     /// # Errors
     /// Whatever the outcome is, and [`Misuse::SyncOnLoop`] at once on the loop's own thread.
@@ -78,8 +82,9 @@ impl<T: DecodeOwned + Send + 'static> SyncCall<T> {
         self.send(true)?.wait()
     }
 
-    /// Sends the call and returns at once, with what its outcome can be waited for and the call be cancelled with. If as many
-    /// requests wait for the peer as may, the outcome is [`ErrorKind::Overloaded`].
+    /// Sends the call and returns at once, with what its outcome can be waited for and the call be
+    /// cancelled with. If as many requests wait for the peer as may, the outcome is
+    /// [`ErrorKind::Overloaded`].
     ///
     /// ```
     /// # use peers_rpc::{Error, SyncEndpoint, doc::NodeProxy};
@@ -151,7 +156,7 @@ impl<T> Drop for Teller<T> {
     }
 }
 
-/// What all ends of a call know.
+/// Holds what all ends of a call know.
 struct Hold<T> {
     outside: Arc<Outside>,
     tell: Sender<Result<T, Error>>,
@@ -191,7 +196,8 @@ impl<T: Send + 'static> Cancels for Hold<T> {
         }
         self.cancelled.store(true, Ordering::Release);
         let remote = self.outside.remote.clone();
-        // There are no more of these than calls that were made; and where the loop has ended, so has the call.
+        // There are no more of these than calls that were made; and where the loop has ended, so
+        // has the call.
         let _unless_gone = remote.post_always(move |_| {
             if let (Some(id), Some(link)) = (self.id.get(), self.outside.link()) {
                 link.cancel(*id);
@@ -200,8 +206,8 @@ impl<T: Send + 'static> Cancels for Hold<T> {
     }
 }
 
-/// A call that was sent from a thread that is not the loop's: its outcome can be waited for, and it can be cancelled. It has one
-/// outcome, whatever happens at the same time.
+/// A call that was sent from a thread that is not the loop's: its outcome can be waited for, and it
+/// can be cancelled. It has one outcome, whatever happens at the same time.
 ///
 /// Dropping it cancels the call: nobody would ever hear of its outcome.
 #[must_use = "dropping it cancels the call"]
@@ -216,10 +222,12 @@ pub struct Started<T: Send + 'static> {
 }
 
 impl<T: Send + 'static> Started<T> {
-    /// Blocks this thread until the outcome: at the call's deadline there is one, also if the loop is busy.
+    /// Blocks this thread until the outcome: at the call's deadline there is one, also if the loop
+    /// is busy.
     ///
     /// # Errors
-    /// Whatever the outcome is. On the loop's own thread [`Misuse::SyncOnLoop`], unless there is an outcome already.
+    /// Whatever the outcome is. On the loop's own thread [`Misuse::SyncOnLoop`], unless there is an
+    /// outcome already.
     pub fn wait(mut self) -> Result<T, Error> {
         let outcome = match self.told.try_recv() {
             Ok(outcome) => outcome,
@@ -265,18 +273,18 @@ impl<T: Send + 'static> Started<T> {
         }
     }
 
-    /// Whether there is an outcome: then [`wait`](Self::wait) returns at once.
+    /// Tells whether there is an outcome: then [`wait`](Self::wait) returns at once.
     pub fn is_done(&self) -> bool {
         !self.told.is_empty()
     }
 
-    /// Cancels the call: its outcome is [`ErrorKind::Cancelled`], at once, and the other side stops what can be stopped. Nothing
-    /// happens if it has an outcome already.
+    /// Cancels the call: its outcome is [`ErrorKind::Cancelled`], at once, and the other side stops
+    /// what can be stopped. Nothing happens if it has an outcome already.
     pub fn cancel(&self) {
         self.hold.clone().cancel();
     }
 
-    /// What cancels the call from another thread, while this one waits.
+    /// Returns what cancels the call from another thread, while this one waits.
     pub fn canceller(&self) -> SyncCancel {
         SyncCancel { hold: self.hold.clone() }
     }
@@ -299,7 +307,8 @@ impl<T: Send + 'static> fmt::Debug for Started<T> {
     }
 }
 
-/// Cancels a call that was [started](SyncCall::start), from any thread. Dropping it lets the call go on.
+/// Cancels a call that was [started](SyncCall::start), from any thread. Dropping it lets the call
+/// go on.
 #[derive(Clone)]
 pub struct SyncCancel {
     hold: Arc<dyn Cancels>,

@@ -18,15 +18,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much longer than the limit says a thread waits for the loop to say that an endpoint is closed.
+/// The time beyond the limit that a thread waits for the loop to say that an endpoint is
+/// closed.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Bytes of a request's frame beside its arguments, unless it is traced.
 const HEAD: usize = 16;
 
 impl Endpoint {
-    /// The same endpoint for other threads. `None` if it has ended, or if its loop was not started by
-    /// [`spawn_loop`](crate::spawn_loop): then no other thread can reach it.
+    /// Names this endpoint for other threads. `None` if it has ended, or if its loop was not started
+    /// by [`spawn_loop`](crate::spawn_loop): then no other thread can reach it.
     pub fn to_sync(&self) -> Option<SyncEndpoint> {
         let link = self.link()?;
         HERE.with_borrow(|here| {
@@ -53,16 +54,18 @@ impl Endpoint {
 
 /// An endpoint as other threads hold it: `Send`, `Sync`, `Clone`.
 ///
-/// An event that was answered `Ok` has a place among the requests that may wait ([`Limits::waiting`](crate::Limits::waiting)) and
-/// fits the peer's frames: it is sent, unless the connection breaks or the peer takes it neither until then nor within
-/// [`Limits::drain`](crate::Limits::drain) after somebody closed it. While there is no place, or while it depends on the peer's
-/// hello whether the event fits, the thread waits, as long as a call of the interface would.
+/// An event that was answered `Ok` has a place among the requests that may wait
+/// ([`Limits::waiting`](crate::Limits::waiting)) and fits the peer's frames: it is sent, unless the
+/// connection breaks or the peer takes it neither until then nor within
+/// [`Limits::drain`](crate::Limits::drain) after somebody closed it. While there is no place, or
+/// while it depends on the peer's hello whether the event fits, the thread waits, as long as a call
+/// of the interface would.
 #[derive(Clone)]
 pub struct SyncEndpoint {
     pub(super) outside: Arc<Outside>,
 }
 
-/// What other threads know of an endpoint.
+/// Holds what other threads know of an endpoint.
 pub(super) struct Outside {
     pub(super) remote: Remote,
     name: u64,
@@ -89,7 +92,7 @@ impl Outside {
         (link.id() == self.id).then_some(link)
     }
 
-    /// Why it takes no requests.
+    /// Tells why it takes no requests.
     pub(super) fn gone(&self) -> Error {
         let ours = self.end.get().is_none_or(|end| end.1 == CloseReason::RpcGone);
         if ours && self.remote.post(|_| ()).is_err_and(|error| error != PostError::Full) {
@@ -132,7 +135,7 @@ impl Outside {
         post(&self.remote, request).inspect_err(|_| self.gave_back())
     }
 
-    /// Why there is no place.
+    /// Tells why there is no place.
     fn no_place(self: &Arc<Self>, why: NoPlace, full: Overload) -> Error {
         self.gave_back();
         match why {
@@ -141,8 +144,8 @@ impl Outside {
         }
     }
 
-    /// A place was given back, or none was given in the end: if the endpoint is closed meanwhile, its
-    /// link may be waiting for just that.
+    /// A place was given back, or none was given in the end: if the endpoint is closed meanwhile,
+    /// its link may be waiting for just that.
     fn gave_back(self: &Arc<Self>) {
         if self.room.is_shut() && self.room.may_nudge() {
             let me = self.clone();
@@ -155,8 +158,8 @@ impl Outside {
         }
     }
 
-    /// Waits until it is known whether a request with so many bytes of arguments fits the peer's frames; it may have to be
-    /// larger than any peer takes.
+    /// Waits until it is known whether a request with so many bytes of arguments fits the peer's
+    /// frames; it may have to be larger than any peer takes.
     fn fit(&self, method: &Method, bytes: usize, deadline: Instant) -> Result<(), Error> {
         let size = bytes.saturating_add(HEAD);
         if size <= protocol::LEAST_FRAME as usize {
@@ -220,12 +223,12 @@ impl SyncEndpoint {
         post(&self.outside.remote, set)
     }
 
-    /// Closes it, as [`Endpoint::close`] does, and waits for the end. Tells how much the peer did not take within
-    /// [`Limits::drain`](crate::Limits::drain).
+    /// Closes it, as [`Endpoint::close`] does, and waits for the end. Tells how much the peer did
+    /// not take within [`Limits::drain`](crate::Limits::drain).
     ///
     /// # Errors
-    /// When the loop has ended, or does not get round to it. [`Misuse::CloseOnLoop`] on the loop's own thread, where nothing is
-    /// done.
+    /// When the loop has ended, or does not get round to it. [`Misuse::CloseOnLoop`] on the loop's
+    /// own thread, where nothing is done.
     pub fn close(&self) -> Result<Drained, Error> {
         if self.outside.remote.is_loop_thread() {
             return Err(ErrorKind::Misuse(Misuse::CloseOnLoop).into());
@@ -264,8 +267,9 @@ impl Caller for SyncEndpoint {
         SyncCall::new(self.clone(), plan)
     }
 
-    /// Hands the event to the loop, which sends it before any request that this thread makes later. `Ok` means that there is a
-    /// place for it: see [`SyncEndpoint`]. On the loop's own thread it is sent at once, as by a proxy of the loop.
+    /// Hands the event to the loop, which sends it before any request that this thread makes later.
+    /// `Ok` means that there is a place for it: see [`SyncEndpoint`]. On the loop's own thread it
+    /// is sent at once, as by a proxy of the loop.
     fn event(
         &self,
         method: &'static Method,

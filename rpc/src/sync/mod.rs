@@ -1,8 +1,10 @@
-//! Calls from other threads: a loop on a thread of its own, proxies that are `Send`, calls that block their caller.
+//! Calls from other threads: a loop on a thread of its own, proxies that are `Send`, calls that
+//! block their caller.
 //!
-//! A [`SyncEndpoint`] is a name, not a pointer: what it names lives on the loop's thread and is looked up there. The loop takes
-//! no lock for a request, and a thread that was told `Ok` has a place for its request already (see `room`): nothing that is
-//! posted to the loop can fail there without somebody being told.
+//! A [`SyncEndpoint`] is a name, not a pointer: what it names lives on the loop's thread and is
+//! looked up there. The loop takes no lock for a request, and a thread that was told `Ok` has a
+//! place for its request already (see `room`): nothing that is posted to the loop can fail there
+//! without somebody being told.
 
 mod call;
 mod endpoint;
@@ -24,7 +26,8 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Requests of other threads that may be on their way to one loop. The rest of its inbox is left for everything else.
+/// Requests of other threads that may be on their way to one loop. The rest of its inbox is left
+/// for everything else.
 const MOST_UNDER_WAY: usize = INBOX / 2;
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -34,7 +37,7 @@ thread_local! {
     static HERE: RefCell<BTreeMap<u64, Named>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// What a name stands for, and how other threads reach it.
+/// Holds what a name stands for, and how other threads reach it.
 struct Named {
     rpc: Weak<Rpc>,
     shared: Weak<Shared>,

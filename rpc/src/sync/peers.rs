@@ -17,10 +17,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How long [`Peers::with`] waits.
+/// The time that [`Peers::with`] waits.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How much longer than a loop may take to drain its end is waited for, before its thread is left to itself.
+/// The time beyond a loop's own that its end is waited for, before its thread is left
+/// to itself.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Starts a loop with an [`Rpc`] on a thread of its own.
@@ -31,8 +32,8 @@ pub fn spawn_loop() -> io::Result<Peers> {
     spawn_loop_with(Limits::default(), |_, _| ())
 }
 
-/// The same with limits, and with a start that runs on the loop's thread; what it returns (nodes, listeners) lives as
-/// long as the loop.
+/// Does the same with limits, and with a start that runs on the loop's thread; what it returns (nodes,
+/// listeners) lives as long as the loop.
 ///
 /// # Errors
 /// When the thread or its kernel cannot be made.
@@ -57,9 +58,10 @@ pub fn spawn_loop_with<T: 'static>(
 
 /// A loop with an [`Rpc`] on a thread of its own.
 ///
-/// Dropping it ends both in good order, as [`Rpc::close`] does: what was accepted leaves, as the peers give credit, and running
-/// replies are waited for, within [`Limits::drain`]. [`close`](Self::close) tells how that went. If a handler keeps the loop from
-/// ending, the thread is left to itself after some seconds more, and the log says so.
+/// Dropping it ends both in good order, as [`Rpc::close`] does: what was accepted leaves, as the
+/// peers give credit, and running replies are waited for, within [`Limits::drain`].
+/// [`close`](Self::close) tells how that went. If a handler keeps the loop from ending, the thread
+/// is left to itself after some seconds more, and the log says so.
 ///
 /// Dropped on the loop's own thread, it only lets all that begin.
 pub struct Peers {
@@ -82,11 +84,13 @@ impl Peers {
         named.ok_or_else(|| io::Error::other("the loop is closing"))
     }
 
-    /// Runs `work` on the loop's thread and returns what it returns; on that thread itself, at once.
+    /// Runs `work` on the loop's thread and returns what it returns; on that thread itself, at
+    /// once.
     ///
     /// # Errors
-    /// [`ErrorKind::ClosurePanicked`] if `work` panics: the loop lives on. [`ErrorKind::TimedOut`] if the loop does not come to it
-    /// within 30 s: then it is not run, unless it was running. An error, too, when the loop has ended, or too much waits for it.
+    /// [`ErrorKind::ClosurePanicked`] if `work` panics: the loop lives on. [`ErrorKind::TimedOut`]
+    /// if the loop does not come to it within 30 s: then it is not run, unless it was running. An
+    /// error, too, when the loop has ended, or too much waits for it.
     pub fn with<R: Send + 'static>(
         &self,
         work: impl FnOnce(&Rpc) -> R + Send + 'static,
@@ -120,11 +124,13 @@ impl Peers {
         })
     }
 
-    /// Ends the loop in good order, as dropping it does, and tells what the other sides did not take in that time.
+    /// Ends the loop in good order, as dropping it does, and tells what the other sides did not
+    /// take in that time.
     ///
     /// # Errors
-    /// [`Misuse::CloseOnLoop`] on the loop's own thread, which cannot wait for its own end: that begins all the same. An error,
-    /// too, when the loop had ended before, or a handler keeps it from ending.
+    /// [`Misuse::CloseOnLoop`] on the loop's own thread, which cannot wait for its own end: that
+    /// begins all the same. An error, too, when the loop had ended before, or a handler keeps it
+    /// from ending.
     pub fn close(mut self) -> Result<Drained, Error> {
         self.thread.take().map_or_else(|| Err(loop_gone()), |thread| self.end(thread))
     }
