@@ -26,7 +26,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
 ];
 
 /// What the top level consists of, beside files that begin with a dot.
-const TOP: [&str; 12] = [
+const TOP: [&str; 13] = [
     "CHANGELOG.md",
     "Cargo.lock",
     "Cargo.toml",
@@ -35,6 +35,7 @@ const TOP: [&str; 12] = [
     "README.md",
     "apps",
     "docs",
+    "findings",
     "kernel",
     "rpc",
     "tests",
