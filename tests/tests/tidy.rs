@@ -244,6 +244,27 @@ fn links_in_documents_lead_somewhere() {
     }
 }
 
+/// A row of the table of faults is worth what its test is worth.
+#[test]
+fn each_fault_in_the_table_has_a_test_that_exists() {
+    let text = fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let rows: Vec<&str> = text
+        .lines()
+        .filter(|line| {
+            line.starts_with("| ") && !line.contains("---") && !line.contains("| test |")
+        })
+        .collect();
+    assert!(rows.len() > 30, "the table of faults has {} rows", rows.len());
+    for row in rows {
+        let last = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        let tests: Vec<&str> = last.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "no test: {row}");
+        for test in tests {
+            assert!(root().join(test).is_file(), "{test} does not exist: {row}");
+        }
+    }
+}
+
 /// The names and versions of everything that our crates link, tests and build scripts apart.
 fn linked_crates() -> BTreeMap<String, String> {
     let tree = Command::new(env!("CARGO"))
