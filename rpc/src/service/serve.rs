@@ -80,8 +80,7 @@ mod tests {
 
     #[test]
     fn peers_have_half_of_the_memory_and_no_more_than_the_limit() {
-        let mut own = Limits::default();
-        own.socket_buffers = Some(1);
+        let own = Limits { socket_buffers: Some(1), ..Limits::default() };
         for (memory, expected, buffers) in [
             (None, 256 << 20, None),
             (Some(u64::MAX), 256 << 20, None),
