@@ -48,7 +48,7 @@ pub fn print(line: &str) -> Result<(), Failure> {
 /// Prints a text of the program's own, of any number of lines, as it is.
 ///
 /// # Errors
-/// As [`print`].
+/// Fails as [`print()`] does.
 pub fn print_own(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     print_to(&mut out, false, text).map_err(|error| unwritten(&error))
@@ -69,7 +69,7 @@ fn print_to(out: &mut impl Write, terminal: bool, line: &str) -> io::Result<()> 
     out.flush()
 }
 
-/// Prints as [`print`] does, but never waits: for handlers. If nobody reads it, it is dropped,
+/// Prints as [`print()`] does, but never waits: for handlers. If nobody reads it, it is dropped,
 /// counted, and nobody's loss.
 pub fn show(line: &str) {
     let shown = match io::stdout().is_terminal() {
