@@ -98,10 +98,12 @@ impl Herd {
         true
     }
 
-    /// Serves a request that may be forwarded `hops` times.
+    /// Serves a request that may be forwarded `hops` times. A peer has half of the time that is left: where it stays silent
+    /// that long, the other half is for computing here.
     fn serve_here_or_there<O: Operation>(
         &mut self,
         cx: &Cx<Self>,
+        bd: &Binding,
         operation: O,
         hops: u32,
         reply: Reply<O::Output>,
@@ -111,10 +113,16 @@ impl Herd {
             return compute(cx, operation, reply);
         };
         (self.voice)(&format!("Forward to {}", who(peer.caller())));
-        // For ever: the deadline of whoever asked is inherited, and there is no other.
-        let call = operation.forward(peer, hops.min(HOPS) - 1).forever();
-        call.then(cx.on_err(reply, |_, cx, error: Error, reply| match error.kind() {
+        let (call, deadline) = (operation.forward(peer, hops.min(HOPS) - 1), bd.deadline());
+        let call = match deadline {
+            Some(deadline) => call.remaining(deadline.since(cx.handle().now()) / 2),
+            None => call.forever(),
+        };
+        call.then(cx.on_err(reply, move |_, cx, error: Error, reply| match error.kind() {
             kind if is_undone(kind) => compute(cx, operation, reply),
+            ErrorKind::TimedOut { .. } if deadline.is_some_and(|end| cx.handle().now() < end) => {
+                compute(cx, operation, reply);
+            }
             ErrorKind::TimedOut { .. } => answer_late(cx, error, reply),
             _ => reply.err(error),
         }));
@@ -190,58 +198,58 @@ impl LocalHerdNode for Herd {
     fn get_random_in(
         &mut self,
         cx: &Cx<Self>,
-        _: &Binding,
+        bd: &Binding,
         bits: u32,
         hops: u32,
         reply: Reply<Vec<u8>>,
     ) {
-        self.serve_here_or_there(cx, GetRandom { bits }, hops, reply);
+        self.serve_here_or_there(cx, bd, GetRandom { bits }, hops, reply);
     }
 
     fn get_prime_in(
         &mut self,
         cx: &Cx<Self>,
-        _: &Binding,
+        bd: &Binding,
         bits: u32,
         hops: u32,
         reply: Reply<Vec<u8>>,
     ) {
-        self.serve_here_or_there(cx, GetPrime { bits }, hops, reply);
+        self.serve_here_or_there(cx, bd, GetPrime { bits }, hops, reply);
     }
 
     fn is_prime_in(
         &mut self,
         cx: &Cx<Self>,
-        _: &Binding,
+        bd: &Binding,
         x: Vec<u8>,
         hops: u32,
         reply: Reply<bool>,
     ) {
-        self.serve_here_or_there(cx, IsPrime { x }, hops, reply);
+        self.serve_here_or_there(cx, bd, IsPrime { x }, hops, reply);
     }
 
     fn gcd_in(
         &mut self,
         cx: &Cx<Self>,
-        _: &Binding,
+        bd: &Binding,
         x: Vec<u8>,
         y: Vec<u8>,
         hops: u32,
         reply: Reply<Vec<u8>>,
     ) {
-        self.serve_here_or_there(cx, Gcd { x, y }, hops, reply);
+        self.serve_here_or_there(cx, bd, Gcd { x, y }, hops, reply);
     }
 
     fn inverse_in(
         &mut self,
         cx: &Cx<Self>,
-        _: &Binding,
+        bd: &Binding,
         u: Vec<u8>,
         v: Vec<u8>,
         hops: u32,
         reply: Reply<Vec<u8>>,
     ) {
-        self.serve_here_or_there(cx, Inverse { u, v }, hops, reply);
+        self.serve_here_or_there(cx, bd, Inverse { u, v }, hops, reply);
     }
 
     fn add_peer(&mut self, cx: &Cx<Self>, bd: &Binding) -> Result<(), Error> {
