@@ -7,6 +7,7 @@ use super::{Failure, RAISED, UNREACHED};
 use crate::{CloseReason, Error, ErrorKind, Refusal};
 use peers_kernel::Address;
 use std::io;
+use std::net::IpAddr;
 
 /// The words and the exit code for the outcome of a call to the node at `address`.
 pub(super) fn failure(address: &Address, error: &Error) -> Failure {
@@ -14,7 +15,7 @@ pub(super) fn failure(address: &Address, error: &Error) -> Failure {
         ErrorKind::Raised(_) | ErrorKind::Failed(_) | ErrorKind::Panicked | ErrorKind::NoReply => {
             return Failure { text: error.to_string(), code: RAISED };
         }
-        ErrorKind::TimedOut { .. } => (false, late(error)),
+        ErrorKind::TimedOut { .. } => (false, late(address, error)),
         ErrorKind::Disconnected(reason) => (false, ended(address, reason)),
         ErrorKind::Refused(refusal) => (true, refused(refusal)),
         _ => (true, None),
@@ -24,12 +25,18 @@ pub(super) fn failure(address: &Address, error: &Error) -> Failure {
     Failure { text: format!("{head}{error}{tail}"), code: UNREACHED }
 }
 
-/// After a time-out. Before the node has said hello, its id is unknown.
-fn late(error: &Error) -> Option<&'static str> {
+/// After a time-out. Before the node has said hello, its id is unknown; an IP address needs no look-up.
+fn late(address: &Address, error: &Error) -> Option<&'static str> {
     let met = error.origin().is_some_and(|origin| !origin.starts_with("[?]"));
-    Some(match met {
-        true => "it is busy or stopped: try a longer --timeout",
-        false => "there is no connection yet: check the address, or try a longer --timeout",
+    if met {
+        return Some("it is busy or stopped: try a longer --timeout");
+    }
+    Some(match address {
+        Address::Inet { host, .. } if host.parse::<IpAddr>().is_err() => {
+            "there is no connection yet, and the name may not be looked up yet: check the address, \
+             or try a longer --timeout"
+        }
+        _ => "there is no connection yet: check the address, or try a longer --timeout",
     })
 }
 
@@ -139,6 +146,9 @@ mod tests {
         assert!(said(late.clone()).text.contains("busy"));
         let address = "inet:localhost:5000".parse().unwrap();
         let unmet = Error::new(late).through(&Arc::from("[?]@{{AF_INET:localhost:5000}}"));
-        assert!(!failure(&address, &unmet).text.contains("busy"));
+        let by_name = failure(&address, &unmet).text;
+        assert!(!by_name.contains("busy") && by_name.contains("the name may not"), "{by_name}");
+        let by_number = failure(&"inet:127.0.0.1:5000".parse().unwrap(), &unmet).text;
+        assert!(!by_number.contains("busy") && !by_number.contains("name"), "{by_number}");
     }
 }
