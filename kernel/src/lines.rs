@@ -52,7 +52,8 @@ struct State {
     waiting: Vec<u8>,
     /// Lines dropped behind what waits.
     dropped: u64,
-    /// Lines of the last attempt that could not be written.
+    /// Lines missing before what waits: those that could not be written, and those dropped while
+    /// nothing waited.
     lost: u64,
     /// All lines ever dropped or lost.
     missing: u64,
@@ -81,11 +82,10 @@ impl Lines {
         if state.is_quiet() && shared.write_at_once(text.as_bytes()) {
             return;
         }
-        if text.len() > QUEUE.saturating_sub(state.waiting.len()) || !shared.has_writer(&mut state)
-        {
-            state.dropped += 1;
-            state.missing += 1;
-            return;
+        // Nothing joins the queue behind lines that are missing, whose number is to stand where they would.
+        let room = QUEUE.saturating_sub(state.waiting.len());
+        if state.dropped > 0 || text.len() > room || !shared.has_writer(&mut state) {
+            return state.drop_one();
         }
         state.waiting.extend_from_slice(text.as_bytes());
         shared.changed.notify_all();
@@ -125,6 +125,16 @@ impl State {
     /// Returns whether a line put now would be the next to leave.
     fn is_quiet(&self) -> bool {
         !self.writing && self.waiting.is_empty() && self.dropped + self.lost == 0
+    }
+
+    /// Counts a line that will not be written.
+    fn drop_one(&mut self) {
+        self.missing += 1;
+        if self.waiting.is_empty() {
+            self.lost += 1;
+        } else {
+            self.dropped += 1;
+        }
     }
 }
 
@@ -170,18 +180,18 @@ impl Shared {
             let (before, behind) =
                 (std::mem::take(&mut state.lost), std::mem::take(&mut state.dropped));
             drop(state);
-            let lost = self.write_batch(&batch, before, behind);
+            let unsaid = self.write_batch(&batch, before, behind);
             state = self.lock();
-            state.missing += lost.saturating_sub(before + behind);
-            state.lost = lost;
+            state.missing += unsaid[1];
+            state.lost += unsaid.iter().sum::<u64>();
             state.writing = false;
             self.changed.notify_all();
         }
     }
 
     /// Writes lines with the counts of those missing before and behind them. Returns how many are
-    /// missing now unsaid.
-    fn write_batch(&self, batch: &[u8], before: u64, behind: u64) -> u64 {
+    /// missing now unsaid: of those before, of these, of those behind.
+    fn write_batch(&self, batch: &[u8], before: u64, behind: u64) -> [u64; 3] {
         let lines = batch.iter().filter(|byte| **byte == b'\n').count() as u64;
         let parts = [notice(before), batch.to_vec(), notice(behind)];
         let mut unsaid = [before, lines, behind];
@@ -189,11 +199,11 @@ impl Shared {
             match self.write_all(part) {
                 Ok(()) => *missing = 0,
                 // Nobody is there who could miss them.
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => return 0,
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => return [0; 3],
                 Err(_) => break,
             }
         }
-        unsaid.iter().sum()
+        unsaid
     }
 
     fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {

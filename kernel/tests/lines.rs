@@ -74,6 +74,31 @@ fn a_pipe_that_nobody_reads_stops_nobody_and_its_lines_are_counted() {
 }
 
 #[test]
+fn the_number_of_missing_lines_stands_where_they_would() {
+    let (mut reader, writer) = pipe().unwrap();
+    let lines = Lines::new(&writer).unwrap();
+    let line = |length| format!("{}\n", "w".repeat(length));
+    lines.put(&line(100_000)); // more than a pipe holds
+    reader.read_exact(&mut [0]).unwrap(); // so it is with the writer
+    for length in [200_000, 100_000, 10] {
+        lines.put(&line(length)); // the second finds no room, and the third comes behind it
+    }
+    let reading = std::thread::spawn(move || read_lines(reader));
+    assert!(lines.flush(LONG));
+    lines.put(&line(300_000)); // never has room
+    lines.put("the end\n");
+    assert!(lines.flush(LONG));
+    assert_eq!(lines.missing(), 3);
+    drop((lines, writer));
+    let read = reading.join().unwrap();
+    let shown: Vec<(usize, Option<u64>)> =
+        read.iter().map(|line| (line.trim_matches(|c| c != 'w').len(), missing(line))).collect();
+    let lengths = |at: usize| shown[at].0;
+    assert_eq!((lengths(0), lengths(1)), (99_999, 200_000));
+    assert_eq!((shown[2].1, shown[3].1, read[4].as_str()), (Some(2), Some(1), "the end"));
+}
+
+#[test]
 fn lines_of_many_threads_stay_whole() {
     let (reader, writer) = pipe().unwrap();
     let lines = Lines::new(&writer).unwrap();
