@@ -286,6 +286,25 @@ mod tests {
         assert_eq!(ready(&waiting), [key(1)]);
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_wait_tells_of_all_that_is_ready_however_many_and_of_none_often() {
+        let waiting = Rc::new(Waiting::new().unwrap());
+        let (reader, mut writer) = UnixStream::pair().unwrap();
+        writer.write_all(b"x").unwrap();
+        for count in [1, 63, 64, 65, 200] {
+            let register = |slot| {
+                Registered::new(&waiting, reader.try_clone().unwrap(), key(slot), READ).unwrap()
+            };
+            let sources: Vec<_> = (0..count).map(register).collect();
+            let told = ready(&waiting);
+            for source in &sources {
+                let times = told.iter().filter(|key| **key == source.key()).count();
+                assert!((1..=2).contains(&times), "{times} times, of {count}");
+            }
+        }
+    }
+
     #[test]
     fn a_dropped_source_is_silent_and_its_number_can_be_registered_again() {
         let waiting = Rc::new(Waiting::new().unwrap());
