@@ -136,6 +136,23 @@ fn a_loop_may_be_dropped_by_itself() {
 }
 
 #[test]
+fn a_call_that_is_cancelled_before_the_loop_makes_it_delays_no_end() {
+    let (_server, address) = serve();
+    let (client, node) = connect(&address, limits(|limits| limits.drain = secs(3_600)));
+    node.context().wait().unwrap();
+    let (remote, done) = (client.remote(), secs(60));
+    let busy = Blocked::of(&remote);
+    remote.post(move |_| drop(client)).unwrap();
+    drop(node.context().start());
+    busy.end();
+    let begun = remote.now();
+    while remote.post(|_| ()).is_ok() {
+        assert!(remote.now() < begun + done, "the end waits for a call that will not be made");
+        thread::sleep(millis(1));
+    }
+}
+
+#[test]
 fn what_would_wait_for_its_own_loop_says_so() {
     let (_server, address) = serve();
     let (client, node) = connect(&address, Limits::default());

@@ -168,12 +168,13 @@ struct Hold<T> {
 impl<T: DecodeOwned + Send + 'static> Hold<T> {
     /// Makes the call, on the loop's thread.
     fn call_there(&self, plan: Plan, teller: Teller<T>, place: crate::room::Place) {
-        if self.cancelled.load(Ordering::Acquire) {
-            return;
-        }
         let Some(link) = self.outside.link() else {
             return teller.tell(Err(crate::endpoint::gone(&self.outside.end)));
         };
+        if self.cancelled.load(Ordering::Acquire) {
+            drop(place);
+            return link.go_on_leaving(); // it may have waited for just this place
+        }
         let k = Cont::new(link.handle(), move |outcome| teller.tell(outcome));
         let sent = place.land(|| Call::new(link.endpoint(), plan).send_over(&link, k));
         if let Some(id) = sent {
