@@ -38,12 +38,25 @@ pub struct Endpoint {
 
 /// How an endpoint ended, once it has: also for other threads, which hold endpoints by name only. In a box, since most
 /// endpoints live.
-pub(crate) type End = Arc<OnceLock<Box<(EndpointName, CloseReason)>>>;
+pub(crate) type End = Arc<OnceLock<Box<Ended>>>;
+
+/// The end of an endpoint.
+pub(crate) struct Ended {
+    pub(crate) name: EndpointName,
+    pub(crate) reason: CloseReason,
+    /// What the peer has not taken, once that is known.
+    pub(crate) left: OnceLock<Drained>,
+}
+
+/// What the peer of an endpoint that has ended did not take.
+pub(crate) fn left(end: &End) -> Drained {
+    end.get().and_then(|end| end.left.get().copied()).unwrap_or_default()
+}
 
 /// What calls fail with when the endpoint has ended.
 pub(crate) fn gone(end: &End) -> Error {
     match end.get().map(|end| &**end) {
-        Some((name, reason)) => {
+        Some(Ended { name, reason, .. }) => {
             let error = Error::new(ErrorKind::Disconnected(reason.clone()));
             error.through(&name.to_string().into())
         }
@@ -156,7 +169,8 @@ impl Endpoint {
         self.leave(None);
     }
 
-    /// The same, and `k` is told how much the peer did not take in that time.
+    /// The same, and `k` is told how much the peer did not take in that time; if the connection has ended before, what was lost
+    /// with it.
     pub fn close_then(&self, k: Reply<Drained>) {
         self.leave(Some(k));
     }

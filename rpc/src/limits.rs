@@ -68,7 +68,8 @@ pub struct Limits {
     /// Time for which replies still owed are waited for once the peer has ended its half of the connection, and for
     /// which the last output may take to leave once ours has ended. Default 5 s.
     pub linger: Duration,
-    /// Time for which running replies are waited for when the whole `Rpc` closes. Default 5 s.
+    /// Time in which what was accepted leaves when a connection is closed in good order, and for which running replies
+    /// are waited for when the whole `Rpc` closes. Default 5 s.
     pub drain: Duration,
     /// Time for which output may wait in this process without the peer taking a single byte of it. Default 30 s.
     pub no_progress: Duration,

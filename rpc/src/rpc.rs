@@ -217,6 +217,7 @@ impl Shared {
             }
             k.ok(all.into_iter().flatten().map(Result::unwrap_or_default).sum());
         }));
+        self.partings.tell_too(|| all.branch());
         for link in self.all_links() {
             link.leave(CloseReason::RpcGone, until, Some(all.branch()));
         }

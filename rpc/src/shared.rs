@@ -3,7 +3,7 @@
 use crate::alarms::Alarms;
 use crate::farewell::Farewell;
 use crate::limits::Limits;
-use crate::link::{Link, Object};
+use crate::link::{Link, Object, Partings};
 use crate::memory::Memory;
 use crate::name::EndpointName;
 use crate::room::Room;
@@ -62,6 +62,8 @@ pub(crate) struct Shared {
     /// The timer for the earliest of them.
     timer: Cell<Option<(Instant, TimerId)>>,
     pub(crate) tracing: Cell<bool>,
+    /// Connections that have said goodbye, and whose peers may not have read it.
+    pub(crate) partings: Partings,
     pub(crate) memory: Memory,
     pub(crate) counters: RefCell<Counters>,
     /// The most connections at a time.
@@ -105,6 +107,7 @@ impl Shared {
             alarms: RefCell::default(),
             timer: Cell::new(None),
             tracing: Cell::new(false),
+            partings: Partings::default(),
             counters: RefCell::default(),
             connections,
             next_link: Cell::new(1),

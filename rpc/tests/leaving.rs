@@ -279,6 +279,47 @@ fn a_peer_that_dies_meanwhile_ends_the_waiting() {
     assert_eq!(client.rpc().counters().unsent_events, 1_000 - 64);
 }
 
+#[test]
+fn what_was_lost_with_the_connection_is_told_to_who_closes_it_later() {
+    let mut field = Field::simulated(1);
+    let (client, server, node) = field.pair_with(Limits::default(), narrow());
+    field.outcome(&client, node.context()).unwrap();
+    field.world().stall(server.process(), secs(3_600));
+    let here = node.clone();
+    field.on(&client, move || notes(&here, 1_000));
+    field.pass(secs(1));
+    let gone = client.watch(node.caller());
+    field.crash(&server);
+    field.until(|| gone.is_done());
+    let closed = send_and_close(&mut field, &client, &node, 0);
+    field.until(|| closed.is_done());
+    assert_eq!(left(closed.take()), (1_000 - 64, 64));
+}
+
+#[test]
+fn the_end_of_the_process_waits_for_who_was_closed_shortly_before() {
+    for (stall, expected) in [(2, (0, 0)), (3_600, (0, 40))] {
+        let mut field = Field::simulated(1);
+        let (client, server, node) = field.pair_with(Limits::default(), narrow());
+        field.outcome(&client, node.context()).unwrap();
+        field.world().stall(server.process(), secs(stall));
+        let before = field.now();
+        let endpoint = node.caller().clone();
+        let here = node.clone();
+        field.on(&client, move || {
+            notes(&here, 40);
+            endpoint.close();
+        });
+        field.pass(secs(1));
+        assert!(client.rpc().endpoints().is_empty(), "it has said goodbye");
+        let ended = send_and_end(&mut field, &client, &node, 0);
+        field.until_within(secs(6), || ended.is_done());
+        assert!(field.now() - before <= secs(5) + millis(1));
+        assert_eq!(left(ended.take()), expected);
+        assert_eq!(server.heard().len(), if stall == 2 { 40 } else { 0 });
+    }
+}
+
 /// What has no orderly end: it says so, and counts.
 #[test]
 fn an_owner_that_is_dropped_without_closing_leaves_behind_what_waits() {

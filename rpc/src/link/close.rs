@@ -1,12 +1,14 @@
 //! How a link comes to life on a stream, and how it ends: once, with a reason, leaving nobody waiting.
 
-use super::{Link, Live, Rare, Wire};
+use super::{Drained, Link, Live, Rare, Wire};
+use crate::endpoint::Ended;
 use crate::name::{EndpointName, Route};
 use crate::session::{CloseReason, Session};
 use peers_kernel::{Address, Cause, Instant, Outlet, Stream};
 use std::io;
 use std::mem::take;
 use std::rc::Rc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 impl Link {
@@ -69,9 +71,19 @@ impl Link {
     }
 
     /// Writes down why it ends, unless that was decided before; gives what holds.
-    fn write_down(&self, reason: CloseReason) -> (EndpointName, CloseReason) {
-        let name = self.name();
-        (**self.end_for_others().get_or_init(|| Box::new((name, reason)))).clone()
+    pub(super) fn write_down(&self, reason: CloseReason) -> (EndpointName, CloseReason) {
+        let (name, left) = (self.name(), OnceLock::new());
+        let end = self.end_for_others();
+        let end = end.get_or_init(|| Box::new(Ended { name, reason, left }));
+        (end.name.clone(), end.reason.clone())
+    }
+
+    /// Writes down what the peer has not taken, unless that was done before.
+    pub(super) fn write_down_left(&self, left: Drained) {
+        let end = self.end_for_others();
+        if let Some(end) = end.get() {
+            end.left.get_or_init(|| left);
+        }
     }
 
     /// Makes the reply of every served call inert.
@@ -95,6 +107,7 @@ impl Link {
         }
         let (name, reason) = self.write_down(reason); // while the session knows who is there
         let left = self.untaken();
+        self.write_down_left(left);
         let lost = self.ask(Session::waiting_events);
         let ended = self.live.borrow_mut().take();
         let Some(Live { session, mut said, bound }) = ended else { return };

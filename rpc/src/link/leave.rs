@@ -9,13 +9,14 @@
 
 use super::{Link, Signs, Wire};
 use crate::Reply;
+use crate::endpoint::left;
 use crate::session::{CloseReason, Session};
 use peers_kernel::{Cause, Handle, Instant, TimerId};
 use std::cell::RefCell;
 use std::iter::Sum;
 use std::mem::take;
 use std::ops::Add;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 /// Tells what the other side did not take before the end of a connection, or of all connections of an
 /// [`Rpc`](crate::Rpc).
@@ -69,7 +70,32 @@ struct Parting {
     handle: Handle,
     timer: Option<TimerId>,
     left: Drained,
-    told: Vec<Reply<Drained>>,
+    /// None once they were told.
+    told: Option<Vec<Reply<Drained>>>,
+}
+
+/// The partings of a process, for whoever waits for all of them.
+#[derive(Default)]
+pub(crate) struct Partings(RefCell<Vec<Weak<RefCell<Parting>>>>);
+
+impl Partings {
+    fn add(&self, parting: &Rc<RefCell<Parting>>) {
+        let mut all = self.0.borrow_mut();
+        if all.len() == all.capacity() {
+            all.retain(|parting| parting.strong_count() > 0);
+        }
+        all.push(Rc::downgrade(parting));
+    }
+
+    /// Has one more told of each that is not over, as `k` makes it.
+    pub(crate) fn tell_too(&self, k: impl Fn() -> Reply<Drained>) {
+        for parting in self.0.take().iter().filter_map(Weak::upgrade) {
+            if let Some(told) = &mut parting.borrow_mut().told {
+                told.push(k());
+            }
+            self.add(&parting);
+        }
+    }
 }
 
 impl Parting {
@@ -77,7 +103,7 @@ impl Parting {
         if let Some(timer) = self.timer.take() {
             self.handle.cancel(timer);
         }
-        for k in take(&mut self.told) {
+        for k in self.told.take().into_iter().flatten() {
             k.ok(left);
         }
     }
@@ -104,7 +130,8 @@ impl Link {
         k: Option<Reply<Drained>>,
     ) {
         if !self.is_open() {
-            k.into_iter().for_each(|k| k.ok(Drained::default()));
+            let left = left(&self.end_for_others());
+            k.into_iter().for_each(|k| k.ok(left));
             return;
         }
         if let Some(room) = self.room() {
@@ -185,11 +212,15 @@ impl Link {
         self.drive(|session, out| session.bye_for(&reason, out));
         self.flush();
         let handle = self.handle().clone();
-        let parting = Parting { handle: handle.clone(), timer: None, left, told };
+        let parting = Parting { handle: handle.clone(), timer: None, left, told: Some(told) };
         let parting = Rc::new(RefCell::new(parting));
+        // What the peer confirms after the end is known to those who wait for it only.
+        self.write_down(reason.clone());
+        self.write_down_left(Drained { unconfirmed: 0, ..left });
         if let Some(outlet) = self.last_outlet()
             && self.handle().now() < until
         {
+            self.shared().partings.add(&parting);
             handle.with_cause(Cause::NONE, || {
                 let late = Rc::downgrade(&parting);
                 let timer = handle.at(until, move || {

@@ -23,6 +23,7 @@ mod serve;
 #[cfg(test)]
 pub(crate) use deferred::tests::reading_pauses_above_the_limit_and_goes_on_at_half_of_it as inbound_queue_is_exact;
 pub use leave::Drained;
+pub(crate) use leave::Partings;
 pub(crate) use serve::{Object, Serve};
 
 use crate::endpoint::{End, Endpoint, gone};
@@ -427,7 +428,7 @@ impl Link {
 
     /// Why it ended, once it has.
     pub(crate) fn end_reason(&self) -> Option<CloseReason> {
-        self.if_rare(|rare| Some(rare.end.as_ref()?.get()?.1.clone()))
+        self.if_rare(|rare| Some(rare.end.as_ref()?.get()?.reason.clone()))
     }
 
     /// What calls fail with when it has ended.

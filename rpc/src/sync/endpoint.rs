@@ -3,7 +3,7 @@
 use super::{HERE, SyncCall, find_shared, post, refused};
 use crate::call::Plan;
 use crate::caller::Caller;
-use crate::endpoint::{End, Endpoint, gone};
+use crate::endpoint::{End, Endpoint, gone, left};
 use crate::error::{Misuse, Overload};
 use crate::interface::Method;
 use crate::link::{Drained, Link};
@@ -94,7 +94,7 @@ impl Outside {
 
     /// Tells why it takes no requests.
     pub(super) fn gone(&self) -> Error {
-        let ours = self.end.get().is_none_or(|end| end.1 == CloseReason::RpcGone);
+        let ours = self.end.get().is_none_or(|end| end.reason == CloseReason::RpcGone);
         if ours && self.remote.post(|_| ()).is_err_and(|error| error != PostError::Full) {
             return super::loop_gone();
         }
@@ -224,7 +224,8 @@ impl SyncEndpoint {
     }
 
     /// Closes it, as [`Endpoint::close`] does, and waits for the end. Tells how much the peer did
-    /// not take within [`Limits::drain`](crate::Limits::drain).
+    /// not take within [`Limits::drain`](crate::Limits::drain); if the connection has ended before, what
+    /// was lost with it.
     ///
     /// # Errors
     /// When the loop has ended, or does not get round to it. [`Misuse::CloseOnLoop`] on the loop's
@@ -239,7 +240,7 @@ impl SyncEndpoint {
                 let k = Cont::new(handle, move |drained| drop(tell.send(drained)));
                 link.leave(CloseReason::Local, handle.now() + me.drain, Some(k));
             }
-            None => drop(tell.send(Ok(Drained::default()))),
+            None => drop(tell.send(Ok(left(&me.end)))),
         };
         self.outside.remote.post_always(begin).map_err(refused)?;
         let longest = self.outside.drain.saturating_add(GRACE);
