@@ -111,3 +111,18 @@ fn explain(address: &Address, error: &Error) -> Failure {
     }
     failure
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bill_of_a_search_that_was_cut_says_at_least() {
+        let whole = Findings { requests: 9, ..Findings::default() };
+        assert_eq!(bill(&whole), "9");
+        let cut = Findings { exhausted: true, ..whole.clone() };
+        assert_eq!(bill(&cut), "at least 9");
+        let broken = Findings { broken: true, ..whole };
+        assert_eq!(bill(&broken), "at least 9");
+    }
+}

@@ -68,6 +68,7 @@ impl P2pNode {
         if self.peers.len() >= self.bounds.peers && !self.peers.contains_key(id) {
             return Err("this node has as many peers as it may");
         }
+        peer.caller().measure(); // so that a search ends with its caller, however long the ways are
         self.peers.insert(id.to_owned(), peer);
         Ok(())
     }

@@ -61,7 +61,7 @@ impl Link {
             pending.done.err(self.error(ErrorKind::TooDeep { depth: inherited.depth }));
             return None;
         }
-        let inherited_end = inherited.deadline.map(|end| in_time_for_an_answer(made, end));
+        let inherited_end = inherited.deadline.map(|end| self.in_time_for_an_answer(made, end));
         let deadline = match inherited_end {
             Some(end) if end < deadline => {
                 pending.outer = self.outer(cause);
@@ -88,6 +88,13 @@ impl Link {
                 None
             }
         }
+    }
+
+    /// The deadline of a call made now for one that ends at `end`: early enough for that one to be answered.
+    fn in_time_for_an_answer(&self, now: Instant, end: Instant) -> Instant {
+        let left = end.since(now);
+        let end = now + (left - (left / ANSWERING).min(MOST_ANSWERING));
+        self.step(|session, out| session.end_within(now, end, out)).unwrap_or(end)
     }
 
     /// Whose call it is that a call is made for.
@@ -164,9 +171,3 @@ impl Link {
 /// left, and at most so much. It is small, because calls nest deeply.
 const ANSWERING: u32 = 32;
 const MOST_ANSWERING: Duration = Duration::from_millis(10);
-
-/// The deadline of a call made now for one that ends at `end`: early enough for that one to be answered.
-fn in_time_for_an_answer(now: Instant, end: Instant) -> Instant {
-    let left = end.since(now);
-    now + (left - (left / ANSWERING).min(MOST_ANSWERING))
-}

@@ -156,6 +156,17 @@ impl Link {
     pub(crate) fn set_keep_alive(&self, unused: Duration) {
         self.drive(|session, _| session.set_keep_alive(unused));
     }
+
+    /// See [`Endpoint::measure`](crate::Endpoint::measure).
+    pub(crate) fn measure(&self) {
+        let now = self.handle().now();
+        self.drive(|session, out| session.measure(now, out));
+    }
+
+    /// See [`Endpoint::round_trip`](crate::Endpoint::round_trip).
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.step(|session, _| session.round_trip())?
+    }
 }
 
 /// Bytes that are read and thrown away of a peer that has broken the protocol, or said goodbye.

@@ -133,7 +133,11 @@ impl<K> Session<K> {
                 // The peer was silent for long, as far as it knows.
                 self.release();
             }
-            Kind::Pong if self.clock.pong(frame.call) => {}
+            Kind::Pong if self.clock.pong(frame.call) => {
+                if let Some(way) = self.rare.as_mut().and_then(|rare| rare.way.as_mut()) {
+                    way.answered(now);
+                }
+            }
             Kind::Bye => {
                 let Bye { code, text } = Bye::decode(frame.body)?;
                 return Err(CloseReason::PeerBye { code, text: text.to_owned() });
@@ -213,6 +217,7 @@ impl<K> Session<K> {
             }
             self.count_unsent_events(events);
         }
+        self.measure_again(now, out);
         self.pump(now, out);
     }
 

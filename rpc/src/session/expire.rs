@@ -136,8 +136,11 @@ impl<K> Session<K> {
     }
 
     /// Asks a silent peer whether it is there. A good time to give back memory, and credit that nobody misses.
-    fn ping(&mut self, now: Instant, out: &mut impl Output) {
+    pub(super) fn ping(&mut self, now: Instant, out: &mut impl Output) {
         let number = self.clock.ping(now);
+        if let Some(way) = self.rare.as_mut().and_then(|rare| rare.way.as_mut()) {
+            way.asks(now);
+        }
         self.meter.put(out, |bytes| Ping { number }.put(bytes));
         self.flush_credits(out);
         self.release();

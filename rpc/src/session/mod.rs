@@ -37,6 +37,7 @@ mod inbound;
 mod output;
 mod queue;
 mod send;
+mod way;
 
 pub use close::{CloseReason, Violation};
 pub use event::{CallId, Counters, Event, Head, Outcome, Rejected, Request, Role, Why};
@@ -59,6 +60,7 @@ use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use way::Way;
 
 /// What the connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,13 +144,16 @@ struct Rare {
     serves: bool,
     /// Some iff other threads make requests too.
     room: Option<Arc<Room>>,
+    /// Some iff the way to the peer is measured.
+    way: Option<Box<Way>>,
 }
 
 impl Rare {
     fn is_needed(&self) -> bool {
-        let Self { queue, counters, keep_alive, serves, room } = self;
+        let Self { queue, counters, keep_alive, serves, room, way } = self;
         let counted = *counters != Counters::default();
-        queue.is_some() || counted || keep_alive.is_some() || *serves || room.is_some()
+        let lasting = keep_alive.is_some() || *serves || room.is_some() || way.is_some();
+        queue.is_some() || counted || lasting
     }
 
     /// The queue, made if there is none.
