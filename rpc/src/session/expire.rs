@@ -212,6 +212,23 @@ mod tests {
     }
 
     #[test]
+    fn nothing_follows_a_goodbye_when_the_output_drains() {
+        let limits = Rc::new(Limits { output_soft: 1, ..Limits::default() });
+        let mut a = End::new(Role::Dialled, &limits);
+        let mut b = End::new(Role::Accepted, &limits);
+        b.read(&a.write());
+        a.read(&b.write());
+        for key in 0..2 {
+            let taken = a.session.call(NOW, Head::new(1), &mut Vec::new(), key, &mut a.out);
+            assert!(taken.is_ok());
+        }
+        assert_eq!(a.session.waiting(), 1, "behind the first");
+        a.session.bye_for(&super::super::CloseReason::Local, &mut a.out);
+        a.write();
+        assert!(a.out.is_empty(), "the second stays");
+    }
+
+    #[test]
     fn an_idle_session_gives_its_memory_back() {
         let limits = Rc::new(Limits::default());
         let mut a = End::new(Role::Dialled, &limits);

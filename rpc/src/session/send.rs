@@ -258,7 +258,7 @@ impl<K> Session<K> {
         while let Some(queue) = self.rare.as_mut().and_then(|rare| rare.queue_mut()) {
             let Some(front) = queue.front(&self.calls) else { return };
             let (size, expired) = (front.size(), front.head().is_expired(now));
-            if !expired && !self.may_send(size) {
+            if self.phase == Phase::Ended || !expired && !self.may_send(size) {
                 return;
             }
             if !expired && self.sent_first(now, out) {
