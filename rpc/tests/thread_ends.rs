@@ -137,19 +137,22 @@ fn a_loop_may_be_dropped_by_itself() {
 
 #[test]
 fn a_call_that_is_cancelled_before_the_loop_makes_it_delays_no_end() {
+    // Nothing else makes the link look again.
+    let patient = limits(|limits| {
+        (limits.drain, limits.hello, limits.ping_idle) = (secs(60), secs(60), secs(0));
+    });
     let (_server, address) = serve();
-    let (client, node) = connect(&address, limits(|limits| limits.drain = secs(3_600)));
+    let (client, node) = connect(&address, patient);
     node.context().wait().unwrap();
-    let (remote, done) = (client.remote(), secs(60));
+    let (remote, endpoint) = (client.remote(), node.caller().clone());
     let busy = Blocked::of(&remote);
-    remote.post(move |_| drop(client)).unwrap();
+    let closes = thread::spawn(move || endpoint.close());
+    let busy = busy.after(millis(100)); // the end lies in the inbox by now, before the call
     drop(node.context().start());
-    busy.end();
     let begun = remote.now();
-    while remote.post(|_| ()).is_ok() {
-        assert!(remote.now() < begun + done, "the end waits for a call that will not be made");
-        thread::sleep(millis(1));
-    }
+    busy.end();
+    assert!(closes.join().unwrap().unwrap().is_complete());
+    assert!(remote.now() < begun + secs(10), "it waited for a call that will not be made");
 }
 
 #[test]

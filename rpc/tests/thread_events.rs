@@ -8,7 +8,9 @@ mod common;
 mod threads;
 
 use common::{limits, millis, secs};
+use peers_rpc::kernel::{Budget, Kernel};
 use peers_rpc::{Address, CloseReason, Error, ErrorKind, Limits, Misuse, Overload, Peers};
+use peers_rpc::{Rpc, spawn_loop_with};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -42,6 +44,24 @@ fn all_that_was_confirmed_arrives_though_the_peer_was_busy() {
     node.context().forever().wait().unwrap();
     let expected: Vec<String> = (0..5_000).map(|n| n.to_string()).collect();
     assert_eq!(heard(&server), expected);
+}
+
+#[test]
+fn what_was_confirmed_arrives_though_the_process_holds_too_much_by_then() {
+    let (server, address) = serve_with(Limits::default());
+    let start = |kernel: &Kernel, _: &Rpc| {
+        kernel.set_budget(Budget { tasks: 1_024, time: secs(60) }); // all in one turn
+    };
+    let client = spawn_loop_with(limits(|limits| limits.process_bytes = 400_000), start).unwrap();
+    let node = || SyncProbe::new(client.connect(&address).unwrap());
+    let (heavy, light) = (node(), node());
+    (heavy.context().wait().unwrap(), light.context().wait().unwrap());
+    let busy = Blocked::of(&client.remote());
+    heavy.note("x".repeat(500_000)).unwrap();
+    (0..100).for_each(|_| light.note("y").unwrap());
+    busy.end();
+    light.context().wait().unwrap();
+    assert_eq!(heard(&server).iter().filter(|text| *text == "y").count(), 100);
 }
 
 #[test]

@@ -104,14 +104,19 @@ impl Link {
     }
 
     /// Sends an event, or lets it wait for credit.
-    pub(crate) fn event(
+    pub(crate) fn event(&self, method: &'static Method, arguments: Vec<u8>) -> Result<(), Error> {
+        if self.shared().is_full() {
+            return Err(self.error(ErrorKind::Overloaded(Overload::Process)));
+        }
+        self.promised_event(method, arguments)
+    }
+
+    /// Sends an event that has its place already, however much the process holds.
+    pub(crate) fn promised_event(
         &self,
         method: &'static Method,
         mut arguments: Vec<u8>,
     ) -> Result<(), Error> {
-        if self.shared().is_full() {
-            return Err(self.error(ErrorKind::Overloaded(Overload::Process)));
-        }
         let now = self.handle().now();
         let inherited = self.serving().borrow().inherit(self.handle().cause());
         let head = self.head(method, None, inherited);

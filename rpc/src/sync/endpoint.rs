@@ -187,7 +187,7 @@ impl Outside {
         drop(inbox);
         match self.link() {
             Some(link) => {
-                if room.land(|| link.event(method, arguments)).is_err() {
+                if room.land(|| link.promised_event(method, arguments)).is_err() {
                     link.shared().counters.borrow_mut().unsent_events += 1;
                 }
                 link.go_on_leaving();
