@@ -74,6 +74,7 @@
 extern crate self as peers_rpc;
 
 mod alarms;
+mod audit;
 mod binding;
 mod call;
 mod caller;
@@ -102,6 +103,8 @@ pub mod stub;
 mod sync;
 mod text;
 
+#[doc(hidden)]
+pub use audit::Audit;
 pub use binding::Binding;
 pub use call::{Call, Cancel};
 pub use caller::Caller;

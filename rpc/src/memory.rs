@@ -84,6 +84,11 @@ impl Memory {
         self.told.set(self.told.get() + now - before);
     }
 
+    /// What living links have told.
+    pub(crate) fn told(&self) -> usize {
+        self.told.get()
+    }
+
     /// Whether new requests of ours are to wait.
     pub(crate) fn is_tight(&self) -> bool {
         self.tight.get()

@@ -236,6 +236,16 @@ impl Room {
         self.nudge.store(false, SeqCst);
     }
 
+    /// Fails unless the places taken are those of requests that wait, unless more are on their way.
+    pub(crate) fn audit(&self, requests: usize, bytes: usize) -> Result<(), String> {
+        let taken = (self.taken.load(SeqCst), self.bytes.load(SeqCst));
+        if self.is_awaited() || taken == (requests, bytes) {
+            return Ok(());
+        }
+        let wait = (requests, bytes);
+        Err(format!("no room lost: {taken:?} places and bytes are taken, {wait:?} wait"))
+    }
+
     /// Whether a request of another thread is still on its way to the loop.
     pub(crate) fn is_awaited(&self) -> bool {
         self.flying.load(SeqCst) > 0

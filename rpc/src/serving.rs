@@ -15,6 +15,8 @@
 //!    answer what it has started, so what that does is nobody's business but its own.
 //! 5. `nested` names calls made for this one that may still be pending; it is pruned before it doubles.
 
+mod audit;
+
 use crate::interface::Method;
 use crate::link::Link;
 use crate::session::CallId;

@@ -206,6 +206,7 @@ fn a_stream_started_for_a_call_outlives_its_deadline() {
 #[test]
 fn a_stream_started_for_a_call_that_is_cancelled_goes_on() {
     let mut field = field();
+    field.leaves_work_behind("the reply of the cancelled call is kept");
     let (client, server, node) = field.met_pair();
     let far = field.peer("far");
     let onward = field.dial(&server, &far);

@@ -328,6 +328,7 @@ fn the_drain_time_is_a_limit() {
 #[test]
 fn a_peer_that_does_not_read_does_not_keep_a_process_from_ending() {
     let mut field = Field::simulated(1);
+    field.leaves_work_behind("the client is stalled for an hour, with a call pending");
     let (client, server, node) = field.met_pair();
     let runs = field.start(&client, node.hold("x").forever());
     field.until(|| server.holds() == 1);

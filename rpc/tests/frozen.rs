@@ -135,6 +135,7 @@ fn a_peer_that_sends_and_sends_does_not_put_off_what_did_not_come_in_time() {
             let held = scene.node.hold("never").within(secs(1));
             scene.field.start(&scene.client, held)
         };
+        scene.field.leaves_work_behind("the server sends events without end");
         // The server calls back without end, so that something is unread at any time.
         let back = scene.server.accepted()[0].clone();
         let cx = scene.server.cx();

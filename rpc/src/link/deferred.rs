@@ -58,6 +58,21 @@ impl Deferred {
         self.requests.is_empty()
     }
 
+    /// Requests that wait.
+    pub(super) fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// How many of them are events.
+    pub(super) fn events(&self) -> usize {
+        self.requests.iter().filter(|waiting| waiting.call.is_none()).count()
+    }
+
+    /// Bytes of memory of what waits, counted anew.
+    pub(super) fn weighed(&self) -> usize {
+        self.requests.iter().map(Waiting::size).sum()
+    }
+
     /// Bytes of memory of what waits.
     pub(super) fn bytes(&self) -> usize {
         self.bytes

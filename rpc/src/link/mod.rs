@@ -11,6 +11,7 @@
 //! 3. After `end` the session is gone: every pending call was failed, every served call made inert.
 //! 4. All frames go through [`Link::received`], all output through [`Link::step`].
 
+mod audit;
 mod calls;
 mod close;
 mod deferred;

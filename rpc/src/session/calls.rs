@@ -250,6 +250,24 @@ impl<K> Calls<K> {
         calls
     }
 
+    /// Calls that were sent and not answered, whether or not somebody waits.
+    pub(super) fn sent(&self) -> usize {
+        self.entries().filter(|entry| entry.phase == Phase::Sent).count()
+    }
+
+    /// Fails unless those that somebody waits for are counted.
+    pub(super) fn audit(&self) -> Result<(), String> {
+        let (counted, live) = (self.live, self.entries().filter(|e| e.pending.is_some()).count());
+        if counted as usize == live {
+            return Ok(());
+        }
+        Err(format!("no pending call without outcome: {counted} are counted, {live} pending"))
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry<K>> {
+        self.table.iter().flat_map(|table| table.entries.iter().map(|(_, entry)| entry))
+    }
+
     #[cfg(test)]
     pub(super) fn holds_memory(&self) -> bool {
         self.table.is_some()

@@ -43,6 +43,11 @@ impl Outgoing {
         self.held() < self.granted
     }
 
+    /// Requests that may hold credit.
+    pub(super) const fn granted(&self) -> u32 {
+        self.granted
+    }
+
     /// Requests that hold credit.
     pub(super) const fn held(&self) -> u32 {
         self.calls + self.events
@@ -116,6 +121,19 @@ impl Incoming {
     /// Requests of the peer that hold credit.
     pub(super) const fn held(&self) -> u32 {
         self.held
+    }
+
+    /// Fails unless all credit that is held is that of a request: `events` wait to be started.
+    pub(super) fn audit(&self, events: usize) -> Result<(), String> {
+        let Self { held, owed, started, leaving, .. } = *self;
+        let later = self.later.iter().flat_map(|later| &later.answers).map(|(_, count)| *count);
+        let leaving = leaving + later.sum::<u32>();
+        if held as usize == (owed + started + leaving) as usize + events {
+            return Ok(());
+        }
+        let known = format!("{owed} calls have no answer, {leaving} answers are leaving");
+        let events = format!("{events} events wait, {started} were started");
+        Err(format!("no credit missing: the peer holds {held}, but {known}, {events}"))
     }
 
     /// Whether the peer has credit for a request.

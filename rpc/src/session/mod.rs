@@ -26,6 +26,7 @@
 //! 5. Between calls, an idle session holds no memory but itself.
 
 mod accept;
+mod audit;
 mod budget;
 mod calls;
 mod clock;
@@ -39,6 +40,7 @@ mod queue;
 mod send;
 mod way;
 
+pub(crate) use audit::Ledger;
 pub use close::{CloseReason, Violation};
 pub use event::{CallId, Counters, Event, Head, Outcome, Rejected, Request, Role, Why};
 pub use inbound::Inbound;

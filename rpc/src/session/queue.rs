@@ -137,6 +137,18 @@ impl Queue {
         self.bytes + self.entries.len() * size_of::<Waiting>()
     }
 
+    /// Fails unless those that are wanted are counted, and their bytes; gives both.
+    pub(super) fn audit<K>(&self, calls: &Calls<K>) -> Result<(usize, usize), String> {
+        let wanted = self.entries.iter().filter(|request| is_wanted(request, calls));
+        let size = |request: &Waiting| request.args.len();
+        let all = wanted.fold((0, 0), |(n, bytes), request| (n + 1, bytes + size(request)));
+        let counted = (self.live, self.live_bytes);
+        if counted == all && self.bytes == self.entries.iter().map(size).sum::<usize>() {
+            return Ok(all);
+        }
+        Err(format!("no request lost in the queue: {counted:?} are counted, {all:?} wait"))
+    }
+
     pub(super) fn push(&mut self, request: Waiting) {
         self.bytes += request.args.len();
         self.live_bytes += request.args.len();

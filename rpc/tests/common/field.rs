@@ -3,6 +3,7 @@
 use super::desk::Desk;
 use super::outcome::Got;
 use super::probe::{LocalProbe, ProbeProxy};
+use super::rest::{Owners, Rest};
 use super::secs;
 use peers_rpc::kernel::sim::{ProcessId, World};
 use peers_rpc::kernel::{Budget, Wait};
@@ -13,9 +14,11 @@ use peers_rpc::{
 };
 use std::cell::{Cell, Ref, RefCell};
 use std::env;
+use std::mem;
 use std::process;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::Duration;
 
 /// How long a test may wait for one thing, in real time: a working test never comes near.
@@ -39,15 +42,14 @@ pub(crate) struct Field {
     one_task: bool,
     /// Iff queues and windows that a test leaves alone are small.
     little_room: bool,
+    rest: Rest,
 }
 
 /// One process: an `Rpc`, an object, a listener, and what they have seen.
 pub(crate) struct Peer<S: 'static = Desk> {
     process: Option<ProcessId>,
     handle: Handle,
-    rpc: RefCell<Option<Rpc>>,
-    node: RefCell<Option<Node<S>>>,
-    listener: RefCell<Option<Listener>>,
+    owners: Rc<Owners<S>>,
     address: Address,
     accepted: Rc<RefCell<Vec<Endpoint>>>,
 }
@@ -72,7 +74,7 @@ impl Field {
     }
 
     fn of(ground: Ground) -> Self {
-        Self { ground, lenient: false, one_task: false, little_room: false }
+        Self { ground, lenient: false, one_task: false, little_room: false, rest: Rest::default() }
     }
 
     /// Tells which world a failed test has failed in: what is printed is shown only then.
@@ -166,7 +168,9 @@ impl Field {
                 }
                 // What is said early is said in worlds; over sockets, where all share a thread, at the end of the turn.
                 world.beside(process, true);
-                Peer { process: Some(process), ..peer.unwrap() }
+                let peer = Peer { process: Some(process), ..peer.unwrap() };
+                self.rest.watch(name, process, &peer.owners);
+                peer
             }
             Ground::Tcp(kernels) => {
                 let address = "inet:localhost:0".parse().unwrap();
@@ -378,6 +382,24 @@ impl Field {
     }
 }
 
+impl Field {
+    /// Says that work is under way by design when the test ends, and why: then only counters are checked before the owners go.
+    pub(crate) fn leaves_work_behind(&mut self, why: &'static str) {
+        self.rest.left = Some(why);
+    }
+}
+
+/// Every simulated run ends with a check of the invariants.
+impl Drop for Field {
+    fn drop(&mut self) {
+        if let Ground::Simulated(world) = &mut self.ground
+            && !thread::panicking()
+        {
+            mem::take(&mut self.rest).check(world);
+        }
+    }
+}
+
 impl<S: 'static> Peer<S> {
     fn new(kernel: &Kernel, at: &Address, limits: Limits, state: S, bind: Bind<S>) -> Self {
         let handle = kernel.handle();
@@ -394,9 +416,11 @@ impl<S: 'static> Peer<S> {
             process: None,
             handle,
             address: listener.address(),
-            rpc: RefCell::new(Some(rpc)),
-            node: RefCell::new(Some(node)),
-            listener: RefCell::new(Some(listener)),
+            owners: Rc::new(Owners {
+                rpc: RefCell::new(Some(rpc)),
+                node: RefCell::new(Some(node)),
+                listener: RefCell::new(Some(listener)),
+            }),
             accepted,
         }
     }
@@ -414,27 +438,27 @@ impl<S: 'static> Peer<S> {
     }
 
     pub(crate) fn rpc(&self) -> Ref<'_, Rpc> {
-        Ref::map(self.rpc.borrow(), |rpc| rpc.as_ref().unwrap())
+        Ref::map(self.owners.rpc.borrow(), |rpc| rpc.as_ref().unwrap())
     }
 
     /// Takes the owner of its connections away from it.
     pub(crate) fn take_rpc(&self) -> Rpc {
-        self.rpc.take().unwrap()
+        self.owners.rpc.take().unwrap()
     }
 
     /// Takes its object away from it.
     pub(crate) fn take_node(&self) -> Node<S> {
-        self.node.take().unwrap()
+        self.owners.node.take().unwrap()
     }
 
     /// Takes its listener away from it.
     pub(crate) fn take_listener(&self) -> Listener {
-        self.listener.take().unwrap()
+        self.owners.listener.take().unwrap()
     }
 
     /// The context of its object.
     pub(crate) fn cx(&self) -> Cx<S> {
-        self.node.borrow().as_ref().unwrap().cx()
+        self.owners.node.borrow().as_ref().unwrap().cx()
     }
 
     /// The connections that it has accepted, oldest first.
@@ -444,7 +468,7 @@ impl<S: 'static> Peer<S> {
 
     /// Looks at the state of its object.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&S) -> R) -> R {
-        self.node.borrow().as_ref().unwrap().with(look)
+        self.owners.node.borrow().as_ref().unwrap().with(look)
     }
 
     /// Notes why an endpoint of this process ends: a continuation that gets it, and where it will be.

@@ -13,6 +13,7 @@
 mod desk;
 mod field;
 mod outcome;
+mod rest;
 mod seen;
 
 pub(crate) use desk::{Desk, stumble};
