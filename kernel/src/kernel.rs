@@ -25,6 +25,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::thread::panicking;
+use std::time::Duration;
 
 /// How long a turn may wait when nothing is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,9 @@ pub enum Wait {
 
 /// Turns that [`Kernel::run`] makes after it was told to stop, at most.
 const LAST_TURNS: u32 = 64;
+
+/// How long the way from the tasks of a turn to its wait may take before the process was probably stopped on it.
+const STOOD_STILL: Duration = Duration::from_secs(1);
 
 /// The loop. Whoever owns it turns it; everything else sees a [`Handle`], a [`Cx`](crate::Cx) or a [`Remote`].
 ///
@@ -207,13 +211,17 @@ impl Kernel {
         self.ready.clear();
         let until = self.until(wait);
         let (core, host) = (&self.core, self.core.host());
+        let ended = core.meter.tasks_ended();
+        // A process that was stopped on its way to the wait is not interrupted in it.
+        let stood_still = until != Some(core.now()) && host.coarse().since(ended) >= STOOD_STILL;
+        let until = if stood_still { Some(Instant::default()) } else { until };
         let interrupted = host.wait(until, &mut self.ready)? == Waited::Interrupted;
         if interrupted {
             // The process may have been stopped for long: before the clock judges anything, look at what came meanwhile.
             host.wait(Some(Instant::default()), &mut self.ready)?;
         }
         core.read_clock();
-        Ok(if interrupted { core.meter.tasks_ended() } else { core.now() })
+        Ok(if interrupted || stood_still { ended } else { core.now() })
     }
 
     /// How long the host may wait.
