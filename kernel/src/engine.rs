@@ -188,15 +188,12 @@ impl Core {
     /// Charges one unit to the turn; see [`Handle::spend`](crate::Handle::spend).
     #[inline]
     pub(crate) fn spend(&self) -> bool {
-        let place = self.meter.place();
-        let may = if self.meter.has_time(self.clock()) {
+        if self.meter.has_time(self.clock()) {
             self.meter.tick() || self.spend_more()
         } else {
             self.meter.interrupt(); // whoever looks next looks exactly
             false
-        };
-        self.running(place);
-        may
+        }
     }
 
     #[cold]
@@ -310,6 +307,10 @@ impl Core {
         }
     }
 
+    pub(crate) fn has_endings(&self) -> bool {
+        !self.endings.borrow().is_empty()
+    }
+
     pub(crate) fn take_endings(&self) -> Vec<Rc<dyn TurnEnd>> {
         self.endings.take()
     }
@@ -324,6 +325,10 @@ impl Core {
         if self.open.get() {
             self.flushes.borrow_mut().push(watch);
         }
+    }
+
+    pub(crate) fn wants_flush(&self) -> bool {
+        !self.flushes.borrow().is_empty()
     }
 
     pub(crate) fn take_flushes(&self) -> Vec<Rc<dyn Watch>> {

@@ -284,6 +284,9 @@ fn drain_queue(core: &Rc<Core>) {
 
 /// Lets every stream write what it buffered in this turn.
 fn flush(core: &Rc<Core>) {
+    if !core.wants_flush() {
+        return;
+    }
     let mut flushes = core.take_flushes();
     for watch in flushes.drain(..) {
         watch.flush(core)

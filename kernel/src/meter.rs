@@ -58,7 +58,9 @@ pub(crate) struct Meter {
     checked: Cell<Instant>,
     /// Tasks yet to be timed one by one because a batch was slow.
     suspicious: Cell<u32>,
-    /// Birth places of the latest tasks, by the units used before them.
+    /// Where the handler was made that runs.
+    here: Cell<&'static Location<'static>>,
+    /// The same of those that ran when the latest units ended, by the units used before each.
     places: [Cell<&'static Location<'static>>; BATCH as usize],
     /// Names of some of them, by the same, each with the turn and the units used before it.
     names: [Cell<(u64, u32, &'static str)>; BATCH as usize],
@@ -77,6 +79,7 @@ impl Meter {
             next_check: Cell::new(1),
             checked: Cell::default(),
             suspicious: Cell::new(0),
+            here: Cell::new(Location::caller()),
             places: [const { Cell::new(Location::caller()) }; BATCH as usize],
             names: [const { Cell::new((0, 0, "")) }; BATCH as usize],
             cleared: Cell::new(0),
@@ -113,9 +116,16 @@ impl Meter {
         let used = self.used.get();
         let free = used < self.next_check.get();
         if free {
-            self.used.set(used.wrapping_add(1));
+            self.count(used);
         }
         free
+    }
+
+    /// Begins another unit behind so many.
+    #[inline]
+    fn count(&self, used: u32) {
+        self.places[(used % BATCH) as usize].set(self.here.get());
+        self.used.set(used.wrapping_add(1));
     }
 
     /// When the tasks of this turn, or if they run those of the one before, were known to be over.
@@ -137,7 +147,7 @@ impl Meter {
     /// Notes whose handler starts now.
     #[inline]
     pub(crate) fn running(&self, born: &'static Location<'static>) {
-        self.places[(self.used.get() % BATCH) as usize].set(born);
+        self.here.set(born);
     }
 
     /// Notes what the handler does that runs now.
@@ -159,7 +169,8 @@ impl Meter {
         let at = (used % BATCH) as usize;
         let (turn, before, name) = self.names[at].get();
         let named = (turn, before) == (self.turn.get(), used);
-        Whose { born: self.places[at].get(), name: named.then_some(name) }
+        let born = if used == self.used.get() { &self.here } else { &self.places[at] };
+        Whose { born: born.get(), name: named.then_some(name) }
     }
 
     /// Whose handler started last, and what it is at.
@@ -170,7 +181,7 @@ impl Meter {
     /// Whose handler started last.
     #[inline]
     pub(crate) fn place(&self) -> &'static Location<'static> {
-        self.places[(self.used.get() % BATCH) as usize].get()
+        self.here.get()
     }
 
     /// The turn's tasks are over: times what was not timed yet.
@@ -198,7 +209,7 @@ impl Meter {
             return false;
         }
         self.next_check.set(used.saturating_add(units).min(limit));
-        self.used.set(used + 1);
+        self.count(used);
         true
     }
 

@@ -120,6 +120,53 @@ impl<E> Receiver<E> {
     }
 }
 
+impl<E: 'static> Receiver<E> {
+    /// Lets `change` look at the error that it is going to be told, if it is told one.
+    ///
+    /// ```
+    /// use peers_kernel::{Cont, FromBytes, Kernel, Lost};
+    ///
+    /// const LENGTH: FromBytes<usize, Lost> =
+    ///     FromBytes { lent: |bytes, _| Ok(bytes.len()), given: |memory, _| Ok(memory.len()) };
+    ///
+    /// let mut kernel = Kernel::simulated(1);
+    /// let length = Cont::new(&kernel.handle(), |n| assert_eq!(n, Err(Lost::Panicked)));
+    /// let receiver = length.receiver(&LENGTH).map_err(|_| Lost::Panicked);
+    /// receiver.err(Lost::OwnerGone);
+    /// kernel.run()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn map_err(mut self, change: impl FnOnce(E) -> E + 'static) -> Self {
+        let arm = self.arm.take();
+        Self { arm: arm.map(|arm| Box::new(Changed { arm, change }) as Box<dyn Receive<E>>) }
+    }
+}
+
+/// A receiver whose error is changed on the way.
+struct Changed<E, F> {
+    arm: Box<dyn Receive<E>>,
+    change: F,
+}
+
+impl<E, F: FnOnce(E) -> E> Receive<E> for Changed<E, F> {
+    fn bytes(self: Box<Self>, bytes: &[u8], what: &'static str) {
+        self.arm.bytes(bytes, what)
+    }
+
+    fn given(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str) {
+        self.arm.given(memory, what)
+    }
+
+    fn fail(self: Box<Self>, error: E) {
+        let Self { arm, change } = *self;
+        arm.fail(change(error))
+    }
+
+    fn lose(self: Box<Self>) {
+        self.arm.lose()
+    }
+}
+
 /// Fails it: nothing has come.
 impl<E> Drop for Receiver<E> {
     #[inline]

@@ -206,7 +206,9 @@ impl Inbox {
     }
 
     pub(crate) fn take(&self) -> Option<Posted> {
-        self.receiver.borrow().as_ref()?.try_recv().ok()
+        let receiver = self.receiver.borrow();
+        // Most often there is nothing, and it is cheaper to ask that.
+        receiver.as_ref().filter(|receiver| !receiver.is_empty())?.try_recv().ok()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

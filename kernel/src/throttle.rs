@@ -10,7 +10,7 @@
 
 use crate::engine::Core;
 use crate::time::Instant;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::{Rc, Weak};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -93,7 +93,7 @@ fn say(withheld: u64) {
 
 thread_local! {
     /// The loop that runs on this thread.
-    static CURRENT: RefCell<Weak<Core>> = const { RefCell::new(Weak::new()) };
+    static CURRENT: Cell<Weak<Core>> = const { Cell::new(Weak::new()) };
 }
 
 /// The lines of threads on which no loop runs.
@@ -115,7 +115,18 @@ impl Drop for Entered {
 
 /// Returns whether a loop runs on this thread just now.
 pub(crate) fn is_on_a_loop() -> bool {
-    CURRENT.try_with(|current| current.borrow().strong_count() > 0).unwrap_or(false)
+    current().is_some()
+}
+
+/// The loop that runs on this thread, unless it is ending.
+fn current() -> Option<Rc<Core>> {
+    let look = |current: &Cell<Weak<Core>>| {
+        let weak = current.take();
+        let core = weak.upgrade();
+        current.set(weak);
+        core
+    };
+    CURRENT.try_with(look).ok().flatten()
 }
 
 /// Returns whether a line that others can cause may be written to the log; to be asked right before
@@ -125,8 +136,7 @@ pub(crate) fn is_on_a_loop() -> bool {
 /// [`Handle::set_log_rate`](crate::Handle::set_log_rate) says otherwise; all other threads of a
 /// process together have ten.
 pub fn may_log() -> bool {
-    let core = CURRENT.try_with(|current| current.borrow().upgrade()).ok().flatten();
-    if let Some(core) = core {
+    if let Some(core) = current() {
         return core.throttle.admits(core.now());
     }
     let mut others = OTHERS.lock().unwrap_or_else(PoisonError::into_inner);

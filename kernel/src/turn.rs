@@ -54,6 +54,9 @@ impl Handle {
 
 /// Calls all who asked.
 pub(crate) fn end(core: &Core) {
+    if !core.has_endings() {
+        return;
+    }
     let mut endings = core.take_endings();
     for ending in endings.drain(..) {
         if core.has_failed() {

@@ -241,6 +241,14 @@ impl Error {
         matches!(self.kind(), ErrorKind::Refused(_) | ErrorKind::Overloaded(_))
     }
 
+    /// The same error; if it is that time has passed, it was the time of the call that this one was made for.
+    pub(crate) fn in_time_of(mut self, of: Outer) -> Self {
+        if let ErrorKind::TimedOut { outer, .. } = &mut Arc::make_mut(&mut self.0).kind {
+            *outer = Some(Box::new(of));
+        }
+        self
+    }
+
     /// The same error, said to have come through `origin`, unless it already says where it comes from.
     pub(crate) fn through(self, origin: &Arc<str>) -> Self {
         match self.0.origin {

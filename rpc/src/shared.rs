@@ -125,7 +125,7 @@ impl Shared {
     }
 
     /// Takes such memory back.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_memory_back(&self, mut memory: Vec<u8>) {
         if memory.capacity() <= MOST_FOR_ARGUMENTS {
             memory.clear();

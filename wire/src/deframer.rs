@@ -9,14 +9,9 @@
 use byteorder::{ByteOrder, NetworkEndian};
 
 use crate::Error;
-use crate::frame::{Frame, HEADER, Header, Kind};
+use crate::frame::{CALL, EVENT, Frame, HEADER, Header, Kind, REPLY};
 use crate::run::Front;
 use crate::writer::append_bytes;
-
-/// Kind, flags and reserved half of headers, as one number.
-const CALL: u32 = (Kind::Call.number() as u32) << 24;
-const EVENT: u32 = (Kind::Event.number() as u32) << 24;
-const REPLY: u32 = (Kind::Reply.number() as u32) << 24;
 
 /// Cuts a stream of bytes into frames.
 ///

@@ -107,6 +107,11 @@ impl Kind {
     }
 }
 
+/// The second word of a header without flags, of those kinds that come most often.
+pub(crate) const CALL: u32 = (Kind::Call.number() as u32) << 24;
+pub(crate) const EVENT: u32 = (Kind::Event.number() as u32) << 24;
+pub(crate) const REPLY: u32 = (Kind::Reply.number() as u32) << 24;
+
 /// The sixteen bytes before a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -140,6 +145,17 @@ impl Header {
     /// [`Error::NotZero`], [`Error::BadLength`].
     #[inline]
     pub fn from_bytes(bytes: &[u8; HEADER]) -> Result<Self, Error> {
+        let start = NetworkEndian::read_u64(&bytes[..8]);
+        let (length, call) = ((start >> 32) as u32, NetworkEndian::read_u64(&bytes[8..]));
+        // First those that come most often.
+        match start as u32 {
+            REPLY => Ok(Self { length, kind: Kind::Reply, flags: 0, call }),
+            CALL if length >= 16 => Ok(Self { length, kind: Kind::Call, flags: 0, call }),
+            _ => Self::from_other_bytes(bytes),
+        }
+    }
+
+    fn from_other_bytes(bytes: &[u8; HEADER]) -> Result<Self, Error> {
         let kind = Kind::from_number(bytes[4])?;
         let header = Self {
             length: NetworkEndian::read_u32(&bytes[0..4]),

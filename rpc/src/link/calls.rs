@@ -29,7 +29,7 @@ impl Link {
             return None;
         }
         let cause = if plan.detached { Cause::NONE } else { self.handle().cause() };
-        let pending = PendingCall { method, made: now, outer: None, done };
+        let pending = PendingCall { method, made: now, done };
         if !cause.is_none() || self.shared().tracing.get() {
             return self.call_in_tree(cause, deadline, take(arguments), pending);
         }
@@ -64,7 +64,7 @@ impl Link {
         let inherited_end = inherited.deadline.map(|end| self.in_time_for_an_answer(made, end));
         let deadline = match inherited_end {
             Some(end) if end < deadline => {
-                pending.outer = self.outer(cause);
+                pending.done = self.tell_of_outer(cause, pending.done);
                 end
             }
             _ => deadline,
@@ -97,10 +97,15 @@ impl Link {
         self.step(|session, out| session.end_within(now, end, out)).unwrap_or(end)
     }
 
-    /// Whose call it is that a call is made for.
-    fn outer(&self, cause: Cause) -> Option<Box<Outer>> {
-        let (link, method) = self.serving().borrow().bound(cause)?;
-        Some(Box::new(Outer { link, method }))
+    /// Lets the error of a call that ends with the one that it is made for say whose that is.
+    fn tell_of_outer(&self, cause: Cause, done: Receiver<Error>) -> Receiver<Error> {
+        match self.serving().borrow().bound(cause) {
+            Some((link, method)) => {
+                let outer = Outer { link, method };
+                done.map_err(move |error| outer.tell(error))
+            }
+            None => done,
+        }
     }
 
     /// Sends an event, or lets it wait for credit.
@@ -125,7 +130,7 @@ impl Link {
         match sent {
             Some(Ok(())) => Ok(()),
             Some(Err(rejected)) => {
-                Err(self.error(self.why(rejected.why, || timed_out(method, now, None, now))))
+                Err(self.error(self.why(rejected.why, || timed_out(method, now, now))))
             }
             None => Err(self.gone()),
         }

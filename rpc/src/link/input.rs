@@ -72,14 +72,16 @@ impl Link {
             }
         }
         let partial = inbound.pending();
-        self.lend(&mut inbound, spare);
+        if partial > 0 {
+            self.lend(&mut inbound, spare);
+        }
         self.keep_inbound(inbound);
         self.note_partial(partial);
         self.drive(|session, out| session.input_taken(now, partial, out));
     }
 
     /// Tells the session that there is input, and since when.
-    #[inline]
+    #[inline(always)]
     pub(super) fn input_begins(&self) -> Instant {
         let now = self.handle().now();
         self.drive(|session, _| session.input_begins(now));

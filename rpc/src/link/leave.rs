@@ -171,9 +171,16 @@ impl Link {
 
     /// If it is leaving and nothing waits any more, it says goodbye: from a fresh task, since a
     /// session or a handler may be on the stack.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn go_on_leaving(&self) {
-        if self.shows(Signs::LEAVES) && self.has_said_all() {
+        if self.shows(Signs::LEAVES) {
+            self.leave_if_said_all();
+        }
+    }
+
+    #[cold]
+    fn leave_if_said_all(&self) {
+        if self.has_said_all() {
             self.at(self.handle().now(), |link| {
                 if link.shows(Signs::LEAVES) && link.has_said_all() {
                     link.depart();

@@ -50,8 +50,6 @@ use std::sync::Arc;
 pub(crate) struct PendingCall {
     pub(crate) method: &'static Method,
     pub(crate) made: Instant,
-    /// Some iff its deadline is that of the call that it was made for.
-    pub(crate) outer: Option<Box<Outer>>,
     pub(crate) done: Receiver<Error>,
 }
 
@@ -62,23 +60,23 @@ pub(crate) struct Outer {
 }
 
 impl Outer {
-    /// As errors tell it.
-    fn tell(&self) -> Box<error::Outer> {
+    /// Says in the error of a call made for this one that the time that has passed was this one's.
+    fn tell(&self, error: Error) -> Error {
         let caller = self.link.upgrade().map(|link| link.name().to_string());
-        Box::new(error::Outer { method: self.method.name, caller })
+        error.in_time_of(error::Outer { method: self.method.name, caller })
     }
 }
 
 impl PendingCall {
     /// It has run out of time at `now`.
     fn timed_out(&self, now: Instant) -> ErrorKind {
-        timed_out(self.method, self.made, self.outer.as_deref(), now)
+        timed_out(self.method, self.made, now)
     }
 }
 
 /// What a request made at `made` fails with that has run out of time at `now`.
-fn timed_out(method: &Method, made: Instant, outer: Option<&Outer>, now: Instant) -> ErrorKind {
-    ErrorKind::TimedOut { method: method.name, after: now - made, outer: outer.map(Outer::tell) }
+fn timed_out(method: &Method, made: Instant, now: Instant) -> ErrorKind {
+    ErrorKind::TimedOut { method: method.name, after: now - made, outer: None }
 }
 
 /// Where bytes go.
@@ -393,8 +391,15 @@ impl Link {
     }
 
     /// Tells the process what it holds besides its output, if that has changed.
+    #[inline]
     fn tell_memory(&self) {
         let waiting = self.ask(Session::waiting_memory);
+        if waiting > 0 || with(&self.rare, |rare| rare.is_some()) {
+            self.tell_memory_of(waiting);
+        }
+    }
+
+    fn tell_memory_of(&self, waiting: usize) {
         let (held, told) = self.if_rare(|Rare { deferred, partial, told, .. }| {
             let held = waiting + deferred.bytes() + *partial;
             (held, std::mem::replace(told, held))
