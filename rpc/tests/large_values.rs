@@ -12,6 +12,7 @@ use peers_rpc::kernel::{Budget, Wait};
 use peers_rpc::wire::{CallHead, Hello, PREAMBLE, put_call, put_event};
 use peers_rpc::{Address, Endpoint, ErrorKind, Kernel, Limits, NodeId, Refusal, Rpc};
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::process::id;
@@ -56,10 +57,10 @@ everywhere! {
             let left = client.handle().memory_just_for(LARGE);
             assert_eq!(left, None, "the arguments left from it, and the result has it now");
         }
-        // The memory is the kernel's until the next request, so nothing else can lie there, once it has the right size.
-        let places = places.borrow();
-        let moves = places.windows(2).filter(|pair| pair[0] != pair[1]).count();
-        assert!(moves <= 1, "{places:x?}");
+        // The memory is the kernel's until the next request, so nothing else can lie there, once it has
+        // the right size. With one task a turn two blocks may take turns.
+        let places: BTreeSet<usize> = places.borrow().iter().copied().collect();
+        assert!(places.len() <= 2, "{places:x?}");
     }
 }
 

@@ -55,7 +55,8 @@ fn what_was_confirmed_arrives_though_the_process_holds_too_much_by_then() {
     let client = spawn_loop_with(limits(|limits| limits.process_bytes = 400_000), start).unwrap();
     let node = || SyncProbe::new(client.connect(&address).unwrap());
     let (heavy, light) = (node(), node());
-    (heavy.context().wait().unwrap(), light.context().wait().unwrap());
+    heavy.context().wait().unwrap();
+    light.context().wait().unwrap();
     let busy = Blocked::of(&client.remote());
     heavy.note("x".repeat(500_000)).unwrap();
     (0..100).for_each(|_| light.note("y").unwrap());
