@@ -25,6 +25,12 @@ use std::time::Duration;
 /// went, for example.
 const GRACE: Duration = Duration::from_millis(10);
 
+/// A thread that wakes so long after its deadline was stopped.
+const OVERSLEPT: Duration = Duration::from_millis(100);
+
+/// What the loop has then to tell what it finds.
+const THAW: Duration = Duration::from_secs(1);
+
 /// A call described but not sent, on a thread that is not the loop's. [`wait`](SyncCall::wait) and
 /// [`start`](SyncCall::start) send it.
 ///
@@ -246,7 +252,13 @@ impl<T: Send + 'static> Started<T> {
 
     fn wait_until_deadline(&self) -> Result<T, Error> {
         let left = self.deadline.since(self.hold.outside.remote.now());
-        self.told.recv_timeout(left + GRACE).unwrap_or_else(|_| {
+        let told = self.told.recv_timeout(left + GRACE).or_else(|silence| {
+            // A thread that wakes so late was stopped, and the loop with it: a reply may lie there.
+            let woken = self.hold.outside.remote.now();
+            let stopped = woken.since(self.deadline) >= OVERSLEPT;
+            if stopped { self.told.recv_timeout(THAW) } else { Err(silence) }
+        });
+        told.unwrap_or_else(|_| {
             let after = self.hold.outside.remote.now() - self.begun;
             Err(ErrorKind::TimedOut { method: self.method, after, outer: None }.into())
         })
