@@ -1,5 +1,5 @@
-//! One step from task to task: bare, and through a continuation into a node. The floor is the least that a queue of
-//! boxed closures can cost: compare with that, for the machine may be busy.
+//! One step from task to task: bare, and through a continuation into a node. The floor is the least
+//! that a queue of boxed closures can cost: compare with that, for the machine may be busy.
 
 mod harness;
 

@@ -1,4 +1,5 @@
-//! Work in the background: counts primes on worker threads while the loop goes on, and adds up what comes back.
+//! Work in the background: counts primes on worker threads while the loop goes on, and adds up what
+//! comes back.
 //!
 //! `cargo run --release -p peers-kernel --example background`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]

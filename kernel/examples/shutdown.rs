@@ -1,5 +1,5 @@
-//! A server that ends well: on Ctrl-C it accepts nobody any more, says goodbye, and leaves when all guests have hung up, or
-//! after five seconds. A second Ctrl-C ends it at once.
+//! A server that ends well: on Ctrl-C it accepts nobody any more, says goodbye, and leaves when all
+//! guests have hung up, or after five seconds. A second Ctrl-C ends it at once.
 //!
 //! `cargo run -p peers-kernel --example shutdown`, and then `nc localhost 5000`
 

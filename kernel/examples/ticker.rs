@@ -13,8 +13,8 @@ struct Ticker {
 }
 
 impl Ticker {
-    /// Arms itself again at the instant that was due plus the period, not at now plus the period: so a late tick does
-    /// not make all later ones late.
+    /// Arms itself again at the instant that was due plus the period, not at now plus the period:
+    /// so a late tick does not make all later ones late.
     fn tick(&mut self, cx: &Cx<Self>, due: Instant) {
         self.ticks += 1;
         println!("tick {}, {:?} late", self.ticks, cx.handle().now() - due);

@@ -4,7 +4,8 @@
 //!
 //! Invariants:
 //! 1. What [`Display`](fmt::Display) prints of a parsed address parses back to the same address.
-//! 2. A parsed address holds no invisible characters and has a bounded length, so it may be logged and sent as it is.
+//! 2. A parsed address holds no invisible characters and has a bounded length, so it may be logged
+//!    and sent as it is.
 
 use crate::host::Resolved;
 use crate::text::is_invisible;
@@ -32,7 +33,8 @@ const NAME_LIMIT: usize = 255;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Address {
-    /// A host (a name, or an IP address without brackets) and a TCP port; port 0 lets the system choose when listening.
+    /// A host (a name, or an IP address without brackets) and a TCP port; port 0 lets the system
+    /// choose when listening.
     Inet {
         /// Name or IP address, kept as it was given.
         host: String,
@@ -48,7 +50,8 @@ pub enum Address {
 impl Address {
     /// Whether bytes sent there never leave this machine: loopback, Unix and simulated addresses.
     ///
-    /// Host names other than `localhost` count as remote, since nobody knows before looking them up.
+    /// Host names other than `localhost` count as remote, since nobody knows before looking them
+    /// up.
     pub fn is_local(&self) -> bool {
         match self {
             Self::Inet { host, .. } if host.eq_ignore_ascii_case("localhost") => true,

@@ -1,7 +1,8 @@
 //! A timer of the system beside the sockets, so that most waits need no time-out of their own.
 //!
-//! A wait with a time-out makes the system arm a timer and disarm it again, each time, which costs more than many calls. Most
-//! deadlines are far away and hardly move. So they are given to a timer descriptor once, and waits are for ever until it rings.
+//! A wait with a time-out makes the system arm a timer and disarm it again, each time, which costs
+//! more than many calls. Most deadlines are far away and hardly move. So they are given to a timer
+//! descriptor once, and waits are for ever until it rings.
 //!
 //! Invariants:
 //! 1. It never rings later than it was last asked to; earlier, it wakes the loop for nothing.
@@ -43,8 +44,8 @@ impl Alarm {
         Ok(Self { timer, rings: Cell::new(Instant::FAR) })
     }
 
-    /// How long a wait until `until` is to last; `None` is for ever, because there is no end or this one will ring. `now` reads
-    /// the clock.
+    /// How long a wait until `until` is to last; `None` is for ever, because there is no end or
+    /// this one will ring. `now` reads the clock.
     pub(crate) fn time_out(
         &self,
         until: Option<Instant>,

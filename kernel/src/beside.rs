@@ -1,9 +1,10 @@
 //! Whether the peer of a busy connection runs on another processor while we run on this one.
 //!
-//! Where it does, what is written before the end of a turn is worked on while the turn goes on. Where both share a processor, each
-//! extra write wakes somebody who cannot run.
+//! Where it does, what is written before the end of a turn is worked on while the turn goes on.
+//! Where both share a processor, each extra write wakes somebody who cannot run.
 //!
-//! Invariant: the system is asked now and then, so that the answer costs next to nothing and still follows a process that moves.
+//! Invariant: the system is asked now and then, so that the answer costs next to nothing and still
+//! follows a process that moves.
 
 use crate::host::Key;
 use std::cell::Cell;
@@ -21,7 +22,8 @@ const _: () = assert!(size_of::<Beside>() <= 8, "it lies among what each task lo
 
 #[derive(Clone, Copy)]
 struct Answer {
-    /// The generation of the source that it is about: no other one of this loop has it, until billions have come.
+    /// The generation of the source that it is about: no other one of this loop has it, until
+    /// billions have come.
     about: u32,
     beside: bool,
     left: u8,

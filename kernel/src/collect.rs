@@ -1,8 +1,9 @@
 //! Barriers: one continuation that waits for many.
 //!
-//! A barrier is a reference count. Every branch holds the gate, and so does the [`Collect`]; the gate opens when the
-//! last of them is gone, however it went. Invariants:
-//! 1. A gate opens exactly once, and cannot hang: a branch that is dropped is an outcome like any other.
+//! A barrier is a reference count. Every branch holds the gate, and so does the [`Collect`]; the
+//! gate opens when the last of them is gone, however it went. Invariants:
+//! 1. A gate opens exactly once, and cannot hang: a branch that is dropped is an outcome like any
+//!    other.
 //! 2. A branch remembers its place, so outcomes come in the order the branches were made.
 //! 3. No handler runs here: a branch stores, the gate queues.
 
@@ -18,15 +19,19 @@ use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
 
-/// Waits for many outcomes and passes them on as one: hand out a [`branch`](Self::branch) for each, then let go.
+/// Waits for many outcomes and passes them on as one: hand out a [`branch`](Self::branch) for each,
+/// then let go.
 ///
-/// It opens when the `Collect` itself and all its branches are gone; with no branch at all, at once.
+/// It opens when the `Collect` itself and all its branches are gone; with no branch at all, at
+/// once.
 ///
 /// ```
 /// use peers_kernel::{Collect, Cont, Kernel, Lost};
 ///
 /// let mut kernel = Kernel::simulated(1);
-/// let sum = Cont::new(&kernel.handle(), |parts: Result<Vec<u32>, Lost>| assert_eq!(parts, Ok(vec![1, 2, 3])));
+/// let sum = Cont::new(&kernel.handle(), |parts: Result<Vec<u32>, Lost>| {
+///     assert_eq!(parts, Ok(vec![1, 2, 3]));
+/// });
 /// let parts = Collect::values(sum);
 /// for part in 1..=3 {
 ///     parts.branch().ok(part);
@@ -77,7 +82,8 @@ impl<T: 'static, E: From<Lost> + 'static> Collect<T, E> {
         Self::new(done.core().clone(), Done::Values(done))
     }
 
-    /// Waits for every value; the first failure is passed on at once, and later outcomes are dropped.
+    /// Waits for every value; the first failure is passed on at once, and later outcomes are
+    /// dropped.
     pub fn first_error(done: Cont<Vec<T>, E>) -> Self {
         Self::new(done.core().clone(), Done::FirstError(done))
     }
@@ -194,8 +200,9 @@ impl<T: 'static, E: From<Lost> + 'static> Gate<T, E> {
         self.outcomes.borrow_mut()[index] = Some(outcome);
     }
 
-    /// Resumes who waits behind the gate. If that is a branch of another barrier, which stores instead of queueing,
-    /// it is done from the queue, so that barriers in barriers do not nest on the stack.
+    /// Resumes who waits behind the gate. If that is a branch of another barrier, which stores
+    /// instead of queueing, it is done from the queue, so that barriers in barriers do not nest on
+    /// the stack.
     fn pass<U: 'static>(&self, done: Cont<U, E>, result: Result<U, E>) {
         if done.queues() {
             return done.resume(result);

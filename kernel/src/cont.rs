@@ -2,8 +2,8 @@
 //!
 //! Nothing here runs a handler: resuming queues, always. Invariants:
 //! 1. One box from birth to run: the box that waits is the box that is queued.
-//! 2. A continuation ends exactly once, by a value, an error, or being dropped; the types see to *at most* once, `Drop`
-//!    to *at least* once.
+//! 2. A continuation ends exactly once, by a value, an error, or being dropped; the types see to
+//!    *at most* once, `Drop` to *at least* once.
 //! 3. It is in the registry iff it has not ended.
 
 use crate::cause::Cause;
@@ -44,9 +44,10 @@ pub(crate) trait Arm<T, E> {
 
 /// What happens next, once: a boxed handler that waits for a `T` or an `E`.
 ///
-/// Made by [`Cx::on`](crate::Cx::on) and its short forms inside a node, by [`Cont::new`] or [`Cont::pair`] outside.
-/// [`ok`](Self::ok), [`err`](Self::err) and [`resume`](Self::resume) use it up and only *queue* the handler: whoever
-/// calls them goes on first. A continuation that is dropped instead fails with a [`Lost`], so whoever waits is told.
+/// Made by [`Cx::on`](crate::Cx::on) and its short forms inside a node, by [`Cont::new`] or
+/// [`Cont::pair`] outside. [`ok`](Self::ok), [`err`](Self::err) and [`resume`](Self::resume) use it
+/// up and only *queue* the handler: whoever calls them goes on first. A continuation that is
+/// dropped instead fails with a [`Lost`], so whoever waits is told.
 ///
 /// ```
 /// use peers_kernel::{Cont, Kernel, Lost};
@@ -231,13 +232,15 @@ impl<T: 'static, E: From<Lost> + 'static> Cont<T, E> {
         Self::made_at(Location::caller(), &handle.core, move |_, result| f(result))
     }
 
-    /// A continuation and an error handler, two functions joined so that exactly one of them runs, once.
+    /// A continuation and an error handler, two functions joined so that exactly one of them runs,
+    /// once.
     ///
     /// ```
     /// use peers_kernel::{Cont, Kernel, Lost};
     ///
     /// let mut kernel = Kernel::simulated(1);
-    /// let found = Cont::pair(&kernel.handle(), |n: u32| assert_eq!(n, 7), |lost: Lost| panic!("{lost}"));
+    /// let handle = kernel.handle();
+    /// let found = Cont::pair(&handle, |n: u32| assert_eq!(n, 7), |lost: Lost| panic!("{lost}"));
     /// found.ok(7);
     /// kernel.run()?;
     /// # Ok::<(), std::io::Error>(())
@@ -254,8 +257,8 @@ impl<T: 'static, E: From<Lost> + 'static> Cont<T, E> {
         })
     }
 
-    /// The two functions again: the first one called ends the continuation, the other then does nothing. Dropping both
-    /// is dropping it.
+    /// The two functions again: the first one called ends the continuation, the other then does
+    /// nothing. Dropping both is dropping it.
     pub fn split(self) -> (impl FnOnce(T) + use<T, E>, impl FnOnce(E) + use<T, E>) {
         let ok = Rc::new(Cell::new(Some(self)));
         let err = ok.clone();
@@ -326,8 +329,8 @@ impl<T, E> Cont<T, E> {
         }
     }
 
-    /// Hands it to `f`. Whether `f` has ended it, by an outcome or by dropping it, when it returns: the handler is queued then,
-    /// and whoever has asked for the outcome waits for nobody else.
+    /// Hands it to `f`. Whether `f` has ended it, by an outcome or by dropping it, when it returns:
+    /// the handler is queued then, and whoever has asked for the outcome waits for nobody else.
     ///
     /// ```
     /// use peers_kernel::{Cont, Kernel, Lost};

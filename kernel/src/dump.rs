@@ -41,7 +41,8 @@ struct Group {
 }
 
 impl Handle {
-    /// What the loop is waiting for: continuations and offloaded work by birth place and age, timers, sources.
+    /// What the loop is waiting for: continuations and offloaded work by birth place and age,
+    /// timers, sources.
     pub fn dump(&self) -> Dump {
         let core = &self.core;
         let names = core.lookups.names().into_iter().map(|name| format!("looking {name} up"));

@@ -1,9 +1,12 @@
 //! The core: what one kernel's parts share, and the only door to each of them.
 //!
 //! No user code runs here but in [`Core::catch`]; the turn is in [`crate::kernel`]. Invariants:
-//! 1. No part is borrowed while user code runs or a user's value is dropped; the read buffer alone is lent to it.
-//! 2. After [`Core::close`] nothing is kept: what is handed in is dropped, one at a time, on a flat stack.
-//! 3. `loss` is what a continuation dropped right now reports; `cause` is whose work runs right now.
+//! 1. No part is borrowed while user code runs or a user's value is dropped; the read buffer alone
+//!    is lent to it.
+//! 2. After [`Core::close`] nothing is kept: what is handed in is dropped, one at a time, on a flat
+//!    stack.
+//! 3. `loss` is what a continuation dropped right now reports; `cause` is whose work runs right
+//!    now.
 
 use crate::beside::Beside;
 use crate::cause::{Cancelled, Cause};
@@ -29,8 +32,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 
-/// Bytes of the buffer that all streams of a loop read into. One read should bring no more small messages than a turn's budget
-/// lets run: what it leaves over has to be copied.
+/// Bytes of the buffer that all streams of a loop read into. One read should bring no more small
+/// messages than a turn's budget lets run: what it leaves over has to be copied.
 pub(crate) const READ_BUFFER: usize = 48 * 1024;
 
 /// What [`Kernel`](crate::Kernel) owns and every handle points to.
@@ -265,7 +268,8 @@ impl Core {
 
     // ---- sources
 
-    /// A fresh key, for a host that must know it before the source exists. Ends by [`Core::unregister`].
+    /// A fresh key, for a host that must know it before the source exists. Ends by
+    /// [`Core::unregister`].
     pub(crate) fn reserve(&self) -> Key {
         self.watches.borrow_mut().reserve()
     }
@@ -282,7 +286,8 @@ impl Core {
         drop(watch);
     }
 
-    /// Queues a source, as if the host had reported `readiness`, which may have been there since that instant.
+    /// Queues a source, as if the host had reported `readiness`, which may have been there since
+    /// that instant.
     pub(crate) fn note(&self, key: Key, readiness: Readiness, since: Instant) {
         if self.watches.borrow_mut().note(key, readiness, since) {
             self.queue.borrow_mut().push_back(Entry { cause: Cause::NONE, job: Job::Ready(key) });
@@ -340,8 +345,9 @@ impl Core {
         recycle(&self.flushes, spent)
     }
 
-    /// The buffer all streams read into, empty, with room for [`READ_BUFFER`] bytes. Lent to the handler that gets the bytes:
-    /// whoever holds it may run user code, because only the loop reads, one source at a time.
+    /// The buffer all streams read into, empty, with room for [`READ_BUFFER`] bytes. Lent to the
+    /// handler that gets the bytes: whoever holds it may run user code, because only the loop
+    /// reads, one source at a time.
     pub(crate) fn read_buffer(&self) -> RefMut<'_, Vec<u8>> {
         let mut buffer = self.read_buffer.borrow_mut();
         buffer.clear();
@@ -374,7 +380,8 @@ impl Core {
         self.meter.running(born)
     }
 
-    /// Runs user code made at `born`; a panic is logged, and is `None`. After the first one a strict kernel runs nothing.
+    /// Runs user code made at `born`; a panic is logged, and is `None`. After the first one a
+    /// strict kernel runs nothing.
     pub(crate) fn catch<R>(
         &self,
         born: &'static Location<'static>,
@@ -412,7 +419,8 @@ impl Core {
 
     // ---- the end
 
-    /// Ends everything: what waits is dropped, and from here on whatever is handed in is dropped too.
+    /// Ends everything: what waits is dropped, and from here on whatever is handed in is dropped
+    /// too.
     pub(crate) fn close(&self) {
         self.open.set(false);
         self.quietly(|| self.inbox.close(|posted| self.quietly(|| posted.bury(self))));
@@ -447,8 +455,8 @@ impl Core {
         drop(self.host.replace(Rc::new(gone::Gone(last))));
     }
 
-    /// Drops what is queued. A dropped task may drop continuations, which queue their failure: hence a loop and not a
-    /// recursion, which a long chain would turn into a stack overflow.
+    /// Drops what is queued. A dropped task may drop continuations, which queue their failure:
+    /// hence a loop and not a recursion, which a long chain would turn into a stack overflow.
     #[cold]
     fn bury(&self) {
         if self.burying.replace(true) {

@@ -3,12 +3,13 @@
 //! Only the wait: registering stays with [`crate::poller`]. Everything here is safe code.
 //!
 //! Invariants:
-//! 1. `polling` stores the key of a source as the data of its epoll event, and `u64::MAX` for its own notification. That
-//!    is so in 3.11, to which the workspace is pinned, and the tests of `poller.rs` fail if it changes.
-//! 2. Every flag that `polling` asks for counts as readable or writable. One that counted as neither would be reported
-//!    again and again, and nobody would do anything about it.
-//! 3. A notification counts as taken only when `polling` itself has waited once more; until then it would swallow
-//!    every later one. So whenever one shows, the poller is asked, without waiting.
+//! 1. `polling` stores the key of a source as the data of its epoll event, and `u64::MAX` for its
+//!    own notification. That is so in 3.11, to which the workspace is pinned, and the tests of
+//!    `poller.rs` fail if it changes.
+//! 2. Every flag that `polling` asks for counts as readable or writable. One that counted as
+//!    neither would be reported again and again, and nobody would do anything about it.
+//! 3. A notification counts as taken only when `polling` itself has waited once more; until then it
+//!    would swallow every later one. So whenever one shows, the poller is asked, without waiting.
 
 use crate::host::{Key, Readiness, Waited};
 use crate::poller::unpack;
@@ -53,8 +54,9 @@ impl Default for Epoll {
 }
 
 impl Epoll {
-    /// Waits, and asks again where more is ready than one call tells: whoever looks at the clock afterwards shall have heard
-    /// of everything that came before. The system tells of all in turn, so all have been told once it tells of the first again.
+    /// Waits, and asks again where more is ready than one call tells: whoever looks at the clock
+    /// afterwards shall have heard of everything that came before. The system tells of all in turn,
+    /// so all have been told once it tells of the first again.
     pub(crate) fn wait(
         &self,
         poller: &Poller,
@@ -92,7 +94,8 @@ impl Epoll {
             Err(error) => return Err(error.into()),
         }
         if events.iter().any(|event| { event.data }.u64() == NOTIFICATION) {
-            // Sources are level-triggered, so the poller reports again all that is thrown away here.
+            // Sources are level-triggered, so the poller reports again all that is thrown away
+            // here.
             return Ok(Outcome::AskPoller);
         }
         ready.extend(events.iter().map(|event| {

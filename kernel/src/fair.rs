@@ -1,11 +1,12 @@
-//! A bounded queue that is shared out: those who put things into it get their turns one after the other, and their places too.
+//! A bounded queue that is shared out: those who put things into it get their turns one after the
+//! other, and their places too.
 //!
 //! Pure data: no thread, no clock. What is queued, and who has a share, is for others to say.
 //!
 //! Invariants:
 //! 1. `order` names each share that has a line once, and no other; no line is empty.
-//! 2. What one share has put in leaves in that order; between shares, each gives one in turn, unless it has as much in hand as it
-//!    may.
+//! 2. What one share has put in leaves in that order; between shares, each gives one in turn,
+//!    unless it has as much in hand as it may.
 //! 3. `len` counts what is in all lines together.
 //! 4. `in_hand` counts what has left for a share and is not done, and has no zeros.
 
@@ -40,8 +41,8 @@ impl<J> Fair<J> {
         Self { lines: BTreeMap::new(), order: VecDeque::new(), len: 0, in_hand, places, hands }
     }
 
-    /// Whether a share may put in one more: the program itself as long as there is room, everybody else while it has fewer than
-    /// half of what the others leave.
+    /// Whether a share may put in one more: the program itself as long as there is room, everybody
+    /// else while it has fewer than half of what the others leave.
     pub(crate) fn has_room(&self, share: Share) -> bool {
         let own = self.lines.get(&share).map_or(0, VecDeque::len);
         let left = self.places - (self.len - own);
@@ -181,7 +182,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against a plain list: nothing is lost, nothing comes twice, each share's own order stays.
+        /// Against a plain list: nothing is lost, nothing comes twice, each share's own order
+        /// stays.
         #[test]
         fn nothing_is_lost(steps in prop::collection::vec((0_u8..5, 0_u64..3), 0..200)) {
             let mut fair = Fair::new(1_000, 2);

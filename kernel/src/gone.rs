@@ -1,4 +1,5 @@
-//! What a kernel sees instead of the outside when it has ended: everything fails, and the clock stands still.
+//! What a kernel sees instead of the outside when it has ended: everything fails, and the clock
+//! stands still.
 
 use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Waited, Waker};
 use crate::time::Instant;

@@ -1,6 +1,7 @@
 //! The loop as code on it sees it: what every handler may ask for.
 //!
-//! Streams, listeners, signals and descriptors add their own methods in their own files. Invariants:
+//! Streams, listeners, signals and descriptors add their own methods in their own files.
+//! Invariants:
 //! 1. A handle owns nothing: when its kernel has ended every method is harmless.
 //! 2. Nothing here runs a handler.
 
@@ -20,7 +21,8 @@ use std::time::Duration;
 
 /// The loop, from inside: cheap to clone, bound to the loop's thread, keeps nothing alive.
 ///
-/// After the end of its kernel everything is harmless: tasks are dropped, timers never fire, the clock stands still.
+/// After the end of its kernel everything is harmless: tasks are dropped, timers never fire, the
+/// clock stands still.
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) core: Rc<Core>,
@@ -84,15 +86,16 @@ impl Handle {
         self.core.push(self.core.cause.get(), Plain::boxed(Location::caller(), move |_| task()))
     }
 
-    /// Queues a task when `delay` has passed, unless the cause that it is made under is [cancelled](Self::cancel_cause) before.
+    /// Queues a task when `delay` has passed, unless the cause that it is made under is
+    /// [cancelled](Self::cancel_cause) before.
     #[track_caller]
     pub fn after(&self, delay: Duration, task: impl FnOnce() + 'static) -> TimerId {
         let task = Plain::boxed(Location::caller(), move |_: &Rc<Core>| task());
         self.core.at_for_running(self.now() + delay, task)
     }
 
-    /// Queues a task at a point in time; at once if that is past. A ticker that arms itself again at the previous
-    /// instant plus its period does not drift.
+    /// Queues a task at a point in time; at once if that is past. A ticker that arms itself again
+    /// at the previous instant plus its period does not drift.
     #[track_caller]
     pub fn at(&self, at: Instant, task: impl FnOnce() + 'static) -> TimerId {
         self.core.at_for_running(at, Plain::boxed(Location::caller(), move |_| task()))
@@ -107,13 +110,14 @@ impl Handle {
         self.core.cancel(timer)
     }
 
-    /// Runs `work` on another thread; its outcome comes back as `k`. There is one worker per core and one more, started
-    /// when needed, and 1,024 pieces of work may wait for them, shared out as [`share_work`](Self::share_work) says. Work whose
-    /// [`Stop`] is set before it starts is not started.
+    /// Runs `work` on another thread; its outcome comes back as `k`. There is one worker per core
+    /// and one more, started when needed, and 1,024 pieces of work may wait for them, shared out as
+    /// [`share_work`](Self::share_work) says. Work whose [`Stop`] is set before it starts is not
+    /// started.
     ///
-    /// `k` gets [`Overloaded`] if too much waits already, [`Lost::Panicked`] if `work` panics, and [`Lost::Dropped`] if
-    /// it was never started. On a simulated kernel there are four workers, and `work` runs on the loop when one of them has
-    /// had it for a time drawn from the seed.
+    /// `k` gets [`Overloaded`] if too much waits already, [`Lost::Panicked`] if `work` panics, and
+    /// [`Lost::Dropped`] if it was never started. On a simulated kernel there are four workers, and
+    /// `work` runs on the loop when one of them has had it for a time drawn from the seed.
     #[track_caller]
     pub fn offload<T, E>(
         &self,
@@ -126,15 +130,17 @@ impl Handle {
         crate::offload::offload(&self.core, Location::caller(), None, work, k)
     }
 
-    /// Sets the [`Stop`] of all offloaded work that carries `cause`; what has not been started leaves the queue.
+    /// Sets the [`Stop`] of all offloaded work that carries `cause`; what has not been started
+    /// leaves the queue.
     pub fn stop_work(&self, cause: Cause) {
         self.core.works.stop_caused_by(&self.core, cause)
     }
 
-    /// From now on, `shares` tells on whose account offloaded work with a cause is done: for layers that serve others.
-    /// Whoever shares the workers takes turns with the others and with the program itself, never has all of them, and has at
-    /// most half of those places in the queue that the others leave. Work whose share nobody can tell has one together; work without a cause is
-    /// the program's own.
+    /// From now on, `shares` tells on whose account offloaded work with a cause is done: for layers
+    /// that serve others. Whoever shares the workers takes turns with the others and with the
+    /// program itself, never has all of them, and has at most half of those places in the queue
+    /// that the others leave. Work whose share nobody can tell has one together; work without a
+    /// cause is the program's own.
     ///
     /// ```
     /// use peers_kernel::{Cause, Kernel, Shares};
@@ -157,8 +163,9 @@ impl Handle {
         self.core.works.add_shares(shares)
     }
 
-    /// Cancels what was made under `cause`, and what will be made under it until [`forget_cause`](Self::forget_cause): its timers
-    /// do not fire, and are dropped; the [`Stop`] of its offloaded work is set. Tasks that are queued already still run.
+    /// Cancels what was made under `cause`, and what will be made under it until
+    /// [`forget_cause`](Self::forget_cause): its timers do not fire, and are dropped; the [`Stop`]
+    /// of its offloaded work is set. Tasks that are queued already still run.
     ///
     /// ```
     /// use peers_kernel::{Cause, Kernel};
@@ -166,7 +173,9 @@ impl Handle {
     ///
     /// let mut kernel = Kernel::simulated(1);
     /// let (handle, call) = (kernel.handle(), Cause::from_parts(0, 1));
-    /// handle.with_cause(call, || handle.after(Duration::from_secs(1), || panic!("nobody waits for it")));
+    /// handle.with_cause(call, || {
+    ///     handle.after(Duration::from_secs(1), || panic!("nobody waits for it"))
+    /// });
     /// handle.cancel_cause(call);
     /// kernel.run()?;
     /// # Ok::<(), std::io::Error>(())
@@ -192,60 +201,66 @@ impl Handle {
         self.core.with_cause(cause, f)
     }
 
-    /// Charges one unit of work, done inside the running task, to the turn's budget, and reads the [`clock`](Self::clock). False: the
-    /// budget is spent, so schedule the rest and return.
+    /// Charges one unit of work, done inside the running task, to the turn's budget, and reads the
+    /// [`clock`](Self::clock). False: the budget is spent, so schedule the rest and return.
     #[inline]
     pub fn spend(&self) -> bool {
         self.core.spend()
     }
 
-    /// Says what the running task does, for the log should it take too long: the name of a method, for example.
+    /// Says what the running task does, for the log should it take too long: the name of a method,
+    /// for example.
     #[inline]
     pub fn name_task(&self, name: &'static str) {
         self.core.meter.name(name)
     }
 
-    /// Returns whether a line that others can cause may be written to this loop's log: see [`may_log`](crate::may_log).
+    /// Returns whether a line that others can cause may be written to this loop's log: see
+    /// [`may_log`](crate::may_log).
     pub fn may_log(&self) -> bool {
         self.core.throttle.admits(self.now())
     }
 
-    /// Lets so many lines a second pass [`may_log`](crate::may_log) on this loop. The count of those withheld is one of them.
+    /// Lets so many lines a second pass [`may_log`](crate::may_log) on this loop. The count of
+    /// those withheld is one of them.
     pub fn set_log_rate(&self, per_second: u32) {
         self.core.throttle.set_rate(per_second)
     }
 
-    /// An empty vector, with memory that a stream is done with if there is any: for what will be given to
-    /// [`Outlet::write_vec`](crate::Outlet::write_vec).
+    /// An empty vector, with memory that a stream is done with if there is any: for what will be
+    /// given to [`Outlet::write_vec`](crate::Outlet::write_vec).
     pub fn memory(&self) -> Vec<u8> {
         self.core.spares.take()
     }
 
     /// The same with room for at least so many bytes, for what will be given to
-    /// [`Outlet::write_chunk`](crate::Outlet::write_chunk): whoever sends large chunks one after the other asks the system for
-    /// their memory once.
+    /// [`Outlet::write_chunk`](crate::Outlet::write_chunk): whoever sends large chunks one after
+    /// the other asks the system for their memory once.
     pub fn memory_for(&self, bytes: usize) -> Vec<u8> {
         self.core.spares.take_for(bytes)
     }
 
-    /// Memory that a stream is done with, with room for so many bytes and less than a page more, if there is any: for values
-    /// that last, which should not keep more than they need.
+    /// Memory that a stream is done with, with room for so many bytes and less than a page more, if
+    /// there is any: for values that last, which should not keep more than they need.
     pub fn memory_just_for(&self, bytes: usize) -> Option<Vec<u8>> {
         self.core.spares.take_just(bytes)
     }
 
-    /// Bytes of memory that the output of all streams of this loop holds. It is counted as it changes, so asking is cheap.
+    /// Bytes of memory that the output of all streams of this loop holds. It is counted as it
+    /// changes, so asking is cheap.
     #[inline]
     pub fn output_memory(&self) -> usize {
         self.core.spares.used()
     }
 
-    /// Gives memory back to the system that is kept for what is to come: for when there was much to do and is no more.
+    /// Gives memory back to the system that is kept for what is to come: for when there was much to
+    /// do and is no more.
     pub fn release_memory(&self) {
         self.core.release_memory()
     }
 
-    /// Keeps no memory for what is to come from now on, since there is little of it, or keeps some again.
+    /// Keeps no memory for what is to come from now on, since there is little of it, or keeps some
+    /// again.
     pub fn save_memory(&self, on: bool) {
         self.core.spares.set_scarce(on);
     }
@@ -260,8 +275,8 @@ impl Handle {
         self.core.rng.borrow_mut().fork()
     }
 
-    /// Ends [`Kernel::run`](crate::Kernel::run): it returns after it has run what is ready and written what is buffered,
-    /// without waiting for anything.
+    /// Ends [`Kernel::run`](crate::Kernel::run): it returns after it has run what is ready and
+    /// written what is buffered, without waiting for anything.
     pub fn stop(&self) {
         self.core.stopping.set(true)
     }

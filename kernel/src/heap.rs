@@ -1,7 +1,9 @@
-//! A priority queue with four children per place: half as deep as a binary one, so that with a million entries, when
-//! each level costs a look at distant memory, taking the least one costs half.
+//! A priority queue with four children per place: half as deep as a binary one, so that with a
+//! million entries, when each level costs a look at distant memory, taking the least one costs
+//! half.
 //!
-//! Invariant: no entry is greater than one of its children, which for place `n` are at `4n + 1` to `4n + 4`.
+//! Invariant: no entry is greater than one of its children, which for place `n` are at `4n + 1` to
+//! `4n + 4`.
 
 /// A heap whose least entry is at the top.
 pub(crate) struct Heap<T> {

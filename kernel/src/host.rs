@@ -1,12 +1,16 @@
 //! The host seam: everything the kernel asks of the outside, as one trait with two implementations.
 //!
-//! The real host wraps `polling` and the operating system; the simulated one is a heap of events in a
-//! [`World`](crate::sim::World). No other file reads a clock, draws entropy, opens a socket or waits.
+//! The real host wraps `polling` and the operating system; the simulated one is a heap of events in
+//! a [`World`](crate::sim::World). No other file reads a clock, draws entropy, opens a socket or
+//! waits.
 //!
 //! Invariants:
-//! 1. A [`Socket`] or [`Acceptor`] is registered when it is made and deregistered, then closed, when it is dropped.
-//! 2. Readiness is level-triggered as seen from here: what was not read is reported again by the next wait.
-//! 3. An event whose key is no longer registered may still arrive; whoever receives it compares generations.
+//! 1. A [`Socket`] or [`Acceptor`] is registered when it is made and deregistered, then closed,
+//!    when it is dropped.
+//! 2. Readiness is level-triggered as seen from here: what was not read is reported again by the
+//!    next wait.
+//! 3. An event whose key is no longer registered may still arrive; whoever receives it compares
+//!    generations.
 
 use crate::real::RealSocket;
 use crate::time::Instant;
@@ -45,7 +49,8 @@ pub(crate) enum Resolved {
 pub(crate) enum Waited {
     /// Everything that is ready has been told, if anything is.
     Over,
-    /// A signal came, or the process was stopped and continues: nothing has been told, whatever is ready.
+    /// A signal came, or the process was stopped and continues: nothing has been told, whatever is
+    /// ready.
     Interrupted,
 }
 
@@ -62,13 +67,15 @@ pub(crate) trait Host: Debug {
         self.now()
     }
 
-    /// Lets the running handler take so long, where handlers take no time by themselves (simulation).
+    /// Lets the running handler take so long, where handlers take no time by themselves
+    /// (simulation).
     fn pass(&self, _: Duration) {}
 
     /// A seed for the kernel's generator: from the operating system, or from the world's seed.
     fn entropy(&self) -> io::Result<[u8; 32]>;
 
-    /// Waits until something is ready, the waker is called, or `until` has come (`None`: for ever; at or before `now`: not at all).
+    /// Waits until something is ready, the waker is called, or `until` has come (`None`: for ever;
+    /// at or before `now`: not at all).
     fn wait(&self, until: Option<Instant>, ready: &mut Vec<(Key, Readiness)>)
     -> io::Result<Waited>;
 
@@ -81,7 +88,8 @@ pub(crate) trait Host: Debug {
     /// Listens; readable when there is someone to accept.
     fn listen(&self, key: Key, at: &Resolved) -> io::Result<Box<dyn Acceptor>>;
 
-    /// In a simulated world, how long the look-up of a name takes and what it finds; `None` for what is no such name.
+    /// In a simulated world, how long the look-up of a name takes and what it finds; `None` for
+    /// what is no such name.
     fn simulated_name(&self, _name: &str) -> Option<(Duration, Vec<String>)> {
         None
     }
@@ -95,24 +103,27 @@ pub(crate) trait Host: Debug {
     }
 }
 
-/// One end of a byte stream, non-blocking. Interest at birth: writable for a dialled one, readable for an accepted one.
+/// One end of a byte stream, non-blocking. Interest at birth: writable for a dialled one, readable
+/// for an accepted one.
 pub(crate) trait Socket: Debug {
     /// What its events name.
     fn key(&self) -> Key;
     /// The outcome of connecting, asked once it is writable. `WouldBlock` while undecided.
     fn connected(&self) -> io::Result<()>;
-    /// Appends what is there to `into`, as far as it has room, and it must have some; 0 is the end of the stream.
+    /// Appends what is there to `into`, as far as it has room, and it must have some; 0 is the end
+    /// of the stream.
     fn read(&self, into: &mut Vec<u8>) -> io::Result<usize>;
     /// Bytes that have arrived and were not read.
     fn unread(&self) -> io::Result<usize>;
     /// Writes as much as fits.
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
-    /// Whether the peer was on another processor than we are when it last sent something; false where nobody knows.
+    /// Whether the peer was on another processor than we are when it last sent something; false
+    /// where nobody knows.
     fn is_beside(&self) -> bool;
     /// No more writing; the peer reads to the end and sees it.
     fn shutdown(&self) -> io::Result<()>;
-    /// What the system holds for the peer is not to be sent any more once this is dropped: it would wait in the system's
-    /// memory for as long as the peer likes.
+    /// What the system holds for the peer is not to be sent any more once this is dropped: it would
+    /// wait in the system's memory for as long as the peer likes.
     fn forsake(&self) -> io::Result<()>;
     /// Which readiness to report from now on.
     fn interest(&self, wanted: Readiness) -> io::Result<()>;
@@ -151,7 +162,8 @@ pub(crate) trait Acceptor: Debug {
     fn accept(&self, key: &mut dyn FnMut() -> Key) -> io::Result<AnySocket>;
     /// Pauses or resumes reports of waiting connections.
     fn interest(&self, readable: bool) -> io::Result<()>;
-    /// How many bytes the system may hold for each connection in each direction, where it takes that over from here.
+    /// How many bytes the system may hold for each connection in each direction, where it takes
+    /// that over from here.
     fn set_buffers(&self, bytes: usize) -> io::Result<()>;
     /// Where it listens, with port 0 replaced by the real one.
     fn local(&self) -> io::Result<Resolved>;

@@ -1,13 +1,15 @@
 //! The kernel: owner of everything, and the turn. This is the only place that runs tasks.
 //!
 //! ```text
-//! turn:  run ready tasks  ->  call turn ends  ->  flush streams  ->  poll  ->  read clock  ->  queue what is ready, due or posted
+//! turn:  run ready tasks  ->  call turn ends  ->  flush streams
+//!     ->  poll  ->  read clock  ->  queue what is ready, due or posted
 //! ```
 //!
 //! Invariants:
 //! 1. One task at a time, on the stack of [`Kernel::turn`] and nothing else.
 //! 2. Nothing below is borrowed while a task runs.
-//! 3. A turn ends: its tasks are bounded by the budget, everything else by what was there when it began.
+//! 3. A turn ends: its tasks are bounded by the budget, everything else by what was there when it
+//!    began.
 
 use crate::cause::Cause;
 use crate::engine::Core;
@@ -41,12 +43,15 @@ pub enum Wait {
 /// Turns that [`Kernel::run`] makes after it was told to stop, at most.
 const LAST_TURNS: u32 = 64;
 
-/// How long the way from the tasks of a turn to its wait may take before the process was probably stopped on it.
+/// How long the way from the tasks of a turn to its wait may take before the process was probably
+/// stopped on it.
 const STOOD_STILL: Duration = Duration::from_secs(1);
 
-/// The loop. Whoever owns it turns it; everything else sees a [`Handle`], a [`Cx`](crate::Cx) or a [`Remote`].
+/// The loop. Whoever owns it turns it; everything else sees a [`Handle`], a [`Cx`](crate::Cx) or a
+/// [`Remote`].
 ///
-/// Dropping it drops every task, timer, stream and continuation it still has: handlers do not run any more.
+/// Dropping it drops every task, timer, stream and continuation it still has: handlers do not run
+/// any more.
 pub struct Kernel {
     core: Rc<Core>,
     ready: Vec<(Key, Readiness)>,
@@ -86,12 +91,13 @@ impl Kernel {
         self.core.meter.set_budget(budget)
     }
 
-    /// Lets a panic in a handler, a timer or a continuation, or in what is dropped, be one of whoever turns or drops the kernel,
-    /// as in a simulated world; or lets the kernel survive it and log it, as real kernels do from the beginning. For tests over
-    /// sockets: what a handler asserts there fails them.
+    /// Lets a panic in a handler, a timer or a continuation, or in what is dropped, be one of
+    /// whoever turns or drops the kernel, as in a simulated world; or lets the kernel survive it
+    /// and log it, as real kernels do from the beginning. For tests over sockets: what a handler
+    /// asserts there fails them.
     ///
-    /// A strict kernel starts no other task after the first panic. [`turn`](Self::turn) and [`run`](Self::run) then panic with
-    /// its text and with the place where the handler was made.
+    /// A strict kernel starts no other task after the first panic. [`turn`](Self::turn) and
+    /// [`run`](Self::run) then panic with its text and with the place where the handler was made.
     ///
     /// ```should_panic
     /// let mut kernel = peers_kernel::Kernel::new()?;
@@ -104,8 +110,9 @@ impl Kernel {
         self.core.set_strict(on)
     }
 
-    /// One turn: runs what is ready, flushes, polls, and queues what happened for the next turn. True if something is
-    /// still alive: ready tasks, timers, streams, listeners, sources, signals, offloaded work, remotes.
+    /// One turn: runs what is ready, flushes, polls, and queues what happened for the next turn.
+    /// True if something is still alive: ready tasks, timers, streams, listeners, sources, signals,
+    /// offloaded work, remotes.
     ///
     /// # Errors
     ///
@@ -120,8 +127,9 @@ impl Kernel {
         self.cycle(wait)
     }
 
-    /// Turns until nothing is alive, or until [`Handle::stop`] was called, and then a little longer: what is ready is
-    /// run and what is buffered is written, in at most 64 turns that wait for nothing.
+    /// Turns until nothing is alive, or until [`Handle::stop`] was called, and then a little
+    /// longer: what is ready is run and what is buffered is written, in at most 64 turns that wait
+    /// for nothing.
     ///
     /// # Errors
     ///
@@ -130,7 +138,8 @@ impl Kernel {
         self.run_until(Instant::FAR)
     }
 
-    /// [`Kernel::run`], but not beyond `deadline`. On a simulated kernel the clock stands at `deadline` then.
+    /// [`Kernel::run`], but not beyond `deadline`. On a simulated kernel the clock stands at
+    /// `deadline` then.
     ///
     /// # Errors
     ///
@@ -206,7 +215,8 @@ impl Kernel {
         }
     }
 
-    /// Waits, and reads the clock. What is ready may have been there since the instant that is returned.
+    /// Waits, and reads the clock. What is ready may have been there since the instant that is
+    /// returned.
     fn poll(&mut self, wait: Wait) -> io::Result<Instant> {
         self.ready.clear();
         let until = self.until(wait);
@@ -217,7 +227,8 @@ impl Kernel {
         let until = if stood_still { Some(Instant::default()) } else { until };
         let interrupted = host.wait(until, &mut self.ready)? == Waited::Interrupted;
         if interrupted {
-            // The process may have been stopped for long: before the clock judges anything, look at what came meanwhile.
+            // The process may have been stopped for long: before the clock judges anything, look at
+            // what came meanwhile.
             host.wait(Some(Instant::default()), &mut self.ready)?;
         }
         core.read_clock();
@@ -238,8 +249,8 @@ impl Kernel {
         }
     }
 
-    /// Queues what happened outside: first sources, so that what came in time is heard before a timer says that it did not; then
-    /// timers, then other threads.
+    /// Queues what happened outside: first sources, so that what came in time is heard before a
+    /// timer says that it did not; then timers, then other threads.
     fn collect(&mut self, since: Instant) {
         let core = &self.core;
         for (key, readiness) in self.ready.drain(..) {
@@ -294,7 +305,8 @@ fn flush(core: &Rc<Core>) {
     core.recycle_flushes(flushes)
 }
 
-/// Goes on with the panic of a handler, here. Its payload is text: that of the handler may be anything.
+/// Goes on with the panic of a handler, here. Its payload is text: that of the handler may be
+/// anything.
 #[cold]
 fn raise(core: &Rc<Core>) {
     let dump = Handle { core: core.clone() }.dump();

@@ -1,8 +1,9 @@
 //! A single-threaded event kernel in continuation-passing style.
 //!
-//! Programs that wait for many things at once are written here as handlers: small functions that get an event and the
-//! state of their [`Node`] as plain `&mut`, say what shall happen next, and return. What happens next is a [`Cont`], a
-//! continuation that is resumed once, with a value or an error. No locks, no `async`, one thread, one stack frame deep.
+//! Programs that wait for many things at once are written here as handlers: small functions that
+//! get an event and the state of their [`Node`] as plain `&mut`, say what shall happen next, and
+//! return. What happens next is a [`Cont`], a continuation that is resumed once, with a value or an
+//! error. No locks, no `async`, one thread, one stack frame deep.
 //!
 //! ```
 //! use peers_kernel::{Cont, Cx, Kernel, Lost};
@@ -21,7 +22,8 @@
 //!     }
 //! }
 //!
-//! let mut kernel = Kernel::simulated(1); // three minutes pass at once; `Kernel::new()?` waits for them
+//! // Three minutes pass at once; `Kernel::new()?` waits for them.
+//! let mut kernel = Kernel::simulated(1);
 //! let kettle = kernel.node(Kettle { cups: 0 });
 //! let drink = Cont::new(&kernel.handle(), |tea: Result<u32, Lost>| assert_eq!(tea, Ok(1)));
 //! kettle.cx().schedule(|kettle, cx| kettle.boil(cx, drink));
@@ -32,20 +34,22 @@
 //! # The seven rules
 //!
 //! 1. **Tasks run in one place**, one at a time, to completion, on a clean stack.
-//! 2. **Resuming a continuation only queues it.** Nothing ever runs a handler inline, not even an immediate failure; so
-//!    state can be lent as `&mut`, and a chain of a hundred million steps needs no stack.
-//! 3. **A turn runs ready tasks first in, first out**, including those they queue, until none is left or its [`Budget`]
-//!    is spent. Then it tells [those who asked](TurnEnd) so, flushes, polls, and looks at timers and other threads,
-//!    whose tasks join the tail of the same queue. So neither an endless chain nor a flood delays anybody else by more
-//!    than a turn.
-//! 4. **A continuation ends exactly once**: with a value, with an error, or by being dropped, which is an error that
-//!    whoever waits is told ([`Lost`]).
+//! 2. **Resuming a continuation only queues it.** Nothing ever runs a handler inline, not even an
+//!    immediate failure; so state can be lent as `&mut`, and a chain of a hundred million steps
+//!    needs no stack.
+//! 3. **A turn runs ready tasks first in, first out**, including those they queue, until none is
+//!    left or its [`Budget`] is spent. Then it tells [those who asked](TurnEnd) so, flushes, polls,
+//!    and looks at timers and other threads, whose tasks join the tail of the same queue. So
+//!    neither an endless chain nor a flood delays anybody else by more than a turn.
+//! 4. **A continuation ends exactly once**: with a value, with an error, or by being dropped, which
+//!    is an error that whoever waits is told ([`Lost`]).
 //! 5. **Only the loop enters a node**, so a handler has the node's state as plain `&mut`.
-//! 6. **Owners hold strongly, everything handed around is weak.** [`Kernel`], [`Node`] and [`Listener`] own; a
-//!    [`Handle`], a [`Cx`], an [`Outlet`] keep nothing alive and are harmless when it is gone.
-//! 7. **The kernel never touches the operating system by itself.** Time, entropy and readiness come through one seam
-//!    with two hosts behind it: the system, and a simulated [world](sim) where the same program runs unchanged, in
-//!    virtual time, the same way for the same seed.
+//! 6. **Owners hold strongly, everything handed around is weak.** [`Kernel`], [`Node`] and
+//!    [`Listener`] own; a [`Handle`], a [`Cx`], an [`Outlet`] keep nothing alive and are harmless
+//!    when it is gone.
+//! 7. **The kernel never touches the operating system by itself.** Time, entropy and readiness come
+//!    through one seam with two hosts behind it: the system, and a simulated [world](sim) where the
+//!    same program runs unchanged, in virtual time, the same way for the same seed.
 //!
 //! # A turn
 //!
@@ -70,9 +74,10 @@
 //!
 //! # When things go wrong
 //!
-//! A handler that panics costs its caller an error and nobody else anything: node, connection and process live on, and
-//! the log names the line where the handler was made. It also names handlers that run longer than 50 ms. A program that
-//! hangs is asked for [`Handle::dump`], which lists what waits, since when, made where.
+//! A handler that panics costs its caller an error and nobody else anything: node, connection and
+//! process live on, and the log names the line where the handler was made. It also names handlers
+//! that run longer than 50 ms. A program that hangs is asked for [`Handle::dump`], which lists what
+//! waits, since when, made where.
 //!
 //! # Where to look
 //!
@@ -91,8 +96,8 @@
 //!
 //! # Where it runs
 //!
-//! On Linux 5.11 or later, which is where waiting can be as precise as the clock, and on other 64-bit Unix systems that
-//! `polling` knows. A sandbox must allow `epoll_pwait2`.
+//! On Linux 5.11 or later, which is where waiting can be as precise as the clock, and on other
+//! 64-bit Unix systems that `polling` knows. A sandbox must allow `epoll_pwait2`.
 
 #![deny(unsafe_code)]
 

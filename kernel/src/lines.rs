@@ -82,7 +82,8 @@ impl Lines {
         if state.is_quiet() && shared.write_at_once(text.as_bytes()) {
             return;
         }
-        // Nothing joins the queue behind lines that are missing, whose number is to stand where they would.
+        // Nothing joins the queue behind lines that are missing, whose number is to stand where
+        // they would.
         let room = QUEUE.saturating_sub(state.waiting.len());
         if state.dropped > 0 || text.len() > room || !shared.has_writer(&mut state) {
             return state.drop_one();

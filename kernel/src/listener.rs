@@ -1,4 +1,5 @@
-//! Listening: accepts connections as fast as the loop allows, and survives what the system throws at it.
+//! Listening: accepts connections as fast as the loop allows, and survives what the system throws
+//! at it.
 //!
 //! Invariants:
 //! 1. No error of one connection, and no lack of resources, ends a listener.
@@ -32,10 +33,12 @@ const FIRST_REST: Duration = Duration::from_millis(5);
 const LAST_REST: Duration = Duration::from_secs(1);
 
 impl Handle {
-    /// Listens at `at` and calls `accept` for each connection. The listener closes on drop; connections it accepted live on.
+    /// Listens at `at` and calls `accept` for each connection. The listener closes on drop;
+    /// connections it accepted live on.
     ///
-    /// An `inet:` address needs an IP address or `localhost`, which means 127.0.0.1. A `unix:` address replaces a socket
-    /// file left behind by a process that is gone, and removes its file at the end.
+    /// An `inet:` address needs an IP address or `localhost`, which means 127.0.0.1. A `unix:`
+    /// address replaces a socket file left behind by a process that is gone, and removes its file
+    /// at the end.
     ///
     /// # Errors
     /// If the address is taken, not of this machine, or not allowed.
@@ -73,8 +76,8 @@ impl Listener {
         &self.gate.address
     }
 
-    /// Lets the system hold about so many bytes in each direction of each connection that is accepted from now on: see
-    /// [`Stream::set_buffers`].
+    /// Lets the system hold about so many bytes in each direction of each connection that is
+    /// accepted from now on: see [`Stream::set_buffers`].
     ///
     /// # Errors
     /// What the system says.
@@ -84,7 +87,8 @@ impl Listener {
         self.gate.acceptor.borrow().as_ref().map_or(Ok(()), |acceptor| acceptor.set_buffers(bytes))
     }
 
-    /// Accepts no more for now; the system queues connections, and refuses or ignores them when its queue is full.
+    /// Accepts no more for now; the system queues connections, and refuses or ignores them when its
+    /// queue is full.
     pub fn pause(&self) {
         self.gate.paused.set(true);
         self.gate.renew_interest();
@@ -204,7 +208,8 @@ impl Gate {
             (Ok(socket), Some(key)) => match Pipe::open(core, key, socket) {
                 Ok(pipe) => {
                     if let Some(bytes) = self.buffers.get() {
-                        pipe.set_buffers(bytes).ok(); // a connection that is gone tells so by itself
+                        // A connection that is gone tells so by itself.
+                        pipe.set_buffers(bytes).ok();
                     }
                     return Some(Ok(pipe));
                 }

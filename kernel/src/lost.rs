@@ -1,6 +1,7 @@
 //! The errors of the kernel itself: why something that was owed was not delivered.
 //!
-//! Invariant: each converts into [`io::Error`], so that programs on the bare kernel need no error type of their own.
+//! Invariant: each converts into [`io::Error`], so that programs on the bare kernel need no error
+//! type of their own.
 
 use std::error::Error;
 use std::fmt;
@@ -35,7 +36,8 @@ impl From<Lost> for io::Error {
     }
 }
 
-/// All workers are busy and their queue is full: the work was not started. Try later, or do less at once.
+/// All workers are busy and their queue is full: the work was not started. Try later, or do less at
+/// once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Overloaded;
 

@@ -1,7 +1,8 @@
 //! How much memory this process may have: what limits on what it holds for others are derived from.
 //!
-//! Linux says so in the files of control groups, of which there are two versions: where they are is in the list of what is mounted, and
-//! which group we are in, in a file of the process. A group has no more than those that it lies in.
+//! Linux says so in the files of control groups, of which there are two versions: where they are is
+//! in the list of what is mounted, and which group we are in, in a file of the process. A group has
+//! no more than those that it lies in.
 
 use crate::handle::Handle;
 use rustix::process::{Resource, getrlimit};
@@ -13,12 +14,14 @@ const FILES: [&str; 2] = ["memory.max", "memory.limit_in_bytes"];
 const MOUNTS: &str = "/proc/self/mountinfo";
 const GROUPS: &str = "/proc/self/cgroup";
 
-/// What a file says that is read by the system's own means. It is short, but for the list of mounts.
+/// What a file says that is read by the system's own means. It is short, but for the list of
+/// mounts.
 type Read<'a> = &'a dyn Fn(&Path) -> Option<String>;
 
 impl Handle {
-    /// The most bytes of memory that this process may have, as far as the system says: the least of the limits of its control
-    /// groups and on its address space. `None` if there is none, and in a simulation.
+    /// The most bytes of memory that this process may have, as far as the system says: the least of
+    /// the limits of its control groups and on its address space. `None` if there is none, and in a
+    /// simulation.
     pub fn memory_limit(&self) -> Option<u64> {
         self.core.host().real()?;
         let read = |path: &Path| fs::read_to_string(path).ok();
@@ -59,7 +62,8 @@ fn mount(line: &str) -> Option<Mount> {
 /// The least limit from our group up to the top of a mount.
 fn limit_below(read: Read<'_>, mount: &Mount, groups: &str) -> Option<u64> {
     let ours = groups.lines().find_map(|line| group(line, mount.unified))?;
-    // A group that is not below the mounted one is seen from elsewhere: then ours is what is mounted.
+    // A group that is not below the mounted one is seen from elsewhere: then ours is what is
+    // mounted.
     let below = ours.strip_prefix(mount.root.trim_end_matches('/')).unwrap_or_default();
     let folder = mount.at.join(below.trim_start_matches('/'));
     let up = folder.ancestors().take_while(|path| path.starts_with(&mount.at));

@@ -1,8 +1,9 @@
 //! How much a turn may do, and who was at it when it took too long.
 //!
-//! Reading the clock costs more than a small task, so the first tasks of a turn are timed one by one and the rest in
-//! batches, unless a batch lately took a turn's time; a ring remembers the birth places of a batch. Units inside a task are
-//! larger, and each looks at a clock that is cheap and a little behind. Invariants:
+//! Reading the clock costs more than a small task, so the first tasks of a turn are timed one by
+//! one and the rest in batches, unless a batch lately took a turn's time; a ring remembers the
+//! birth places of a batch. Units inside a task are larger, and each looks at a clock that is cheap
+//! and a little behind. Invariants:
 //! 1. A turn never starts a task after its budget is known to be spent.
 //! 2. Between two readings of the clock lie at most [`BATCH`] tasks.
 //! 3. On a simulated clock only what tasks say that they take counts, and their number.
@@ -18,7 +19,8 @@ use std::time::Duration;
 /// What one turn may spend on tasks before it looks at sockets, timers and other threads again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Tasks run, and units charged by [`Handle::spend`](crate::Handle::spend). At least one task is always run.
+    /// Tasks run, and units charged by [`Handle::spend`](crate::Handle::spend). At least one task
+    /// is always run.
     pub tasks: u32,
     /// Time taken. A task is never interrupted: this decides whether another one is started.
     pub time: Duration,
@@ -139,7 +141,8 @@ impl Meter {
         now < self.until.get()
     }
 
-    /// Charges one unit of work inside a task that [`tick`](Self::tick) did not; false if the turn's budget is spent.
+    /// Charges one unit of work inside a task that [`tick`](Self::tick) did not; false if the
+    /// turn's budget is spent.
     pub(crate) fn spend(&self, host: &dyn Host) -> bool {
         self.charge(host.now(), UNITS)
     }

@@ -21,7 +21,8 @@ use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-/// Owns a piece of state that handlers get as `&mut`. Dropping it makes everything bound to it inert.
+/// Owns a piece of state that handlers get as `&mut`. Dropping it makes everything bound to it
+/// inert.
 ///
 /// ```
 /// use peers_kernel::Kernel;
@@ -119,8 +120,9 @@ impl<S: 'static> Cx<S> {
         Weak::ptr_eq(&self.cell, &other.cell)
     }
 
-    /// A continuation of two handlers, of which exactly one runs, inside the node, and receives `with`: usually the
-    /// reply they owe. Method paths fit: `cx.on((key, reply), Self::found, Self::failed)`.
+    /// A continuation of two handlers, of which exactly one runs, inside the node, and receives
+    /// `with`: usually the reply they owe. Method paths fit:
+    /// `cx.on((key, reply), Self::found, Self::failed)`.
     #[track_caller]
     pub fn on<W, T, E>(
         &self,
@@ -216,8 +218,8 @@ impl<S: 'static> Cx<S> {
         self.handle.core.at_for_running(at, self.boxed(Location::caller(), f))
     }
 
-    /// A plain task that enters the node, for whatever takes one. It enters when it is called, so give it to the loop and do
-    /// not call it inside a node.
+    /// A plain task that enters the node, for whatever takes one. It enters when it is called, so
+    /// give it to the loop and do not call it inside a node.
     pub fn task<F>(&self, f: F) -> impl FnOnce() + use<S, F>
     where
         F: FnOnce(&mut S, &Self) + 'static,
@@ -247,17 +249,18 @@ impl<S: 'static> Cx<S> {
         )
     }
 
-    /// Runs `f` inside the node, *now*: for code that is itself a task, such as a protocol's, and hands out requests as
-    /// it reads them. A panic in `f` is caught and logged here and leaves both the node and the calling task alive.
+    /// Runs `f` inside the node, *now*: for code that is itself a task, such as a protocol's, and
+    /// hands out requests as it reads them. A panic in `f` is caught and logged here and leaves
+    /// both the node and the calling task alive.
     ///
-    /// Call it only from a task that is not inside a node (a stream's handler, [`Handle::schedule`]), or from outside
-    /// the loop's turn.
+    /// Call it only from a task that is not inside a node (a stream's handler,
+    /// [`Handle::schedule`]), or from outside the loop's turn.
     ///
     /// # Errors
     ///
-    /// [`Lost::OwnerGone`] if the node is gone, [`Lost::Panicked`] if `f` panicked, [`Lost::Dropped`] if a node's
-    /// handler is on the stack already: `f` does not run then, and a debug build stops at an assertion. What `f` owns
-    /// is lost for the same reason.
+    /// [`Lost::OwnerGone`] if the node is gone, [`Lost::Panicked`] if `f` panicked,
+    /// [`Lost::Dropped`] if a node's handler is on the stack already: `f` does not run then, and a
+    /// debug build stops at an assertion. What `f` owns is lost for the same reason.
     #[track_caller]
     pub fn enter<R>(&self, f: impl FnOnce(&mut S, &Self) -> R) -> Result<R, Lost> {
         let core = &self.handle.core;
@@ -275,7 +278,8 @@ impl<S: 'static> Cx<S> {
         }
     }
 
-    /// Runs `f` inside the node as part of the running task, whose panics the loop catches; `None` if it is gone.
+    /// Runs `f` inside the node as part of the running task, whose panics the loop catches; `None`
+    /// if it is gone.
     pub(crate) fn visit<R>(&self, f: impl FnOnce(&mut S, &Self) -> R) -> Option<R> {
         visit(&self.handle.core, &self.cell, f)
     }

@@ -1,14 +1,17 @@
 //! Work on other threads whose result comes back to the loop as a continuation.
 //!
-//! The continuation never leaves the loop: it is parked here, the worker carries its number. Invariants:
+//! The continuation never leaves the loop: it is parked here, the worker carries its number.
+//! Invariants:
 //! 1. A piece of work is parked iff its continuation has not been resumed.
 //! 2. Workers touch nothing of the loop; they send a result and a number.
-//! 3. The queue of work is bounded; when it is full the work is refused, never blocked on. Whoever the program serves has a
-//!    share of it and of the workers' time: see [`Fair`] and [`Shares`].
+//! 3. The queue of work is bounded; when it is full the work is refused, never blocked on. Whoever
+//!    the program serves has a share of it and of the workers' time: see [`Fair`] and [`Shares`].
 //! 4. Work that nobody waits for any more leaves the queue at once, without being started.
-//! 5. As long as a job may be taken, a worker is at work, which looks for the next one itself, or a bell rings for one.
-//! 6. There is one worker more than processors, and no share has more than one for each processor: whoever has asked for work that takes
-//!    long keeps neither the processors idle nor everybody else waiting.
+//! 5. As long as a job may be taken, a worker is at work, which looks for the next one itself, or a
+//!    bell rings for one.
+//! 6. There is one worker more than processors, and no share has more than one for each processor:
+//!    whoever has asked for work that takes long keeps neither the processors idle nor everybody
+//!    else waiting.
 
 use crate::cause::Cause;
 use crate::cont::Cont;
@@ -39,12 +42,14 @@ const SIMULATED_CORES: usize = 3;
 /// A simulated worker takes at least and at most this long.
 const SIMULATED_NANOS: Range<u64> = 100_000..10_000_000;
 
-/// Tells offloaded work that nobody waits for its result any more. Look at it now and then in long work.
+/// Tells offloaded work that nobody waits for its result any more. Look at it now and then in long
+/// work.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Whether the call the work was done for was cancelled or has expired, or the owner or the kernel is gone.
+    /// Whether the call the work was done for was cancelled or has expired, or the owner or the
+    /// kernel is gone.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -94,12 +99,14 @@ impl Line {
     }
 }
 
-/// Tells on whose account work is done, by its cause: whoever shares a program's workers with others.
+/// Tells on whose account work is done, by its cause: whoever shares a program's workers with
+/// others.
 ///
-/// Those who share take turns, whoever came first, and each has a part of the places in the queue: see
-/// [`Handle::share_work`](crate::Handle::share_work).
+/// Those who share take turns, whoever came first, and each has a part of the places in the queue:
+/// see [`Handle::share_work`](crate::Handle::share_work).
 pub trait Shares {
-    /// Whose work the cause stands for, by any number; `None` if that cannot be told, or not any more.
+    /// Whose work the cause stands for, by any number; `None` if that cannot be told, or not any
+    /// more.
     fn share(&self, cause: Cause) -> Option<u64>;
 }
 
@@ -332,7 +339,8 @@ impl Works {
         self.stop_if(core, |parked| parked.owner == Some(owner))
     }
 
-    /// Tells work to stop. What has not been started goes, in tasks of their own, since it may own anything.
+    /// Tells work to stop. What has not been started goes, in tasks of their own, since it may own
+    /// anything.
     fn stop_if(&self, core: &Core, meant: impl Fn(&Parked) -> bool) {
         let mut shares: Vec<Share> = Vec::new();
         for (_, parked) in self.parked.borrow().iter().filter(|(_, parked)| meant(parked)) {
@@ -363,8 +371,8 @@ impl Works {
         self.parked.borrow().iter().map(|(_, parked)| (parked.born, parked.since)).collect()
     }
 
-    /// Tells all work to stop. What is queued is not started, and the workers end, when what this returns is dropped; they are
-    /// not waited for.
+    /// Tells all work to stop. What is queued is not started, and the workers end, when what this
+    /// returns is dropped; they are not waited for.
     pub(crate) fn close(&self) -> impl Sized + use<> {
         self.parked.borrow().iter().for_each(|(_, parked)| parked.stop.set());
         let queued = self.line.lock().clear();

@@ -1,6 +1,7 @@
 //! The writing end of a connection, as handlers and their owners hold it.
 //!
-//! A weak handle: all state is in the pipe. Nothing here writes to a socket but [`Outlet::flush`]; the end of the turn does.
+//! A weak handle: all state is in the pipe. Nothing here writes to a socket but [`Outlet::flush`];
+//! the end of the turn does.
 
 use crate::pipe::{Block, Pipe};
 use crate::time::Instant;
@@ -11,16 +12,17 @@ use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-/// Writes to a connection. Clone it freely: it is weak, and using it after the connection has ended is harmless.
+/// Writes to a connection. Clone it freely: it is weak, and using it after the connection has ended
+/// is harmless.
 ///
-/// What is written is buffered and sent at the end of the turn, with one system call for all writes of that turn, unless
-/// [`flush`](Outlet::flush) sends it earlier.
-/// Writing to a connection that is closed, finished or broken succeeds and goes nowhere, as bytes sent to a peer that has
-/// just died would; [`Outlet::is_open`] tells beforehand, and the stream's handler hears of every end it did not
-/// cause itself.
+/// What is written is buffered and sent at the end of the turn, with one system call for all writes
+/// of that turn, unless [`flush`](Outlet::flush) sends it earlier. Writing to a connection that is
+/// closed, finished or broken succeeds and goes nowhere, as bytes sent to a peer that has just died
+/// would; [`Outlet::is_open`] tells beforehand, and the stream's handler hears of every end it did
+/// not cause itself.
 ///
-/// Outlets say who may still answer: when the peer has ended its half and the last outlet is dropped, what is
-/// buffered is sent and the connection is closed.
+/// Outlets say who may still answer: when the peer has ended its half and the last outlet is
+/// dropped, what is buffered is sent and the connection is closed.
 pub struct Outlet {
     pipe: Weak<Pipe>,
 }
@@ -54,8 +56,8 @@ impl Outlet {
         }
     }
 
-    /// Sends all of `bytes`, without copying if they are many or the first, and leaves an empty vector. They are taken in any
-    /// case, so that nothing is cut in two.
+    /// Sends all of `bytes`, without copying if they are many or the first, and leaves an empty
+    /// vector. They are taken in any case, so that nothing is cut in two.
     ///
     /// For output that is made in pieces throughout a turn and handed over at its end: see
     /// [`Handle::at_turn_end`](crate::Handle::at_turn_end).
@@ -72,17 +74,23 @@ impl Outlet {
         }
     }
 
-    /// Sends what is buffered now, as far as the socket takes it, and not at the end of the turn. A socket that took less than it was
-    /// offered is left alone until it says that it takes more. What goes wrong is told as ever: by the handler, in a later task.
+    /// Sends what is buffered now, as far as the socket takes it, and not at the end of the turn. A
+    /// socket that took less than it was offered is left alone until it says that it takes more.
+    /// What goes wrong is told as ever: by the handler, in a later task.
     ///
-    /// Each flush is a system call, and wakes the peer. It pays where the peer works on another processor and has a
-    /// good deal to do with what it gets: see [`is_peer_beside`](Self::is_peer_beside).
+    /// Each flush is a system call, and wakes the peer. It pays where the peer works on another
+    /// processor and has a good deal to do with what it gets: see
+    /// [`is_peer_beside`](Self::is_peer_beside).
     ///
     /// ```
     /// use peers_kernel::{Full, Outlet};
     ///
     /// /// An answer in two parts, the second of which takes long to make.
-    /// fn answer(outlet: &Outlet, first: &[u8], second: impl FnOnce() -> Vec<u8>) -> Result<(), Full> {
+    /// fn answer(
+    ///     outlet: &Outlet,
+    ///     first: &[u8],
+    ///     second: impl FnOnce() -> Vec<u8>,
+    /// ) -> Result<(), Full> {
     ///     outlet.write(first)?;
     ///     if outlet.is_peer_beside() {
     ///         outlet.flush();
@@ -94,31 +102,34 @@ impl Outlet {
         self.with(|pipe| pipe.flush_now())
     }
 
-    /// Whether the peer works while we do, as far as is known: it last sent something from another processor than the one we are
-    /// on. The system is asked at every 32nd call, if they are about one connection.
+    /// Whether the peer works while we do, as far as is known: it last sent something from another
+    /// processor than the one we are on. The system is asked at every 32nd call, if they are about
+    /// one connection.
     ///
-    /// Only Linux knows, and only of TCP on one machine. Of a peer elsewhere it tells which processor takes in what comes from the
-    /// network, which means nothing. Everywhere else the answer is no.
+    /// Only Linux knows, and only of TCP on one machine. Of a peer elsewhere it tells which
+    /// processor takes in what comes from the network, which means nothing. Everywhere else the
+    /// answer is no.
     pub fn is_peer_beside(&self) -> bool {
         self.pipe.upgrade().is_some_and(|pipe| pipe.is_beside())
     }
 
     /// Tells whether something is unread that had arrived when this was asked first: for whoever is
     /// about to say that nothing came in time. He asks again behind each read, with a timer that is
-    /// due, until the answer is no; what comes meanwhile is not waited for. While reading is paused,
-    /// the answer is no.
+    /// due, until the answer is no; what comes meanwhile is not waited for. While reading is
+    /// paused, the answer is no.
     pub fn is_behind(&self) -> bool {
         self.pipe.upgrade().is_some_and(|pipe| pipe.is_behind())
     }
 
-    /// Ends our half: what is buffered is sent, then the peer sees the end of the stream. It may go on sending.
+    /// Ends our half: what is buffered is sent, then the peer sees the end of the stream. It may go
+    /// on sending.
     pub fn finish(&self) {
         self.with(|pipe| pipe.finish())
     }
 
-    /// Closes the connection: what is buffered is sent and what still arrives is thrown away. The handler hears
-    /// nothing more and is dropped. If the peer does not close as well within 5 seconds, or sends more than 16 MiB
-    /// meanwhile, the connection is cut.
+    /// Closes the connection: what is buffered is sent and what still arrives is thrown away. The
+    /// handler hears nothing more and is dropped. If the peer does not close as well within 5
+    /// seconds, or sends more than 16 MiB meanwhile, the connection is cut.
     pub fn close(&self) {
         self.with(|pipe| pipe.close())
     }
@@ -130,15 +141,15 @@ impl Outlet {
     }
 
     /// Closes the connection as [`close_within`](Self::close_within) does, to a peer that cannot be
-    /// expected to stop: at most `discards` bytes of what still arrives are thrown away. Then nothing more is
-    /// read, and the connection is cut a quarter of a second later, time for a peer that reads to
-    /// have what was sent.
+    /// expected to stop: at most `discards` bytes of what still arrives are thrown away. Then
+    /// nothing more is read, and the connection is cut a quarter of a second later, time for a peer
+    /// that reads to have what was sent.
     pub fn close_discarding(&self, linger: Duration, discards: usize) {
         self.with(|pipe| pipe.close_discarding(linger, discards))
     }
 
-    /// Cuts the connection at once. What is buffered is lost, and so is what the system holds, if it has refused to take more;
-    /// the handler hears nothing more and is dropped.
+    /// Cuts the connection at once. What is buffered is lost, and so is what the system holds, if
+    /// it has refused to take more; the handler hears nothing more and is dropped.
     pub fn abort(&self) {
         self.with(|pipe| pipe.abort())
     }
@@ -148,13 +159,14 @@ impl Outlet {
         self.pipe.upgrade().map_or(0, |pipe| pipe.buffered())
     }
 
-    /// Bytes of memory that hold them: more than they are, since memory grows in steps and what was begun to be sent is kept
-    /// until it has left.
+    /// Bytes of memory that hold them: more than they are, since memory grows in steps and what was
+    /// begun to be sent is kept until it has left.
     pub fn memory(&self) -> usize {
         self.pipe.upgrade().map_or(0, |pipe| pipe.memory())
     }
 
-    /// Since when the system has taken nothing of what is buffered; `None` if it takes what it is given.
+    /// Since when the system has taken nothing of what is buffered; `None` if it takes what it is
+    /// given.
     pub fn stalled(&self) -> Option<Instant> {
         self.pipe.upgrade()?.stalled()
     }
@@ -169,12 +181,14 @@ impl Outlet {
         self.pipe.upgrade().is_some_and(|pipe| pipe.is_open())
     }
 
-    /// Lets at most `bytes` be buffered from now on; 1 MiB unless set. What is buffered already stays.
+    /// Lets at most `bytes` be buffered from now on; 1 MiB unless set. What is buffered already
+    /// stays.
     pub fn set_limit(&self, bytes: usize) {
         self.with(|pipe| pipe.set_limit(bytes))
     }
 
-    /// Reads no more, so that the peer's writes block in the end. Neither bytes nor their end are delivered.
+    /// Reads no more, so that the peer's writes block in the end. Neither bytes nor their end are
+    /// delivered.
     pub fn pause(&self) {
         self.with(|pipe| pipe.pause())
     }
@@ -184,12 +198,14 @@ impl Outlet {
         self.with(|pipe| pipe.resume())
     }
 
-    /// Reads what arrives next into the room of `block`, as much as there is or fits, and gives it to `then` with that appended,
-    /// instead of to the handler. For messages larger than what comes in one piece: their rest needs not be copied to where
-    /// their beginning is. It happens once; after that, bytes come to the handler as ever.
+    /// Reads what arrives next into the room of `block`, as much as there is or fits, and gives it
+    /// to `then` with that appended, instead of to the handler. For messages larger than what comes
+    /// in one piece: their rest needs not be copied to where their beginning is. It happens once;
+    /// after that, bytes come to the handler as ever.
     ///
-    /// A block without room is given some. If the stream ends before, which the handler hears, or is closed, or another block
-    /// is given, this one is dropped with `then`. If `then` panics, that is logged and the connection lives on.
+    /// A block without room is given some. If the stream ends before, which the handler hears, or
+    /// is closed, or another block is given, this one is dropped with `then`. If `then` panics,
+    /// that is logged and the connection lives on.
     ///
     /// ```
     /// use peers_kernel::{Handle, Input, Stream};
@@ -215,17 +231,17 @@ impl Outlet {
         })
     }
 
-    /// Queues `task` once, when everything buffered has been taken by the system: at once if nothing is. It is dropped if the
-    /// connection ends before.
+    /// Queues `task` once, when everything buffered has been taken by the system: at once if
+    /// nothing is. It is dropped if the connection ends before.
     #[track_caller]
     pub fn on_drained(&self, task: impl FnOnce() + 'static) {
         let born = Location::caller();
         self.with(|pipe| pipe.on_drained(born, task))
     }
 
-    /// Queues `task` once, when the connection is over: with true iff everything that was written here has left and the peer
-    /// has ended its half as well, as it does when it has read all that came before. It is dropped if the connection was over
-    /// before.
+    /// Queues `task` once, when the connection is over: with true iff everything that was written
+    /// here has left and the peer has ended its half as well, as it does when it has read all that
+    /// came before. It is dropped if the connection was over before.
     #[track_caller]
     pub fn on_closed(&self, task: impl FnOnce(bool) + 'static) {
         let born = Location::caller();

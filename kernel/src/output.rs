@@ -1,4 +1,5 @@
-//! Bytes on their way out of one connection: small writes copied together, large ones kept as they came.
+//! Bytes on their way out of one connection: small writes copied together, large ones kept as they
+//! came.
 //!
 //! Pure data: no socket, no loop. What the limit is, and when to write, is for the stream to say.
 //!
@@ -11,7 +12,8 @@ use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-/// Below this many bytes a chunk is copied: an entry of its own would cost more, in the queue and in the system call.
+/// Below this many bytes a chunk is copied: an entry of its own would cost more, in the queue and
+/// in the system call.
 const COPY_BELOW: usize = 2048;
 /// How many bytes are more than a few: see [`is_slow`].
 const NEAR: usize = 16;
@@ -57,7 +59,8 @@ impl Output {
         self.tail.is_empty() && self.chunks.is_none()
     }
 
-    /// The end of the output, to be appended to; it uses the memory that `room` gives if it has none.
+    /// The end of the output, to be appended to; it uses the memory that `room` gives if it has
+    /// none.
     #[inline]
     pub(crate) fn end(&mut self, room: impl FnOnce() -> Vec<u8>) -> &mut Vec<u8> {
         if self.tail.capacity() == 0 {
@@ -71,7 +74,8 @@ impl Output {
         self.tail.extend_from_slice(bytes);
     }
 
-    /// Appends without copying, unless copying is cheaper. Moving a chunk aside for its head is, where sending it is slow.
+    /// Appends without copying, unless copying is cheaper. Moving a chunk aside for its head is,
+    /// where sending it is slow.
     pub(crate) fn push_chunk(&mut self, mut chunk: Vec<u8>) {
         if chunk.len() < COPY_BELOW {
             return self.push(&chunk);
@@ -84,7 +88,8 @@ impl Output {
         self.append(chunk);
     }
 
-    /// Appends all of `bytes`, without copying if they are the first or many; gives memory back that is not needed.
+    /// Appends all of `bytes`, without copying if they are the first or many; gives memory back
+    /// that is not needed.
     pub(crate) fn push_vec(&mut self, bytes: Vec<u8>) -> Option<Vec<u8>> {
         if self.tail.is_empty() && !bytes.is_empty() {
             return Some(std::mem::replace(&mut self.tail, bytes)).filter(|old| old.capacity() > 0);
@@ -114,7 +119,8 @@ impl Output {
         parts
     }
 
-    /// Forgets the first `count` bytes, which the socket has taken. Memory that is not needed any more goes to `spent`.
+    /// Forgets the first `count` bytes, which the socket has taken. Memory that is not needed any
+    /// more goes to `spent`.
     pub(crate) fn advance(&mut self, count: usize, mut spent: impl FnMut(Vec<u8>)) {
         debug_assert!(count <= self.len(), "a socket takes no more than it was offered");
         if count >= self.len() {
@@ -122,7 +128,8 @@ impl Output {
             chunks.into_iter().flat_map(|chunks| chunks.queue).for_each(&mut spent);
             return spent(tail);
         }
-        // What is left of the tail becomes a chunk, so that the tail never has a sent part to carry along.
+        // What is left of the tail becomes a chunk, so that the tail never has a sent part to carry
+        // along.
         self.seal();
         if let Some(chunks) = &mut self.chunks {
             chunks.advance(count, spent)
@@ -144,9 +151,10 @@ impl Output {
     }
 }
 
-/// Whether the system may take long to copy what lies at `address` behind `head` other bytes: it copies to the start of
-/// a page, and some processors copy several times slower if the target lies a few bytes behind the source within their pages.
-/// What a system maps for one large value begins 16 bytes into a page, and the head of a reply has 20.
+/// Whether the system may take long to copy what lies at `address` behind `head` other bytes: it
+/// copies to the start of a page, and some processors copy several times slower if the target lies
+/// a few bytes behind the source within their pages. What a system maps for one large value begins
+/// 16 bytes into a page, and the head of a reply has 20.
 fn is_slow(address: usize, head: usize) -> bool {
     (1..NEAR).contains(&(head.wrapping_sub(address) % PAGE))
 }
@@ -259,7 +267,8 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever is written in whatever pieces comes out in order, and the length is right at each step.
+        /// Whatever is written in whatever pieces comes out in order, and the length is right at
+        /// each step.
         #[test]
         fn bytes_come_out_as_they_went_in(
             steps in proptest::collection::vec((0..5_usize, 0..5000_usize), 1..60)

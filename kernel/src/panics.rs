@@ -1,7 +1,9 @@
-//! What the log says about handlers that panic: one line each, whatever a peer may have put into the message, and not too
-//! many of them, because a peer that knows how to make a handler panic can do so all day.
+//! What the log says about handlers that panic: one line each, whatever a peer may have put into
+//! the message, and not too many of them, because a peer that knows how to make a handler panic can
+//! do so all day.
 //!
-//! A strict kernel does not survive them: it keeps the first one until whoever turns it can be told, on a stack of his own.
+//! A strict kernel does not survive them: it keeps the first one until whoever turns it can be
+//! told, on a stack of his own.
 
 use crate::engine::Core;
 use crate::lost::Lost;
@@ -151,7 +153,8 @@ impl Core {
         }
     }
 
-    /// Drops what belongs to the handler made at `born`: if that panics, it is the one that is named.
+    /// Drops what belongs to the handler made at `born`: if that panics, it is the one that is
+    /// named.
     pub(crate) fn let_go<V>(&self, born: &'static Location<'static>, value: V) {
         let outer = self.meter.place();
         self.running(born);
@@ -165,8 +168,8 @@ thread_local! {
     static PLACE: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// Takes note of where a thread panics: for the panic hook of a program, since a kernel that catches the panic cannot know.
-/// Returns whether a kernel is going to report it in the log.
+/// Takes note of where a thread panics: for the panic hook of a program, since a kernel that
+/// catches the panic cannot know. Returns whether a kernel is going to report it in the log.
 pub fn note_panic(panic: &PanicHookInfo<'_>) -> bool {
     let current = std::thread::current();
     let ours = current.name().is_some_and(|name| name.starts_with("peers-"));
@@ -209,7 +212,8 @@ fn discard(payload: Box<dyn Any + Send>) {
     }
 }
 
-/// The beginning of a message, with escapes for whatever would begin a line, move the cursor or turn the text around.
+/// The beginning of a message, with escapes for whatever would begin a line, move the cursor or
+/// turn the text around.
 fn on_one_line(text: &str) -> String {
     let mut shown = String::new();
     for c in text.chars().take(SHOWN) {

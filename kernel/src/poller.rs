@@ -1,11 +1,15 @@
-//! Registering descriptors with `polling` and waiting for them: the only file of the workspace with `unsafe` in it.
+//! Registering descriptors with `polling` and waiting for them: the only file of the workspace with
+//! `unsafe` in it.
 //!
 //! What a descriptor is for, and who reads it, is decided elsewhere.
 //!
 //! Invariants:
-//! 1. A descriptor is registered for exactly as long as its [`Registered`] has an interest, and never outlives it.
-//! 2. The key of an event is slot and generation, so that an event which arrives after its source has gone is recognised.
-//! 3. Sources are level-triggered where the platform can do that. Where it cannot, every operation re-arms its source.
+//! 1. A descriptor is registered for exactly as long as its [`Registered`] has an interest, and
+//!    never outlives it.
+//! 2. The key of an event is slot and generation, so that an event which arrives after its source
+//!    has gone is recognised.
+//! 3. Sources are level-triggered where the platform can do that. Where it cannot, every operation
+//!    re-arms its source.
 
 use crate::host::{Key, Readiness, Waited};
 use crate::throttle::may_log;
@@ -53,7 +57,8 @@ impl Waiting {
         &self.poller
     }
 
-    /// Appends what is ready to `ready`; waits for it at most `timeout` (`None`: for ever). May return early with nothing.
+    /// Appends what is ready to `ready`; waits for it at most `timeout` (`None`: for ever). May
+    /// return early with nothing.
     pub(crate) fn wait(
         &self,
         timeout: Option<Duration>,
@@ -85,18 +90,18 @@ pub(crate) struct Registered<T: Descriptor> {
     io: T,
     waiting: Rc<Waiting>,
     key: usize,
-    /// That of the poller. Here, it is at hand after each operation, and its spare values let what holds this be an `Option` or
-    /// the like at no cost.
+    /// That of the poller. Here, it is at hand after each operation, and its spare values let what
+    /// holds this be an `Option` or the like at no cost.
     mode: PollMode,
     /// The interest that the poller holds; `NONE` iff the descriptor is not registered at present.
     interest: Cell<Readiness>,
 }
 
-/// Types that own a descriptor, or stand for one that lasts as long as the process, and answer with the same one for as
-/// long as they live, whatever is done through a shared reference.
+/// Types that own a descriptor, or stand for one that lasts as long as the process, and answer with
+/// the same one for as long as they live, whatever is done through a shared reference.
 ///
-/// The loop's only `unsafe` block rests on this, so the trait is sealed and its implementations are looked at one by one.
-/// For any other type go through [`OwnedFd`](std::os::fd::OwnedFd).
+/// The loop's only `unsafe` block rests on this, so the trait is sealed and its implementations are
+/// looked at one by one. For any other type go through [`OwnedFd`](std::os::fd::OwnedFd).
 pub trait Descriptor: AsFd + AsRawFd + sealed::Sealed + 'static {}
 
 mod sealed {
@@ -147,7 +152,8 @@ impl<T: Descriptor> Registered<T> {
         Ok(this)
     }
 
-    /// The descriptor. Never hand out a duplicate of it: closing the original would leave a registration behind.
+    /// The descriptor. Never hand out a duplicate of it: closing the original would leave a
+    /// registration behind.
     pub(crate) fn io(&self) -> &T {
         &self.io
     }
@@ -165,7 +171,8 @@ impl<T: Descriptor> Registered<T> {
             return Ok(());
         }
         if wanted == none {
-            // An empty interest would still report hang-ups, for ever in level mode. So leave the poller altogether.
+            // An empty interest would still report hang-ups, for ever in level mode. So leave the
+            // poller altogether.
             self.waiting.poller.delete(&self.io)?;
         } else if held == none {
             self.add(wanted)?;
@@ -176,7 +183,8 @@ impl<T: Descriptor> Registered<T> {
         Ok(())
     }
 
-    /// To be called after every operation on the descriptor: where events come one by one, asks for the next.
+    /// To be called after every operation on the descriptor: where events come one by one, asks for
+    /// the next.
     pub(crate) fn rearm(&self) {
         let held = self.interest.get();
         if self.mode == PollMode::Oneshot
@@ -199,10 +207,11 @@ impl<T: Descriptor> Registered<T> {
 
     #[allow(unsafe_code)]
     fn add(&self, wanted: Readiness) -> io::Result<()> {
-        // SAFETY: the descriptor must be deleted from the poller before it is dropped. `self` owns it, lends it only by
-        // `&`, and a `Descriptor` cannot be made to close or exchange its descriptor through `&`. `self.interest` is
-        // non-empty exactly while it is registered, `drop` deletes it in that case, and the field `io` is dropped only
-        // after `drop` has returned. Leaking `self` leaks the descriptor too, which is then never closed.
+        // SAFETY: the descriptor must be deleted from the poller before it is dropped. `self` owns
+        // it, lends it only by `&`, and a `Descriptor` cannot be made to close or exchange its
+        // descriptor through `&`. `self.interest` is non-empty exactly while it is registered,
+        // `drop` deletes it in that case, and the field `io` is dropped only after `drop` has
+        // returned. Leaking `self` leaks the descriptor too, which is then never closed.
         unsafe { self.waiting.poller.add_with_mode(&self.io, self.event(wanted), self.mode) }
     }
 }

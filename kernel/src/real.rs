@@ -1,6 +1,8 @@
-//! The real host: the monotonic clock, the system's entropy, and non-blocking TCP and Unix sockets over the poller.
+//! The real host: the monotonic clock, the system's entropy, and non-blocking TCP and Unix sockets
+//! over the poller.
 //!
-//! One socket operation per method, and no policy: retries, limits and buffers live with streams and listeners.
+//! One socket operation per method, and no policy: retries, limits and buffers live with streams
+//! and listeners.
 //!
 //! Invariants:
 //! 1. Every descriptor is non-blocking and closed on exec before anybody sees it.
@@ -249,7 +251,8 @@ impl Socket for RealSocket {
             }
             other => other?,
         };
-        // Dialling a free port of one's own machine can meet oneself when the system picks that very port for our end.
+        // Dialling a free port of one's own machine can meet oneself when the system picks that
+        // very port for our end.
         if peer.is_ipv4() || peer.is_ipv6() {
             let local = socket.local_addr()?;
             if local == peer {

@@ -1,18 +1,21 @@
 //! Continuations that wait for bytes: what comes from outside, before anybody knows its type.
 //!
-//! Whoever matches answers with questions keeps continuations of many types in one table. A [`Receiver`] is what fits there:
-//! the type is forgotten, and no second box is needed for remembering how to make a value of it.
+//! Whoever matches answers with questions keeps continuations of many types in one table. A
+//! [`Receiver`] is what fits there: the type is forgotten, and no second box is needed for
+//! remembering how to make a value of it.
 //!
 //! Invariants:
 //! 1. The box of the continuation is the box that waits here.
-//! 2. As a continuation, it ends exactly once; if making the value panics, it is lost like one whose handler panicked.
+//! 2. As a continuation, it ends exactly once; if making the value panics, it is lost like one
+//!    whose handler panicked.
 
 use crate::engine::Core;
 use crate::lost::Lost;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
-/// How bytes become a value, or the error that they are none. The name says what the bytes answer, for that error.
+/// How bytes become a value, or the error that they are none. The name says what the bytes answer,
+/// for that error.
 #[derive(Debug)]
 pub struct FromBytes<T, E> {
     /// Out of bytes that belong to somebody else.
@@ -40,7 +43,8 @@ impl<T, E> State<T, E> {
     }
 }
 
-/// Makes the value that a continuation made at `born` waits for. A panic meanwhile is reported, and is its misfortune.
+/// Makes the value that a continuation made at `born` waits for. A panic meanwhile is reported, and
+/// is its misfortune.
 #[inline]
 pub(crate) fn make<T, E: From<Lost>>(
     core: &Core,
@@ -94,8 +98,9 @@ pub struct Receiver<E> {
 }
 
 impl<E> Receiver<E> {
-    /// Makes the value and queues the handler with it, or with the error that it is none. `what` names what the bytes answer.
-    /// If making it panics, that is logged, and the handler gets [`Lost::Panicked`].
+    /// Makes the value and queues the handler with it, or with the error that it is none. `what`
+    /// names what the bytes answer. If making it panics, that is logged, and the handler gets
+    /// [`Lost::Panicked`].
     #[inline]
     pub fn bytes(mut self, bytes: &[u8], what: &'static str) {
         if let Some(arm) = self.arm.take() {
@@ -103,8 +108,8 @@ impl<E> Receiver<E> {
         }
     }
 
-    /// The same with bytes whose memory the value may take, and leaves empty then. What they are is agreed upon with whoever
-    /// made the receiver.
+    /// The same with bytes whose memory the value may take, and leaves empty then. What they are is
+    /// agreed upon with whoever made the receiver.
     pub fn given(mut self, memory: &mut Vec<u8>, what: &'static str) {
         if let Some(arm) = self.arm.take() {
             arm.given(memory, what)

@@ -1,8 +1,10 @@
 //! The loop as other threads see it: a queue to post tasks into, and a way to wake the loop.
 //!
 //! Invariants:
-//! 1. The loop looks into the inbox after every wait, so a wake-up that coalesces with another loses nothing.
-//! 2. While a [`Remote`] lives the loop stays alive; the last one to go wakes it, so that it notices.
+//! 1. The loop looks into the inbox after every wait, so a wake-up that coalesces with another
+//!    loses nothing.
+//! 2. While a [`Remote`] lives the loop stays alive; the last one to go wakes it, so that it
+//!    notices.
 
 use crate::handle::Handle;
 use crate::host::Waker;
@@ -80,12 +82,13 @@ impl<F: FnOnce(&Handle)> Task for Letter<F> {
 }
 
 impl Remote {
-    /// Runs `task` on the loop, with its handle. Tasks posted by one thread run in the order posted.
+    /// Runs `task` on the loop, with its handle. Tasks posted by one thread run in the order
+    /// posted.
     ///
     /// # Errors
     ///
-    /// [`PostError::LoopGone`] after the loop's end, [`PostError::Full`] while [`INBOX`] tasks wait,
-    /// [`PostError::Unsupported`] in a simulation. The task is dropped.
+    /// [`PostError::LoopGone`] after the loop's end, [`PostError::Full`] while [`INBOX`] tasks
+    /// wait, [`PostError::Unsupported`] in a simulation. The task is dropped.
     #[track_caller]
     pub fn post(&self, task: impl FnOnce(&Handle) + Send + 'static) -> Result<(), PostError> {
         if self.shared.waker.is_some() && self.shared.sender.len() >= INBOX {
@@ -94,12 +97,13 @@ impl Remote {
         self.post_always(task)
     }
 
-    /// Does what [`post`](Self::post) does, however many tasks wait already: for what must not be refused, such as the end of
-    /// something. Whoever uses it sees to it that there are never many.
+    /// Does what [`post`](Self::post) does, however many tasks wait already: for what must not be
+    /// refused, such as the end of something. Whoever uses it sees to it that there are never many.
     ///
     /// # Errors
     ///
-    /// [`PostError::LoopGone`] after the loop's end, [`PostError::Unsupported`] in a simulation. The task is dropped.
+    /// [`PostError::LoopGone`] after the loop's end, [`PostError::Unsupported`] in a simulation.
+    /// The task is dropped.
     #[track_caller]
     pub fn post_always(
         &self,
@@ -113,12 +117,14 @@ impl Remote {
         if sent { Ok(()) } else { Err(PostError::LoopGone) }
     }
 
-    /// Whether this is the thread the loop runs on: there, waiting for the loop would be waiting for ever.
+    /// Whether this is the thread the loop runs on: there, waiting for the loop would be waiting
+    /// for ever.
     pub fn is_loop_thread(&self) -> bool {
         thread::current().id() == self.shared.loop_thread
     }
 
-    /// The clock, read now: on the same scale as [`Handle::now`]. Zero in a simulation, whose clock has no now.
+    /// The clock, read now: on the same scale as [`Handle::now`]. Zero in a simulation, whose clock
+    /// has no now.
     pub fn now(&self) -> Instant {
         if self.shared.waker.is_some() { crate::real::clock() } else { Instant::default() }
     }
@@ -168,7 +174,8 @@ impl Shared {
         sent
     }
 
-    /// Runs `f` on the loop, whatever waits in its inbox already; for threads of the kernel's own, which keep no loop alive.
+    /// Runs `f` on the loop, whatever waits in its inbox already; for threads of the kernel's own,
+    /// which keep no loop alive.
     pub(crate) fn post(
         &self,
         born: &'static Location<'static>,

@@ -1,13 +1,15 @@
 //! Randomness: one ChaCha generator per kernel, seeded by the host.
 //!
-//! Nothing else draws entropy. On a simulated kernel the seed is the world's, so the same seed gives the same run.
+//! Nothing else draws entropy. On a simulated kernel the seed is the world's, so the same seed
+//! gives the same run.
 
 use crate::handle::Handle;
 use chacha20::ChaCha12Rng;
 use rand_core::{Infallible, SeedableRng, TryCryptoRng, TryRng};
 use std::fmt;
 
-/// The kernel's generator, drawn from wherever a [`Handle`] is. Implements the traits of `rand_core`.
+/// The kernel's generator, drawn from wherever a [`Handle`] is. Implements the traits of
+/// `rand_core`.
 ///
 /// ```
 /// use peers_kernel::{Kernel, rand_core::Rng as _};

@@ -1,7 +1,9 @@
-//! Signals as events: a signal handler writes a byte into a socket pair, and the loop reads it like anything else.
+//! Signals as events: a signal handler writes a byte into a socket pair, and the loop reads it like
+//! anything else.
 //!
 //! Nothing of ours runs inside a signal handler. Invariants:
-//! 1. Each signal of a [`Signals`] has a socket pair of its own, so that the byte need not say which one it was.
+//! 1. Each signal of a [`Signals`] has a socket pair of its own, so that the byte need not say
+//!    which one it was.
 //! 2. Registrations end with their [`Signals`]; bytes written meanwhile are lost with it.
 
 use crate::engine::Core;
@@ -57,11 +59,11 @@ impl Signal {
 }
 
 impl Handle {
-    /// Calls `handler` for each of these signals from now on, as a task. The system may merge signals of one kind that come close
-    /// together.
+    /// Calls `handler` for each of these signals from now on, as a task. The system may merge
+    /// signals of one kind that come close together.
     ///
-    /// While registered they do not have their usual effect, and not afterwards either: once this was called for a signal,
-    /// the process ignores it when nobody listens.
+    /// While registered they do not have their usual effect, and not afterwards either: once this
+    /// was called for a signal, the process ignores it when nobody listens.
     ///
     /// # Errors
     /// `Unsupported` on a simulated kernel; otherwise if the process has no descriptors left.

@@ -4,7 +4,8 @@
 //!
 //! Invariants:
 //! 1. A source is registered with the poller iff a task waits for it.
-//! 2. A task that was armed runs once, or is dropped: by the next one for the same readiness, or with its source.
+//! 2. A task that was armed runs once, or is dropped: by the next one for the same readiness, or
+//!    with its source.
 
 use crate::cause::Cause;
 use crate::engine::Core;
@@ -22,8 +23,8 @@ use std::panic::Location;
 use std::rc::{Rc, Weak};
 
 impl Handle {
-    /// Takes a descriptor into the loop. It should be in non-blocking mode unless every readiness is followed by one
-    /// operation only.
+    /// Takes a descriptor into the loop. It should be in non-blocking mode unless every readiness
+    /// is followed by one operation only.
     ///
     /// # Errors
     /// `Unsupported` on a simulated kernel, `NotConnected` on one that has ended.
@@ -51,7 +52,8 @@ impl Handle {
     }
 }
 
-/// A descriptor in the loop. Derefs to what was put in, so `(&*source).read(..)` and the like work. Closes on drop.
+/// A descriptor in the loop. Derefs to what was put in, so `(&*source).read(..)` and the like work.
+/// Closes on drop.
 ///
 /// ```
 /// use peers_kernel::Kernel;
@@ -76,18 +78,19 @@ pub struct Source<D: Descriptor> {
 }
 
 impl<D: Descriptor> Source<D> {
-    /// Queues `task` once, as soon as there is something to read, or an end, or an error. Arming again before it has run replaces
-    /// and drops the earlier task.
+    /// Queues `task` once, as soon as there is something to read, or an end, or an error. Arming
+    /// again before it has run replaces and drops the earlier task.
     ///
     /// # Errors
-    /// If the kernel has ended, or the system cannot wait for this kind of descriptor: a regular file is always ready and
-    /// never waited for. The task is dropped.
+    /// If the kernel has ended, or the system cannot wait for this kind of descriptor: a regular
+    /// file is always ready and never waited for. The task is dropped.
     #[track_caller]
     pub fn readable(&self, task: impl FnOnce() + 'static) -> io::Result<()> {
         self.watched.wait(|armed| &mut armed.readable, Location::caller(), task)
     }
 
-    /// Queues `task` once, as soon as writing would not block, or fails. Otherwise as [`readable`](Self::readable).
+    /// Queues `task` once, as soon as writing would not block, or fails. Otherwise as
+    /// [`readable`](Self::readable).
     ///
     /// # Errors
     /// As [`readable`](Self::readable).

@@ -1,5 +1,5 @@
-//! Memory that one connection's output is done with and another one's can use, so that a busy loop does not ask the
-//! system for the same megabyte over and over.
+//! Memory that one connection's output is done with and another one's can use, so that a busy loop
+//! does not ask the system for the same megabyte over and over.
 //!
 //! Invariants:
 //! 1. What is kept is bounded, in buffers and in bytes, for the whole loop.
@@ -14,7 +14,8 @@ const BYTES: usize = 2 << 20;
 /// Room of a buffer that is made: a few small messages.
 const FRESH: usize = 256;
 
-/// Buffers with more room are kept for those who say how much they need, as long as there are others.
+/// Buffers with more room are kept for those who say how much they need, as long as there are
+/// others.
 const SMALL: usize = 16 << 10;
 
 /// How much more room than asked for is little.
@@ -90,8 +91,8 @@ impl Spares {
         buffer
     }
 
-    /// Keeps a buffer for later. What it contains is forgotten; if there is no place for it, so are those that were not used
-    /// for long, or it.
+    /// Keeps a buffer for later. What it contains is forgotten; if there is no place for it, so are
+    /// those that were not used for long, or it.
     pub(crate) fn keep(&self, mut buffer: Vec<u8>) {
         let room = buffer.capacity();
         if self.scarce.get() && room > FRESH {

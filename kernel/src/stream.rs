@@ -1,4 +1,5 @@
-//! Byte streams as users see them: a connection that nobody listens to yet, and what is heard once somebody does.
+//! Byte streams as users see them: a connection that nobody listens to yet, and what is heard once
+//! somebody does.
 //!
 //! All state is in the pipe. Dialling is in `dial`, accepting in `listener`.
 
@@ -12,20 +13,21 @@ use std::io;
 use std::panic::Location;
 use std::rc::Rc;
 
-/// What a stream's handler hears. `End` and `Failed` come last, and only one of them, once; then the handler is dropped.
+/// What a stream's handler hears. `End` and `Failed` come last, and only one of them, once; then
+/// the handler is dropped.
 #[derive(Debug)]
 pub enum Input<'a> {
     /// Bytes that arrived: at least one, at most 48 KiB, cut wherever the network cut them.
     Bytes(&'a [u8]),
-    /// The peer sends no more. It may still read: write the rest through an outlet, then let go of all outlets, or
-    /// [`finish`](Outlet::finish) or [`close`](Outlet::close).
+    /// The peer sends no more. It may still read: write the rest through an outlet, then let go of
+    /// all outlets, or [`finish`](Outlet::finish) or [`close`](Outlet::close).
     End,
     /// The connection broke; it is closed already.
     Failed(io::Error),
 }
 
-/// Hears what arrives on a connection: see [`Stream::start_for`]. Where a connection has an object of its own, this needs no
-/// memory; else [`Stream::start`] takes a closure.
+/// Hears what arrives on a connection: see [`Stream::start_for`]. Where a connection has an object
+/// of its own, this needs no memory; else [`Stream::start`] takes a closure.
 ///
 /// ```
 /// use peers_kernel::{Input, Listen, Outlet, Stream};
@@ -55,8 +57,8 @@ pub enum Input<'a> {
 /// }
 /// ```
 pub trait Listen {
-    /// Something has arrived. Each time it is a task of its own; a panic is logged, and the connection lives on. False if
-    /// nobody listens any more: then the connection is closed.
+    /// Something has arrived. Each time it is a task of its own; a panic is logged, and the
+    /// connection lives on. False if nobody listens any more: then the connection is closed.
     fn hear(self: Rc<Self>, outlet: &Outlet, input: Input<'_>) -> bool;
 
     /// Where it was made, for reports about it.
@@ -80,11 +82,12 @@ impl<H: FnMut(&Outlet, Input<'_>) -> bool> Listen for Handler<H> {
     }
 }
 
-/// A connection over TCP, a Unix socket or a simulated network, that nobody listens to yet. Closes on drop: at once, or if
-/// something was written, as [`Outlet::close`] does.
+/// A connection over TCP, a Unix socket or a simulated network, that nobody listens to yet. Closes
+/// on drop: at once, or if something was written, as [`Outlet::close`] does.
 ///
-/// [`start`](Self::start) hands it over to the kernel. From then on it lives until one of these: it is closed through an
-/// [`Outlet`]; it fails; both halves have ended; the peer has ended its half and no outlet is left; the kernel ends.
+/// [`start`](Self::start) hands it over to the kernel. From then on it lives until one of these: it
+/// is closed through an [`Outlet`]; it fails; both halves have ended; the peer has ended its half
+/// and no outlet is left; the kernel ends.
 ///
 /// ```
 /// use peers_kernel::{Handle, Input, Stream};
@@ -109,8 +112,8 @@ impl Stream {
         Self { pipe }
     }
 
-    /// Calls `handler` for everything that arrives, each time as a task of its own. If it panics, that is logged and the
-    /// connection lives on.
+    /// Calls `handler` for everything that arrives, each time as a task of its own. If it panics,
+    /// that is logged and the connection lives on.
     #[track_caller]
     pub fn start(self, mut handler: impl FnMut(&Outlet, Input<'_>) + 'static) -> Outlet {
         self.listen(Location::caller(), move |outlet: &Outlet, input: Input<'_>| {
@@ -119,8 +122,8 @@ impl Stream {
         })
     }
 
-    /// As [`start`](Self::start), inside the node of `cx`. When the node is gone, the connection is closed as soon
-    /// as something arrives.
+    /// As [`start`](Self::start), inside the node of `cx`. When the node is gone, the connection is
+    /// closed as soon as something arrives.
     #[track_caller]
     pub fn start_in<S: 'static>(
         self,
@@ -133,8 +136,8 @@ impl Stream {
         })
     }
 
-    /// As [`start`](Self::start) for something that is there already: no handler needs to be made for the connection. It is
-    /// held until the connection is closed, or has told its end.
+    /// As [`start`](Self::start) for something that is there already: no handler needs to be made
+    /// for the connection. It is held until the connection is closed, or has told its end.
     pub fn start_for(self, listener: Rc<dyn Listen>) -> Outlet {
         self.pipe.start(listener);
         self.pipe.outlet()
@@ -152,9 +155,10 @@ impl Stream {
         self.pipe.outlet()
     }
 
-    /// Lets the system hold about this many bytes in each direction, instead of as many as it finds best: several
-    /// megabytes for a peer that does not read. For servers whose peers may all stop reading; it costs speed over
-    /// long distances. Linux counts its own overhead and allows twice the number. Means nothing in a simulation.
+    /// Lets the system hold about this many bytes in each direction, instead of as many as it finds
+    /// best: several megabytes for a peer that does not read. For servers whose peers may all stop
+    /// reading; it costs speed over long distances. Linux counts its own overhead and allows twice
+    /// the number. Means nothing in a simulation.
     ///
     /// # Errors
     /// If the connection is gone already.

@@ -1,8 +1,10 @@
 //! What the loop runs: tasks, and the one queue they wait in.
 //!
 //! Nothing here calls a handler; [`crate::kernel`] does. Invariants:
-//! 1. First in, first out, whatever made the task: a handler, a timer, a descriptor, another thread.
-//! 2. A task is one box, and the box that waits elsewhere (in a continuation, in a timer) is the box that is queued.
+//! 1. First in, first out, whatever made the task: a handler, a timer, a descriptor, another
+//!    thread.
+//! 2. A task is one box, and the box that waits elsewhere (in a continuation, in a timer) is the
+//!    box that is queued.
 //! 3. A source that became ready is an entry without a box; it has at most one entry at a time.
 
 use crate::cause::Cause;
@@ -49,8 +51,9 @@ pub(crate) struct Plain<F> {
 }
 
 impl<F: FnOnce(&Rc<Core>) + 'static> Plain<F> {
-    /// The room is made first and then filled field by field. `Box::new` would build the value on the stack and copy it
-    /// in wider portions than it was stored in, for which a processor must wait until its stores have left.
+    /// The room is made first and then filled field by field. `Box::new` would build the value on
+    /// the stack and copy it in wider portions than it was stored in, for which a processor must
+    /// wait until its stores have left.
     #[inline]
     pub(crate) fn boxed(born: &'static Location<'static>, f: F) -> Box<dyn Task> {
         let room = Box::<Self>::new_uninit();
@@ -71,7 +74,8 @@ impl<F: FnOnce(&Rc<Core>)> Task for Plain<F> {
     }
 }
 
-/// Moves a value out of its box and frees the box first, so that what the value does next can use the same memory.
+/// Moves a value out of its box and frees the box first, so that what the value does next can use
+/// the same memory.
 #[inline]
 #[expect(clippy::boxed_local, reason = "unboxing is what it is for")]
 pub(crate) fn unbox<T>(boxed: Box<T>) -> T {

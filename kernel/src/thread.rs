@@ -17,9 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A kernel that runs on a thread of its own.
 ///
-/// Dropping it ends the loop: it runs what is ready, writes what is buffered, drops what `start` returned, and the
-/// thread is joined. If a handler keeps the loop from ending for ten seconds, the thread is left to itself and the log
-/// says so. Dropped on the loop's own thread, it only asks the loop to end.
+/// Dropping it ends the loop: it runs what is ready, writes what is buffered, drops what `start`
+/// returned, and the thread is joined. If a handler keeps the loop from ending for ten seconds, the
+/// thread is left to itself and the log says so. Dropped on the loop's own thread, it only asks the
+/// loop to end.
 pub struct LoopThread {
     remote: Remote,
     born: &'static Location<'static>,
@@ -29,8 +30,8 @@ pub struct LoopThread {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Starts a kernel on a thread of its own and lets `start` set it up there. What `start` returns is kept until the loop
-/// ends: return the nodes, listeners and whatever else shall live.
+/// Starts a kernel on a thread of its own and lets `start` set it up there. What `start` returns is
+/// kept until the loop ends: return the nodes, listeners and whatever else shall live.
 ///
 /// Returns when `start` has returned. The loop runs until the [`LoopThread`] is dropped or
 /// [`Handle::stop`](crate::Handle::stop) is called.

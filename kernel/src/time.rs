@@ -1,6 +1,7 @@
 //! Time as the kernel counts it: nanoseconds on a clock that never goes back.
 //!
-//! Nothing here reads a clock. The host does ([`crate::host`]), once a turn; everybody else asks the handle.
+//! Nothing here reads a clock. The host does ([`crate::host`]), once a turn; everybody else asks
+//! the handle.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -8,12 +9,14 @@ use std::time::Duration;
 
 /// A point on the kernel's monotonic clock.
 ///
-/// Real kernels of one process share an origin, so their instants compare; a simulated world starts at zero.
+/// Real kernels of one process share an origin, so their instants compare; a simulated world starts
+/// at zero.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(u64);
 
 impl Instant {
-    /// Further away than any wait: half a millennium after the origin. A timer set for it never fires.
+    /// Further away than any wait: half a millennium after the origin. A timer set for it never
+    /// fires.
     pub const FAR: Self = Self(u64::MAX);
 
     /// The instant `nanos` nanoseconds after the origin.

@@ -1,7 +1,7 @@
 //! Timers: a heap of instants over a slab of tasks.
 //!
-//! Cancelling empties the slab's entry and leaves the heap's behind; when more than half of the heap is stale it is
-//! rebuilt, so a stale entry costs a few nanoseconds, once. Invariants:
+//! Cancelling empties the slab's entry and leaves the heap's behind; when more than half of the
+//! heap is stale it is rebuilt, so a stale entry costs a few nanoseconds, once. Invariants:
 //! 1. Order is by instant, then by creation: ties fire in the order they were made.
 //! 2. A [`TimerId`] never names two timers.
 //! 3. No clock is read and no task is run here.
@@ -14,7 +14,8 @@ use crate::time::Instant;
 use slab::Slab;
 use std::collections::BTreeMap;
 
-/// Names a timer for [`Handle::cancel`](crate::Handle::cancel). Keeping it keeps nothing alive; it is never reused.
+/// Names a timer for [`Handle::cancel`](crate::Handle::cancel). Keeping it keeps nothing alive; it
+/// is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TimerId {
     sequence: u64,
@@ -91,7 +92,8 @@ impl Timers {
         Some(Entry { cause, job: Job::Task(task) })
     }
 
-    /// Disarms all timers of that cause, in the order in which they were made; their tasks are returned likewise.
+    /// Disarms all timers of that cause, in the order in which they were made; their tasks are
+    /// returned likewise.
     pub(crate) fn cancel_caused_by(&mut self, cause: Cause) -> Vec<Box<dyn Task>> {
         let caused = self.caused.range((cause, 0)..=(cause, u64::MAX));
         let ids: Vec<TimerId> =

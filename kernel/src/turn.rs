@@ -1,11 +1,14 @@
 //! The end of a turn's tasks, as a place to finish what they have begun together.
 //!
-//! Many tasks of one turn often add to the same thing: bytes for one connection, entries of one table. Whoever owns it asks
-//! here, once, to be called when the last of them has run, and does the rest for all.
+//! Many tasks of one turn often add to the same thing: bytes for one connection, entries of one
+//! table. Whoever owns it asks here, once, to be called when the last of them has run, and does the
+//! rest for all.
 //!
 //! Invariants:
-//! 1. It comes after the tasks of the turn and before streams write, so that what it writes leaves in the same turn.
-//! 2. What asks again while it is called is called at the end of the next turn, so that a turn ends.
+//! 1. It comes after the tasks of the turn and before streams write, so that what it writes leaves
+//!    in the same turn.
+//! 2. What asks again while it is called is called at the end of the next turn, so that a turn
+//!    ends.
 
 use crate::cause::Cause;
 use crate::engine::Core;
@@ -20,8 +23,9 @@ pub trait TurnEnd {
 }
 
 impl Handle {
-    /// Calls `what` once, when the tasks of this turn are over and before streams write; outside of a turn, at the end of the
-    /// next. It is kept alive until then, and dropped uncalled if the kernel ends.
+    /// Calls `what` once, when the tasks of this turn are over and before streams write; outside of
+    /// a turn, at the end of the next. It is kept alive until then, and dropped uncalled if the
+    /// kernel ends.
     ///
     /// ```
     /// use peers_kernel::{Kernel, TurnEnd};

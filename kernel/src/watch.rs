@@ -1,8 +1,11 @@
-//! Sources of readiness by key: what the host's events name, and what the loop calls when they come.
+//! Sources of readiness by key: what the host's events name, and what the loop calls when they
+//! come.
 //!
 //! Invariants:
-//! 1. A key is a slot and the generation that lives in it; an event for an earlier generation is ignored.
-//! 2. A source has at most one entry in the ready queue; readiness that comes meanwhile is added to it.
+//! 1. A key is a slot and the generation that lives in it; an event for an earlier generation is
+//!    ignored.
+//! 2. A source has at most one entry in the ready queue; readiness that comes meanwhile is added to
+//!    it.
 //! 3. No table is borrowed while a source runs.
 
 use crate::engine::Core;
@@ -17,8 +20,8 @@ pub(crate) trait Watch {
     fn ready(self: Rc<Self>, core: &Rc<Core>, readiness: Readiness);
     /// The turn's tasks are over and [`Core::want_flush`] was called. Runs no user code.
     fn flush(self: Rc<Self>, core: &Rc<Core>);
-    /// The kernel ends. Lets go of user code that may own, by way of a listener or the like, this very source; what only
-    /// the kernel owns needs nothing.
+    /// The kernel ends. Lets go of user code that may own, by way of a listener or the like, this
+    /// very source; what only the kernel owns needs nothing.
     fn end(&self) {}
     /// One line for the dump: what it is, and what it holds.
     fn describe(&self) -> String;

@@ -1,4 +1,5 @@
-//! Promise: a listener survives running out of descriptors and connections that die in its queue, without spinning.
+//! Promise: a listener survives running out of descriptors and connections that die in its queue,
+//! without spinning.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -51,7 +52,8 @@ fn without_descriptors_accepting_rests_and_comes_back() {
         kernel.turn(Wait::Until(soon)).unwrap();
         turns += 1;
     }
-    // 5, 10, 20 .. 640 ms: a handful of attempts of about two turns each. A listener that spins makes many thousands.
+    // 5, 10, 20 .. 640 ms: a handful of attempts of about two turns each. A listener that spins
+    // makes many thousands.
     assert!(turns < 40, "{turns} turns without descriptors");
     assert!(accepted.borrow().is_empty());
 

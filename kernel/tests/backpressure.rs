@@ -1,4 +1,5 @@
-//! Promise: what a slow peer does not read costs no more memory than the limit, and nobody else a wait.
+//! Promise: what a slow peer does not read costs no more memory than the limit, and nobody else a
+//! wait.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -149,7 +150,8 @@ fn drained_is_told_once_and_to_everybody_who_asked() {
     theirs.resume();
     run_until(&mut kernel, "room", || told.borrow().len() == 3);
     let again = told.clone();
-    ours.on_drained(move || again.borrow_mut().push(3)); // nothing is buffered, so it comes by itself
+    // Nothing is buffered, so it comes by itself.
+    ours.on_drained(move || again.borrow_mut().push(3));
     run_until(&mut kernel, "the last one", || told.borrow().len() == 4);
     assert_eq!(*told.borrow(), [0, 1, 2, 3]);
 }
@@ -219,7 +221,8 @@ fn a_flooding_peer_delays_neither_timers_nor_other_connections() {
     let outlet = heard.listen_to(dialled(&mut kernel, server.address()).unwrap());
     for round in 1..=20 {
         outlet.write(b"x").unwrap();
-        // An honest round trip takes a handful of turns, each of which takes one read from the flood.
+        // An honest round trip takes a handful of turns, each of which takes one read from the
+        // flood.
         let mut turns = 0;
         while heard.len() < round {
             kernel.turn(Wait::No).unwrap();

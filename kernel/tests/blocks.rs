@@ -1,4 +1,5 @@
-//! Promise: who gives a block gets what arrives next in its room, once, behind what it holds; no byte is lost or moved.
+//! Promise: who gives a block gets what arrives next in its room, once, behind what it holds; no
+//! byte is lost or moved.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

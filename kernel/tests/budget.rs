@@ -1,4 +1,5 @@
-//! Rule 3, budget: a turn ends, so neither an endless chain nor a flood of tasks delays timers and other threads.
+//! Rule 3, budget: a turn ends, so neither an endless chain nor a flood of tasks delays timers and
+//! other threads.
 
 mod support;
 

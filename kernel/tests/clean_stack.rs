@@ -1,5 +1,6 @@
-//! Rules 1 and 2, the stack: a task always starts on a clean one, however long the chain that led to it. Each test runs
-//! in a thread with 256 KiB; a release build follows a hundred million continuations, a debug build a million.
+//! Rules 1 and 2, the stack: a task always starts on a clean one, however long the chain that led
+//! to it. Each test runs in a thread with 256 KiB; a release build follows a hundred million
+//! continuations, a debug build a million.
 
 use peers_kernel::{Collect, Cont, Cx, Handle, Kernel, Lost};
 use std::io;

@@ -1,4 +1,5 @@
-//! Barriers: open exactly once, when the `Collect` and all its branches are gone, with the outcomes in branch order.
+//! Barriers: open exactly once, when the `Collect` and all its branches are gone, with the outcomes
+//! in branch order.
 
 mod support;
 

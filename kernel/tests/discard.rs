@@ -1,5 +1,6 @@
-//! Promise: what comes behind our own end is thrown away only up to a bound. Who sends on and on is not read for ever at
-//! whatever speed it sends: it gets our last words, if it reads, and is cut. Who sends a little and stops is left its time.
+//! Promise: what comes behind our own end is thrown away only up to a bound. Who sends on and on is
+//! not read for ever at whatever speed it sends: it gets our last words, if it reads, and is cut.
+//! Who sends a little and stops is left its time.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,5 +1,5 @@
-//! Promise: the end of a kernel is the end of everything it had, whoever still points to whom, and whatever that does when
-//! it is dropped.
+//! Promise: the end of a kernel is the end of everything it had, whoever still points to whom, and
+//! whatever that does when it is dropped.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,4 +1,5 @@
-//! Rule 4: a continuation ends exactly once, by a value, an error, or being dropped, and being dropped is told.
+//! Rule 4: a continuation ends exactly once, by a value, an error, or being dropped, and being
+//! dropped is told.
 
 mod support;
 

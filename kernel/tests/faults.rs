@@ -1,5 +1,6 @@
-//! Promise: what befalls a simulated process is told to others as the real system tells it, and it finds what a real one finds:
-//! whether it is killed, stopped and continued, or slow. Each scenario runs under many seeds.
+//! Promise: what befalls a simulated process is told to others as the real system tells it, and it
+//! finds what a real one finds: whether it is killed, stopped and continued, or slow. Each scenario
+//! runs under many seeds.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -59,7 +60,8 @@ impl End {
     }
 }
 
-/// A server, a client, and both ends of a connection between them, which has had a second to be made.
+/// A server, a client, and both ends of a connection between them, which has had a second to be
+/// made.
 struct Pair {
     world: World,
     server: ProcessId,
@@ -116,7 +118,8 @@ fn whoever_had_read_all_is_heard_to_end_when_he_is_killed() {
         pair.world.crash(pair.server);
         pair.run_until(3);
         assert_eq!(pair.here.text(), "(end)", "seed {seed}");
-        // Whatever is sent to him now is answered with a reset, as the system does for a process that is gone.
+        // Whatever is sent to him now is answered with a reset, as the system does for a process
+        // that is gone.
         pair.say("too late");
         pair.run_until(4);
         pair.say("now it is known");

@@ -1,5 +1,6 @@
-//! Promise: what an outlet is asked to flush leaves at once, as far as the socket takes it, and everything else about it stays as it
-//! is at the end of a turn. Whether that pays is for the host to say.
+//! Promise: what an outlet is asked to flush leaves at once, as far as the socket takes it, and
+//! everything else about it stays as it is at the end of a turn. Whether that pays is for the host
+//! to say.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -154,7 +155,8 @@ fn a_half_that_is_finished_ends_with_the_flush() {
     assert_eq!(text, "all there is");
 }
 
-/// Keeps the thread that calls it on one of the processors that it may use; the `n`th, if there are so many.
+/// Keeps the thread that calls it on one of the processors that it may use; the `n`th, if there are
+/// so many.
 #[cfg(target_os = "linux")]
 fn stay_on(n: usize) -> bool {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};

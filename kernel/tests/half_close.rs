@@ -80,7 +80,8 @@ fn a_half_closed_connection_costs_no_turns() {
     let (ours, _, theirs, they_heard) = pair(&mut kernel, &any_port());
     ours.finish();
     run_until(&mut kernel, "the end", || they_heard.ended.get());
-    // The end of a stream stays readable. If it were still waited for, these turns would return at once.
+    // The end of a stream stays readable. If it were still waited for, these turns would return at
+    // once.
     let turns = turns_in(&mut kernel, Duration::from_millis(50));
     assert!(turns < 20, "{turns} turns while nothing happened");
     drop((ours, theirs));
@@ -98,7 +99,8 @@ fn bytes_that_arrive_after_closing_do_not_harm_the_goodbye() {
     let listener = kernel.handle().listen(&any_port(), serve).unwrap();
     let heard = Heard::default();
     let outlet = heard.listen_to(dialled(&mut kernel, listener.address()).unwrap());
-    // More than one read's worth: most of it is unread when the other side closes, which would reset a careless one.
+    // More than one read's worth: most of it is unread when the other side closes, which would
+    // reset a careless one.
     outlet.write_chunk(vec![0; 500_000]).unwrap();
     run_until(&mut kernel, "the goodbye", || heard.is_over());
     assert_eq!((heard.text().as_str(), heard.ended.get()), ("goodbye", true));

@@ -1,4 +1,5 @@
-//! Promise: a listener tells where it really listens, hands out every connection, and rests and ends when it is told to.
+//! Promise: a listener tells where it really listens, hands out every connection, and rests and
+//! ends when it is told to.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,4 +1,5 @@
-//! Offloaded work: on another thread, its result on the loop; bounded; told when nobody waits any more.
+//! Offloaded work: on another thread, its result on the loop; bounded; told when nobody waits any
+//! more.
 
 mod support;
 
@@ -228,7 +229,8 @@ const fn user(slot: u32) -> Cause {
     Cause::from_parts(slot, 1)
 }
 
-/// A real and a simulated loop, told apart, whose workers twenty users share. One turn runs all that is queued, however long this machine takes.
+/// A real and a simulated loop, told apart, whose workers twenty users share. One turn runs all
+/// that is queued, however long this machine takes.
 fn shared() -> io::Result<[Ground; 2]> {
     Ok([(true, Kernel::new()?), (false, Kernel::simulated(1))].map(|(real, kernel)| {
         kernel.set_budget(Budget { tasks: 1_000_000, time: Duration::MAX });
@@ -263,7 +265,8 @@ fn whoever_has_queued_much_does_not_hold_up_the_others() -> io::Result<()> {
         kernel.run()?;
         let order = done.all();
         assert_eq!(order.len(), 404);
-        // The workers had something of the flood already when the others came; from then on it is one each.
+        // The workers had something of the flood already when the others came; from then on it is
+        // one each.
         let last = order.iter().rposition(|name| *name != "flood");
         let workers = thread::available_parallelism()?.get().max(4);
         assert!(last < Some(10 + 2 * workers), "the others were done after {last:?}");
@@ -343,7 +346,8 @@ fn work_that_nobody_waits_for_leaves_the_queue_at_once() -> io::Result<()> {
         fill(500);
         handle.stop_work(user(1));
         kernel.turn(Wait::No)?;
-        // Simulated workers have some in hand; they are told, and no worker had to be free for the others.
+        // Simulated workers have some in hand; they are told, and no worker had to be free for the
+        // others.
         let least = if real { 500 } else { 497 };
         assert!(lost.len() >= least, "{}", lost.len());
         assert!(!ran.load(Ordering::SeqCst));

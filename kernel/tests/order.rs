@@ -1,4 +1,5 @@
-//! Rule 3, order: tasks run first in, first out, whatever made them, and a turn runs those that tasks queue as well.
+//! Rule 3, order: tasks run first in, first out, whatever made them, and a turn runs those that
+//! tasks queue as well.
 
 mod support;
 
@@ -72,7 +73,8 @@ fn a_turn_polls_after_its_tasks_so_a_due_timer_waits_for_the_next_one() -> io::R
 fn timers_and_posted_tasks_join_the_tail_of_the_queue() -> io::Result<()> {
     let mut kernel = Kernel::new()?;
     let (handle, trace) = (kernel.handle(), Trace::new());
-    // More tasks than one turn may run, so that some are left when timers and the inbox are looked at.
+    // More tasks than one turn may run, so that some are left when timers and the inbox are looked
+    // at.
     let tasks = 1500;
     for n in 0..tasks {
         let trace = trace.clone();

@@ -1,4 +1,5 @@
-//! Promise: what the outputs of all streams hold is known at any time, exactly, and so is since when one of them stalls.
+//! Promise: what the outputs of all streams hold is known at any time, exactly, and so is since
+//! when one of them stalls.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

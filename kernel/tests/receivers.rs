@@ -1,5 +1,5 @@
-//! Continuations that wait for bytes: each ends exactly once and from the queue, with what the bytes make, whoever owns them,
-//! and whatever goes wrong while that is made.
+//! Continuations that wait for bytes: each ends exactly once and from the queue, with what the
+//! bytes make, whoever owns them, and whatever goes wrong while that is made.
 
 mod support;
 

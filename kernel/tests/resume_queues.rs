@@ -1,4 +1,5 @@
-//! Rule 2: resuming a continuation only queues it. Whoever resumes goes on first, whatever the outcome.
+//! Rule 2: resuming a continuation only queues it. Whoever resumes goes on first, whatever the
+//! outcome.
 
 mod support;
 

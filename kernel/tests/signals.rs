@@ -1,4 +1,5 @@
-//! Promise: a signal is an event like any other; it wakes the loop, is heard as often as it came apart, and by everybody.
+//! Promise: a signal is an event like any other; it wakes the loop, is heard as often as it came
+//! apart, and by everybody.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

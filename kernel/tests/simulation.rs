@@ -1,5 +1,5 @@
-//! Promise: a simulated world runs the same code as the real one, and the same seed gives the same run, whatever
-//! befalls it. Every scenario here runs twice and its traces are compared.
+//! Promise: a simulated world runs the same code as the real one, and the same seed gives the same
+//! run, whatever befalls it. Every scenario here runs twice and its traces are compared.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -13,7 +13,8 @@ use std::time::Duration;
 const SEEDS: std::ops::Range<u64> = 0..20;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Runs a scenario twice for each seed; what it tells and the trace must be the same. Different seeds must differ.
+/// Runs a scenario twice for each seed; what it tells and the trace must be the same. Different
+/// seeds must differ.
 fn replayed<T: PartialEq + std::fmt::Debug>(scenario: impl Fn(&mut World) -> T) {
     let mut hashes = Vec::new();
     for seed in SEEDS {

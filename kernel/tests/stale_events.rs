@@ -1,4 +1,5 @@
-//! Promise: an event for a connection that is gone reaches nobody, though its descriptor and its slot are reused at once.
+//! Promise: an event for a connection that is gone reaches nobody, though its descriptor and its
+//! slot are reused at once.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,4 +1,5 @@
-//! Promise: bytes written to a stream arrive in order and unchanged, and every end is heard once and last.
+//! Promise: bytes written to a stream arrive in order and unchanged, and every end is heard once
+//! and last.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

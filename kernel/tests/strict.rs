@@ -1,6 +1,7 @@
-//! Promise: in a simulated world a panic of a handler, a timer, a continuation or a drop is one of whoever runs the world, with
-//! its text and its place, on his own stack, and no other task runs before. Where nobody else tells it, the end of the world
-//! does. A lenient process, and a real kernel that was not told to be strict, survive it.
+//! Promise: in a simulated world a panic of a handler, a timer, a continuation or a drop is one of
+//! whoever runs the world, with its text and its place, on his own stack, and no other task runs
+//! before. Where nobody else tells it, the end of the world does. A lenient process, and a real
+//! kernel that was not told to be strict, survive it.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -105,7 +106,8 @@ const PLACES: [(&str, Mischief); 10] = [
     }),
 ];
 
-/// The file that is named as the birth place of what panicked. The end of a turn has none of its own.
+/// The file that is named as the birth place of what panicked. The end of a turn has none of its
+/// own.
 fn made_in(place: &str) -> &'static str {
     if place == "the end of a turn" { "turn.rs" } else { file!() }
 }

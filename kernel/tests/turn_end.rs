@@ -1,4 +1,5 @@
-//! What is to be done once for all tasks of a turn is done when the last of them has run, and before streams write.
+//! What is to be done once for all tasks of a turn is done when the last of them has run, and
+//! before streams write.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,5 @@
-//! Promise: Unix sockets work as TCP does, and their files are neither left behind nor taken from anybody alive.
+//! Promise: Unix sockets work as TCP does, and their files are neither left behind nor taken from
+//! anybody alive.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,4 +1,5 @@
-//! Promise: TCP's urgent bytes, which hardly anybody uses, do no harm: they neither keep the loop awake nor end anything.
+//! Promise: TCP's urgent bytes, which hardly anybody uses, do no harm: they neither keep the loop
+//! awake nor end anything.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,11 +1,13 @@
-//! A stopwatch for the benchmarks of all crates: the best of a few rounds, per operation. No statistics; compare figures of one run with each other.
+//! A stopwatch for the benchmarks of all crates: the best of a few rounds, per operation. No
+//! statistics; compare figures of one run with each other.
 #![allow(dead_code, reason = "each bench uses its part")]
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time from outside the kernel")]
 
 use std::time::{Duration, Instant};
 
-/// Rounds of each measurement; the best one counts, because whatever else the machine does only adds.
+/// Rounds of each measurement; the best one counts, because whatever else the machine does only
+/// adds.
 const ROUNDS: usize = 15;
 
 /// Reads the system's clock.
@@ -13,8 +15,8 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// Runs `round` a few times; it says how long `operations` of something took. Prints nanoseconds for one, beside the
-/// target, if there is one. Returns the best round.
+/// Runs `round` a few times; it says how long `operations` of something took. Prints nanoseconds
+/// for one, beside the target, if there is one. Returns the best round.
 pub(crate) fn report(
     name: &str,
     target: &str,
@@ -28,7 +30,8 @@ pub(crate) fn report(
     best
 }
 
-/// Nanoseconds that one run of `work` takes, which is too short to be timed alone: the best of many short rounds.
+/// Nanoseconds that one run of `work` takes, which is too short to be timed alone: the best of many
+/// short rounds.
 pub(crate) fn nanos(mut work: impl FnMut()) -> f64 {
     const ROUND: Duration = Duration::from_millis(2);
     const ROUNDS: u32 = 100;

@@ -13,10 +13,12 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Bytes that are thrown away meanwhile, unless [`Outlet::close_discarding`](crate::Outlet::close_discarding) says otherwise: more than
-/// what an honest peer has under way when it hears of the end.
+/// Bytes that are thrown away meanwhile, unless
+/// [`Outlet::close_discarding`](crate::Outlet::close_discarding) says otherwise: more than what an
+/// honest peer has under way when it hears of the end.
 const MOST_DISCARDED: usize = 16 << 20;
-/// How long a connection is left to its peer that sends more than that: time to hear our last words.
+/// How long a connection is left to its peer that sends more than that: time to hear our last
+/// words.
 const GRACE: Duration = Duration::from_millis(250);
 
 impl Pipe {
@@ -30,8 +32,8 @@ impl Pipe {
         self.close_discarding(linger, MOST_DISCARDED)
     }
 
-    /// Sends what is buffered, tells the peer, and ends when the peer has closed too; after `linger`
-    /// in any case, and soon after so many bytes have been thrown away.
+    /// Sends what is buffered, tells the peer, and ends when the peer has closed too; after
+    /// `linger` in any case, and soon after so many bytes have been thrown away.
     pub(crate) fn close_discarding(self: &Rc<Self>, linger: Duration, discards: usize) {
         let Some(core) = self.core.upgrade() else { return };
         if !core.is_open() {
@@ -69,8 +71,8 @@ impl Pipe {
         }
     }
 
-    /// Throws away what comes behind our own end. Of one that sends on and on, most stays where it is:
-    /// reading it would help nobody but the sender. It is cut as soon as it can have heard us.
+    /// Throws away what comes behind our own end. Of one that sends on and on, most stays where it
+    /// is: reading it would help nobody but the sender. It is cut as soon as it can have heard us.
     #[cold]
     pub(super) fn discard(self: &Rc<Self>, core: &Rc<Core>, input: &Input<'_>) {
         let Input::Bytes(bytes) = input else { return };

@@ -1,4 +1,5 @@
-//! The way into a connection: one read for each readable event, to the handler or to whoever gave memory for it.
+//! The way into a connection: one read for each readable event, to the handler or to whoever gave
+//! memory for it.
 //!
 //! What a half may still do, and the end of a connection, are the [`Pipe`]'s.
 //!
@@ -134,7 +135,8 @@ impl Pipe {
     fn deliver(self: &Rc<Self>, core: &Rc<Core>, input: Input<'_>) {
         let Some(listener) = self.listener.take() else { return self.discard(core, &input) };
         let outlet = self.outlet();
-        // After a panic the connection lives on: the bytes are lost to the listener, not to the peer.
+        // After a panic the connection lives on: the bytes are lost to the listener, not to the
+        // peer.
         let heard = core.catch(listener.born(), || listener.clone().hear(&outlet, input));
         let wanted = heard.unwrap_or(true);
         match self.inward.get() {

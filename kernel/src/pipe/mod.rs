@@ -1,15 +1,17 @@
-//! One connection inside the kernel: the state machine between a host's socket and the two ends that users see.
+//! One connection inside the kernel: the state machine between a host's socket and the two ends
+//! that users see.
 //!
-//! [`Stream`](crate::Stream) and [`Outlet`] are thin handles on a [`Pipe`]; who dials and who accepts is decided
-//! elsewhere.
+//! [`Stream`](crate::Stream) and [`Outlet`] are thin handles on a [`Pipe`]; who dials and who
+//! accepts is decided elsewhere.
 //!
 //! Invariants:
 //! 1. The socket is there iff the pipe is registered with the core. Closing takes both, once.
-//! 2. The handler hears `End` or `Failed` last and once, and is dropped right after. It hears nothing after `close`.
-//! 3. All cells are full while the handler runs or is dropped. What is looked at in place is taken out meanwhile, instead of
-//!    being guarded by a flag that each connection would have to keep.
-//! 4. One read per readable event and one write per turn. Written bytes wait for the end of the turn, or until somebody asks for
-//!    a write of its own.
+//! 2. The handler hears `End` or `Failed` last and once, and is dropped right after. It hears
+//!    nothing after `close`.
+//! 3. All cells are full while the handler runs or is dropped. What is looked at in place is taken
+//!    out meanwhile, instead of being guarded by a flag that each connection would have to keep.
+//! 4. One read per readable event and one write per turn. Written bytes wait for the end of the
+//!    turn, or until somebody asks for a write of its own.
 //! 5. An idle pipe holds no memory but itself, and is small.
 
 mod closing;
@@ -48,7 +50,8 @@ const READABLE: Readiness = Readiness { readable: true, writable: false };
 pub(crate) struct Pipe {
     core: Weak<Core>,
     socket: Cell<Option<AnySocket>>,
-    /// There if something was written since a flush last found nothing, or is needed that few connections need.
+    /// There if something was written since a flush last found nothing, or is needed that few
+    /// connections need.
     held: Cell<Option<Box<Held>>>,
     /// Absent before the start, after the last input, and while it runs.
     listener: Cell<Option<Rc<dyn Listen>>>,
@@ -97,7 +100,8 @@ struct Rare {
     block: Option<Block>,
     /// What lies in the socket and has been there for some time.
     rest: Option<Rest>,
-    /// Some iff somebody waits for what had arrived when he asked first: so many bytes of it are unread.
+    /// Some iff somebody waits for what had arrived when he asked first: so many bytes of it are
+    /// unread.
     behind: Option<usize>,
 }
 
@@ -199,8 +203,9 @@ impl Pipe {
         }
     }
 
-    /// The stream has been dropped. If nobody has started it, nobody ever will; and if nobody has written either, there is
-    /// nothing to wait for, so that turning a crowd away takes no descriptors.
+    /// The stream has been dropped. If nobody has started it, nobody ever will; and if nobody has
+    /// written either, there is nothing to wait for, so that turning a crowd away takes no
+    /// descriptors.
     pub(crate) fn abandon(self: &Rc<Self>) {
         match self.inward.get() {
             Inward::Unstarted if self.written.get() == 0 && self.buffered() == 0 => self.abort(),
@@ -297,8 +302,8 @@ impl Pipe {
         self.with_rare(|rare| rare.drained.push((cause, task)));
     }
 
-    /// Queues `task` once the connection is over. It is told whether everything was written and the peer has ended its half
-    /// too, which it does after it has read what came before.
+    /// Queues `task` once the connection is over. It is told whether everything was written and the
+    /// peer has ended its half too, which it does after it has read what came before.
     pub(crate) fn on_closed(
         &self,
         born: &'static Location<'static>,

@@ -1,9 +1,10 @@
-//! The way out of a connection: one write a turn, or another if somebody asks for it, and what follows once everything is written or
-//! nothing can be.
+//! The way out of a connection: one write a turn, or another if somebody asks for it, and what
+//! follows once everything is written or nothing can be.
 //!
 //! What is buffered, and what the halves do, is the [`Pipe`]'s.
 //!
-//! Invariant: nothing here runs user code, since it happens in flushes, outside of any task or in the middle of one.
+//! Invariant: nothing here runs user code, since it happens in flushes, outside of any task or in
+//! the middle of one.
 
 use super::{Held, Pipe, inward::is_passing};
 use crate::cause::Cause;
@@ -30,7 +31,8 @@ impl Pipe {
         self.blocked.get().then_some(since)
     }
 
-    /// Puts `len` bytes into the output by `put`, if they fit. What is written to a closed connection is gone.
+    /// Puts `len` bytes into the output by `put`, if they fit. What is written to a closed
+    /// connection is gone.
     pub(crate) fn write(
         self: &Rc<Self>,
         len: usize,
@@ -172,8 +174,8 @@ impl Pipe {
         }
     }
 
-    /// The socket takes no more. What the peer sent before is still delivered, then the failure: by the queue, since a
-    /// flush runs no user code.
+    /// The socket takes no more. What the peer sent before is still delivered, then the failure: by
+    /// the queue, since a flush runs no user code.
     pub(super) fn break_off(&self, core: &Rc<Core>, error: io::Error) {
         if self.outward.replace(Outward::Broken) == Outward::Broken {
             return;
@@ -192,7 +194,8 @@ impl Pipe {
         self.note_readable(core)
     }
 
-    /// Drops what waits for an empty output that will never be: by the queue, since a flush runs no user code.
+    /// Drops what waits for an empty output that will never be: by the queue, since a flush runs no
+    /// user code.
     fn discard_drained(&self, core: &Core) {
         let drained = self.take_drained();
         if !drained.is_empty() {

@@ -1,7 +1,8 @@
-//! How old what lies in the socket is: the loop is told that there is something, and not since when.
+//! How old what lies in the socket is: the loop is told that there is something, and not since
+//! when.
 //!
-//! Whoever counts deadlines from when a request came must not count anew what a full read left behind, or what came while nobody
-//! read. In doubt bytes are taken to be older than they are.
+//! Whoever counts deadlines from when a request came must not count anew what a full read left
+//! behind, or what came while nobody read. In doubt bytes are taken to be older than they are.
 //!
 //! Invariant: bytes are taken to be at least as old as those behind them.
 
@@ -18,7 +19,8 @@ pub(super) struct Rest {
 }
 
 impl Pipe {
-    /// Something is read next: lets the core know since when it may have been there. Returns when the loop was told.
+    /// Something is read next: lets the core know since when it may have been there. Returns when
+    /// the loop was told.
     #[inline]
     pub(super) fn date(core: &Core, rest: Option<Rest>) -> Instant {
         let told = core.arrived.get();

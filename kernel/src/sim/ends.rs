@@ -108,7 +108,8 @@ impl Net {
         self.ends.insert(id, other);
     }
 
-    /// Takes the next connection out of a backlog. Now and then it is interrupted, as the real one is.
+    /// Takes the next connection out of a backlog. Now and then it is interrupted, as the real one
+    /// is.
     pub(super) fn accept(
         &mut self,
         door: Id,
@@ -136,7 +137,8 @@ impl Net {
 
     // ---- readiness
 
-    /// Under which key an end or a listener is ready, and what for; `None` if for nothing that is wanted.
+    /// Under which key an end or a listener is ready, and what for; `None` if for nothing that is
+    /// wanted.
     pub(super) fn readiness(&self, id: Id) -> Option<(Key, Readiness)> {
         if let Some(door) = self.doors.get(&id) {
             let readiness = Readiness { readable: true, writable: false };
@@ -175,7 +177,8 @@ impl Net {
         self.look_again(id);
     }
 
-    /// Interest has changed. That is done in a turn, which ends by asking what is ready: no other is needed.
+    /// Interest has changed. That is done in a turn, which ends by asking what is ready: no other
+    /// is needed.
     fn look_again(&mut self, id: Id) {
         let end = self.ends.get(&id).map(|end| end.process);
         let Some(process) = end.or_else(|| Some(self.doors.get(&id)?.process)) else { return };
@@ -318,7 +321,8 @@ impl Net {
 
     // ---- closing
 
-    /// Our process closes this end, or is no more: the peer sees the end of the stream, or a reset if we left something unread.
+    /// Our process closes this end, or is no more: the peer sees the end of the stream, or a reset
+    /// if we left something unread.
     pub(super) fn close(&mut self, id: Id) {
         let Some(end) = self.ends.get_mut(&id) else { return };
         if std::mem::replace(&mut end.closed, true) {

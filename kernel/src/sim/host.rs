@@ -1,4 +1,5 @@
-//! The simulated host: what a kernel in a [`World`](super::World) sees instead of the operating system.
+//! The simulated host: what a kernel in a [`World`](super::World) sees instead of the operating
+//! system.
 
 use super::net::{Id, Net, Process, Step, TURN};
 use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Socket, Waited, Waker};

@@ -1,4 +1,5 @@
-//! One direction of a simulated connection: what is on its way, and what has arrived and waits to be read.
+//! One direction of a simulated connection: what is on its way, and what has arrived and waits to
+//! be read.
 //!
 //! Invariants:
 //! 1. Parcels arrive in the order they were sent, whatever delay each has drawn.

@@ -1,14 +1,17 @@
-//! A simulated world: processes with kernels of their own, on one virtual clock and one in-memory network.
+//! A simulated world: processes with kernels of their own, on one virtual clock and one in-memory
+//! network.
 //!
-//! The code that runs in it is the code that runs on the operating system; only the host differs. Everything that
-//! is left to chance (latency, where bytes are cut, who is first) is drawn from one seed, so a run can be repeated byte for
-//! byte. Clock and network are in `net` and `ends`, the host that kernels see is in `host`.
+//! The code that runs in it is the code that runs on the operating system; only the host differs.
+//! Everything that is left to chance (latency, where bytes are cut, who is first) is drawn from one
+//! seed, so a run can be repeated byte for byte. Clock and network are in `net` and `ends`, the
+//! host that kernels see is in `host`.
 //!
 //! Invariants:
 //! 1. Same seed and same program, same run: [`World::trace_hash`] tells.
 //! 2. One process runs at a time, and time stands still while it does.
 //! 3. Nothing here touches the operating system.
-//! 4. A panic in a process is one of whoever runs the world, on its own stack, unless the process is lenient.
+//! 4. A panic in a process is one of whoever runs the world, on its own stack, unless the process
+//!    is lenient.
 
 mod ends;
 mod host;
@@ -34,9 +37,11 @@ use std::time::Duration;
 
 /// Processes, the network between them, and the faults that befall both.
 ///
-/// It is strict: after a panic in a handler, a timer or a continuation, or in what is dropped, no other task runs, and what drives
-/// the world ([`step`](Self::step), [`run_until`](Self::run_until)) panics with its text and its place. So a failed assertion
-/// fails the test, wherever it stands. Whoever tests that a node survives its panics says [`lenient`](Self::lenient).
+/// It is strict: after a panic in a handler, a timer or a continuation, or in what is dropped, no
+/// other task runs, and what drives the world ([`step`](Self::step),
+/// [`run_until`](Self::run_until)) panics with its text and its place. So a failed assertion fails
+/// the test, wherever it stands. Whoever tests that a node survives its panics says
+/// [`lenient`](Self::lenient).
 ///
 /// ```
 /// use peers_kernel::{Cont, Input, Stream, sim::World};
@@ -55,9 +60,10 @@ use std::time::Duration;
 /// });
 /// world.process("client", |kernel| {
 ///     let handle = kernel.handle();
-///     handle.connect(&"sim:echo".parse().unwrap(), Cont::new(&handle, |stream: Result<Stream, std::io::Error>| {
+///     let connected = Cont::new(&handle, |stream: Result<Stream, std::io::Error>| {
 ///         stream.unwrap().start(|_, input| println!("{input:?}")).write(b"hello").unwrap();
-///     }));
+///     });
+///     handle.connect(&"sim:echo".parse().unwrap(), connected);
 /// });
 /// world.run_for(Duration::from_secs(1));
 /// world.crash(server);
@@ -81,7 +87,8 @@ struct Running {
 }
 
 impl Running {
-    /// Drops everything of it, its owners before their kernel, and returns the panic that was met and not told yet.
+    /// Drops everything of it, its owners before their kernel, and returns the panic that was met
+    /// and not told yet.
     fn end(self) -> Option<String> {
         let Self { owners, kernel, .. } = self;
         let core = kernel.handle().core;
@@ -92,7 +99,8 @@ impl Running {
         failure
     }
 
-    /// Counts a turn; true if there have been so many at this instant that only the passing of time helps.
+    /// Counts a turn; true if there have been so many at this instant that only the passing of time
+    /// helps.
     fn is_stuck_at(&mut self, now: Instant) -> bool {
         let (at, count) = self.turns;
         self.turns = (now, if at == now { count + 1 } else { 0 });
@@ -109,9 +117,9 @@ impl World {
         Self { net: Rc::new(RefCell::new(Net::new(seed, false))), processes: Vec::new() }
     }
 
-    /// Starts a process: `boot` sets it up, and what it returns is kept until the process ends. A process ends by
-    /// [`World::crash`] or by [`Handle::stop`]; then it may be started again under the same name, with nothing of
-    /// its former state.
+    /// Starts a process: `boot` sets it up, and what it returns is kept until the process ends. A
+    /// process ends by [`World::crash`] or by [`Handle::stop`]; then it may be started again under
+    /// the same name, with nothing of its former state.
     ///
     /// # Panics
     /// If a process of that name is running.
@@ -153,13 +161,14 @@ impl World {
         self.net.borrow().now
     }
 
-    /// Handles one event; false if there is none, which means that nothing will ever happen by itself again.
+    /// Handles one event; false if there is none, which means that nothing will ever happen by
+    /// itself again.
     pub fn step(&mut self) -> bool {
         self.step_until(Instant::FAR)
     }
 
-    /// Handles all events until `end`, which the time is then. Every process gets a turn first, so that what was done
-    /// to its outlets, nodes and listeners from outside has its effect.
+    /// Handles all events until `end`, which the time is then. Every process gets a turn first, so
+    /// that what was done to its outlets, nodes and listeners from outside has its effect.
     pub fn run_until(&mut self, end: Instant) {
         for process in 0..self.processes.len() {
             self.wake(process)
@@ -254,16 +263,16 @@ impl World {
         self.processes[process.0].is_some()
     }
 
-    /// Kills a process: nothing of it runs any more, and its listeners are gone. What it has sent still arrives, and then its peers
-    /// hear what the system says for it: the end of the stream if it had read all that they sent, else a reset. Whoever dials it
-    /// is refused.
+    /// Kills a process: nothing of it runs any more, and its listeners are gone. What it has sent
+    /// still arrives, and then its peers hear what the system says for it: the end of the stream if
+    /// it had read all that they sent, else a reset. Whoever dials it is refused.
     pub fn crash(&mut self, process: ProcessId) {
         self.net.borrow_mut().crash(process.0);
         self.end(process.0);
     }
 
-    /// Lets a process survive the panics of its handlers, as it does on a real kernel: for tests of just that. It stays so when
-    /// the process is started again.
+    /// Lets a process survive the panics of its handlers, as it does on a real kernel: for tests of
+    /// just that. It stays so when the process is started again.
     pub fn lenient(&mut self, process: ProcessId) {
         self.net.borrow_mut().hosts[process.0].lenient = true;
         if let Some(running) = &self.processes[process.0] {
@@ -271,21 +280,23 @@ impl World {
         }
     }
 
-    /// Gives a process no turn for `span`, as if its machine were busy. Bytes still arrive meanwhile.
+    /// Gives a process no turn for `span`, as if its machine were busy. Bytes still arrive
+    /// meanwhile.
     pub fn stall(&mut self, process: ProcessId, span: Duration) {
         let mut net = self.net.borrow_mut();
         let until = net.now + span;
         net.hosts[process.0].stalled_until = until;
     }
 
-    /// Stops a process, as SIGSTOP does, until [`resume`](Self::resume). The system keeps its connections: bytes for it pile up,
-    /// dialling it succeeds, nobody is told. Its clock goes on.
+    /// Stops a process, as SIGSTOP does, until [`resume`](Self::resume). The system keeps its
+    /// connections: bytes for it pile up, dialling it succeeds, nobody is told. Its clock goes on.
     pub fn stop(&mut self, process: ProcessId) {
         self.net.borrow_mut().hosts[process.0].stopped = true;
     }
 
-    /// Lets a process that was stopped continue. Unless it had something to do, it was stopped in its wait, which is interrupted by
-    /// that: the kernel hears of the time that has passed before it hears of what came meanwhile.
+    /// Lets a process that was stopped continue. Unless it had something to do, it was stopped in
+    /// its wait, which is interrupted by that: the kernel hears of the time that has passed before
+    /// it hears of what came meanwhile.
     pub fn resume(&mut self, process: ProcessId) {
         let Some(running) = &self.processes[process.0] else { return };
         let waited = !running.kernel.handle().core.is_ready();
@@ -304,26 +315,29 @@ impl World {
         self.net.borrow_mut().hosts[process.0].refusing = on;
     }
 
-    /// Takes all descriptors away from a process, so that it can neither accept nor dial, or gives them back.
+    /// Takes all descriptors away from a process, so that it can neither accept nor dial, or gives
+    /// them back.
     pub fn exhaust(&mut self, process: ProcessId, on: bool) {
         self.net.borrow_mut().hosts[process.0].exhausted = on;
     }
 
-    /// Lets the peers of a process count as working while it does, each on a processor of its own, or on the same as it, as at
-    /// first: what [`Outlet::is_peer_beside`](crate::Outlet::is_peer_beside) says there.
+    /// Lets the peers of a process count as working while it does, each on a processor of its own,
+    /// or on the same as it, as at first: what
+    /// [`Outlet::is_peer_beside`](crate::Outlet::is_peer_beside) says there.
     pub fn beside(&mut self, process: ProcessId, on: bool) {
         self.net.borrow_mut().hosts[process.0].beside = on;
     }
 
     // ---- the network
 
-    /// How long a parcel travels, from now on: drawn from this range each time, but never overtaking.
+    /// How long a parcel travels, from now on: drawn from this range each time, but never
+    /// overtaking.
     pub fn set_latency(&mut self, latency: RangeInclusive<Duration>) {
         self.net.borrow_mut().latency = latency;
     }
 
-    /// Gives a name several addresses: dialling `sim:NAME` looks it up, which takes up to 10 ms, and then tries them in this
-    /// order as those of a name in the real world.
+    /// Gives a name several addresses: dialling `sim:NAME` looks it up, which takes up to 10 ms,
+    /// and then tries them in this order as those of a name in the real world.
     ///
     /// # Panics
     /// If one of them is no `sim:` address.
@@ -340,13 +354,14 @@ impl World {
         self.net.borrow_mut().aliases.entry(name.to_owned()).or_default().1 = Some(took);
     }
 
-    /// Breaks every connection between two processes: both hear a reset, and what was on its way is lost.
+    /// Breaks every connection between two processes: both hear a reset, and what was on its way is
+    /// lost.
     pub fn cut(&mut self, one: ProcessId, other: ProcessId) {
         self.net.borrow_mut().cut(one.0, other.0)
     }
 
-    /// Lets nothing pass between the two groups until [`heal`](Self::heal): bytes, ends and resets are held up, and
-    /// dialling hangs. Nobody is told.
+    /// Lets nothing pass between the two groups until [`heal`](Self::heal): bytes, ends and resets
+    /// are held up, and dialling hangs. Nobody is told.
     pub fn partition(&mut self, some: &[ProcessId], others: &[ProcessId]) {
         let places = |group: &[ProcessId]| group.iter().map(|id| id.0).collect::<Vec<_>>();
         self.net.borrow_mut().part(&places(some), &places(others))
@@ -357,14 +372,15 @@ impl World {
         self.net.borrow_mut().heal()
     }
 
-    /// A fingerprint of everything that has happened: who ran when, what was sent, where it was cut. The same for two runs of
-    /// the same program with the same seed.
+    /// A fingerprint of everything that has happened: who ran when, what was sent, where it was
+    /// cut. The same for two runs of the same program with the same seed.
     pub fn trace_hash(&self) -> u64 {
         self.net.borrow().trace.hash()
     }
 }
 
-/// Ends all processes. What panicked in one of them and was not told yet panics here, unless the thread does already.
+/// Ends all processes. What panicked in one of them and was not told yet panics here, unless the
+/// thread does already.
 impl Drop for World {
     fn drop(&mut self) {
         let ended = self.processes.iter_mut().filter_map(Option::take).map(Running::end);
@@ -385,9 +401,9 @@ impl fmt::Debug for World {
 }
 
 impl Kernel {
-    /// A kernel alone in a simulated world: its clock is virtual and jumps to the next event whenever the kernel would
-    /// wait, and `sim:` addresses reach its own listeners. [`run`](Kernel::run) fails if it would wait for ever. It is
-    /// [strict](Kernel::set_strict).
+    /// A kernel alone in a simulated world: its clock is virtual and jumps to the next event
+    /// whenever the kernel would wait, and `sim:` addresses reach its own listeners.
+    /// [`run`](Kernel::run) fails if it would wait for ever. It is [strict](Kernel::set_strict).
     pub fn simulated(seed: u64) -> Self {
         let mut net = Net::new(seed, true);
         let name = "simulated".to_owned();

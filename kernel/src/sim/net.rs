@@ -1,11 +1,14 @@
-//! The simulated network: clock, event heap, connections and faults, shared by all processes of a world.
+//! The simulated network: clock, event heap, connections and faults, shared by all processes of a
+//! world.
 //!
-//! No kernel in here: a process is a number that wants a turn. The operations of one socket are in `ends`.
+//! No kernel in here: a process is a number that wants a turn. The operations of one socket are in
+//! `ends`.
 //!
 //! Invariants:
 //! 1. Time is that of the event handled last; it never goes back.
 //! 2. Events of one instant are handled in an order drawn from the seed.
-//! 3. Every decision is drawn from the one generator, and nothing iterates over a randomly keyed map.
+//! 3. Every decision is drawn from the one generator, and nothing iterates over a randomly keyed
+//!    map.
 
 use super::ends::{Door, End, Stage};
 use super::lane::Parcel;
@@ -19,7 +22,8 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// How far time moves when a process always has something to do, so that an endless chain of tasks cannot stop the clock.
+/// How far time moves when a process always has something to do, so that an endless chain of tasks
+/// cannot stop the clock.
 pub(super) const TURN: Duration = Duration::from_micros(100);
 /// Connections that wait to be accepted before diallers have to try again.
 const BACKLOG: usize = 128;
@@ -154,7 +158,8 @@ impl Net {
         self.events.peek().map(|Reverse((at, ..))| *at)
     }
 
-    /// Handles the next event if it is due by `limit`. A process whose turn has come is for the caller to turn.
+    /// Handles the next event if it is due by `limit`. A process whose turn has come is for the
+    /// caller to turn.
     pub(super) fn step(&mut self, limit: Instant) -> Step {
         if self.next_event().is_none_or(|at| at > limit) {
             return Step::Nothing;
@@ -348,8 +353,8 @@ impl Net {
         }
     }
 
-    /// A process is killed, and the system closes what it had open: its listeners are gone, and its peers hear the end of the
-    /// stream where it had read all that they sent, else a reset.
+    /// A process is killed, and the system closes what it had open: its listeners are gone, and its
+    /// peers hear the end of the stream where it had read all that they sent, else a reset.
     pub(super) fn crash(&mut self, process: Process) {
         self.hosts[process].alive = false;
         self.set_free(process);

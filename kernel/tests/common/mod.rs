@@ -43,14 +43,16 @@ pub fn socket_addr(address: &Address) -> SocketAddr {
 pub fn run_until(kernel: &mut Kernel, what: &str, done: impl Fn() -> bool) {
     let end = kernel.handle().now() + DEADLINE;
     while !done() {
-        // A turn waits after it has run its tasks, so what they did shows only when the wait is over: keep it short.
+        // A turn waits after it has run its tasks, so what they did shows only when the wait is
+        // over: keep it short.
         let soon = kernel.handle().now() + Duration::from_millis(2);
         kernel.turn(peers_kernel::Wait::Until(soon)).unwrap();
         assert!(kernel.handle().now() < end, "never came: {what}");
     }
 }
 
-/// How many turns a kernel takes in that span of time: few if it waits, very many if something keeps it awake.
+/// How many turns a kernel takes in that span of time: few if it waits, very many if something
+/// keeps it awake.
 pub fn turns_in(kernel: &mut Kernel, span: Duration) -> usize {
     let end = kernel.handle().now() + span;
     let mut turns = 0;
