@@ -1,10 +1,12 @@
-//! What writing and reading costs, beside copying as many bytes: of the values that the applications and the tutorial
-//! send, of other types, and of frames; and what costs more than two such copies. Run with `cargo bench -p peers-wire`;
-//! an argument selects the rows whose name contains it.
+//! What writing and reading costs, beside copying as many bytes: of the values that the
+//! applications and the tutorial send, of other types, and of frames; and what costs more than two
+//! such copies. Run with `cargo bench -p peers-wire`; an argument selects the rows whose name
+//! contains it.
 //!
-//! What is read into memory of its own is also measured in clones: `clone` makes the same allocations and copies the
-//! same bytes, but finds no lengths and checks nothing, so nothing that owns its memory can be read faster. Where a clone
-//! takes more than two copies, the rest is what allocating costs.
+//! What is read into memory of its own is also measured in clones: `clone` makes the same
+//! allocations and copies the same bytes, but finds no lengths and checks nothing, so nothing that
+//! owns its memory can be read faster. Where a clone takes more than two copies, the rest is what
+//! allocating costs.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -27,8 +29,9 @@ use peers_wire::{
 /// How many times a copy of the bytes values may cost.
 const TARGET: f64 = 2.0;
 
-/// Written values start here or there in their output. A target that lies a few bytes behind its source within their
-/// pages costs some processors ten times the copy; which of a few values lie so is chance.
+/// Written values start here or there in their output. A target that lies a few bytes behind its
+/// source within their pages costs some processors ten times the copy; which of a few values lie so
+/// is chance.
 const STARTS: [usize; 2] = [0, 1_360];
 
 struct Table {
@@ -57,7 +60,8 @@ impl Table {
         self.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()))
     }
 
-    /// Prints the nanoseconds of what was measured. `clone` is for what is read into memory of its own.
+    /// Prints the nanoseconds of what was measured. `clone` is for what is read into memory of its
+    /// own.
     fn row(
         &self,
         name: &str,

@@ -200,9 +200,9 @@ pub fn put_call_head(
     Ok(())
 }
 
-/// Appends a call whose head has no trace and whose arguments are encoded already: what is sent most
-/// often, in one go. That head and arguments fit the peer's frames is for the caller to know; of
-/// arguments beyond 4 GiB the length would be cut.
+/// Appends a call whose head has no trace and whose arguments are encoded already: what is sent
+/// most often, in one go. That head and arguments fit the peer's frames is for the caller to know;
+/// of arguments beyond 4 GiB the length would be cut.
 #[inline]
 pub fn put_plain_call(
     out: &mut Vec<u8>,
@@ -226,8 +226,8 @@ pub fn put_plain_call(
     out.extend_from_slice(args);
 }
 
-/// Appends the reply to a call up to the bytes that are its value, `bytes` of them, which the caller
-/// sends right behind from a chunk of their own.
+/// Appends the reply to a call up to the bytes that are its value, `bytes` of them, which the
+/// caller sends right behind from a chunk of their own.
 ///
 /// # Errors
 /// [`Error::OutputTooLarge`] if the value exceeds `limit`; nothing is appended then.
@@ -242,8 +242,8 @@ pub fn put_reply_head(out: &mut Vec<u8>, limit: u32, call: u64, bytes: usize) ->
     Ok(())
 }
 
-/// Appends the reply to a call whose value is spelled as a length and these bytes. That they fit the
-/// peer's frames is for the caller to know; of more than 4 GiB the length would be cut.
+/// Appends the reply to a call whose value is spelled as a length and these bytes. That they fit
+/// the peer's frames is for the caller to know; of more than 4 GiB the length would be cut.
 #[inline]
 pub fn put_plain_reply(out: &mut Vec<u8>, call: u64, bytes: &[u8]) {
     debug_assert!(u32::try_from(bytes.len()).is_ok_and(|bytes| bytes <= u32::MAX - 4));

@@ -1,5 +1,6 @@
 //! How each Rust type is spelled in bytes: the traits, and their implementations for the types of
-//! the interface language; sets and maps have `trees`, what is lent has `lent`. Frames and budgets never live here.
+//! the interface language; sets and maps have `trees`, what is lent has `lent`. Frames and budgets
+//! never live here.
 //!
 //! Invariants: 1. static types carry no tags: both sides know the type; 2. a value has one
 //! spelling, so decoding and encoding again gives the same bytes (sets and maps: once sorted); 3.
@@ -31,8 +32,8 @@ pub trait Encode {
         }
     }
 
-    /// The bytes of a value that is spelled as a length and bytes, if it owns them: so that they can be
-    /// sent from where they are. Else the value as it was.
+    /// The bytes of a value that is spelled as a length and bytes, if it owns them: so that they
+    /// can be sent from where they are. Else the value as it was.
     ///
     /// # Errors
     /// The value, if it is spelled otherwise.
@@ -56,8 +57,9 @@ pub trait Encode {
         Err(items)
     }
 
-    /// The bytes of a value that is spelled as a length and bytes, whoever owns them; `None` if it is spelled otherwise. Whoever
-    /// asks may write the length and these bytes instead of calling [`encode`](Self::encode).
+    /// The bytes of a value that is spelled as a length and bytes, whoever owns them; `None` if it
+    /// is spelled otherwise. Whoever asks may write the length and these bytes instead of calling
+    /// [`encode`](Self::encode).
     #[inline]
     fn as_run(&self) -> Option<&[u8]> {
         None
@@ -132,8 +134,8 @@ pub trait Decode<'a>: Sized {
         Ok(items)
     }
 
-    /// The value that is spelled as the length of `run` and these bytes, in their memory: what owns it leaves `run` empty, what
-    /// borrows lies there. The way back from [`Encode::into_bytes`].
+    /// The value that is spelled as the length of `run` and these bytes, in their memory: what owns
+    /// it leaves `run` empty, what borrows lies there. The way back from [`Encode::into_bytes`].
     ///
     /// # Errors
     /// How it is spelled, if it has to be read from there.
@@ -252,7 +254,8 @@ impl<'a> Decode<'a> for i8 {
 
 /// Numbers of several bytes, and how many of them are converted at a time in a list. Whole blocks
 /// go to and from memory without a question for each number, and stay too small for what compilers
-/// make of longer rows: for processors that cannot turn many numbers at once, it takes twice as long.
+/// make of longer rows: for processors that cannot turn many numbers at once, it takes twice as
+/// long.
 macro_rules! numbers {
     ($($type:ty, $size:literal, $block:literal, $read:ident, $write:ident, $write_into:ident;)*) => {$(
         impl Encode for $type {

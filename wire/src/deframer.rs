@@ -1,10 +1,10 @@
-//! Cutting a stream of segments into frames. What a header says lives in `frame`; what a session does
-//! with frames never lives here.
+//! Cutting a stream of segments into frames. What a header says lives in `frame`; what a session
+//! does with frames never lives here.
 //!
-//! Invariants: 1. a header is judged as soon as its sixteen bytes are there; 2. new memory is made only
-//! for bytes that arrived, and what it held before is at most doubled; 3. how the stream is cut into
-//! segments never shows in the frames; 4. a deframer between frames holds no memory: what the last
-//! frame needed is dropped, or lent to the next one by way of the caller.
+//! Invariants: 1. a header is judged as soon as its sixteen bytes are there; 2. new memory is made
+//! only for bytes that arrived, and what it held before is at most doubled; 3. how the stream is
+//! cut into segments never shows in the frames; 4. a deframer between frames holds no memory: what
+//! the last frame needed is dropped, or lent to the next one by way of the caller.
 
 use byteorder::{ByteOrder, NetworkEndian};
 
@@ -39,8 +39,8 @@ use crate::writer::append_bytes;
 /// ```
 #[derive(Debug)]
 pub struct Deframer {
-    /// Bytes that were not handed out, or were, and are to be forgotten. In place: between frames, many connections can do
-    /// with one deframer.
+    /// Bytes that were not handed out, or were, and are to be forgotten. In place: between frames,
+    /// many connections can do with one deframer.
     held: Held,
     limit: u32,
 }
@@ -96,8 +96,8 @@ impl Deframer {
     }
 
     /// Like [`next`](Self::next), for callers that cut many large frames: memory for an incomplete
-    /// frame is taken out of `spare`, and put there when the frame has been dealt with. What `spare`
-    /// contains is thrown away.
+    /// frame is taken out of `spare`, and put there when the frame has been dealt with. What
+    /// `spare` contains is thrown away.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -144,10 +144,10 @@ impl Deframer {
         Some(Frame { kind, flags: 0, call, body })
     }
 
-    /// Lends the beginning of a large frame, once [`next`](Self::next) has returned `None`, to be given back by
-    /// [`give_back`](Self::give_back) with what comes next appended: read straight behind it, and
-    /// as much as there is room for, be it more than the frame. `None` if no frame is owed for which
-    /// that pays.
+    /// Lends the beginning of a large frame, once [`next`](Self::next) has returned `None`, to be
+    /// given back by [`give_back`](Self::give_back) with what comes next appended: read straight
+    /// behind it, and as much as there is room for, be it more than the frame. `None` if no frame
+    /// is owed for which that pays.
     pub fn lend(&mut self) -> Option<Vec<u8>> {
         let bytes = &mut self.held.bytes;
         let header = Header::from_bytes(bytes.first_chunk()?).ok()?;
@@ -164,13 +164,13 @@ impl Deframer {
         Some(std::mem::take(&mut self.held).bytes)
     }
 
-    /// Takes the beginning of a frame apart whose value seems to be one large run of bytes, once [`next`](Self::next) has
-    /// returned `None`: what stands before the run, and what has come of the run in `memory`, which was asked for room for
-    /// all of it. The rest is to be read behind that, and what follows it is the next input. What the beginning was in goes
-    /// to `spare`.
+    /// Takes the beginning of a frame apart whose value seems to be one large run of bytes, once
+    /// [`next`](Self::next) has returned `None`: what stands before the run, and what has come of
+    /// the run in `memory`, which was asked for room for all of it. The rest is to be read behind
+    /// that, and what follows it is the next input. What the beginning was in goes to `spare`.
     ///
-    /// `None` if no such frame is owed, or there is no memory. A frame that turns out to be something else can be
-    /// [put together](Front::join) and [given back](Self::give_back).
+    /// `None` if no such frame is owed, or there is no memory. A frame that turns out to be
+    /// something else can be [put together](Front::join) and [given back](Self::give_back).
     pub fn lend_run(
         &mut self,
         spare: &mut Vec<u8>,

@@ -77,7 +77,8 @@ pub enum Error {
         /// Where it stands.
         offset: usize,
     },
-    /// Bytes of the right shape that spell no value of their type: for types with rules of their own.
+    /// Bytes of the right shape that spell no value of their type: for types with rules of their
+    /// own.
     Invalid {
         /// What they should spell, with its rules.
         what: &'static str,

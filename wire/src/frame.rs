@@ -138,7 +138,8 @@ impl Header {
         bytes
     }
 
-    /// Reads and checks a header. Whether the length is acceptable now is for the [`Deframer`](crate::Deframer).
+    /// Reads and checks a header. Whether the length is acceptable now is for the
+    /// [`Deframer`](crate::Deframer).
     ///
     /// # Errors
     /// [`Error::UnknownKind`], [`Error::ReservedKind`], [`Error::UnknownFlags`],

@@ -47,10 +47,10 @@ pub fn value(data: &[u8]) {
 /// The first byte of data for frames with a run.
 pub const RUN: u8 = 0;
 
-/// Puts a run of many bytes behind the beginning of `data`, so that they are a large frame if that can
-/// be the front of one, and the rest of `data` behind them. Reads that as a whole; and in two pieces,
-/// with the run apart from the first one on; and once more with the frame put together again. The
-/// first two bytes say where the pieces part and what the front is.
+/// Puts a run of many bytes behind the beginning of `data`, so that they are a large frame if that
+/// can be the front of one, and the rest of `data` behind them. Reads that as a whole; and in two
+/// pieces, with the run apart from the first one on; and once more with the frame put together
+/// again. The first two bytes say where the pieces part and what the front is.
 fn run(data: &[u8]) {
     let Some((&[cut, choice], stream)) = data.split_first_chunk::<2>() else { return };
     let Some((header, rest)) = stream.split_first_chunk::<HEADER>() else { return };

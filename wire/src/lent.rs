@@ -1,7 +1,8 @@
-//! Values that are written from where they are: references, and what is borrowed or owned. Reading them never lives here:
-//! that is the reader's, who lends what it can.
+//! Values that are written from where they are: references, and what is borrowed or owned. Reading
+//! them never lives here: that is the reader's, who lends what it can.
 //!
-//! Invariants: 1. whoever lends a value spells it like its owner; 2. memory is given away only by whoever owns it.
+//! Invariants: 1. whoever lends a value spells it like its owner; 2. memory is given away only by
+//! whoever owns it.
 
 use std::borrow::Cow;
 
@@ -46,7 +47,8 @@ mod tests {
     use crate::{Encoded, Value, to_vec};
     use std::collections::BTreeSet;
 
-    /// Whoever lends a value writes what its owner would, and gives its memory only if that is its own.
+    /// Whoever lends a value writes what its owner would, and gives its memory only if that is its
+    /// own.
     fn same<B: Encode + ToOwned<Owned: Encode + Clone> + ?Sized>(owned: &B::Owned, lent: &B) {
         let spelled = to_vec(owned).unwrap();
         let [borrowed, kept] = [Cow::Borrowed(lent), Cow::Owned(owned.clone())];

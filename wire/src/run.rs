@@ -1,7 +1,9 @@
-//! Large frames whose value is one run of bytes: what stands before the bytes is kept apart from them, so that the value
-//! can have the memory that they are read into. Where that memory comes from never lives here.
+//! Large frames whose value is one run of bytes: what stands before the bytes is kept apart from
+//! them, so that the value can have the memory that they are read into. Where that memory comes
+//! from never lives here.
 //!
-//! Invariants: 1. front and run together are the frame as it was sent; 2. a run is taken whole, or spelled out again.
+//! Invariants: 1. front and run together are the frame as it was sent; 2. a run is taken whole, or
+//! spelled out again.
 
 use byteorder::{ByteOrder, NetworkEndian};
 
@@ -17,8 +19,8 @@ const LENGTH: usize = 4;
 /// The most that stands between the header and the run: the head of a traced call, and the length.
 const MOST_HEAD: usize = 32 + LENGTH;
 
-/// What stands before the bytes of a large frame whose value is one run of bytes, as far as can be seen: a length and
-/// so many bytes, to the frame's end. It may be a structure as well.
+/// What stands before the bytes of a large frame whose value is one run of bytes, as far as can be
+/// seen: a length and so many bytes, to the frame's end. It may be a structure as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Front {
     header: Header,
@@ -152,7 +154,8 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever the type and whatever the bytes, they are read as they would be behind their length.
+        /// Whatever the type and whatever the bytes, they are read as they would be behind their
+        /// length.
         #[test]
         fn a_value_is_what_its_spelling_is(run in proptest::collection::vec(0..4_u8, 0..40)) {
             same::<Vec<u8>>(&run);

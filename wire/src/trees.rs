@@ -1,8 +1,8 @@
-//! How sets and maps are spelled: a count and the elements, or a key and a value each. All other types
-//! live in `codec`.
+//! How sets and maps are spelled: a count and the elements, or a key and a value each. All other
+//! types live in `codec`.
 //!
-//! Invariants: 1. elements are written in the order of their keys, and read in any; 2. a key that comes
-//! twice is an error; 3. what a tree takes is charged before it grows.
+//! Invariants: 1. elements are written in the order of their keys, and read in any; 2. a key that
+//! comes twice is an error; 3. what a tree takes is charged before it grows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;

@@ -235,8 +235,8 @@ impl<'w> Writer<'w> {
 /// Longer copies go in pieces of this many bytes.
 pub(crate) const PIECE: usize = 1 << 10;
 
-/// Appends bytes. Some processors copy a long run twenty times slower if its target lies a few bytes
-/// behind its source within their pages, as values lie behind their heads; short runs never.
+/// Appends bytes. Some processors copy a long run twenty times slower if its target lies a few
+/// bytes behind its source within their pages, as values lie behind their heads; short runs never.
 #[inline]
 pub(crate) fn append_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     if bytes.len() <= PIECE { out.extend_from_slice(bytes) } else { append_pieces(out, bytes) }

@@ -259,8 +259,8 @@ fn memory_for_frames_in_pieces_passes_through_the_callers_hands() {
     assert_eq!((spare.as_ptr(), spare.capacity()), (place, 8_000), "nothing else was needed");
 }
 
-/// Reads a stream as a connection does: what the deframer lends is filled, at most `most()` bytes at a time. Also tells how
-/// often it lent.
+/// Reads a stream as a connection does: what the deframer lends is filled, at most `most()` bytes
+/// at a time. Also tells how often it lent.
 fn read_lending(stream: &[u8], mut most: impl FnMut() -> usize) -> (Read, usize) {
     let (mut deframer, mut spare) = (Deframer::new(limits::FRAME), Vec::new());
     let (mut frames, mut rest, mut lent) = (Vec::new(), stream, 0);
@@ -331,7 +331,8 @@ fn a_promise_alone_is_lent_nothing() {
     assert_eq!(deframer.pending(), 20_000);
 }
 
-/// A frame of each kind that can have a run: with `length` said of `bytes` bytes, before `more` others.
+/// A frame of each kind that can have a run: with `length` said of `bytes` bytes, before `more`
+/// others.
 fn frames_with_runs(bytes: usize, length: u32, more: usize) -> Vec<Vec<u8>> {
     let mut value = length.to_be_bytes().to_vec();
     value.extend((0..bytes).map(|at| (at >> 3) as u8));
