@@ -1,4 +1,5 @@
-//! The compiler on a long file, from its text to the text of the Rust. Run with `cargo bench -p peers-rpcc`.
+//! The compiler on a long file, from its text to the text of the Rust. Run with
+//! `cargo bench -p peers-rpcc`.
 
 #[path = "../../../kernel/benches/harness/mod.rs"]
 mod harness;

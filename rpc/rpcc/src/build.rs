@@ -1,4 +1,5 @@
-//! The compiler as a line of `build.rs`. Speaks cargo's protocol on stdout; errors go to stderr, where cargo shows them.
+//! The compiler as a line of `build.rs`. Speaks cargo's protocol on stdout; errors go to stderr,
+//! where cargo shows them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,13 +13,13 @@ use crate::visible::{shown, visible};
 /// The files that this build script has written, each with the one it came from.
 static WRITTEN: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
 
-/// Compiles an interface file, for a build script: `registry.rpc` becomes `registry.rs` in cargo's `OUT_DIR`, from
-/// where `peers_rpc::include_rpc!("registry")` includes it.
+/// Compiles an interface file, for a build script: `registry.rpc` becomes `registry.rs` in cargo's
+/// `OUT_DIR`, from where `peers_rpc::include_rpc!("registry")` includes it.
 ///
-/// `path` is relative to the package. Cargo is told to run the script again when the file or something it imports
-/// changes. If anything is wrong, the errors are printed and the process exits with code 1, which
-/// ends the build. That is so, too, if another file of that name was compiled before: both would be
-/// written to one file.
+/// `path` is relative to the package. Cargo is told to run the script again when the file or
+/// something it imports changes. If anything is wrong, the errors are printed and the process exits
+/// with code 1, which ends the build. That is so, too, if another file of that name was compiled
+/// before: both would be written to one file.
 ///
 /// ```no_run
 /// // build.rs
@@ -64,8 +65,8 @@ fn claim(target: &Path, source: &Path) -> Result<(), String> {
     same_output(first, source).map_or(Ok(()), Err)
 }
 
-/// Tells what is wrong with two files of one name, unless they are the same: their outputs would be one
-/// file.
+/// Tells what is wrong with two files of one name, unless they are the same: their outputs would be
+/// one file.
 pub fn same_output(first: &Path, second: &Path) -> Option<String> {
     let name = first.file_stem().unwrap_or_default().to_string_lossy();
     (normal(first) != normal(second)).then(|| {

@@ -16,7 +16,8 @@ use crate::{check, compat, emit};
 /// ```
 /// use peers_rpcc::Compiler;
 ///
-/// let compiler = Compiler::with_loader(|_path| Ok("interface echo { say(text: string) -> string }".into()));
+/// let text = "interface echo { say(text: string) -> string }";
+/// let compiler = Compiler::with_loader(|_path| Ok(text.into()));
 /// let output = compiler.compile("echo.rpc")?;
 /// assert!(output.rust.contains("pub trait LocalEcho"));
 /// # Ok::<(), peers_rpcc::Diagnostics>(())
@@ -49,8 +50,8 @@ impl Default for Compiler<'static> {
 }
 
 impl<'l> Compiler<'l> {
-    /// A compiler that gets the text of a path from `loader`. Paths of imports are joined to the folder of the importing
-    /// file and have no `.` and `..` but in front.
+    /// A compiler that gets the text of a path from `loader`. Paths of imports are joined to the
+    /// folder of the importing file and have no `.` and `..` but in front.
     pub fn with_loader(loader: impl Fn(&Path) -> io::Result<String> + 'l) -> Self {
         Self { loader: Box::new(loader) }
     }

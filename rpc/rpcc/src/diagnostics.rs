@@ -1,4 +1,5 @@
-//! What is wrong with an interface file, and how it is shown. The only file that knows `annotate-snippets`.
+//! What is wrong with an interface file, and how it is shown. The only file that knows
+//! `annotate-snippets`.
 //!
 //! Invariants: 1. diagnostics are shown in the order of files and places, whatever order they were
 //! found in; 2. what is kept and shown of them is bounded, whatever is wrong and however long its

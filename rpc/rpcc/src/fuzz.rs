@@ -1,12 +1,13 @@
-//! What a fuzzer runs, and what the tests run on mutations of known files. No part of the interface of this crate.
+//! What a fuzzer runs, and what the tests run on mutations of known files. No part of the interface
+//! of this crate.
 
 use std::io;
 use std::path::Path;
 
 use crate::compiler::Compiler;
 
-/// Compiles any bytes, which may import themselves and a file that is well, shows what is wrong, and compares the file
-/// with itself.
+/// Compiles any bytes, which may import themselves and a file that is well, shows what is wrong,
+/// and compares the file with itself.
 ///
 /// # Panics
 /// If the compiler does, or if a file differs from itself.

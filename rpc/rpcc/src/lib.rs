@@ -6,12 +6,12 @@
 //! peers_rpcc::compile("registry.rpc");
 //! ```
 //!
-//! and `peers_rpc::include_rpc!("registry");` in the library takes it in. [`Compiler`] does the same without a build script.
-//! The language is described in `docs/interface-language.md`.
+//! and `peers_rpc::include_rpc!("registry");` in the library takes it in. [`Compiler`] does the
+//! same without a build script. The language is described in `docs/interface-language.md`.
 //!
-//! Text passes through four stages, each in a module of its own: `syntax` makes trees, `load` finds what they import,
-//! `check` makes a model or reports what is wrong, `emit` writes Rust. No stage panics, recurses deeply or
-//! takes more than linear space on any input.
+//! Text passes through four stages, each in a module of its own: `syntax` makes trees, `load` finds
+//! what they import, `check` makes a model or reports what is wrong, `emit` writes Rust. No stage
+//! panics, recurses deeply or takes more than linear space on any input.
 #![forbid(unsafe_code)]
 
 mod build;

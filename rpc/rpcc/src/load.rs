@@ -1,5 +1,5 @@
-//! Reading a file and everything it imports. Paths are joined and compared as text: nothing but the loader given
-//! by the user touches a file system.
+//! Reading a file and everything it imports. Paths are joined and compared as text: nothing but the
+//! loader given by the user touches a file system.
 //!
 //! Invariants: 1. each path is read once; 2. `order` holds every file behind the files it imports.
 

@@ -1,5 +1,5 @@
-//! `rpcc`: the interface compiler on the command line. Compiling and comparing are the library's; here are arguments,
-//! messages and exit codes.
+//! `rpcc`: the interface compiler on the command line. Compiling and comparing are the library's;
+//! here are arguments, messages and exit codes.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,8 @@
-//! What a set of interface files means, resolved and checked: the checker makes it, emitter and comparison read it.
+//! What a set of interface files means, resolved and checked: the checker makes it, emitter and
+//! comparison read it.
 //!
-//! Invariant: every id in a model is of that model, every name in it can be written in Rust, and no two names of one
-//! Rust scope are the same.
+//! Invariant: every id in a model is of that model, every name in it can be written in Rust, and no
+//! two names of one Rust scope are the same.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Names: how those of the language become those of Rust.
 //!
-//! Invariant: what these functions return for a name of the language is an identifier of Rust, or a keyword that
-//! [`is_impossible`] knows.
+//! Invariant: what these functions return for a name of the language is an identifier of Rust, or a
+//! keyword that [`is_impossible`] knows.
 
 /// Keywords of Rust, reserved ones included, up to edition 2024.
 const KEYWORDS: [&str; 48] = [
@@ -59,7 +59,8 @@ pub(crate) fn is_prelude(name: &str) -> bool {
     PRELUDE.contains(&name)
 }
 
-/// The words of a name: `getAll`, `get_all` and `GetAll` have the same two, `HTTPServer` has `http` and `server`.
+/// The words of a name: `getAll`, `get_all` and `GetAll` have the same two, `HTTPServer` has `http`
+/// and `server`.
 fn words(name: &str) -> Vec<String> {
     let characters: Vec<char> = name.chars().collect();
     let mut words: Vec<String> = Vec::new();

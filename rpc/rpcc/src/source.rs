@@ -1,7 +1,7 @@
 //! Source texts and places in them. Nothing here knows the language.
 //!
-//! Invariant: a [`Span`] was made from a text of the [`Sources`] it is used with, and both its ends are on character
-//! boundaries of that text.
+//! Invariant: a [`Span`] was made from a text of the [`Sources`] it is used with, and both its ends
+//! are on character boundaries of that text.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! `peers_rpcc::compile` as a build script calls it. It may end its process, so the tests start themselves as children.
+//! `peers_rpcc::compile` as a build script calls it. It may end its process, so the tests start
+//! themselves as children.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,4 +1,5 @@
-//! No input makes the compiler panic, hang or run out of stack: mutations of all golden files, from fixed seeds.
+//! No input makes the compiler panic, hang or run out of stack: mutations of all golden files, from
+//! fixed seeds.
 
 use std::path::Path;
 use std::{fs, thread};

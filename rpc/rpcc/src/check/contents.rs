@@ -1,5 +1,5 @@
-//! Second stage: what types contain. Finds types of infinite size, chooses the options to be boxed, and knows what can be
-//! compared, hashed and defaulted.
+//! Second stage: what types contain. Finds types of infinite size, chooses the options to be boxed,
+//! and knows what can be compared, hashed and defaulted.
 
 use super::graph::{Graph, components, reverse, spread};
 use super::limits;

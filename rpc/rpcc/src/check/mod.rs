@@ -1,7 +1,9 @@
-//! From trees to a model: everything that can be wrong with the meaning of interface files is found here.
+//! From trees to a model: everything that can be wrong with the meaning of interface files is found
+//! here.
 //!
-//! Works in stages, each over all files: resolving names; what types contain; interfaces; names in Rust. A stage that
-//! reported anything is the last one, so that no error is the echo of another and later stages can rely on earlier ones.
+//! Works in stages, each over all files: resolving names; what types contain; interfaces; names in
+//! Rust. A stage that reported anything is the last one, so that no error is the echo of another
+//! and later stages can rely on earlier ones.
 
 mod contents;
 mod directives;

@@ -1,4 +1,5 @@
-//! What changed between two versions of an interface file, and whether old and new programs still understand each other.
+//! What changed between two versions of an interface file, and whether old and new programs still
+//! understand each other.
 //!
 //! Judged is whether a program of either version can talk to one of the other, whichever of them
 //! calls, and whether they mean the same by it: what is called, what travels, in which order, under

@@ -1,7 +1,7 @@
 //! Changes of structs, enums and exceptions.
 //!
-//! Methods and fields name types by their bare names on the wire. So a type is compared with the one of its full name, and
-//! with whatever stands in its place where something uses it.
+//! Methods and fields name types by their bare names on the wire. So a type is compared with the
+//! one of its full name, and with whatever stands in its place where something uses it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! Writing lines, laid out as rustfmt lays them out: four columns for each level, at most 100 columns, lists in one line
-//! or one part per line.
+//! Writing lines, laid out as rustfmt lays them out: four columns for each level, at most 100
+//! columns, lists in one line or one part per line.
 
 const WIDTH: usize = 100;
 
@@ -52,7 +52,8 @@ impl Lines {
         self.line(line);
     }
 
-    /// Adds the lines of a function body behind its signature, with what keeps clippy quiet if there are many.
+    /// Adds the lines of a function body behind its signature, with what keeps clippy quiet if
+    /// there are many.
     pub(super) fn body(&mut self, signature: impl FnOnce(&mut Self), body: impl FnOnce(&mut Self)) {
         let mut inside = Self { text: String::new(), indent: self.indent + 1, blank: false };
         body(&mut inside);
@@ -262,7 +263,8 @@ fn split<'t>(text: &'t str, mark: &str) -> (&'t str, &'t str) {
     text.split_at(text.find(mark).map_or(0, |at| at + mark.len()))
 }
 
-/// Where a type is broken: at its first brackets, or at those of the tuple that is all there is between them.
+/// Where a type is broken: at its first brackets, or at those of the tuple that is all there is
+/// between them.
 fn brackets(ty: &str) -> Option<(usize, usize)> {
     let open = ty.find(['<', '('])?;
     let (close, inner) = (closing(ty, open), open + 1);

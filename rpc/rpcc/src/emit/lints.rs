@@ -1,5 +1,5 @@
-//! The lints that generated code would set off where they are on, and the attributes that keep them quiet. Each stands
-//! only where it is needed: generated code is there to be read.
+//! The lints that generated code would set off where they are on, and the attributes that keep them
+//! quiet. Each stands only where it is needed: generated code is there to be read.
 
 use super::lines::Lines;
 use super::rust;
@@ -11,15 +11,16 @@ use crate::syntax::ast::Scalar;
 /// How much larger than the others a variant may be, in bytes, before clippy wants it boxed.
 const LARGE_VARIANT: usize = 200;
 
-/// How complex a type may be before clippy wants a name for it, and how complex `Result<_, Error>` is.
+/// How complex a type may be before clippy wants a name for it, and how complex `Result<_, Error>`
+/// is.
 const COMPLEX: usize = 250;
 const RESULT: usize = 30;
 
 /// How many variants an enum must have before clippy compares their names.
 const NAMED_VARIANTS: usize = 3;
 
-/// Allows that something which `file` declares is never used: not every program uses all of an interface. Imported files
-/// are modules that allow it as a whole.
+/// Allows that something which `file` declares is never used: not every program uses all of an
+/// interface. Imported files are modules that allow it as a whole.
 pub(super) const fn unused(file: FileId) -> Option<&'static str> {
     if file.0 == 0 { Some("dead_code") } else { None }
 }
@@ -32,15 +33,16 @@ pub(super) fn allow(lints: impl IntoIterator<Item = &'static str>, out: &mut Lin
     }
 }
 
-/// What methods of such names and types set off, with `more` parameters than they have arguments. Beside each stands
-/// whether its result may be lent.
+/// What methods of such names and types set off, with `more` parameters than they have arguments.
+/// Beside each stands whether its result may be lent.
 pub(super) fn of_methods<'m>(
     methods: impl Iterator<Item = (&'m Method, bool)>,
     more: usize,
 ) -> impl Iterator<Item = &'static str> {
     let (mut long, mut complex, mut convention) = (false, false, false);
     for (method, lent) in methods {
-        // Arguments are counted as if they were results, which is more than references add to lent ones.
+        // Arguments are counted as if they were results, which is more than references add to lent
+        // ones.
         let result = if lent { rust::lent_result_complexity } else { rust::complexity };
         let arguments = method.arguments.iter().map(|argument| rust::complexity(&argument.ty, 2));
         let mut types = arguments.chain(method.result.as_ref().map(|ty| result(ty, 2)));

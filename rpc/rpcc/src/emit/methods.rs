@@ -7,8 +7,8 @@ use super::{constant, scope};
 use crate::model::{Convention, Interface, InterfaceId, MethodId, Model};
 use crate::source::FileId;
 
-/// Writes the ids of the methods that an interface declares and the descriptions of those whose description is new: the
-/// same and the overridden ones.
+/// Writes the ids of the methods that an interface declares and the descriptions of those whose
+/// description is new: the same and the overridden ones.
 pub(super) fn emit(model: &Model, id: InterfaceId, out: &mut Lines) {
     let names = scope::interface(model, id);
     let interface = model.interface(id);

@@ -1,4 +1,5 @@
-//! From a model to Rust. The text is a function of the model alone: no clock, no paths, no hash order.
+//! From a model to Rust. The text is a function of the model alone: no clock, no paths, no hash
+//! order.
 //!
 //! Generated text refers to `::peers_rpc::…` and `::std::…` only, by full path from the root even
 //! to what the prelude has, and calls no method that a trait could come before: it is included in
@@ -20,7 +21,8 @@ use crate::model::{ItemId, Model};
 use crate::names;
 use crate::source::FileId;
 
-/// The Rust of a whole run: the first file's items, then a private module for each file it leads to.
+/// The Rust of a whole run: the first file's items, then a private module for each file it leads
+/// to.
 pub(crate) fn emit(model: &Model) -> String {
     let root = FileId(0);
     let mut out = Lines::default();

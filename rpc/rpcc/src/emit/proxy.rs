@@ -73,8 +73,8 @@ fn inherent(model: &Model, id: InterfaceId, base: Option<&str>, out: &mut Lines)
     out.close("}");
 }
 
-/// Spells the way of a method of the proxy to its caller. The proxy that has it is asked by name: in a
-/// method call, a trait of whoever includes this could come first.
+/// Spells the way of a method of the proxy to its caller. The proxy that has it is asked by name:
+/// in a method call, a trait of whoever includes this could come first.
 fn caller(model: &Model, id: InterfaceId) -> String {
     let bases = std::iter::successors(Some(id), |id| model.interface(*id).base);
     let root = bases.last().filter(|root| *root != id);

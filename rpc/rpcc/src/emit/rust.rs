@@ -56,7 +56,8 @@ pub(super) fn result(model: &Model, file: FileId, result: Option<&Ty>) -> String
     result.map_or_else(|| "()".into(), |ty| owned(model, file, ty))
 }
 
-/// The result of a method that may lend it: each part that has memory of its own may be the state's.
+/// The result of a method that may lend it: each part that has memory of its own may be the
+/// state's.
 pub(super) fn lent_result(model: &Model, file: FileId, ty: &Ty) -> String {
     let inner = |ty: &Ty| lent_result(model, file, ty);
     let cow = |of: &str| format!("::std::borrow::Cow<'_, {of}>");
@@ -120,8 +121,8 @@ pub(super) fn variable(field: &Field, taken: &[&str]) -> String {
     }
 }
 
-/// How complex clippy finds a type that stands `depth` levels deep: ten for each name, tuple and slice, times its
-/// depth.
+/// How complex clippy finds a type that stands `depth` levels deep: ten for each name, tuple and
+/// slice, times its depth.
 pub(super) fn complexity(ty: &Ty, depth: usize) -> usize {
     let inside = match ty {
         Ty::Scalar(Scalar::Bytes) => 10 * (depth + 1),

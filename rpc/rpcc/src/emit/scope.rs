@@ -82,8 +82,8 @@ impl PassedOn {
         Self { count }
     }
 
-    /// The names of an item in its module and in the output. A name that several items have gets the name of the module
-    /// in front.
+    /// The names of an item in its module and in the output. A name that several items have gets
+    /// the name of the module in front.
     pub(crate) fn names(&self, model: &Model, item: ItemId) -> Vec<(String, String)> {
         let stem = &model.file(model.file_of(item)).stem;
         let shown = |name: String| {

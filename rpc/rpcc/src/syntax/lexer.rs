@@ -1,7 +1,7 @@
 //! From text to tokens. Comments vanish here, doc comments become tokens.
 //!
-//! Invariants: 1. the last token is [`Token::End`]; 2. every character that may not stand in the generated Rust is
-//! reported here, so that later stages can copy text.
+//! Invariants: 1. the last token is [`Token::End`]; 2. every character that may not stand in the
+//! generated Rust is reported here, so that later stages can copy text.
 
 use crate::diagnostics::{Report, Reports};
 use crate::source::{FileId, Span};

@@ -1,4 +1,5 @@
-//! From text to a tree: lexer, parser and the tree itself. Meaning (names, types, rules) is the checker's.
+//! From text to a tree: lexer, parser and the tree itself. Meaning (names, types, rules) is the
+//! checker's.
 
 pub(crate) mod ast;
 mod directives;

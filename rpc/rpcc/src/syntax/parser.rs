@@ -1,7 +1,8 @@
 //! From tokens to the tree, by recursive descent.
 //!
-//! Invariants: 1. every loop consumes a token or ends, so parsing ends on any input; 2. recursion happens only in types and
-//! stops at [`MAX_NESTING`]; 3. after an error parsing goes on behind the next place where something can begin.
+//! Invariants: 1. every loop consumes a token or ends, so parsing ends on any input; 2. recursion
+//! happens only in types and stops at [`MAX_NESTING`]; 3. after an error parsing goes on behind the
+//! next place where something can begin.
 
 use super::ast::{
     CONTAINERS, Field, File, Import, Item, ItemKind, Method, Name, Override, Path, Scalar, Type,

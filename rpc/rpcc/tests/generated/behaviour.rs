@@ -175,7 +175,8 @@ fn types_that_contain_themselves_leave_depth_to_the_codec() {
     assert_eq!(Reader::new(&bytes).read::<tree::Node>(), Err(wire::Error::TooDeep));
 }
 
-/// Trailing options may be missing in what an older program sends; what a newer one added is skipped.
+/// Trailing options may be missing in what an older program sends; what a newer one added is
+/// skipped.
 #[test]
 fn structs_grow_at_the_end() {
     let point = types::Point { x: 1.0, y: 2.0, label: Some("here".into()) };

@@ -1,5 +1,6 @@
-//! A stand-in for `peers_rpc`: the items that generated code refers to, with the same shapes, and just enough behind them
-//! to encode, decode and serve. The real crate is tested with generated code where it lives.
+//! A stand-in for `peers_rpc`: the items that generated code refers to, with the same shapes, and
+//! just enough behind them to encode, decode and serve. The real crate is tested with generated
+//! code where it lives.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
