@@ -1,8 +1,8 @@
 //! When each connection of a process wants to be looked at, on one timer of the kernel.
 //!
-//! A connection notes when it is due, and may change its mind: what it noted before stays in the queue as an entry that
-//! nobody wants any more, until its time comes or such entries are too many. An entry is wanted iff its connection is due
-//! just then.
+//! A connection notes when it is due, and may change its mind: what it noted before stays in the
+//! queue as an entry that nobody wants any more, until its time comes or such entries are too many.
+//! An entry is wanted iff its connection is due just then.
 //!
 //! Invariants:
 //! 1. Each connection that is due has an entry for that time, so none is looked at late.

@@ -1,5 +1,6 @@
-//! What must hold of a process whenever no handler runs, when nothing is under way, and when its [`Rpc`] has gone: for tests,
-//! which ask at the end of every simulated run. Each message begins with the invariant that is broken.
+//! What must hold of a process whenever no handler runs, when nothing is under way, and when its
+//! [`Rpc`] has gone: for tests, which ask at the end of every simulated run. Each message begins
+//! with the invariant that is broken.
 
 use crate::link::Link;
 use crate::rpc::Rpc;
@@ -60,8 +61,8 @@ impl Audit {
         self.each(|_| Err(String::from("no connection left")))
     }
 
-    /// Fails unless both ends of the connections between two processes count the same credit. To be asked when nothing is
-    /// under way. Connections that only one of them has are not looked at.
+    /// Fails unless both ends of the connections between two processes count the same credit. To be
+    /// asked when nothing is under way. Connections that only one of them has are not looked at.
     ///
     /// # Errors
     /// The invariant that is broken.

@@ -13,13 +13,15 @@ use std::hash::{Hash, Hasher};
 
 /// The caller of a method, and the call being served.
 ///
-/// It compares and hashes by the caller's endpoint alone, so it can be the key of a map of long-standing
-/// interactions, and it makes proxies to call back on the same connection. Like everything handed around it is weak:
-/// keeping one keeps no connection alive. And like a [`Reply`](crate::Reply) it stays on the loop's thread:
+/// It compares and hashes by the caller's endpoint alone, so it can be the key of a map of
+/// long-standing interactions, and it makes proxies to call back on the same connection. Like
+/// everything handed around it is weak: keeping one keeps no connection alive. And like a
+/// [`Reply`](crate::Reply) it stays on the loop's thread:
 ///
 /// ```compile_fail,E0277
 /// # fn f(bd: peers_rpc::Binding, reply: peers_rpc::Reply<u64>) {
-/// std::thread::spawn(move || reply.ok(u64::from(bd.depth()))); // `offload` takes work to other threads, and the result back
+/// // `offload` takes work to other threads, and the result back.
+/// std::thread::spawn(move || reply.ok(u64::from(bd.depth())));
 /// # }
 /// ```
 #[derive(Clone)]
@@ -58,15 +60,16 @@ impl Binding {
         self.served(|link| link.serving().borrow().depth(self.cause)).unwrap_or(0)
     }
 
-    /// Whether the answer to an `:async` call is still wanted: it was not given yet, its caller has neither cancelled nor
-    /// gone. What takes many steps looks here before the next.
+    /// Whether the answer to an `:async` call is still wanted: it was not given yet, its caller has
+    /// neither cancelled nor gone. What takes many steps looks here before the next.
     pub fn is_waiting(&self) -> bool {
         self.served(|link| link.serving().borrow().is_running(self.cause)).unwrap_or(false)
     }
 
-    /// Runs `task` once if the call being served is over before it is answered: its caller has cancelled it or has gone, or its
-    /// time has passed. At once if that is so already; never, if it is answered. It runs through the queue, on nobody's behalf,
-    /// so that what it starts is not cancelled with the call. A plain method is answered when it returns.
+    /// Runs `task` once if the call being served is over before it is answered: its caller has
+    /// cancelled it or has gone, or its time has passed. At once if that is so already; never, if
+    /// it is answered. It runs through the queue, on nobody's behalf, so that what it starts is not
+    /// cancelled with the call. A plain method is answered when it returns.
     ///
     /// ```
     /// use peers_rpc::{Binding, Cx, Reply};
@@ -102,7 +105,8 @@ impl Binding {
         }
     }
 
-    /// The call tree that this call belongs to, and who stands above it there, when its caller traces.
+    /// The call tree that this call belongs to, and who stands above it there, when its caller
+    /// traces.
     pub fn trace(&self) -> Option<Trace> {
         self.served(|link| link.serving().borrow().trace(self.cause))?
     }

@@ -1,8 +1,8 @@
 //! A call as a value: described by a proxy, given a time-out, sent by `then`.
 //!
-//! Deadlines: the default of the interface or of the limits, an explicit one, or none. A call that is made while a
-//! call is being served inherits that one's deadline if it is earlier, is one level deeper, and is cancelled with it;
-//! [`Call::detached`] opts out of all three.
+//! Deadlines: the default of the interface or of the limits, an explicit one, or none. A call that
+//! is made while a call is being served inherits that one's deadline if it is earlier, is one level
+//! deeper, and is cancelled with it; [`Call::detached`] opts out of all three.
 
 use crate::endpoint::Endpoint;
 use crate::interface::Method;
@@ -62,7 +62,8 @@ impl Plan {
 ///
 /// ```compile_fail,E0599
 /// # fn f(node: peers_rpc::doc::NodeProxy) {
-/// node.get("arrakis").wait(); // waiting on the loop would wait for itself: only `Send` proxies have `wait`
+/// // Waiting on the loop would wait for itself: only `Send` proxies have `wait`.
+/// node.get("arrakis").wait();
 /// # }
 /// ```
 ///
@@ -96,7 +97,8 @@ impl<T: DecodeOwned + 'static> Call<T> {
         self
     }
 
-    /// Waits for what is left of a time, as `deadline - now` gives it; unlike with [`within`](Self::within), zero fails at once.
+    /// Waits for what is left of a time, as `deadline - now` gives it; unlike with
+    /// [`within`](Self::within), zero fails at once.
     pub fn remaining(mut self, left: Duration) -> Self {
         self.plan.patience = Patience::Remaining(left);
         self
@@ -119,14 +121,16 @@ impl<T: DecodeOwned + 'static> Call<T> {
         self.send(k);
     }
 
-    /// Sends the call with a continuation and an error handler, the tutorial's two functions. One of them runs, once.
+    /// Sends the call with a continuation and an error handler, the tutorial's two functions. One
+    /// of them runs, once.
     #[track_caller]
     pub fn then_or(self, ok: impl FnOnce(T) + 'static, err: impl FnOnce(Error) + 'static) {
         let k = Cont::pair(self.endpoint.handle(), ok, err);
         self.send(k);
     }
 
-    /// Like [`then`](Self::then), with a way to end it early. Dropping the [`Cancel`] lets the call go on.
+    /// Like [`then`](Self::then), with a way to end it early. Dropping the [`Cancel`] lets the call
+    /// go on.
     pub fn then_cancellable(self, k: Reply<T>) -> Cancel {
         let link = self.endpoint.weak();
         Cancel { link, id: self.send(k) }
@@ -182,8 +186,8 @@ pub struct Cancel {
 }
 
 impl Cancel {
-    /// Cancels: the continuation is resumed with [`ErrorKind::Cancelled`], the other side stops what can be stopped.
-    /// Nothing happens if the call has ended already.
+    /// Cancels: the continuation is resumed with [`ErrorKind::Cancelled`], the other side stops
+    /// what can be stopped. Nothing happens if the call has ended already.
     pub fn now(self) {
         if let (Some(link), Some(id)) = (self.link.upgrade(), self.id) {
             link.cancel(id);

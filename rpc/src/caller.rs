@@ -5,10 +5,12 @@ use crate::interface::Method;
 use peers_wire::{DecodeOwned, Encode};
 use std::fmt::Debug;
 
-/// Turns a method and its arguments into a call. [`Endpoint`](crate::Endpoint) makes [`Call`](crate::Call)s that end in
-/// a continuation, [`SyncEndpoint`](crate::SyncEndpoint) makes [`SyncCall`](crate::SyncCall)s that can be waited for.
+/// Turns a method and its arguments into a call. [`Endpoint`](crate::Endpoint) makes
+/// [`Call`](crate::Call)s that end in a continuation, [`SyncEndpoint`](crate::SyncEndpoint) makes
+/// [`SyncCall`](crate::SyncCall)s that can be waited for.
 ///
-/// Generated proxies are generic over it, so each method is written once for all calling conventions.
+/// Generated proxies are generic over it, so each method is written once for all calling
+/// conventions.
 pub trait Caller: Clone + Debug + 'static {
     /// A call described but not sent.
     type Call<T: DecodeOwned + Send + 'static>;
@@ -20,10 +22,11 @@ pub trait Caller: Clone + Debug + 'static {
         arguments: impl Encode,
     ) -> Self::Call<T>;
 
-    /// Sends an event, now or when the peer gives credit. What was accepted leaves before an orderly end.
+    /// Sends an event, now or when the peer gives credit. What was accepted leaves before an
+    /// orderly end.
     ///
     /// # Errors
-    /// Only what is known at once: the endpoint is gone, its queue is full, or an argument is over its limit. On threads that are
-    /// not the loop's, see [`SyncEndpoint`](crate::SyncEndpoint).
+    /// Only what is known at once: the endpoint is gone, its queue is full, or an argument is over
+    /// its limit. On threads that are not the loop's, see [`SyncEndpoint`](crate::SyncEndpoint).
     fn event(&self, method: &'static Method, arguments: impl Encode) -> Result<(), Error>;
 }

@@ -1,4 +1,5 @@
-//! One end of a connection, as programs hold it: cheap to clone, and the thing that calls go through. It keeps nothing open.
+//! One end of a connection, as programs hold it: cheap to clone, and the thing that calls go
+//! through. It keeps nothing open.
 
 use crate::call::{Call, Plan};
 use crate::caller::Caller;
@@ -19,9 +20,9 @@ use std::time::Duration;
 
 /// One end of a connection.
 ///
-/// The connection belongs to its [`Rpc`](crate::Rpc). Dropping an endpoint closes nothing; it ends by
-/// [`close`](Self::close), by keep-alive or liveness, by the peer, or with its `Rpc`. It compares, hashes and orders
-/// by connection, in the order in which connections were made.
+/// The connection belongs to its [`Rpc`](crate::Rpc). Dropping an endpoint closes nothing; it ends
+/// by [`close`](Self::close), by keep-alive or liveness, by the peer, or with its `Rpc`. It
+/// compares, hashes and orders by connection, in the order in which connections were made.
 ///
 /// It stays on its loop's thread; other threads hold what [`to_sync`](Self::to_sync) gives:
 ///
@@ -36,8 +37,8 @@ pub struct Endpoint {
     link: Rc<Link>,
 }
 
-/// How an endpoint ended, once it has: also for other threads, which hold endpoints by name only. In a box, since most
-/// endpoints live.
+/// How an endpoint ended, once it has: also for other threads, which hold endpoints by name only.
+/// In a box, since most endpoints live.
 pub(crate) type End = Arc<OnceLock<Box<Ended>>>;
 
 /// The end of an endpoint.
@@ -113,7 +114,8 @@ impl Endpoint {
         self.link.handle()
     }
 
-    /// Whether it still lives and takes requests: a connection being dialled does, one that was closed does not.
+    /// Whether it still lives and takes requests: a connection being dialled does, one that was
+    /// closed does not.
     pub fn is_open(&self) -> bool {
         self.link().is_some()
     }
@@ -123,19 +125,22 @@ impl Endpoint {
         self.link().map(|link| link.name())
     }
 
-    /// The id of the node at the other end; `None` until it has said hello, and once this endpoint is gone. The id in the printed
-    /// name is that of the node that listens, which on an accepted endpoint is this one.
+    /// The id of the node at the other end; `None` until it has said hello, and once this endpoint
+    /// is gone. The id in the printed name is that of the node that listens, which on an accepted
+    /// endpoint is this one.
     pub fn peer(&self) -> Option<NodeId> {
         self.link().and_then(|link| link.peer())
     }
 
     /// Serves `interface` here with an object; generated `bind` functions call it.
     ///
-    /// Interfaces of one object may have methods in common, as those that extend the same one have: what was bound last
-    /// answers these. An endpoint that is gone accepts the binding and does nothing.
+    /// Interfaces of one object may have methods in common, as those that extend the same one have:
+    /// what was bound last answers these. An endpoint that is gone accepts the binding and does
+    /// nothing.
     ///
     /// # Errors
-    /// [`AlreadyBound`] if the interface is bound on this endpoint, or one of its methods with another object.
+    /// [`AlreadyBound`] if the interface is bound on this endpoint, or one of its methods with
+    /// another object.
     pub fn bind<S: 'static>(
         &self,
         cx: &Cx<S>,
@@ -145,18 +150,19 @@ impl Endpoint {
         self.link().map_or(Ok(()), |link| link.bind(cx, interface, serve))
     }
 
-    /// How long it may be unused, no call pending or sent in either direction, before the side that dialled closes
-    /// it; [`Duration::ZERO`] is never. Accepted endpoints ignore it. Without this, one on which an object is bound is
-    /// never closed as unused: who serves may only listen.
+    /// How long it may be unused, no call pending or sent in either direction, before the side that
+    /// dialled closes it; [`Duration::ZERO`] is never. Accepted endpoints ignore it. Without this,
+    /// one on which an object is bound is never closed as unused: who serves may only listen.
     pub fn set_keepalive(&self, unused: Duration) {
         if let Some(link) = self.link() {
             link.set_keep_alive(unused);
         }
     }
 
-    /// Measures the way to the peer from now on, by a ping now and by others while calls are made for calls. Such a call,
-    /// if it inherits its deadline, then ends a [round trip](Self::round_trip) earlier, so that a tree of calls across many
-    /// nodes ends with the one at its root, however long the ways are: without that, each hop adds the time that its
+    /// Measures the way to the peer from now on, by a ping now and by others while calls are made
+    /// for calls. Such a call, if it inherits its deadline, then ends a [round
+    /// trip](Self::round_trip) earlier, so that a tree of calls across many nodes ends with the one
+    /// at its root, however long the ways are: without that, each hop adds the time that its
     /// request travels. Worth it between nodes that ask each other, not for clients.
     pub fn measure(&self) {
         if let Some(link) = self.link() {
@@ -164,7 +170,8 @@ impl Endpoint {
         }
     }
 
-    /// The time to the peer and back: the less of the two latest [measured](Self::measure). `None` if none is known.
+    /// The time to the peer and back: the less of the two latest [measured](Self::measure). `None`
+    /// if none is known.
     pub fn round_trip(&self) -> Option<Duration> {
         self.link()?.round_trip()
     }
@@ -177,15 +184,16 @@ impl Endpoint {
         }
     }
 
-    /// Closes it in good order: it takes no more requests, those that wait leave as the peer gives credit, and then it says
-    /// goodbye and ends; at once if nothing waits, after [`Limits::drain`](crate::Limits::drain) in any case. Requests of the peer
-    /// are refused as closing meanwhile. Calls without an outcome at the end fail as disconnected.
+    /// Closes it in good order: it takes no more requests, those that wait leave as the peer gives
+    /// credit, and then it says goodbye and ends; at once if nothing waits, after
+    /// [`Limits::drain`](crate::Limits::drain) in any case. Requests of the peer are refused as
+    /// closing meanwhile. Calls without an outcome at the end fail as disconnected.
     pub fn close(&self) {
         self.leave(None);
     }
 
-    /// The same, and `k` is told how much the peer did not take in that time; if the connection has ended before, what was lost
-    /// with it.
+    /// The same, and `k` is told how much the peer did not take in that time; if the connection has
+    /// ended before, what was lost with it.
     pub fn close_then(&self, k: Reply<Drained>) {
         self.leave(Some(k));
     }
@@ -195,7 +203,8 @@ impl Endpoint {
         self.link.leave(CloseReason::Local, until, k);
     }
 
-    /// Arguments are encoded here, once, into memory that the process lends to one call after the other.
+    /// Arguments are encoded here, once, into memory that the process lends to one call after the
+    /// other.
     #[inline(always)]
     fn encode(&self, arguments: impl Encode) -> Result<Vec<u8>, Error> {
         let mut memory = self.link.shared().lend_memory();

@@ -1,7 +1,8 @@
 //! Errors of calls: one type, sorted by cause, cheap to clone and to send to other threads.
 //!
-//! Every call ends in a value or in one of these. Whoever holds one can ask for its kind, for the declared exception
-//! it may carry, and for the endpoint that it came from. Printing is in the tutorial's shape.
+//! Every call ends in a value or in one of these. Whoever holds one can ask for its kind, for the
+//! declared exception it may carry, and for the endpoint that it came from. Printing is in the
+//! tutorial's shape.
 //!
 //! Text that came from outside is escaped and cut where it is printed, never trusted.
 
@@ -39,7 +40,8 @@ pub struct Error(Arc<Report>);
 #[derive(Clone)]
 struct Report {
     kind: ErrorKind,
-    /// The printed name of the endpoint concerned; `None` for an error that has not left its process.
+    /// The printed name of the endpoint concerned; `None` for an error that has not left its
+    /// process.
     origin: Option<Arc<str>>,
 }
 
@@ -72,7 +74,8 @@ pub enum ErrorKind {
     Refused(Refusal),
     /// Somebody's queue is full; it was not executed. Wait, then try again.
     Overloaded(Overload),
-    /// The reply is not of the declared type: the two interfaces differ, compare them with `rpcc check`.
+    /// The reply is not of the declared type: the two interfaces differ, compare them with
+    /// `rpcc check`.
     BadReply {
         /// The method called.
         method: &'static str,
@@ -90,7 +93,8 @@ pub enum ErrorKind {
         /// The limit, in bytes.
         limit: u64,
     },
-    /// A call within a call within a call… deeper than [`Limits::call_depth`](crate::Limits::call_depth): two peers that call each other for ever?
+    /// A call within a call within a call… deeper than
+    /// [`Limits::call_depth`](crate::Limits::call_depth): two peers that call each other for ever?
     TooDeep {
         /// The depth that this call would have had.
         depth: u16,
@@ -142,10 +146,11 @@ pub enum Refusal {
 pub enum Overload {
     /// Too many requests wait for this endpoint's credit.
     Endpoint,
-    /// The other process has as much to do as it may: calls that run, work for its threads, or what it holds for its
-    /// peers.
+    /// The other process has as much to do as it may: calls that run, work for its threads, or what
+    /// it holds for its peers.
     Remote,
-    /// This process holds as much for its peers as it may: see [`Limits::process_bytes`](crate::Limits::process_bytes).
+    /// This process holds as much for its peers as it may: see
+    /// [`Limits::process_bytes`](crate::Limits::process_bytes).
     Process,
     /// The worker threads of this process have no room.
     Workers,
@@ -159,8 +164,10 @@ pub enum Overload {
 pub enum Misuse {
     /// `wait` on the loop's own thread would wait for itself: use a loop proxy and `then`.
     SyncOnLoop,
-    /// `close` of a [`SyncEndpoint`](crate::SyncEndpoint) or of [`Peers`](crate::Peers) on the loop's own thread would wait for
-    /// itself: use [`Endpoint::close_then`](crate::Endpoint::close_then) or [`Rpc::close`](crate::Rpc::close) there.
+    /// `close` of a [`SyncEndpoint`](crate::SyncEndpoint) or of [`Peers`](crate::Peers) on the
+    /// loop's own thread would wait for itself: use
+    /// [`Endpoint::close_then`](crate::Endpoint::close_then) or [`Rpc::close`](crate::Rpc::close)
+    /// there.
     CloseOnLoop,
     /// The loop that would make the call has ended.
     LoopGone,
@@ -241,7 +248,8 @@ impl Error {
         matches!(self.kind(), ErrorKind::Refused(_) | ErrorKind::Overloaded(_))
     }
 
-    /// The same error; if it is that time has passed, it was the time of the call that this one was made for.
+    /// The same error; if it is that time has passed, it was the time of the call that this one was
+    /// made for.
     pub(crate) fn in_time_of(mut self, of: Outer) -> Self {
         if let ErrorKind::TimedOut { outer, .. } = &mut Arc::make_mut(&mut self.0).kind {
             *outer = Some(Box::new(of));
@@ -249,7 +257,8 @@ impl Error {
         self
     }
 
-    /// The same error, said to have come through `origin`, unless it already says where it comes from.
+    /// The same error, said to have come through `origin`, unless it already says where it comes
+    /// from.
     pub(crate) fn through(self, origin: &Arc<str>) -> Self {
         match self.0.origin {
             Some(_) => self,

@@ -1,5 +1,6 @@
-//! What the fuzz target of the session runs, and a test with a seeded corpus too: hostile bytes go in, nothing may panic,
-//! no call may be lost, and segments must not show. Corpora and mutation live outside.
+//! What the fuzz target of the session runs, and a test with a seeded corpus too: hostile bytes go
+//! in, nothing may panic, no call may be lost, and segments must not show. Corpora and mutation
+//! live outside.
 
 use crate::limits::Limits;
 use crate::session::{CloseReason, Event, Head, Inbound, Outcome, Request, Role, Session};
@@ -11,8 +12,9 @@ use std::time::Duration;
 /// Calls that wait for the peer's answers when its bytes come.
 const CALLS: usize = 4;
 
-/// Lets a session that has made four calls read `data`, once as a whole and once in segments, whose size is the lower half
-/// of the first byte; and both again by the short ways for common frames. With its highest bit unset, a proper greeting goes before the rest.
+/// Lets a session that has made four calls read `data`, once as a whole and once in segments, whose
+/// size is the lower half of the first byte; and both again by the short ways for common frames.
+/// With its highest bit unset, a proper greeting goes before the rest.
 ///
 /// # Panics
 /// If the two differ, or a call ends twice or never.

@@ -1,6 +1,8 @@
-//! The tutorial's helpers under their old names: closures with arguments bound, a barrier by number, a handler that logs.
+//! The tutorial's helpers under their old names: closures with arguments bound, a barrier by
+//! number, a handler that logs.
 //!
-//! In Rust a `move` closure often says the same; these read better where a free function takes one or two bound values.
+//! In Rust a `move` closure often says the same; these read better where a free function takes one
+//! or two bound values.
 
 use crate::{Error, Reply};
 use peers_kernel::{Collect, Handle};
@@ -26,9 +28,11 @@ pub fn wrap_left<A, X, R>(f: impl FnOnce(A, X) -> R, a: A) -> impl FnOnce(X) -> 
     move |x| f(a, x)
 }
 
-/// Runs `f` now; an error it returns reaches `on_error` through the queue, on a clean stack, like any other failure.
+/// Runs `f` now; an error it returns reaches `on_error` through the queue, on a clean stack, like
+/// any other failure.
 ///
-/// Calls never fail at once ([`Call::then`](crate::Call::then) queues), so this is for code that uses `?`: events, binds.
+/// Calls never fail at once ([`Call::then`](crate::Call::then) queues), so this is for code that
+/// uses `?`: events, binds.
 pub fn with_error_handler(
     handle: &Handle,
     f: impl FnOnce() -> Result<(), Error>,
@@ -39,10 +43,12 @@ pub fn with_error_handler(
     }
 }
 
-/// The tutorial's barrier: `n` continuations, and `done` with all outcomes, in order, when each has one.
+/// The tutorial's barrier: `n` continuations, and `done` with all outcomes, in order, when each has
+/// one.
 ///
-/// Each continuation remembers its own place. One that is dropped counts as failed. With `n` = 0 `done` is resumed at once
-/// (through the queue). [`Collect`] is the same without a number fixed beforehand.
+/// Each continuation remembers its own place. One that is dropped counts as failed. With `n` = 0
+/// `done` is resumed at once (through the queue). [`Collect`] is the same without a number fixed
+/// beforehand.
 #[track_caller]
 pub fn collect_async<T: 'static>(
     done: Reply<Vec<Result<T, Error>>>,
@@ -53,8 +59,9 @@ pub fn collect_async<T: 'static>(
     branches.into_iter()
 }
 
-/// An error handler that logs a warning in the tutorial's shape and goes on. The line that it names is the one that calls it.
-/// It shares the loop's lines per second with all other warnings: see [`Limits::log_rate`](crate::Limits::log_rate).
+/// An error handler that logs a warning in the tutorial's shape and goes on. The line that it names
+/// is the one that calls it. It shares the loop's lines per second with all other warnings: see
+/// [`Limits::log_rate`](crate::Limits::log_rate).
 #[track_caller]
 pub fn warn(error: Error) {
     if log::Level::Warn > log::max_level() || !peers_kernel::may_log() {
@@ -85,7 +92,8 @@ pub fn pickle<T: peers_wire::Encode>(value: &T) -> Result<Vec<u8>, Error> {
 /// Decodes what [`pickle`] made, all of it.
 ///
 /// # Errors
-/// [`ErrorKind::BadPickle`](crate::ErrorKind::BadPickle) with the reason when the bytes are not one whole value of this type.
+/// [`ErrorKind::BadPickle`](crate::ErrorKind::BadPickle) with the reason when the bytes are not one
+/// whole value of this type.
 pub fn unpickle<T: peers_wire::DecodeOwned>(bytes: &[u8]) -> Result<T, Error> {
     peers_wire::from_slice(bytes).map_err(Error::from)
 }

@@ -1,4 +1,5 @@
-//! What is known of an interface at run time: methods, exceptions, proxies. The generated code fills these in.
+//! What is known of an interface at run time: methods, exceptions, proxies. The generated code
+//! fills these in.
 
 use crate::caller::Caller;
 use peers_wire::{DecodeOwned, Encode};
@@ -73,8 +74,8 @@ impl Interface {
 
 /// An exception that an interface declares. Generated types implement it.
 ///
-/// The class is compared by its wire name, never by the Rust type: two programs that generated the same
-/// interface understand each other, and so do two copies of it in one program.
+/// The class is compared by its wire name, never by the Rust type: two programs that generated the
+/// same interface understand each other, and so do two copies of it in one program.
 pub trait Exception: Encode + DecodeOwned + fmt::Display + 'static {
     /// The wire class, `stem.name`.
     const CLASS: &'static str;

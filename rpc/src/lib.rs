@@ -1,8 +1,9 @@
 //! Symmetric remote calls over one connection, in continuation-passing style.
 //!
-//! Whoever dials and whoever listens are equals: either may call what the other has bound, on the same connection.
-//! An interface file says what can be called, `rpcc` turns it into a proxy to call with and a trait to implement, and
-//! this crate carries the calls: in order, with deadlines that travel, cancels that cascade, and exactly one outcome each.
+//! Whoever dials and whoever listens are equals: either may call what the other has bound, on the
+//! same connection. An interface file says what can be called, `rpcc` turns it into a proxy to call
+//! with and a trait to implement, and this crate carries the calls: in order, with deadlines that
+//! travel, cancels that cascade, and exactly one outcome each.
 //!
 //! ```
 //! use peers_rpc::doc::{LocalNode, NoSuchKey, NodeProxy};
@@ -22,7 +23,8 @@
 //!     }
 //! }
 //!
-//! let mut kernel = Kernel::simulated(1); // or Kernel::new()? and an `inet:` address: the rest is the same
+//! // Or `Kernel::new()?` and an `inet:` address: nothing else changes.
+//! let mut kernel = Kernel::simulated(1);
 //! let rpc = Rpc::new(&kernel.handle());
 //! let node = kernel.node(Registry(BTreeMap::new()));
 //! let cx = node.cx();
@@ -63,11 +65,13 @@
 //!  Session -> the pending call's box -> k is queued -> k runs on a clean stack
 //! ```
 //!
-//! Rooms of this house: [`session`] is the protocol without input or output; `link` joins a session to a kernel
-//! stream; [`Endpoint`], [`Call`], [`Binding`] and [`Rpc`] are what programs hold; [`stub`] is what generated code
-//! is written against; `sync` reaches the loop from other threads; [`Limits`] bounds all of it.
+//! Rooms of this house: [`session`] is the protocol without input or output; `link` joins a session
+//! to a kernel stream; [`Endpoint`], [`Call`], [`Binding`] and [`Rpc`] are what programs hold;
+//! [`stub`] is what generated code is written against; `sync` reaches the loop from other threads;
+//! [`Limits`] bounds all of it.
 //!
-//! Owners hold strongly ([`Kernel`], [`Node`], [`Rpc`], [`Listener`]); everything handed around is weak.
+//! Owners hold strongly ([`Kernel`], [`Node`], [`Rpc`], [`Listener`]); everything handed around is
+//! weak.
 
 #![forbid(unsafe_code)]
 
@@ -128,7 +132,8 @@ pub use peers_wire::{NodeId, Trace};
 
 /// What an `:async` method answers with: a continuation, soft-bound to the caller's endpoint.
 ///
-/// It is resumed once, or dropped, which answers "no reply" at once. Resuming it after the caller has gone is harmless.
+/// It is resumed once, or dropped, which answers "no reply" at once. Resuming it after the caller
+/// has gone is harmless.
 ///
 /// ```compile_fail,E0382
 /// # fn f(reply: peers_rpc::Reply<u32>) {
@@ -139,7 +144,8 @@ pub use peers_wire::{NodeId, Trace};
 /// ```
 pub type Reply<T> = Cont<T, Error>;
 
-/// Includes what `rpcc` wrote for `NAME.rpc` in the build script: `peers_rpc::include_rpc!("registry");`.
+/// Includes what `rpcc` wrote for `NAME.rpc` in the build script:
+/// `peers_rpc::include_rpc!("registry");`.
 #[macro_export]
 macro_rules! include_rpc {
     ($name:literal) => {

@@ -1,15 +1,18 @@
 //! Every bound that the rpc layer keeps, in one place, all of them on by default.
 //!
-//! This file holds numbers and what they mean. The code that enforces a bound lives beside what it bounds: bytes,
-//! frames, credits and clocks of one connection in [`crate::session`], counts of connections in the listener, requests
-//! that wait for a turn in the link. What bounds decoding (nesting, counts, memory) is the same for all programs, so that
-//! what one may send another may read: see [`crate::wire::limits`].
+//! This file holds numbers and what they mean. The code that enforces a bound lives beside what it
+//! bounds: bytes, frames, credits and clocks of one connection in [`crate::session`], counts of
+//! connections in the listener, requests that wait for a turn in the link. What bounds decoding
+//! (nesting, counts, memory) is the same for all programs, so that what one may send another may
+//! read: see [`crate::wire::limits`].
 //!
 //! Invariants:
 //! 1. Nothing that a peer can make grow is without an entry here.
-//! 2. [`Limits::default`] is what a program gets that never thought about limits; it is safe against a hostile peer.
+//! 2. [`Limits::default`] is what a program gets that never thought about limits; it is safe
+//!    against a hostile peer.
 //!
-//! Zero means one thing for each kind of bound, and what cannot be kept is replaced by the nearest value that can:
+//! Zero means one thing for each kind of bound, and what cannot be kept is replaced by the nearest
+//! value that can:
 //!
 //! | bound | zero | least | most |
 //! |---|---|---|---|
@@ -44,43 +47,52 @@ fn clamp<V: Copy + Ord>(value: &mut V, least: V, most: V) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Largest frame taken from a peer that has not said hello yet, in bytes after the frame's header. Default 4 KiB.
+    /// Largest frame taken from a peer that has not said hello yet, in bytes after the frame's
+    /// header. Default 4 KiB.
     pub frame_before_hello: u32,
-    /// Largest frame taken from a peer that has said hello, in bytes after the frame's header; it is announced to the
-    /// peer. Default 4 MiB.
+    /// Largest frame taken from a peer that has said hello, in bytes after the frame's header; it
+    /// is announced to the peer. Default 4 MiB.
     pub frame: u32,
 
-    /// Time in which a dialled address must have accepted the connection, all addresses of a name together; zero means as long
-    /// as the system tries. The look-up of a name is apart from it, and takes 5 s at most. Default 8 s.
+    /// Time in which a dialled address must have accepted the connection, all addresses of a name
+    /// together; zero means as long as the system tries. The look-up of a name is apart from it,
+    /// and takes 5 s at most. Default 8 s.
     pub connect: Duration,
-    /// Time in which the peer's preamble and hello must have arrived completely, from when the connection stands. Default 5 s.
+    /// Time in which the peer's preamble and hello must have arrived completely, from when the
+    /// connection stands. Default 5 s.
     pub hello: Duration,
-    /// Time in which a frame that has begun must have arrived completely, however it drips. Default 30 s.
+    /// Time in which a frame that has begun must have arrived completely, however it drips. Default
+    /// 30 s.
     pub frame_time: Duration,
-    /// Silence of the peer after which it is sent a ping; zero means never, and then it is never taken for dead either.
-    /// Default 15 s.
+    /// Silence of the peer after which it is sent a ping; zero means never, and then it is never
+    /// taken for dead either. Default 15 s.
     pub ping_idle: Duration,
     /// Silence of the peer after which it is taken for dead. Default 45 s.
     pub dead: Duration,
-    /// Time without a call pending or sent in either direction after which the side that dialled hangs up, unless it serves
-    /// the other with an object of its own; zero means never. Default 5 min.
+    /// Time without a call pending or sent in either direction after which the side that dialled
+    /// hangs up, unless it serves the other with an object of its own; zero means never. Default 5
+    /// min.
     pub keep_alive: Duration,
-    /// Time for which replies still owed are waited for once the peer has ended its half of the connection, and for
-    /// which the last output may take to leave once ours has ended. Default 5 s.
+    /// Time for which replies still owed are waited for once the peer has ended its half of the
+    /// connection, and for which the last output may take to leave once ours has ended. Default 5
+    /// s.
     pub linger: Duration,
-    /// Time in which what was accepted leaves when a connection is closed in good order, and for which running replies
-    /// are waited for when the whole `Rpc` closes. Default 5 s.
+    /// Time in which what was accepted leaves when a connection is closed in good order, and for
+    /// which running replies are waited for when the whole `Rpc` closes. Default 5 s.
     pub drain: Duration,
-    /// Time for which output may wait in this process without the peer taking a single byte of it. Default 30 s.
+    /// Time for which output may wait in this process without the peer taking a single byte of it.
+    /// Default 30 s.
     pub no_progress: Duration,
-    /// How long a call waits for its reply when neither the caller nor the interface says otherwise. Default 30 s.
+    /// How long a call waits for its reply when neither the caller nor the interface says
+    /// otherwise. Default 30 s.
     pub default_timeout: Duration,
 
-    /// Requests (calls and events) that a peer may have with us unanswered; announced to the peer, which may have sent 64
-    /// before it hears of that, so that less than these is not enforced. Default 4,096.
+    /// Requests (calls and events) that a peer may have with us unanswered; announced to the peer,
+    /// which may have sent 64 before it hears of that, so that less than these is not enforced.
+    /// Default 4,096.
     pub grant: u32,
-    /// Requests that may be sent before the other side's hello has arrived; part of the grant and of protocol version 1,
-    /// so both sides must agree on it. Default 64.
+    /// Requests that may be sent before the other side's hello has arrived; part of the grant and
+    /// of protocol version 1, so both sides must agree on it. Default 64.
     pub grant_before_hello: u32,
     /// Requests that wait in this process for the peer's credit, for each endpoint. Default 65,536.
     pub waiting: usize,
@@ -88,48 +100,55 @@ pub struct Limits {
     pub waiting_bytes: usize,
     /// Hops that a tree of calls may have from its root. Default 64.
     pub call_depth: u16,
-    /// `:async` calls being served at one time, for the whole process; one whose caller has let go of it counts until its
-    /// reply is given or dropped, one that is answered before its method returns does not count. A connection may have
-    /// fewer than half of what the others leave, and one in any case. Default 16,384.
+    /// `:async` calls being served at one time, for the whole process; one whose caller has let go
+    /// of it counts until its reply is given or dropped, one that is answered before its method
+    /// returns does not count. A connection may have fewer than half of what the others leave, and
+    /// one in any case. Default 16,384.
     pub running: usize,
 
-    /// Bytes that the process may hold for all its peers together: output, requests that wait on either side, frames that
-    /// have begun. From three quarters on, new requests of this process wait; at all of it, requests from either side are
+    /// Bytes that the process may hold for all its peers together: output, requests that wait on
+    /// either side, frames that have begun. From three quarters on, new requests of this process
+    /// wait; at all of it, requests from either side are
     /// [`Overloaded`](crate::ErrorKind::Overloaded), and the connection that holds most is ended as
-    /// [`SlowPeer`](crate::CloseReason::SlowPeer): of those without progress for a second, if there are any. Each
-    /// [`Rpc`](crate::Rpc) counts by itself. The binaries lower it to half of what the system lets the process have. Default
-    /// 256 MiB.
+    /// [`SlowPeer`](crate::CloseReason::SlowPeer): of those without progress for a second, if there
+    /// are any. Each [`Rpc`](crate::Rpc) counts by itself. The binaries lower it to half of what
+    /// the system lets the process have. Default 256 MiB.
     pub process_bytes: usize,
-    /// Bytes that the system may hold for each connection in each direction; `None` stands for as many as it finds best,
-    /// which can be megabytes for a peer that does not read. For servers of strangers; it costs speed over long
-    /// distances. It cannot be changed later: set under pressure, it frees nothing. Default `None`.
+    /// Bytes that the system may hold for each connection in each direction; `None` stands for as
+    /// many as it finds best, which can be megabytes for a peer that does not read. For servers of
+    /// strangers; it costs speed over long distances. It cannot be changed later: set under
+    /// pressure, it frees nothing. Default `None`.
     pub socket_buffers: Option<usize>,
-    /// Bytes of output waiting for the socket beyond which new requests wait too; replies and control frames do not.
-    /// Default 1 MiB.
+    /// Bytes of output waiting for the socket beyond which new requests wait too; replies and
+    /// control frames do not. Default 1 MiB.
     pub output_soft: usize,
-    /// Bytes of requests that have arrived on one connection and wait for this process to have time for them, beyond
-    /// which it is not read for a while; more by what one read has brought. Default 2 MiB.
+    /// Bytes of requests that have arrived on one connection and wait for this process to have time
+    /// for them, beyond which it is not read for a while; more by what one read has brought.
+    /// Default 2 MiB.
     pub inbound_queue: usize,
-    /// Cancels beyond the first of a call, pings, pongs nobody asked for and frames to be ignored, per second, that a
-    /// peer may send for ever. Default 100.
+    /// Cancels beyond the first of a call, pings, pongs nobody asked for and frames to be ignored,
+    /// per second, that a peer may send for ever. Default 100.
     pub control_rate: u32,
     /// How many of those it may send at once. Default 200.
     pub control_burst: u32,
 
-    /// Connections that a process holds; `None` stands for three quarters of its descriptor limit. Default `None`.
+    /// Connections that a process holds; `None` stands for three quarters of its descriptor limit.
+    /// Default `None`.
     pub connections: Option<usize>,
-    /// Accepted connections that have not said hello yet; not for loopback and Unix sockets. Default 128.
+    /// Accepted connections that have not said hello yet; not for loopback and Unix sockets.
+    /// Default 128.
     pub half_open: usize,
     /// Accepted connections from one source address; not for loopback and Unix sockets. Default 64.
     pub per_source: usize,
 
     /// Bytes of a reason or error that quotes outside text, in a log line. Default 256.
     pub log_field: usize,
-    /// Lines per second that the loop of this `Rpc` writes into the log about its peers, slow handlers and panics together;
-    /// the rest is counted, and the count is one of them. Of two `Rpc`s of one loop the later decides. Default 10.
+    /// Lines per second that the loop of this `Rpc` writes into the log about its peers, slow
+    /// handlers and panics together; the rest is counted, and the count is one of them. Of two
+    /// `Rpc`s of one loop the later decides. Default 10.
     pub log_rate: u32,
-    /// Bytes of text that an error carries to the peer; the protocol itself cuts that of an exception at 4 KiB and any
-    /// other at 1 KiB. Default 4 KiB.
+    /// Bytes of text that an error carries to the peer; the protocol itself cuts that of an
+    /// exception at 4 KiB and any other at 1 KiB. Default 4 KiB.
     pub error_text: usize,
 }
 
@@ -174,9 +193,10 @@ impl Default for Limits {
 const LEAST_PING_IDLE: Duration = Duration::from_millis(100);
 
 impl Limits {
-    /// Returns the nearest limits that can be kept, and the names of those that had to be changed. A time of zero, which is no
-    /// such limit, comes out as [`Duration::MAX`], and that is no change. [`Rpc::with_limits`](crate::Rpc::with_limits) does this
-    /// by itself, and says in the log what it has changed.
+    /// Returns the nearest limits that can be kept, and the names of those that had to be changed.
+    /// A time of zero, which is no such limit, comes out as [`Duration::MAX`], and that is no
+    /// change. [`Rpc::with_limits`](crate::Rpc::with_limits) does this by itself, and says in the
+    /// log what it has changed.
     ///
     /// ```
     /// let mut limits = peers_rpc::limits::Limits::default();
@@ -218,8 +238,8 @@ impl Limits {
         (self, changed)
     }
 
-    /// Bytes of output beyond which a connection is given up: the soft limit and two frames of the largest size, which
-    /// leaves room for a reply and its neighbour whatever their size.
+    /// Bytes of output beyond which a connection is given up: the soft limit and two frames of the
+    /// largest size, which leaves room for a reply and its neighbour whatever their size.
     pub fn output_hard(&self) -> usize {
         self.output_soft.saturating_add((self.frame as usize).saturating_mul(2))
     }

@@ -35,7 +35,8 @@ impl fmt::Display for InsecureBind {
 
 impl std::error::Error for InsecureBind {}
 
-/// A place where connections are accepted. Dropping it stops that; connections accepted before live on.
+/// A place where connections are accepted. Dropping it stops that; connections accepted before live
+/// on.
 pub struct Listener {
     inner: peers_kernel::Listener,
 }
@@ -129,7 +130,8 @@ impl Door {
     }
 }
 
-/// A connection for which objects are being bound. If that panics, its peer is told that there are none.
+/// A connection for which objects are being bound. If that panics, its peer is told that there are
+/// none.
 struct Entrant<'a> {
     link: &'a Rc<Link>,
     /// Some iff nothing was decided yet.

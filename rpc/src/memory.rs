@@ -1,12 +1,14 @@
-//! What this process holds for its peers, all connections together, and what is done when that is much.
+//! What this process holds for its peers, all connections together, and what is done when that is
+//! much.
 //!
-//! Counted are the memory of outputs, which the kernel knows at any time, and what links tell at the end of each batch: requests
-//! that wait on either side, and frames that have begun. So asking how much there is costs two additions.
+//! Counted are the memory of outputs, which the kernel knows at any time, and what links tell at
+//! the end of each batch: requests that wait on either side, and frames that have begun. So asking
+//! how much there is costs two additions.
 //!
 //! Invariants:
 //! 1. `told` is the sum of what living links have told last.
-//! 2. Sessions are restrained iff it is tight: from three quarters of [`Limits::process_bytes`](crate::Limits::process_bytes)
-//!    on, until it is half again.
+//! 2. Sessions are restrained iff it is tight: from three quarters of
+//!    [`Limits::process_bytes`](crate::Limits::process_bytes) on, until it is half again.
 //! 3. While it is tight, it is looked at again every few milliseconds.
 
 use crate::link::Link;
@@ -26,7 +28,8 @@ const STUCK: Duration = Duration::from_secs(1);
 /// How long after a tight time what is kept for the next time is given back.
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// Bytes from which on it is worth asking the system how much it lets the process have, and how often.
+/// Bytes from which on it is worth asking the system how much it lets the process have, and how
+/// often.
 const WORTH_ASKING: usize = 2 << 20;
 const ASK_AGAIN: Duration = Duration::from_millis(250);
 
@@ -120,8 +123,9 @@ impl Shared {
         self.held() >= self.memory.most.get()
     }
 
-    /// Keeps to half of what the system lets the process have, if that is less than what was stated, from now on. It is
-    /// asked again when there is something to hold: limits change, and processes are put under them after their start.
+    /// Keeps to half of what the system lets the process have, if that is less than what was
+    /// stated, from now on. It is asked again when there is something to hold: limits change, and
+    /// processes are put under them after their start.
     pub(crate) fn follow_system(&self) {
         let half = |bytes: u64| usize::try_from(bytes / 2).unwrap_or(usize::MAX);
         let system = self.handle.memory_limit().map_or(usize::MAX, half);
@@ -202,7 +206,8 @@ impl Shared {
         });
     }
 
-    /// Ends who holds most of those that make no progress, else who holds most, until there is room.
+    /// Ends who holds most of those that make no progress, else who holds most, until there is
+    /// room.
     pub(crate) fn relieve(&self) {
         self.memory.relieving.set(false);
         for _ in 0..AT_ONCE {

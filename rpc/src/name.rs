@@ -1,8 +1,8 @@
 //! Names of endpoints, as they are printed: `[HEX]@{{AF_INET:127.0.0.1:5000}}`.
 //!
-//! The hex digits are the id of the *listening* node, whoever prints them, so both ends of a connection and all its
-//! clients name it alike. A dialled endpoint shows the address it dialled in two braces; an accepted one shows the
-//! dialler's address, then its own, in three.
+//! The hex digits are the id of the *listening* node, whoever prints them, so both ends of a
+//! connection and all its clients name it alike. A dialled endpoint shows the address it dialled in
+//! two braces; an accepted one shows the dialler's address, then its own, in three.
 
 use peers_kernel::Address;
 use peers_wire::NodeId;
@@ -36,7 +36,8 @@ pub(crate) enum Ends {
     Accepted(Site, Site),
 }
 
-/// The same as a connection keeps it: small, because most of those that one listener accepts share its address.
+/// The same as a connection keeps it: small, because most of those that one listener accepts share
+/// its address.
 #[derive(Clone, Debug)]
 pub(crate) enum Route {
     /// This side dialled the address.
@@ -50,7 +51,8 @@ pub(crate) enum Route {
 const _: () = assert!(size_of::<Route>() <= 16, "each connection has one");
 
 impl Route {
-    /// That of a connection accepted from `dialler` at `listener`. What is the same as in `like` is shared with it.
+    /// That of a connection accepted from `dialler` at `listener`. What is the same as in `like` is
+    /// shared with it.
     pub(crate) fn accepted(dialler: Address, listener: Address, like: Option<&Self>) -> Self {
         match (inet4(&dialler), like) {
             (Some(from), Some(Self::Inet4(_, at))) if **at == listener => {

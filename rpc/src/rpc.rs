@@ -18,7 +18,8 @@ use std::rc::Rc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Security {
-    /// Everybody, in clear text. Loopback, Unix and simulated addresses need no policy; any other does.
+    /// Everybody, in clear text. Loopback, Unix and simulated addresses need no policy; any other
+    /// does.
     Insecure,
 }
 
@@ -30,8 +31,8 @@ pub struct Counters {
     pub inert_replies: u64,
     /// Events of others that were not started: unknown, too late, too deep, or while closing.
     pub dropped_events: u64,
-    /// Our events that were accepted and not sent: too large for the peer, as its hello then said, or their connection ended
-    /// first.
+    /// Our events that were accepted and not sent: too large for the peer, as its hello then said,
+    /// or their connection ended first.
     pub unsent_events: u64,
     /// Replies of others to calls that had their outcome already.
     pub late_replies: u64,
@@ -54,10 +55,11 @@ impl Counters {
 
 /// The rpc side of one process: a node id, limits, and the strong hold on every connection.
 ///
-/// [`close`](Self::close) ends them all in good order. Dropping it ends them at once: what was written still leaves for as long as
-/// the kernel runs, but requests that wait for credit are lost, which [`Counters::unsent_events`] counts, and calls fail as
-/// disconnected. Everything made from it ([`Endpoint`], proxies, bindings, replies) keeps no connection open. It
-/// stays on its loop's thread; [`spawn_loop`](crate::spawn_loop) is for programs without one:
+/// [`close`](Self::close) ends them all in good order. Dropping it ends them at once: what was
+/// written still leaves for as long as the kernel runs, but requests that wait for credit are lost,
+/// which [`Counters::unsent_events`] counts, and calls fail as disconnected. Everything made from
+/// it ([`Endpoint`], proxies, bindings, replies) keeps no connection open. It stays on its loop's
+/// thread; [`spawn_loop`](crate::spawn_loop) is for programs without one:
 ///
 /// ```compile_fail,E0277
 /// # fn f(rpc: peers_rpc::Rpc) {
@@ -119,18 +121,19 @@ impl Rpc {
         Dialler { shared: Rc::downgrade(&self.shared) }
     }
 
-    /// Dials. Returns at once: calls and events wait for the connection, and fail through the queue if there is none, or if
-    /// this side is closing.
+    /// Dials. Returns at once: calls and events wait for the connection, and fail through the queue
+    /// if there is none, or if this side is closing.
     pub fn connect(&self, address: &Address) -> Endpoint {
         connect(&self.shared, address)
     }
 
-    /// Listens. `accept` is run for each connection before its first request is started: the place to bind objects.
-    /// A connection whose `accept` fails is closed.
+    /// Listens. `accept` is run for each connection before its first request is started: the place
+    /// to bind objects. A connection whose `accept` fails is closed.
     ///
     /// # Errors
-    /// What the operating system says (address in use, no permission…), and an [`InsecureBind`](crate::InsecureBind)
-    /// inside an [`io::Error`] for an address that others can reach: [`listen_with`](Self::listen_with) states a policy.
+    /// What the operating system says (address in use, no permission…), and an
+    /// [`InsecureBind`](crate::InsecureBind) inside an [`io::Error`] for an address that others can
+    /// reach: [`listen_with`](Self::listen_with) states a policy.
     #[track_caller]
     pub fn listen(
         &self,
@@ -166,8 +169,8 @@ impl Rpc {
         all
     }
 
-    /// Bytes that this process holds for its peers, of the [`Limits::process_bytes`] that it may: output, requests that wait on
-    /// either side, frames that have begun.
+    /// Bytes that this process holds for its peers, of the [`Limits::process_bytes`] that it may:
+    /// output, requests that wait on either side, frames that have begun.
     pub fn held_memory(&self) -> usize {
         self.shared.held()
     }
@@ -177,9 +180,11 @@ impl Rpc {
         self.shared.serving.borrow().running()
     }
 
-    /// Closes in good order, within [`Limits::drain`]: new requests are refused as closing, running replies are waited for, and
-    /// every connection takes its leave as [`Endpoint::close`] does: requests that wait leave as the peers give credit, output
-    /// leaves, then comes the goodbye. `k` is told what the peers did not take in that time. Close listeners first, by dropping them.
+    /// Closes in good order, within [`Limits::drain`]: new requests are refused as closing, running
+    /// replies are waited for, and every connection takes its leave as [`Endpoint::close`] does:
+    /// requests that wait leave as the peers give credit, output leaves, then comes the goodbye.
+    /// `k` is told what the peers did not take in that time. Close listeners first, by dropping
+    /// them.
     ///
     /// Dropping the `Rpc` meanwhile changes nothing: it ends when the closing does.
     pub fn close(&self, k: Reply<Drained>) {
@@ -188,7 +193,8 @@ impl Rpc {
 }
 
 impl Shared {
-    /// See [`Rpc::close`]. What is left of the process ends with it if its owner has gone meanwhile.
+    /// See [`Rpc::close`]. What is left of the process ends with it if its owner has gone
+    /// meanwhile.
     fn close(self: &Rc<Self>, k: Reply<Drained>) {
         self.closing.set(true);
         let closings = &self.closings;

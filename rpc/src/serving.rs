@@ -1,19 +1,24 @@
 //! The calls being served by this process: what a [`Cause`] means.
 //!
-//! A record lives from the start of a request until its outcome. A cause is the record's slot and generation, so a
-//! cause that outlives its call means nothing, rather than another call.
+//! A record lives from the start of a request until its outcome. A cause is the record's slot and
+//! generation, so a cause that outlives its call means nothing, rather than another call.
 //!
 //! Invariants:
-//! 1. A record ends exactly once: when the call is answered, or its reply dropped. One that has ended may stay, without a
-//!    generation, to be filled anew: most calls end before the next one starts. No cause names it, and what it keeps is the
-//!    memory of the link that it came by, which holds nothing once it has ended.
-//! 2. A call whose caller has cancelled, given up or gone is over: it means nothing any more, but keeps its place until the
-//!    work for it has ended, so that nobody makes a process run more than it may by letting go of calls.
-//! 3. A call takes a place from when it is started until its reply is given or dropped, or for no time if that is done before
-//!    its method returns. Each connection knows how many of the places its calls have.
-//! 4. Only a call that owes its reply later bounds what is made for it: a plain method has answered before anybody can
-//!    answer what it has started, so what that does is nobody's business but its own.
-//! 5. `nested` names calls made for this one that may still be pending; it is pruned before it doubles.
+//! 1. A record ends exactly once: when the call is answered, or its reply dropped. One that has
+//!    ended may stay, without a generation, to be filled anew: most calls end before the next one
+//!    starts. No cause names it, and what it keeps is the memory of the link that it came by, which
+//!    holds nothing once it has ended.
+//! 2. A call whose caller has cancelled, given up or gone is over: it means nothing any more, but
+//!    keeps its place until the work for it has ended, so that nobody makes a process run more than
+//!    it may by letting go of calls.
+//! 3. A call takes a place from when it is started until its reply is given or dropped, or for no
+//!    time if that is done before its method returns. Each connection knows how many of the places
+//!    its calls have.
+//! 4. Only a call that owes its reply later bounds what is made for it: a plain method has answered
+//!    before anybody can answer what it has started, so what that does is nobody's business but its
+//!    own.
+//! 5. `nested` names calls made for this one that may still be pending; it is pruned before it
+//!    doubles.
 
 mod audit;
 
@@ -110,7 +115,8 @@ struct Traced {
 }
 
 impl Record {
-    /// The generation of one that has ended. No cause of ours has it, but others may: [`Cause::NONE`], and what a program makes.
+    /// The generation of one that has ended. No cause of ours has it, but others may:
+    /// [`Cause::NONE`], and what a program makes.
     const ENDED: u32 = 0;
 
     /// One to be filled.
@@ -159,7 +165,8 @@ impl Record {
         self.rare.as_ref()?.traced.as_ref()
     }
 
-    /// Remembers a call made for this one. Before there would be room for twice as many, those that have ended go.
+    /// Remembers a call made for this one. Before there would be room for twice as many, those that
+    /// have ended go.
     fn adopt(&mut self, nested: Nested) {
         let all = &mut self.nested;
         if all.spilled() && all.len() == all.capacity() {
@@ -193,7 +200,8 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    /// Nothing is served yet. Causes of two tables on one kernel are told apart by where their generations start.
+    /// Nothing is served yet. Causes of two tables on one kernel are told apart by where their
+    /// generations start.
     pub(crate) fn starting_at(generation: u32) -> Self {
         Self { next_generation: generation, ..Self::default() }
     }
@@ -235,8 +243,9 @@ impl Serving {
         u32::try_from(slot).expect("a table of so many records does not fit a machine")
     }
 
-    /// Whether there is a place for one call more of a connection that has so many, of `most` for all: if it has fewer than half
-    /// of what the others leave. Each connection may have one in any case, so that nobody can keep it from being served.
+    /// Whether there is a place for one call more of a connection that has so many, of `most` for
+    /// all: if it has fewer than half of what the others leave. Each connection may have one in any
+    /// case, so that nobody can keep it from being served.
     pub(crate) fn has_place(&self, own: usize, most: usize) -> bool {
         let left = most.saturating_sub(self.held - own);
         own == 0 || 2 * own < left
@@ -265,8 +274,8 @@ impl Serving {
         }
     }
 
-    /// Ends the record of a call whose handler has returned, unless it owes a reply. What it gives is to be dropped when
-    /// nothing is borrowed.
+    /// Ends the record of a call whose handler has returned, unless it owes a reply. What it gives
+    /// is to be dropped when nothing is borrowed.
     #[inline]
     pub(crate) fn end_unless_running(&mut self, cause: Cause) -> Option<Box<Rare>> {
         let slot = cause.slot();
@@ -299,8 +308,8 @@ impl Serving {
         Some(record)
     }
 
-    /// Notes that nobody waits for a running call any more, and gives the calls made for it, to be cancelled, and who wants to
-    /// hear of it. `None` if it does not run, or that was known.
+    /// Notes that nobody waits for a running call any more, and gives the calls made for it, to be
+    /// cancelled, and who wants to hear of it. `None` if it does not run, or that was known.
     pub(crate) fn abandon(&mut self, cause: Cause) -> Option<(NestedCalls, Vec<Reply<()>>)> {
         let record = self.get_mut(cause).filter(|record| record.stage.is_awaited())?;
         record.stage = if record.stage.has_place() { Stage::Over } else { Stage::Past };
@@ -311,7 +320,8 @@ impl Serving {
         Some((nested, watchers.unwrap_or_default()))
     }
 
-    /// Lets `watcher` be resumed when nobody waits for the call any more. Given back if that is so, or it was answered.
+    /// Lets `watcher` be resumed when nobody waits for the call any more. Given back if that is so,
+    /// or it was answered.
     pub(crate) fn watch(&mut self, cause: Cause, watcher: Reply<()>) -> Result<(), Reply<()>> {
         match self.get_mut(cause) {
             Some(record) => {

@@ -1,4 +1,5 @@
-//! What all connections of one process share: the table of links, the calls being served, the limits.
+//! What all connections of one process share: the table of links, the calls being served, the
+//! limits.
 
 use crate::alarms::Alarms;
 use crate::farewell::Farewell;
@@ -22,7 +23,8 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often overdue served calls are looked for. Callers time out by themselves; this only frees what they left.
+/// How often overdue served calls are looked for. Callers time out by themselves; this only frees
+/// what they left.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// Bytes of memory for arguments that are kept for the next call.
@@ -54,7 +56,8 @@ pub(crate) struct Shared {
     pub(crate) abandoned: Cell<bool>,
     /// What other threads have under way to this process; there iff they can reach it.
     pub(crate) inbox: OnceCell<Arc<Room>>,
-    /// Set iff the [`Rpc`](crate::Rpc) that this is the inside of is gone: no connection is made any more.
+    /// Set iff the [`Rpc`](crate::Rpc) that this is the inside of is gone: no connection is made
+    /// any more.
     pub(crate) ended: Cell<bool>,
     /// Objects that were bound lately. Connections that bind the same share it.
     pub(crate) bound: RefCell<VecDeque<Weak<dyn Object>>>,
@@ -70,7 +73,8 @@ pub(crate) struct Shared {
     pub(crate) connections: usize,
     next_link: Cell<u64>,
     sweep: Cell<Option<TimerId>>,
-    /// What says goodbye to connections that are never used; listeners, which may live longer, share it.
+    /// What says goodbye to connections that are never used; listeners, which may live longer,
+    /// share it.
     pub(crate) farewell: Rc<Farewell>,
     /// Resumed when nothing is running any more, while closing.
     idle: RefCell<Vec<Cont<(), crate::Error>>>,
@@ -118,7 +122,8 @@ impl Shared {
         shared
     }
 
-    /// Memory to encode arguments into. Given back when they were sent, so that most calls need none of their own.
+    /// Memory to encode arguments into. Given back when they were sent, so that most calls need
+    /// none of their own.
     #[inline]
     pub(crate) fn lend_memory(&self) -> Vec<u8> {
         self.arguments.take()
@@ -133,7 +138,8 @@ impl Shared {
         }
     }
 
-    /// Gives back what was kept for connections to come: endpoints may be held for long after there are none.
+    /// Gives back what was kept for connections to come: endpoints may be held for long after there
+    /// are none.
     pub(crate) fn give_memory_back(&self) {
         drop((self.spare.take(), self.arguments.take(), self.inbound.take()));
     }
@@ -162,7 +168,8 @@ impl Shared {
         alarms.sweep(links.len(), |at, slot| {
             links.get(slot as usize).is_some_and(|link| link.is_due_at(at))
         });
-        drop((links, alarms)); // setting a timer on a kernel that is gone drops whatever waits there
+        // Setting a timer on a kernel that is gone drops whatever waits there.
+        drop((links, alarms));
         if self.timer.get().is_none_or(|(next, _)| at < next) {
             self.start_timer(at);
         }

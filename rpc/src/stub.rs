@@ -1,9 +1,11 @@
-//! What generated code is written against, and what an object without generated code can use as well.
+//! What generated code is written against, and what an object without generated code can use as
+//! well.
 //!
-//! A dispatcher is one function over all methods of an interface: it receives an [`Incoming`] request, chooses by
-//! [`Incoming::method`], and finishes it in one of four ways. Each decodes the arguments, runs the method and sees to
-//! the answer; a request cannot be answered twice or forgotten, because finishing consumes it and gives the
-//! [`Served`] that the dispatcher must return.
+//! A dispatcher is one function over all methods of an interface: it receives an [`Incoming`]
+//! request, chooses by [`Incoming::method`], and finishes it in one of four ways. Each decodes the
+//! arguments, runs the method and sees to the answer; a request cannot be answered twice or
+//! forgotten, because finishing consumes it and gives the [`Served`] that the dispatcher must
+//! return.
 
 use crate::link::Link;
 use crate::session::Request;
@@ -24,7 +26,8 @@ pub(crate) struct Arrived<'a> {
     pub(crate) link: &'a Rc<Link>,
     pub(crate) cause: Cause,
     pub(crate) request: &'a Request<'a>,
-    /// Iff the arguments are spelled by the length of these bytes and the bytes, whose memory they may keep.
+    /// Iff the arguments are spelled by the length of these bytes and the bytes, whose memory they
+    /// may keep.
     pub(crate) run: Cell<Option<&'a mut Vec<u8>>>,
     /// Set as soon as the answer is somebody else's business: what a panic needs to know.
     pub(crate) settled: Cell<bool>,
@@ -53,7 +56,8 @@ impl<'a> Incoming<'a> {
         peers_wire::from_slice(bytes)
     }
 
-    /// Runs an event: nothing is answered. Arguments that do not decode are logged and counted, the event is dropped.
+    /// Runs an event: nothing is answered. Arguments that do not decode are logged and counted, the
+    /// event is dropped.
     pub fn event<A: Decode<'a>>(self, run: impl FnOnce(A)) -> Served {
         match self.arguments() {
             Ok(arguments) => run(arguments),
@@ -77,8 +81,9 @@ impl<'a> Incoming<'a> {
         self.close()
     }
 
-    /// Runs an `:async` method: it resumes the reply whenever it likes. A reply that is dropped answers "no reply";
-    /// one that is resumed after the caller has gone, or has cancelled, does nothing and is counted.
+    /// Runs an `:async` method: it resumes the reply whenever it likes. A reply that is dropped
+    /// answers "no reply"; one that is resumed after the caller has gone, or has cancelled, does
+    /// nothing and is counted.
     pub fn later<A: Decode<'a>, T: Encode + 'static>(
         self,
         run: impl FnOnce(A, Reply<T>),

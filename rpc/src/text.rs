@@ -4,8 +4,9 @@
 
 use std::fmt;
 
-/// Shows outside text on one line: whatever is invisible (control characters, line breaks, bidirectional marks, spaces other
-/// than the space, joiners) is written as an escape, and what is longer than [`Escaped::LIMIT`] bytes is cut with a mark.
+/// Shows outside text on one line: whatever is invisible (control characters, line breaks,
+/// bidirectional marks, spaces other than the space, joiners) is written as an escape, and what is
+/// longer than [`Escaped::LIMIT`] bytes is cut with a mark.
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(pub &'a str);
 
@@ -40,8 +41,9 @@ fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str, limit: usize) -> fmt::R
     Ok(())
 }
 
-/// Everything that a reader could not see or that does something to its surroundings: control characters, marks of
-/// direction, spaces that are not the space, joiners, fillers, code points without a meaning.
+/// Everything that a reader could not see or that does something to its surroundings: control
+/// characters, marks of direction, spaces that are not the space, joiners, fillers, code points
+/// without a meaning.
 fn is_harmful(c: char) -> bool {
     !c.is_ascii_graphic() && c != ' ' && peers_kernel::is_invisible(c)
 }

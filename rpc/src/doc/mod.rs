@@ -1,3 +1,4 @@
-//! The tutorial's registry, as the examples in this crate's documentation use it: what rpcc writes for it.
+//! The tutorial's registry, as the examples in this crate's documentation use it: what rpcc writes
+//! for it.
 
 include!("golden/registry.rs");

@@ -45,7 +45,8 @@ impl Link {
 
     /// Fails if anything is under way.
     pub(crate) fn audit_quiet(&self) -> Result<(), String> {
-        self.note_flushed(); // answers that have left hold no credit, which is found out when something comes
+        // Answers that have left hold no credit, which is found out when something comes.
+        self.note_flushed();
         let left = self.if_rare(|rare| rare.deferred.len());
         if left > 0 {
             return Err(format!("no served call without answer: {left} wait to be started"));

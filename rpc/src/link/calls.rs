@@ -90,7 +90,8 @@ impl Link {
         }
     }
 
-    /// The deadline of a call made now for one that ends at `end`: early enough for that one to be answered.
+    /// The deadline of a call made now for one that ends at `end`: early enough for that one to be
+    /// answered.
     fn in_time_for_an_answer(&self, now: Instant, end: Instant) -> Instant {
         let left = end.since(now);
         let end = now + (left - (left / ANSWERING).min(MOST_ANSWERING));
@@ -177,7 +178,7 @@ impl Link {
     }
 }
 
-/// What a call for a call keeps of the outer one's time for telling how the inner one has ended: this fraction of what is
-/// left, and at most so much. It is small, because calls nest deeply.
+/// What a call for a call keeps of the outer one's time for telling how the inner one has ended:
+/// this fraction of what is left, and at most so much. It is small, because calls nest deeply.
 const ANSWERING: u32 = 32;
 const MOST_ANSWERING: Duration = Duration::from_millis(10);

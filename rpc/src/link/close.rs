@@ -1,4 +1,5 @@
-//! How a link comes to life on a stream, and how it ends: once, with a reason, leaving nobody waiting.
+//! How a link comes to life on a stream, and how it ends: once, with a reason, leaving nobody
+//! waiting.
 
 use super::{Drained, Link, Live, Rare, Wire};
 use crate::endpoint::Ended;
@@ -28,7 +29,8 @@ impl Link {
         }
     }
 
-    /// Takes the stream and sends what has gathered; a link that has ended meanwhile says so there, and why.
+    /// Takes the stream and sends what has gathered; a link that has ended meanwhile says so there,
+    /// and why.
     pub(crate) fn attach(self: &Rc<Self>, stream: Stream) {
         if !self.is_open() {
             let reason = self.end_reason().unwrap_or(CloseReason::Local);
@@ -61,8 +63,8 @@ impl Link {
         });
     }
 
-    /// The end is decided and comes soon: nothing more is said, who calls now hears the true reason, and nobody waits for
-    /// what is being served.
+    /// The end is decided and comes soon: nothing more is said, who calls now hears the true
+    /// reason, and nobody waits for what is being served.
     pub(super) fn decide(&self, reason: CloseReason) {
         self.flush();
         self.wire.set(Wire::Ending);
@@ -99,8 +101,9 @@ impl Link {
         self.end(reason);
     }
 
-    /// Ends the link: fails every pending call, makes every served one inert, tells the watchers, lets go of the
-    /// stream. What was already written still leaves, for as long as the kernel lingers.
+    /// Ends the link: fails every pending call, makes every served one inert, tells the watchers,
+    /// lets go of the stream. What was already written still leaves, for as long as the kernel
+    /// lingers.
     pub(crate) fn end(&self, reason: CloseReason) {
         if self.live.borrow().is_none() {
             return;
@@ -140,7 +143,8 @@ impl Link {
             room.shut();
         }
         self.left_early(left);
-        // First, so that whoever hears of a failed call may know already that the connection is gone.
+        // First, so that whoever hears of a failed call may know already that the connection is
+        // gone.
         for watcher in watchers {
             watcher.ok(reason.clone());
         }
@@ -172,11 +176,12 @@ impl Link {
 /// Bytes that are read and thrown away of a peer that has broken the protocol, or said goodbye.
 const MOST_DISCARDED: usize = 64 << 10;
 
-/// How long such a one may keep its connection at most, whatever [`Limits::linger`](crate::Limits::linger) is.
+/// How long such a one may keep its connection at most, whatever
+/// [`Limits::linger`](crate::Limits::linger) is.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// A peer that does not read is cut off; everybody else gets what was written. Who has no business to
-/// send any more is not read for long.
+/// A peer that does not read is cut off; everybody else gets what was written. Who has no business
+/// to send any more is not read for long.
 fn let_go(outlet: &Outlet, reason: &CloseReason, linger: Duration) {
     match reason {
         CloseReason::SlowPeer => outlet.abort(),

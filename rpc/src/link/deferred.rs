@@ -1,14 +1,17 @@
-//! Requests that have arrived and wait for a turn of the loop, because the budget of theirs was spent.
+//! Requests that have arrived and wait for a turn of the loop, because the budget of theirs was
+//! spent.
 //!
-//! They wait for this process's time only, never for the peer. That is why reading may pause while too many bytes wait
-//! here, and why two processes that call each other cannot wait for each other so.
+//! They wait for this process's time only, never for the peer. That is why reading may pause while
+//! too many bytes wait here, and why two processes that call each other cannot wait for each other
+//! so.
 //!
 //! Invariants:
 //! 1. Requests start in the order in which they came: while one waits, none overtakes it.
 //! 2. A task that starts more is queued iff a request waits.
-//! 3. `bytes` counts the requests that wait; reading pauses above [`Limits::inbound_queue`](crate::Limits::inbound_queue)
-//!    and goes on at half of it.
-//! 4. `ending` is set iff the peer has ended the connection while events of it wait; no calls wait then.
+//! 3. `bytes` counts the requests that wait; reading pauses above
+//!    [`Limits::inbound_queue`](crate::Limits::inbound_queue) and goes on at half of it.
+//! 4. `ending` is set iff the peer has ended the connection while events of it wait; no calls wait
+//!    then.
 
 use super::{Link, Rare};
 use crate::session::{CloseReason, Request};
@@ -166,7 +169,8 @@ impl Link {
         self.drive(|session, out| session.return_credits(out));
     }
 
-    /// Reads no more while too much waits. As long as that lasts, the peer's silence is not its own.
+    /// Reads no more while too much waits. As long as that lasts, the peer's silence is not its
+    /// own.
     fn pause_or_resume(&self) {
         let limit = self.shared().limits.inbound_queue;
         let (change, paused) = self.if_rare(|Rare { deferred, .. }| {
@@ -182,8 +186,8 @@ impl Link {
         }
     }
 
-    /// Ends the link. If the peer has ended it, the events that it sent before are started first; its calls have nobody
-    /// left who waits for them.
+    /// Ends the link. If the peer has ended it, the events that it sent before are started first;
+    /// its calls have nobody left who waits for them.
     pub(super) fn conclude(&self, reason: CloseReason) {
         if is_of_peer(&reason) {
             self.if_rare(|rare| rare.deferred.retain(|waiting| waiting.call.is_none()));

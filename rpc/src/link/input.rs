@@ -107,7 +107,8 @@ impl Link {
         }
     }
 
-    /// What cuts the input into frames: this link's own, or between frames one that links use in turn.
+    /// What cuts the input into frames: this link's own, or between frames one that links use in
+    /// turn.
     fn take_inbound(&self) -> Box<Inbound> {
         let own = self.inbound.take();
         let inbound = own.or_else(|| self.shared().inbound.take());

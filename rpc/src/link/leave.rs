@@ -18,8 +18,8 @@ use std::mem::take;
 use std::ops::Add;
 use std::rc::{Rc, Weak};
 
-/// Tells what the other side did not take before the end of a connection, or of all connections of an
-/// [`Rpc`](crate::Rpc).
+/// Tells what the other side did not take before the end of a connection, or of all connections of
+/// an [`Rpc`](crate::Rpc).
 ///
 /// A request that was accepted here leaves before the end, as the peer gives credit, within
 /// [`Limits::drain`](crate::Limits::drain). This counts those for which the time was too short.

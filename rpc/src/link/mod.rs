@@ -1,13 +1,14 @@
 //! One connection at run time: a session, the stream under it, and the objects bound on it.
 //!
-//! The [`Session`] decides, this moves: bytes from the kernel's stream into the session, bytes out of it to the
-//! stream, events to the continuations and objects they concern, and its next deadline to the process's timer.
+//! The [`Session`] decides, this moves: bytes from the kernel's stream into the session, bytes out
+//! of it to the stream, events to the continuations and objects they concern, and its next deadline
+//! to the process's timer.
 //!
 //! Invariants:
-//! 1. A link is in the table of [`Shared`] iff it lives; it is removed there exactly once, by [`Link::end`]. What endpoints
-//!    hold from then on is an empty shell that knows how it ended.
-//! 2. No borrow of a link's cells is held while a handler or a continuation's destructor runs; `inbound` is taken out
-//!    meanwhile: a request is served out of the bytes that it arrived in.
+//! 1. A link is in the table of [`Shared`] iff it lives; it is removed there exactly once, by
+//!    [`Link::end`]. What endpoints hold from then on is an empty shell that knows how it ended.
+//! 2. No borrow of a link's cells is held while a handler or a continuation's destructor runs;
+//!    `inbound` is taken out meanwhile: a request is served out of the bytes that it arrived in.
 //! 3. After `end` the session is gone: every pending call was failed, every served call made inert.
 //! 4. All frames go through [`Link::received`], all output through [`Link::step`].
 
@@ -101,7 +102,8 @@ enum Speech {
     Silent,
     /// Something that the end of the turn will give to the stream.
     Gathers,
-    /// So much that the beginning was sent already, or was kept because that would not pay; the end of the turn will see to the rest.
+    /// So much that the beginning was sent already, or was kept because that would not pay; the end
+    /// of the turn will see to the rest.
     Decided,
 }
 
@@ -133,7 +135,8 @@ pub(crate) struct Link {
     /// Where it stands in the table of links.
     slot: Cell<u32>,
     live: RefCell<Option<Live>>,
-    /// Some iff the peer's opening, or a frame, is not complete; none, too, while it is looked at or [`run`] has the frame.
+    /// Some iff the peer's opening, or a frame, is not complete; none, too, while it is looked at
+    /// or [`run`] has the frame.
     inbound: Cell<Option<Box<Inbound>>>,
     wire: Cell<Wire>,
     /// The stream, from when it is connected.
@@ -417,8 +420,8 @@ impl Link {
         self.last_outlet().map_or(0, Outlet::memory) + self.if_rare(|rare| rare.told)
     }
 
-    /// Since when nothing has gone on: the peer has taken nothing of what waits for it, or, if nothing does, has sent nothing, and we owe
-    /// it no time.
+    /// Since when nothing has gone on: the peer has taken nothing of what waits for it, or, if
+    /// nothing does, has sent nothing, and we owe it no time.
     pub(crate) fn stalled(&self) -> Option<Instant> {
         let outlet = self.last_outlet()?;
         if outlet.memory() > 0 {
@@ -464,8 +467,8 @@ impl Link {
     }
 }
 
-/// Does something with what a cell holds, without a flag that says whether it is in use: meanwhile the cell is empty. It must not
-/// come back to the same cell.
+/// Does something with what a cell holds, without a flag that says whether it is in use: meanwhile
+/// the cell is empty. It must not come back to the same cell.
 #[inline]
 fn with<V: Default, R>(cell: &Cell<V>, f: impl FnOnce(&mut V) -> R) -> R {
     let mut value = cell.take();

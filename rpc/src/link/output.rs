@@ -1,7 +1,8 @@
-//! The way out of a link: what the session says gathers during a turn and goes to the stream at its end, and its next
-//! deadline to the process's timer.
+//! The way out of a link: what the session says gathers during a turn and goes to the stream at its
+//! end, and its next deadline to the process's timer.
 //!
-//! Invariant: a turn's words are written once, or twice if they are many and the peer can work on the first of them meanwhile.
+//! Invariant: a turn's words are written once, or twice if they are many and the peer can work on
+//! the first of them meanwhile.
 
 use super::{Link, Live, PendingCall, Signs, Speech, Wire};
 use crate::session::{CloseReason, Output, Session};
@@ -12,8 +13,9 @@ use std::rc::Rc;
 /// Bytes that gather in a link before it hands them over to its stream within a turn.
 const MOST_GATHERED: usize = 64 << 10;
 
-/// Bytes that make a beginning: they are sent before the turn ends if the peer works beside us. A power of two, so that what is said has
-/// grown beyond a multiple of it iff its length has changed there or above.
+/// Bytes that make a beginning: they are sent before the turn ends if the peer works beside us. A
+/// power of two, so that what is said has grown beyond a multiple of it iff its length has changed
+/// there or above.
 const BEGINNING: usize = 4 << 10;
 
 const _: () = assert!(BEGINNING.is_power_of_two() && MOST_GATHERED.is_multiple_of(BEGINNING));
@@ -45,7 +47,8 @@ impl Output for Out<'_> {
 }
 
 impl Link {
-    /// Runs one step of the session and sets the timer, now or at the end of the batch. `None` if the link has ended.
+    /// Runs one step of the session and sets the timer, now or at the end of the batch. `None` if
+    /// the link has ended.
     pub(super) fn drive<R>(
         &self,
         step: impl FnOnce(&mut Session<PendingCall>, &mut Out<'_>) -> R,
@@ -60,8 +63,8 @@ impl Link {
         result
     }
 
-    /// Runs one step of the session. What it says gathers here and is sent at the end of the turn. `None` if the link has
-    /// ended.
+    /// Runs one step of the session. What it says gathers here and is sent at the end of the turn.
+    /// `None` if the link has ended.
     #[inline]
     pub(super) fn step<R>(
         &self,
@@ -95,7 +98,8 @@ impl Link {
         }
     }
 
-    /// Sends the first words of this turn, so that a peer who works beside us need not wait for the last.
+    /// Sends the first words of this turn, so that a peer who works beside us need not wait for the
+    /// last.
     fn begin_early(&self, said: &mut Vec<u8>) {
         self.speech.set(Speech::Decided);
         if let Some(outlet) = self.open_outlet()
@@ -119,7 +123,8 @@ impl Link {
         }
     }
 
-    /// Gives all that was said to the stream now, for those who want to know how much of it waits there.
+    /// Gives all that was said to the stream now, for those who want to know how much of it waits
+    /// there.
     pub(super) fn flush(&self) {
         if let Some(Live { said, .. }) = self.live.borrow_mut().as_mut() {
             self.hand_over(said);
@@ -159,7 +164,8 @@ impl Link {
         }
     }
 
-    /// Requests may wait because the socket does not take what was written; then nothing else may tell that it has.
+    /// Requests may wait because the socket does not take what was written; then nothing else may
+    /// tell that it has.
     #[inline]
     pub(super) fn watch_drain(&self) {
         if self.ask(Session::waits_for_output) && !self.shows(Signs::WATCHES_DRAIN) {
@@ -229,7 +235,8 @@ impl Link {
     }
 }
 
-/// While it lives, the timer is left alone. It ends with a panic as well: deadlines are looked after again.
+/// While it lives, the timer is left alone. It ends with a panic as well: deadlines are looked
+/// after again.
 struct Batch<'a>(&'a Cell<bool>);
 
 impl<'a> Batch<'a> {

@@ -1,9 +1,11 @@
-//! Large frames whose value is one run of bytes: the rest is read to where the value may stay, into memory that the
-//! process's output is done with, so that large values come, go and leave again without being copied.
+//! Large frames whose value is one run of bytes: the rest is read to where the value may stay, into
+//! memory that the process's output is done with, so that large values come, go and leave again
+//! without being copied.
 //!
 //! Invariants:
 //! 1. A frame that is out of the ordinary in any way goes the way of all frames, put together.
-//! 2. No memory is made for bytes that have not come; what frames hold of it ahead of them is bounded for the whole process.
+//! 2. No memory is made for bytes that have not come; what frames hold of it ahead of them is
+//!    bounded for the whole process.
 
 use super::{Link, Live};
 use crate::session::Inbound;
@@ -44,7 +46,8 @@ impl Drop for Ahead {
 }
 
 impl Link {
-    /// Lets the rest of such a frame be read to where its value may stay, if one is owed and there is memory.
+    /// Lets the rest of such a frame be read to where its value may stay, if one is owed and there
+    /// is memory.
     pub(super) fn lend_run(
         &self,
         outlet: &Outlet,
@@ -100,7 +103,8 @@ impl Link {
         });
     }
 
-    /// Takes the frame if nothing about it is out of the ordinary; its value may take the memory of the run.
+    /// Takes the frame if nothing about it is out of the ordinary; its value may take the memory of
+    /// the run.
     fn took_run(self: &Rc<Self>, now: Instant, front: &Front, run: &mut Vec<u8>) -> bool {
         let frame = front.frame();
         let is_reply = frame.kind == Kind::Reply;

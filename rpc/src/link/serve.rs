@@ -1,4 +1,5 @@
-//! Requests that come in over a link: from the frame to the object, and from its result to the answer.
+//! Requests that come in over a link: from the frame to the object, and from its result to the
+//! answer.
 
 use super::output::Out;
 use super::{Link, PendingCall, Signs};
@@ -31,7 +32,8 @@ pub(crate) trait Object {
     fn before(&self) -> Option<&Rc<dyn Object>>;
     /// Whether the other does just the same.
     fn is_like(&self, other: &dyn Any) -> bool;
-    /// Whether the node of this context may have another interface with methods of this one: it is the same node.
+    /// Whether the node of this context may have another interface with methods of this one: it is
+    /// the same node.
     fn shares_methods(&self, cx: &dyn Any, interface: &'static Interface) -> bool;
 }
 
@@ -43,7 +45,8 @@ struct BoundNode<S: 'static> {
     interface: &'static Interface,
     serve: Serve<S>,
     before: Option<Rc<dyn Object>>,
-    /// The method asked for last, which most often is the one asked for next: a search would wait for memory at each step.
+    /// The method asked for last, which most often is the one asked for next: a search would wait
+    /// for memory at each step.
     last: Cell<Option<&'static Method>>,
 }
 
@@ -87,7 +90,8 @@ fn all(last: Option<&Rc<dyn Object>>) -> impl Iterator<Item = &Rc<dyn Object>> {
 }
 
 impl Link {
-    /// Binds an object. Methods of another object that overlap are refused; of its own, the last that was bound is found.
+    /// Binds an object. Methods of another object that overlap are refused; of its own, the last
+    /// that was bound is found.
     pub(crate) fn bind<S: 'static>(
         &self,
         cx: &Cx<S>,
@@ -121,8 +125,9 @@ impl Link {
         }
     }
 
-    /// Starts a request, unless it may not start any more: it may have waited since the session let it in. If there is a `run`,
-    /// the arguments are its length and its bytes, whose memory they may keep.
+    /// Starts a request, unless it may not start any more: it may have waited since the session let
+    /// it in. If there is a `run`, the arguments are its length and its bytes, whose memory they
+    /// may keep.
     pub(super) fn start(self: &Rc<Self>, request: &Request<'_>, run: Option<&mut Vec<u8>>) {
         if request.call.is_none() {
             self.drive(|session, out| session.event_started(out));
@@ -190,7 +195,8 @@ impl Link {
         }
     }
 
-    /// Takes a place for an `:async` call, which may be answered later; answers "overloaded" if there is none.
+    /// Takes a place for an `:async` call, which may be answered later; answers "overloaded" if
+    /// there is none.
     pub(crate) fn admit(&self, cause: Cause, call: u64) -> bool {
         if self.if_rare(|rare| rare.owed.contains_key(&call)) {
             self.repeated(call);
@@ -230,8 +236,9 @@ impl Link {
         self.shared().call_finished();
     }
 
-    /// Makes the reply of a running call inert, stops its timers and background work, cancels the calls made for it. It keeps its place
-    /// among those that run until its reply is given or dropped. `None` if it was over before.
+    /// Makes the reply of a running call inert, stops its timers and background work, cancels the
+    /// calls made for it. It keeps its place among those that run until its reply is given or
+    /// dropped. `None` if it was over before.
     pub(crate) fn abandon(&self, cause: Cause) -> Option<()> {
         let (nested, watchers) = self.serving().borrow_mut().abandon(cause)?;
         self.handle().cancel_cause(cause);
@@ -272,7 +279,8 @@ impl Link {
         }
         match value.into_bytes() {
             Ok(bytes) => self.answered_by(|session, out| session.reply_bytes(call, out, bytes)),
-            // The value is dropped after the step: nothing of the program's runs in one but its `encode`.
+            // The value is dropped after the step: nothing of the program's runs in one but its
+            // `encode`.
             Err(value) => {
                 self.answered_by(|session, out| {
                     session.reply(call, out, |writer| value.encode(writer))
@@ -283,7 +291,8 @@ impl Link {
         owed.settle()
     }
 
-    /// Answers with a value that is spelled as a length and these bytes, if that is soon done or of no use any more.
+    /// Answers with a value that is spelled as a length and these bytes, if that is soon done or of
+    /// no use any more.
     fn answered_now(&self, call: u64, bytes: &[u8]) -> bool {
         self.drive(|session, out| session.reply_now(call, bytes, out)) != Some(false)
     }
@@ -318,7 +327,8 @@ impl Link {
             ErrorKind::Lost(Lost::Panicked) => self.refuse(call, RefusedCode::Internal, ""),
             ErrorKind::Lost(_) => self.refuse(call, RefusedCode::NoReply, ""),
             ErrorKind::Cancelled => self.refuse(call, RefusedCode::Cancelled, ""),
-            // Of this process: that another one is overloaded says nothing about what was done here.
+            // Of this process: that another one is overloaded says nothing about what was done
+            // here.
             ErrorKind::Overloaded(place) if error.origin().is_none() => {
                 self.refuse(call, RefusedCode::Overloaded, &place.to_string())
             }
@@ -350,7 +360,8 @@ impl Link {
     }
 }
 
-/// A call whose answer is being written. Dropped before that is done, it answers that the method panicked.
+/// A call whose answer is being written. Dropped before that is done, it answers that the method
+/// panicked.
 struct Owed<'a> {
     link: &'a Link,
     /// Some iff there is no answer yet.
@@ -373,8 +384,8 @@ impl Drop for Owed<'_> {
 }
 
 impl Shared {
-    /// The object itself, or one bound lately that does just the same: most connections of a process bind the same, and one
-    /// is enough for all of them.
+    /// The object itself, or one bound lately that does just the same: most connections of a
+    /// process bind the same, and one is enough for all of them.
     fn share_bound<S: 'static>(&self, object: BoundNode<S>) -> Rc<dyn Object> {
         let mut bound = self.bound.borrow_mut();
         let like = |other: Rc<dyn Object>| other.is_like(&object).then_some(other);
@@ -387,7 +398,8 @@ impl Shared {
         object
     }
 
-    /// Answers an `:async` call, unless it is over: its caller has gone, or cancelled, or its time has passed.
+    /// Answers an `:async` call, unless it is over: its caller has gone, or cancelled, or its time
+    /// has passed.
     pub(crate) fn finish<T: Encode>(&self, cause: Cause, result: Result<T, Error>) {
         let record = self.serving.borrow_mut().end(cause);
         let Some(record) = record.filter(|record| !record.is_over()) else {

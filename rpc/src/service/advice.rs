@@ -25,7 +25,8 @@ pub(super) fn failure(address: &Address, error: &Error) -> Failure {
     Failure { text: format!("{head}{error}{tail}"), code: UNREACHED }
 }
 
-/// After a time-out. Before the node has said hello, its id is unknown; an IP address needs no look-up.
+/// After a time-out. Before the node has said hello, its id is unknown; an IP address needs no
+/// look-up.
 fn late(address: &Address, error: &Error) -> Option<&'static str> {
     let met = error.origin().is_some_and(|origin| !origin.starts_with("[?]"));
     if met {

@@ -37,7 +37,8 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads this process's command line. `None` if it only asked for help or the version, which have been printed.
+    /// Reads this process's command line. `None` if it only asked for help or the version, which
+    /// have been printed.
     ///
     /// # Errors
     /// An unknown option, or a time-out that is no number.
@@ -96,8 +97,8 @@ impl Arguments {
     }
 }
 
-/// Reads a number of seconds, decimals allowed; zero is for ever. What is less than the clock can tell
-/// is one of its units, and no accident.
+/// Reads a number of seconds, decimals allowed; zero is for ever. What is less than the clock can
+/// tell is one of its units, and no accident.
 fn timeout(seconds: &str) -> Result<Duration, Failure> {
     let wrong = |why: &str| {
         let text = "--timeout takes seconds, such as 2.5, or 0 for ever";

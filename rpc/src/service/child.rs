@@ -1,4 +1,5 @@
-//! A node in a process of its own, for demonstrations and tests: started from a binary, found by the line it prints.
+//! A node in a process of its own, for demonstrations and tests: started from a binary, found by
+//! the line it prints.
 
 use super::{Failure, print_own};
 use peers_kernel::Address;
@@ -18,8 +19,8 @@ pub struct NodeProcess {
 }
 
 impl NodeProcess {
-    /// Starts `binary` with these arguments and waits for the line that says where it listens. This one and its further
-    /// lines are printed as they come.
+    /// Starts `binary` with these arguments and waits for the line that says where it listens. This
+    /// one and its further lines are printed as they come.
     ///
     /// # Errors
     /// When it cannot be started, or ends before it listens.
@@ -31,8 +32,9 @@ impl NodeProcess {
         Self::launch(binary, arguments, Stdio::inherit(), |line| drop(print_own(&line)))
     }
 
-    /// The same, but each line goes to `lines`, those on standard error too: for demonstrations that show the lines of
-    /// several nodes in an order that makes sense, and for tests. When `lines` is full, the node waits.
+    /// The same, but each line goes to `lines`, those on standard error too: for demonstrations
+    /// that show the lines of several nodes in an order that makes sense, and for tests. When
+    /// `lines` is full, the node waits.
     ///
     /// # Errors
     /// When it cannot be started, or ends before it listens.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// The most that is waited before the first new attempt; it doubles with each.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
-/// The most that is ever waited between two attempts. A connection that lasted longer was a success.
+/// The most that is ever waited between two attempts. A connection that lasted longer was a
+/// success.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// What happens on each new connection.
@@ -22,14 +23,15 @@ struct Contact<S: 'static> {
     failures: u32,
 }
 
-/// Dials `address` now and again whenever the connection ends or cannot be made, until the node or the
-/// [`Rpc`](crate::Rpc) is gone. Connections are never closed for being unused.
+/// Dials `address` now and again whenever the connection ends or cannot be made, until the node or
+/// the [`Rpc`](crate::Rpc) is gone. Connections are never closed for being unused.
 ///
-/// `meet` runs inside the node for each attempt, with the new endpoint, before anything is known of its fate, and the
-/// number of attempts that failed before it: the place to bind objects and to introduce oneself. Whoever turns out to
-/// be the wrong peer is closed, which is a failed attempt.
+/// `meet` runs inside the node for each attempt, with the new endpoint, before anything is known of
+/// its fate, and the number of attempts that failed before it: the place to bind objects and to
+/// introduce oneself. Whoever turns out to be the wrong peer is closed, which is a failed attempt.
 ///
-/// Waits are random, up to a ceiling that doubles from 50 ms to 30 s, so that a crowd does not come back all at once.
+/// Waits are random, up to a ceiling that doubles from 50 ms to 30 s, so that a crowd does not come
+/// back all at once.
 #[track_caller]
 pub fn stay_connected<S: 'static>(
     cx: &Cx<S>,
@@ -45,7 +47,8 @@ pub fn stay_connected<S: 'static>(
 
 impl<S: 'static> Contact<S> {
     fn dial(mut self, state: &mut S, cx: &Cx<S>) {
-        let Some(endpoint) = self.dialler.connect(&self.address) else { return }; // the process ends
+        // The process ends.
+        let Some(endpoint) = self.dialler.connect(&self.address) else { return };
         endpoint.set_keepalive(Duration::ZERO);
         (self.meet)(state, cx, &endpoint, self.failures);
         let dialled = cx.handle().now();

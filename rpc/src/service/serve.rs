@@ -1,4 +1,5 @@
-//! Serving until a signal: one line when it listens, a drain at the first signal, the end at the second.
+//! Serving until a signal: one line when it listens, a drain at the first signal, the end at the
+//! second.
 
 use super::{Failure, say};
 use crate::{Drained, Listener, Rpc};
@@ -9,9 +10,10 @@ use std::rc::Rc;
 
 /// Runs a node until SIGINT or SIGTERM.
 ///
-/// `start` makes the node and listens; what it returns besides the listener is kept until the end. When it listens, one
-/// line says where. At the first signal nothing new is accepted, running replies are waited for at most
-/// [`Limits::drain`](crate::Limits::drain), everything written is flushed; a second signal ends the process at once with code 1.
+/// `start` makes the node and listens; what it returns besides the listener is kept until the end.
+/// When it listens, one line says where. At the first signal nothing new is accepted, running
+/// replies are waited for at most [`Limits::drain`](crate::Limits::drain), everything written is
+/// flushed; a second signal ends the process at once with code 1.
 ///
 /// # Errors
 /// What `start` and the operating system say.
@@ -45,8 +47,8 @@ pub fn serve<T: 'static>(
     Ok(())
 }
 
-/// What the system may hold for a connection in each direction, where memory is scarce: what it does by itself
-/// can be megabytes.
+/// What the system may hold for a connection in each direction, where memory is scarce: what it
+/// does by itself can be megabytes.
 const SMALL_BUFFERS: usize = 64 << 10;
 
 /// The same limits for a process that may have so much memory: half of it at most is for its peers.

@@ -6,7 +6,8 @@ use peers_kernel::Cause;
 use std::ptr;
 
 impl Serving {
-    /// Fails unless the counters are those of the records, and no record of a handler that has returned is left.
+    /// Fails unless the counters are those of the records, and no record of a handler that has
+    /// returned is left.
     pub(crate) fn audit(&self) -> Result<(), String> {
         let count = |what: fn(&Record) -> bool| self.used().filter(|record| what(record)).count();
         let held = count(|record| record.stage.has_place());

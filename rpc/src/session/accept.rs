@@ -10,24 +10,28 @@ use peers_wire::{
 use std::num::NonZeroU32;
 
 impl<K> Session<K> {
-    /// Tells that input has arrived. To be called before [`settle`](Self::settle) and [`let_in`](Self::let_in).
+    /// Tells that input has arrived. To be called before [`settle`](Self::settle) and
+    /// [`let_in`](Self::let_in).
     #[inline]
     pub fn input_begins(&mut self, now: Instant) {
         self.look(now);
         self.clock.heard(now);
     }
 
-    /// Tells since when the input that has arrived may have been there: the deadlines of requests in it count from then. To be
-    /// called after [`input_begins`](Self::input_begins), if that is not now.
+    /// Tells since when the input that has arrived may have been there: the deadlines of requests
+    /// in it count from then. To be called after [`input_begins`](Self::input_begins), if that is
+    /// not now.
     #[cold]
     pub fn input_since(&mut self, since: Instant) {
         self.clock.arrived_by(since);
     }
 
-    /// Ends the call that a reply answers, and gives back what was kept for it: the short way for the frame that comes most
-    /// often. `None` if there is anything else to it; then nothing has changed, and [`accept`](Self::accept) takes the frame.
+    /// Ends the call that a reply answers, and gives back what was kept for it: the short way for
+    /// the frame that comes most often. `None` if there is anything else to it; then nothing has
+    /// changed, and [`accept`](Self::accept) takes the frame.
     ///
-    /// Credit that comes back this way is used by the next call of [`input_taken`](Self::input_taken).
+    /// Credit that comes back this way is used by the next call of
+    /// [`input_taken`](Self::input_taken).
     #[inline(always)]
     pub fn settle(&mut self, now: Instant, call: u64) -> Option<K> {
         if self.phase != Phase::Open {
@@ -40,7 +44,8 @@ impl<K> Session<K> {
         Some(pending)
     }
 
-    /// Lets in a request that may start: the short way for calls and events. `None` as for [`settle`](Self::settle).
+    /// Lets in a request that may start: the short way for calls and events. `None` as for
+    /// [`settle`](Self::settle).
     #[inline(always)]
     pub fn let_in<'f>(&mut self, now: Instant, frame: &Frame<'f>) -> Option<Request<'f>> {
         if self.phase != Phase::Open || !self.incoming.has_room() {
@@ -221,7 +226,8 @@ impl<K> Session<K> {
         self.pump(now, out);
     }
 
-    /// When the caller of a request that is complete now stops waiting: counted from when it began to arrive.
+    /// When the caller of a request that is complete now stops waiting: counted from when it began
+    /// to arrive.
     #[inline]
     fn deadline(&self, head: &CallHead) -> Option<Instant> {
         let nanos = u64::from(head.remaining_ms) * 1_000_000;
@@ -291,7 +297,8 @@ impl<K> Session<K> {
         Ok(event)
     }
 
-    /// Tells that a batch of input was taken, and how many bytes of an unfinished frame are held. Credit goes back and is used.
+    /// Tells that a batch of input was taken, and how many bytes of an unfinished frame are held.
+    /// Credit goes back and is used.
     #[inline]
     pub fn input_taken(&mut self, now: Instant, pending: usize, out: &mut impl Output) {
         self.note_partial(now, pending);
@@ -299,8 +306,8 @@ impl<K> Session<K> {
         self.return_credits(out);
     }
 
-    /// Tells how many bytes of an unfinished frame are held: a frame that has begun must be complete within
-    /// [`Limits::frame_time`](crate::limits::Limits::frame_time).
+    /// Tells how many bytes of an unfinished frame are held: a frame that has begun must be
+    /// complete within [`Limits::frame_time`](crate::limits::Limits::frame_time).
     #[inline]
     pub fn note_partial(&mut self, now: Instant, pending: usize) {
         self.look(now);
@@ -311,8 +318,8 @@ impl<K> Session<K> {
         }
     }
 
-    /// Tells that input is left unread for now, because this process has enough to do: the silence of the peer, and the
-    /// time that an unfinished frame takes, count from here.
+    /// Tells that input is left unread for now, because this process has enough to do: the silence
+    /// of the peer, and the time that an unfinished frame takes, count from here.
     pub fn input_left_unread(&mut self, now: Instant) {
         if self.phase == Phase::Open {
             self.clock.heard(now);

@@ -12,7 +12,8 @@ pub(crate) struct Ledger {
 }
 
 impl<K> Session<K> {
-    /// Fails unless its counters are those of what it keeps. `events` of the peer have arrived and wait to be started.
+    /// Fails unless its counters are those of what it keeps. `events` of the peer have arrived and
+    /// wait to be started.
     pub(crate) fn audit(&self, events: usize) -> Result<(), String> {
         self.calls.audit()?;
         let (mut waiting, mut bytes) = (0, 0);
@@ -32,7 +33,8 @@ impl<K> Session<K> {
         self.incoming.audit(events)
     }
 
-    /// Fails if a call has no outcome, a request waits, or a call that was given up still holds credit.
+    /// Fails if a call has no outcome, a request waits, or a call that was given up still holds
+    /// credit.
     pub(crate) fn audit_quiet(&self) -> Result<(), String> {
         let (pending, waiting, sent) = (self.pending(), self.waiting(), self.calls.sent());
         if pending > 0 {

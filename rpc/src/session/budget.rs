@@ -5,7 +5,8 @@ use crate::limits::Limits;
 use peers_kernel::Instant;
 use std::time::Duration;
 
-/// The spending of one peer, as the time until which what it sent so far would be paid for at the steady rate.
+/// The spending of one peer, as the time until which what it sent so far would be paid for at the
+/// steady rate.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     paid_until: Instant,

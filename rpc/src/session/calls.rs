@@ -1,16 +1,19 @@
 //! The calls made on one session: from the moment they are made until the peer has answered.
 //!
-//! An id is a counter (40 bits, from 1) above a slot of the table (24 bits), so an answer finds its call without a
-//! search, and an answer to a call that has ended cannot be mistaken for one to another call.
+//! An id is a counter (40 bits, from 1) above a slot of the table (24 bits), so an answer finds its
+//! call without a search, and an answer to a call that has ended cannot be mistaken for one to
+//! another call.
 //!
 //! Invariants:
 //! 1. An id is given out once.
 //! 2. `live` counts the entries with something pending.
-//! 3. A call that was sent keeps its slot until the peer answers, also when nobody waits for it any more: the slot
-//!    stands for the peer's credit. So there are never more of these than the peer granted.
-//! 4. No live call's deadline is before `earliest`, but for those in `due`. Looking through the table when that has come costs
-//!    less than keeping all calls in order, since most are answered long before, and takes out all that are overdue. Of a large
-//!    table, `earliest` is a little later than that, so that looking never takes most of the time.
+//! 3. A call that was sent keeps its slot until the peer answers, also when nobody waits for it any
+//!    more: the slot stands for the peer's credit. So there are never more of these than the peer
+//!    granted.
+//! 4. No live call's deadline is before `earliest`, but for those in `due`. Looking through the
+//!    table when that has come costs less than keeping all calls in order, since most are answered
+//!    long before, and takes out all that are overdue. Of a large table, `earliest` is a little
+//!    later than that, so that looking never takes most of the time.
 //! 5. A table that is empty can be released; ids go on.
 
 use super::clock::{NEVER, NOW};
@@ -19,8 +22,9 @@ use peers_kernel::Instant;
 use slab::Slab;
 use std::time::Duration;
 
-/// A table with more slots is not looked through as soon as the next deadline comes, but after this long for each slot: looking
-/// takes a tenth of the time at most, and 70,000 pending calls end 3.5 ms late at most.
+/// A table with more slots is not looked through as soon as the next deadline comes, but after this
+/// long for each slot: looking takes a tenth of the time at most, and 70,000 pending calls end 3.5
+/// ms late at most.
 const MANY: usize = 1_024;
 
 /// What is waited for each slot of such a table.
@@ -113,8 +117,9 @@ impl<K> Calls<K> {
         self.next >= COUNTER_END
     }
 
-    /// Makes a call. Gives `pending` back if there is neither an id nor a slot for it. Not inline, so that
-    /// there is one place where an entry goes from registers into the table, and none where it is copied there.
+    /// Makes a call. Gives `pending` back if there is neither an id nor a slot for it. Not inline,
+    /// so that there is one place where an entry goes from registers into the table, and none where
+    /// it is copied there.
     #[inline(never)]
     pub(super) fn open(
         &mut self,
@@ -136,8 +141,8 @@ impl<K> Calls<K> {
         Ok(id)
     }
 
-    /// Takes the peer's word that the call with this number has ended, if it was sent and somebody waits for it; else
-    /// nothing has changed, and [`answer`](Self::answer) knows why.
+    /// Takes the peer's word that the call with this number has ended, if it was sent and somebody
+    /// waits for it; else nothing has changed, and [`answer`](Self::answer) knows why.
     #[inline(always)]
     pub(super) fn settle(&mut self, number: u64) -> Option<K> {
         let id = CallId(number);
@@ -174,7 +179,8 @@ impl<K> Calls<K> {
         }
     }
 
-    /// Ends a call from this side. `None` if it has ended; else what was pending, and where it stood.
+    /// Ends a call from this side. `None` if it has ended; else what was pending, and where it
+    /// stood.
     pub(super) fn end(&mut self, id: CallId) -> Option<(K, Phase)> {
         let table = self.table.as_mut()?;
         let entry = table.get_mut(id)?;
@@ -217,7 +223,8 @@ impl<K> Calls<K> {
         }
     }
 
-    /// No live call's deadline comes before this; `None` if none has one. It may be the deadline of a call that has ended.
+    /// No live call's deadline comes before this; `None` if none has one. It may be the deadline of
+    /// a call that has ended.
     #[inline]
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let table = self.table.as_ref()?;
@@ -282,7 +289,8 @@ impl<K> Calls<K> {
 }
 
 impl<K> Table<K> {
-    /// Takes down all live calls whose deadline has come. Returns the earliest deadline of the others.
+    /// Takes down all live calls whose deadline has come. Returns the earliest deadline of the
+    /// others.
     #[cold]
     fn find_due(&mut self, now: Instant) -> Instant {
         let mut next = NEVER;

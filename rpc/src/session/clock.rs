@@ -1,11 +1,12 @@
 //! The times of one session: what has been waited for since when. Reads no clock; it is told.
 //!
-//! A point in time that does not apply is [`NEVER`], which is later than all others, so the next deadline is a minimum.
-//! A quiet session waits only for something to come; what else may be waited for is in a box, which
-//! [`release`](Clock::release) takes away when nothing of it applies.
+//! A point in time that does not apply is [`NEVER`], which is later than all others, so the next
+//! deadline is a minimum. A quiet session waits only for something to come; what else may be waited
+//! for is in a box, which [`release`](Clock::release) takes away when nothing of it applies.
 //!
 //! Invariants:
-//! 1. `pinged` is set iff a ping was sent and nothing has come since; `pong_due` iff the last one has no pong yet.
+//! 1. `pinged` is set iff a ping was sent and nothing has come since; `pong_due` iff the last one
+//!    has no pong yet.
 //! 2. `frame_since` is set iff a frame has begun and is not complete.
 //! 3. `blocked_since` is set iff output waits; it moves with each byte that leaves.
 //! 4. `arrived` is set iff the input now being taken may have come before it was looked at.
@@ -20,7 +21,8 @@ pub(super) const NEVER: Instant = Instant::FAR;
 /// Due already.
 pub(super) const NOW: Instant = Instant::from_nanos(0);
 
-/// A pause in looking at the session after which its overdue deadlines tell since when the process stood still.
+/// A pause in looking at the session after which its overdue deadlines tell since when the process
+/// stood still.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -82,8 +84,8 @@ impl Clock {
         now.since(self.looked) > PAUSE
     }
 
-    /// The session is being looked at. If its timer is overdue, the process stood still since then, and input may have
-    /// waited in the socket as long.
+    /// The session is being looked at. If its timer is overdue, the process stood still since then,
+    /// and input may have waited in the socket as long.
     #[inline]
     pub(super) fn look(&mut self, now: Instant, overdue: Option<Instant>) {
         if now == self.looked {
@@ -228,7 +230,8 @@ impl Clock {
         if self.pinged { NEVER } else { self.since + limits.ping_idle }
     }
 
-    /// When to take the peer for dead. Counted from the ping, so that a process that stood still asks before it judges.
+    /// When to take the peer for dead. Counted from the ping, so that a process that stood still
+    /// asks before it judges.
     #[inline]
     pub(super) fn dead_at(&self, limits: &Limits) -> Instant {
         let given = limits.dead.saturating_sub(limits.ping_idle);

@@ -1,7 +1,7 @@
 //! Why a connection ended, for whoever waited on it, and what the peer is told about it.
 //!
-//! Everything that can end a connection is here, also what only endpoints and listeners find out, so that one word
-//! serves calls, `on_close` and the log.
+//! Everything that can end a connection is here, also what only endpoints and listeners find out,
+//! so that one word serves calls, `on_close` and the log.
 
 use crate::AlreadyBound;
 use crate::text::Escaped;
@@ -41,19 +41,25 @@ pub enum CloseReason {
     },
     /// No complete hello within [`Limits::hello`](crate::limits::Limits::hello).
     HelloTimeout,
-    /// A frame began and was not complete within [`Limits::frame_time`](crate::limits::Limits::frame_time).
+    /// A frame began and was not complete within
+    /// [`Limits::frame_time`](crate::limits::Limits::frame_time).
     FrameTimeout,
-    /// Nothing came for [`Limits::dead`](crate::limits::Limits::dead), not even the answer to a ping.
+    /// Nothing came for [`Limits::dead`](crate::limits::Limits::dead), not even the answer to a
+    /// ping.
     Dead,
-    /// No call for [`Limits::keep_alive`](crate::limits::Limits::keep_alive); this side dialled and serves nothing, so it hung up.
+    /// No call for [`Limits::keep_alive`](crate::limits::Limits::keep_alive); this side dialled and
+    /// serves nothing, so it hung up.
     Unused,
     /// Output piled up because the peer does not read it.
     SlowPeer,
-    /// The connection was ending and took longer than [`Limits::linger`](crate::limits::Limits::linger).
+    /// The connection was ending and took longer than
+    /// [`Limits::linger`](crate::limits::Limits::linger).
     Lingered,
-    /// The peer has this side's own node id: a process that dialled itself, or something that sends back what it is sent.
+    /// The peer has this side's own node id: a process that dialled itself, or something that sends
+    /// back what it is sent.
     Myself,
-    /// The objects that were to be served on a connection that this side accepted could not be bound.
+    /// The objects that were to be served on a connection that this side accepted could not be
+    /// bound.
     BindFailed(AlreadyBound),
     /// What was to bind objects on a connection that this side accepted has panicked.
     AcceptPanicked,
@@ -101,12 +107,14 @@ pub enum Violation {
     },
     /// A frame behind the one that said that there would be none.
     AfterHalfClose,
-    /// More frames that cost it nothing than [`Limits::control_rate`](crate::limits::Limits::control_rate) allows.
+    /// More frames that cost it nothing than
+    /// [`Limits::control_rate`](crate::limits::Limits::control_rate) allows.
     Calm,
 }
 
 impl CloseReason {
-    /// What the peer is told: the code of the goodbye. `None` where a goodbye would not be understood or cannot arrive.
+    /// What the peer is told: the code of the goodbye. `None` where a goodbye would not be
+    /// understood or cannot arrive.
     pub(super) fn bye_code(&self) -> Option<ByeCode> {
         Some(match self {
             Self::Local | Self::RpcGone | Self::Finished | Self::Lingered | Self::Exhausted => {
@@ -134,7 +142,8 @@ impl CloseReason {
 }
 
 impl CloseReason {
-    /// What the peer is told besides the code: how it broke the protocol, else nothing it does not know.
+    /// What the peer is told besides the code: how it broke the protocol, else nothing it does not
+    /// know.
     pub(super) fn bye_text(&self) -> String {
         match self {
             Self::Protocol(violation) => violation.to_string(),

@@ -65,7 +65,8 @@ impl Head {
     }
 }
 
-/// The time from `now` to `deadline` as it crosses the wire: milliseconds rounded up, and not 0, which is for ever.
+/// The time from `now` to `deadline` as it crosses the wire: milliseconds rounded up, and not 0,
+/// which is for ever.
 #[inline]
 pub(super) fn remaining_ms(deadline: Instant, now: Instant) -> u32 {
     let nanos = deadline.as_nanos().saturating_sub(now.as_nanos());
@@ -75,10 +76,11 @@ pub(super) fn remaining_ms(deadline: Instant, now: Instant) -> u32 {
 /// Something that a frame of the peer means to the endpoint.
 #[derive(Debug)]
 pub enum Event<'a, K> {
-    /// The peer's hello has arrived; always the first event. [`Inbound::open`](super::Inbound::open) is due.
+    /// The peer's hello has arrived; always the first event.
+    /// [`Inbound::open`](super::Inbound::open) is due.
     Opened(Hello),
-    /// The peer calls, or sends an event. Each call is to be answered exactly once, each event to be reported by
-    /// [`Session::event_started`](super::Session::event_started).
+    /// The peer calls, or sends an event. Each call is to be answered exactly once, each event to
+    /// be reported by [`Session::event_started`](super::Session::event_started).
     Request(Request<'a>),
     /// One of our calls has ended.
     Answer {
@@ -89,15 +91,17 @@ pub enum Event<'a, K> {
         /// How it ended.
         outcome: Outcome<'a>,
     },
-    /// The peer no longer wants an answer to one of its calls; possibly one that was answered already, or that never
-    /// was. A call that runs is still owed an answer, [`RefusedCode::Cancelled`] for example, when the work has stopped:
-    /// it is what gives the peer its credit back.
+    /// The peer no longer wants an answer to one of its calls; possibly one that was answered
+    /// already, or that never was. A call that runs is still owed an answer,
+    /// [`RefusedCode::Cancelled`] for example, when the work has stopped: it is what gives the peer
+    /// its credit back.
     Cancelled {
         /// The peer's id of the call.
         call: u64,
     },
     /// The peer sends nothing more, but still reads what it is owed: answers can be given within
-    /// [`Limits::linger`](crate::limits::Limits::linger), and [`expire`](super::Session::expire) tells when that is done.
+    /// [`Limits::linger`](crate::limits::Limits::linger), and [`expire`](super::Session::expire)
+    /// tells when that is done.
     HalfClosed {
         /// Our calls, in the order in which they were made: none of them will be answered.
         calls: Vec<(CallId, K)>,
@@ -128,7 +132,8 @@ pub enum Outcome<'a> {
     Value(&'a [u8]),
     /// With a declared exception.
     Exception(Box<Exception<'a>>),
-    /// The peer did not execute it, or has nothing to tell about how it ended. The text is the peer's, unescaped.
+    /// The peer did not execute it, or has nothing to tell about how it ended. The text is the
+    /// peer's, unescaped.
     Refused(RefusedCode, &'a str),
 }
 
@@ -187,11 +192,13 @@ pub struct Counters {
     pub late_replies: u32,
     /// Answers to calls that had been answered before.
     pub duplicate_replies: u32,
-    /// Requests of the peer that were not started because their time had passed or they were nested too deeply.
+    /// Requests of the peer that were not started because their time had passed or they were nested
+    /// too deeply.
     pub unstarted: u32,
     /// Those of them that were events.
     pub unstarted_events: u32,
-    /// Our events that were not sent because their time passed while they waited, or the peer accepts smaller frames.
+    /// Our events that were not sent because their time passed while they waited, or the peer
+    /// accepts smaller frames.
     pub unsent_events: u32,
 }
 

@@ -1,4 +1,5 @@
-//! What time does to a session: deadlines of calls, pings, and the reasons to end a connection that only a clock knows.
+//! What time does to a session: deadlines of calls, pings, and the reasons to end a connection that
+//! only a clock knows.
 
 use super::clock::{NEVER, NOW};
 use super::event::{CallId, Rejected, Role, Why};
@@ -7,8 +8,9 @@ use peers_kernel::Instant;
 use peers_wire::Ping;
 
 impl<K> Session<K> {
-    /// When [`expire`](Self::expire) is to be called next; `None` if only input or the caller can change anything. It may
-    /// be past, and it may be too early, but never too late. To be asked after each use of the session.
+    /// When [`expire`](Self::expire) is to be called next; `None` if only input or the caller can
+    /// change anything. It may be past, and it may be too early, but never too late. To be asked
+    /// after each use of the session.
     pub fn next_deadline(&self) -> Option<Instant> {
         let calls = self.calls.next_deadline().unwrap_or(NEVER);
         let oversized = if self.has_oversized() { NOW } else { NEVER };
@@ -46,8 +48,8 @@ impl<K> Session<K> {
         }
     }
 
-    /// When the connection has been unused for too long, or can be used no more; never while a call is pending in either
-    /// direction.
+    /// When the connection has been unused for too long, or can be used no more; never while a call
+    /// is pending in either direction.
     fn unused_at(&self) -> Instant {
         match self.role {
             _ if self.is_in_use() => NEVER,
@@ -68,8 +70,9 @@ impl<K> Session<K> {
         self.clock.look(now, overdue);
     }
 
-    /// Does what is due. To be called again until it returns `None`: each call of ours that has run out of time, or
-    /// turned out to be too large for the peer, is given back once, with the reason.
+    /// Does what is due. To be called again until it returns `None`: each call of ours that has run
+    /// out of time, or turned out to be too large for the peer, is given back once, with the
+    /// reason.
     ///
     /// # Errors
     /// Why the connection must end. The peer was told in `out`, where that helps.
@@ -135,7 +138,8 @@ impl<K> Session<K> {
         if self.calls.exhausted() { CloseReason::Exhausted } else { CloseReason::Unused }
     }
 
-    /// Asks a silent peer whether it is there. A good time to give back memory, and credit that nobody misses.
+    /// Asks a silent peer whether it is there. A good time to give back memory, and credit that
+    /// nobody misses.
     pub(super) fn ping(&mut self, now: Instant, out: &mut impl Output) {
         let number = self.clock.ping(now);
         if let Some(way) = self.rare.as_mut().and_then(|rare| rare.way.as_mut()) {

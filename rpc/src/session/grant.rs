@@ -1,14 +1,15 @@
 //! Credit, in both directions: how many requests may be on their way.
 //!
-//! A request holds one credit from being sent until its answer has left the other process (a call) or the other side
-//! has said so (an event). Answers, cancels and credits need none, so they can always be sent, and two sides that are
-//! both at their limit cannot wait for each other for ever.
+//! A request holds one credit from being sent until its answer has left the other process (a call)
+//! or the other side has said so (an event). Answers, cancels and credits need none, so they can
+//! always be sent, and two sides that are both at their limit cannot wait for each other for ever.
 //!
 //! Invariants:
-//! 1. What we hold of the peer's credit is at most what it granted, or what may be sent before its hello; unless that was
-//!    more, and then it only shrinks.
-//! 2. What the peer holds of ours is never counted higher than the peer itself counts it: a call is taken off when its
-//!    answer begins to leave, before the peer can know. So only a peer that breaks the rule is accused.
+//! 1. What we hold of the peer's credit is at most what it granted, or what may be sent before its
+//!    hello; unless that was more, and then it only shrinks.
+//! 2. What the peer holds of ours is never counted higher than the peer itself counts it: a call is
+//!    taken off when its answer begins to leave, before the peer can know. So only a peer that
+//!    breaks the rule is accused.
 
 use super::Violation;
 use std::collections::VecDeque;
@@ -73,8 +74,8 @@ impl Outgoing {
         self.calls -= 1;
     }
 
-    /// The peer gives credit: back for events that it has started, and what is more raises the grant. True iff all of it
-    /// was for events.
+    /// The peer gives credit: back for events that it has started, and what is more raises the
+    /// grant. True iff all of it was for events.
     pub(super) fn returned(&mut self, amount: u32) -> bool {
         let back = amount.min(self.events);
         self.events -= back;
@@ -191,8 +192,9 @@ impl Incoming {
         (self.started >= batch).then(|| self.take_started()).flatten()
     }
 
-    /// Whether credits of started events are to be returned now: when something else leaves that they can go with, or when the
-    /// peer uses more than half of the `announced` grant. Until then it does not miss them.
+    /// Whether credits of started events are to be returned now: when something else leaves that
+    /// they can go with, or when the peer uses more than half of the `announced` grant. Until then
+    /// it does not miss them.
     #[inline]
     pub(super) const fn is_return_due(&self, announced: u32, leaving: bool) -> bool {
         self.started > 0 && (leaving || self.held > announced / 2)

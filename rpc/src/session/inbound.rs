@@ -1,7 +1,8 @@
 //! The first step of input: a stream of segments becomes the peer's opening and then frames.
 //!
-//! It stands beside the [`Session`](super::Session) instead of inside it, because frames borrow from it: while a
-//! request is being served out of the bytes it arrived in, its handler may use the session.
+//! It stands beside the [`Session`](super::Session) instead of inside it, because frames borrow
+//! from it: while a request is being served out of the bytes it arrived in, its handler may use the
+//! session.
 
 use super::CloseReason;
 use crate::limits::Limits;
@@ -33,22 +34,25 @@ impl Inbound {
         }
     }
 
-    /// Whether it is as good as a new one made by [`greeted`](Self::greeted), so that another connection can use it.
+    /// Whether it is as good as a new one made by [`greeted`](Self::greeted), so that another
+    /// connection can use it.
     pub fn is_between_frames(&self) -> bool {
         self.greeted && self.pending() == 0
     }
 
-    /// Admits frames of the size that our hello has announced. To be called at [`Event::Opened`](super::Event::Opened).
+    /// Admits frames of the size that our hello has announced. To be called at
+    /// [`Event::Opened`](super::Event::Opened).
     pub fn open(&mut self, limits: &Limits) {
         self.deframer.set_limit(limits.frame.max(protocol::LEAST_FRAME));
         self.greeted = true;
     }
 
-    /// Takes the next frame from the front of `input`; `None` if all of it was taken and more is needed.
+    /// Takes the next frame from the front of `input`; `None` if all of it was taken and more is
+    /// needed.
     ///
     /// # Errors
-    /// Why the connection must end: the bytes are no frames of this protocol. The reason is to be told to the peer by
-    /// [`Session::bye_for`](super::Session::bye_for).
+    /// Why the connection must end: the bytes are no frames of this protocol. The reason is to be
+    /// told to the peer by [`Session::bye_for`](super::Session::bye_for).
     #[inline]
     pub fn next<'s, 'i: 's>(
         &'s mut self,
@@ -57,8 +61,8 @@ impl Inbound {
         self.next_with(input, &mut Vec::new())
     }
 
-    /// Like [`next`](Self::next); memory for an incomplete frame is taken from `spare` and given back there, for all
-    /// connections of a process in turn.
+    /// Like [`next`](Self::next); memory for an incomplete frame is taken from `spare` and given
+    /// back there, for all connections of a process in turn.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -77,14 +81,14 @@ impl Inbound {
         Ok(self.deframer.next_with(input, spare)?)
     }
 
-    /// Lends the beginning of a large frame whose rest is owed, at the end of a batch of input, so that the rest can be read
-    /// straight behind it; see [`Deframer::lend`].
+    /// Lends the beginning of a large frame whose rest is owed, at the end of a batch of input, so
+    /// that the rest can be read straight behind it; see [`Deframer::lend`].
     pub fn lend(&mut self) -> Option<Vec<u8>> {
         self.deframer.lend()
     }
 
-    /// Takes the beginning of a large frame apart whose value may keep the memory that `memory` gives; see
-    /// [`Deframer::lend_run`].
+    /// Takes the beginning of a large frame apart whose value may keep the memory that `memory`
+    /// gives; see [`Deframer::lend_run`].
     pub fn lend_run(
         &mut self,
         spare: &mut Vec<u8>,

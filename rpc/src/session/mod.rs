@@ -1,25 +1,28 @@
 //! One connection's protocol as a state machine: frames and time go in; bytes and events come out.
 //!
 //! No socket, no loop, no clock, no callback: an endpoint moves the bytes, keeps one timer for
-//! [`Session::next_deadline`], and acts on the events. So everything the protocol promises is tested without a network.
+//! [`Session::next_deadline`], and acts on the events. So everything the protocol promises is
+//! tested without a network.
 //!
 //! ```text
-//!   socket -> Inbound::next -> Frame -> Session::accept -> Event        the peer's requests, answers to ours
-//!                                          |
+//!   socket -> Inbound::next -> Frame -> Session::accept -> Event    the peer's requests, and
+//!                                          |                        answers to ours
 //!   socket <- Output <---------------------+---- call, event, cancel, reply, raise, refuse
 //!
-//!   timer  -> Session::expire -> calls whose deadline has come; or the reason why the connection ends
+//!   timer  -> Session::expire -> calls whose deadline has come; or why the connection ends
 //! ```
 //!
 //! Where things are:
-//! * `inbound` cuts input into frames, `accept` acts on them (by a short way on those that come most often), `send` makes requests and answers, `expire` acts on time;
-//! * `calls` is the table of our calls, `queue` holds those that wait, `grant` counts credits in both directions;
+//! * `inbound` cuts input into frames, `accept` acts on them (by a short way on those that come
+//!   most often), `send` makes requests and answers, `expire` acts on time;
+//! * `calls` is the table of our calls, `queue` holds those that wait, `grant` counts credits in
+//!   both directions;
 //! * `clock` and `budget` know since when what is waited for, and what a peer has spent;
 //! * `event` and `close` are the words spoken with the endpoint.
 //!
 //! Invariants:
-//! 1. Each call that was taken ends exactly once: by [`Session::settle`], [`Event::Answer`], [`Session::cancel`],
-//!    [`Session::expire`], [`Event::HalfClosed`] or [`Session::drain`].
+//! 1. Each call that was taken ends exactly once: by [`Session::settle`], [`Event::Answer`],
+//!    [`Session::cancel`], [`Session::expire`], [`Event::HalfClosed`] or [`Session::drain`].
 //! 2. Requests leave in the order in which they were made.
 //! 3. Answers, cancels, credits and pongs never wait for credit.
 //! 4. After a [`CloseReason`] was returned, or a goodbye said, nothing more is put into the output.
@@ -106,7 +109,8 @@ enum Phase {
 /// let (mut inbound, mut input) = (Inbound::new(&limits), &answers[..]);
 /// let mut value = Vec::new();
 /// while let Some(frame) = inbound.next(&mut input)? {
-///     if let Some(Event::Answer { pending, outcome, .. }) = client.accept(now, frame, &mut asks)? {
+///     let event = client.accept(now, frame, &mut asks)?;
+///     if let Some(Event::Answer { pending, outcome, .. }) = event {
 ///         assert_eq!(pending, "what is pending");
 ///         let Outcome::Value(bytes) = outcome else { panic!("it was answered") };
 ///         value = bytes.to_vec();
@@ -229,12 +233,14 @@ impl<K> Session<K> {
         session
     }
 
-    /// Tells that there is no connection yet, so that the peer's hello is not waited for until [`connected`](Self::connected).
+    /// Tells that there is no connection yet, so that the peer's hello is not waited for until
+    /// [`connected`](Self::connected).
     pub fn dialling(&mut self) {
         self.clock.settled_down();
     }
 
-    /// Tells that the connection has come about: the time that the peer's hello is given counts from here.
+    /// Tells that the connection has come about: the time that the peer's hello is given counts
+    /// from here.
     pub fn connected(&mut self, now: Instant) {
         if self.phase == Phase::Opening {
             self.clock.connected(now, &self.limits);
@@ -289,14 +295,15 @@ impl<K> Session<K> {
         self.outgoing.events() as usize
     }
 
-    /// Whether requests wait because the socket has not taken enough of the output, as far as [`flushed`](Self::flushed) told.
+    /// Whether requests wait because the socket has not taken enough of the output, as far as
+    /// [`flushed`](Self::flushed) told.
     #[inline]
     pub fn waits_for_output(&self) -> bool {
         self.waiting() > 0 && !self.restrained && !self.has_room_for_output()
     }
 
-    /// Lets new requests wait from now on, whatever credit and room there is, or no more. Those that may leave then do so at the next
-    /// [`flushed`](Self::flushed).
+    /// Lets new requests wait from now on, whatever credit and room there is, or no more. Those
+    /// that may leave then do so at the next [`flushed`](Self::flushed).
     pub fn restrain(&mut self, on: bool) {
         self.restrained = on;
     }
@@ -326,7 +333,8 @@ impl<K> Session<K> {
         self.incoming.held() as usize
     }
 
-    /// Bytes put into the output that the socket has not taken, as far as [`flushed`](Self::flushed) told.
+    /// Bytes put into the output that the socket has not taken, as far as
+    /// [`flushed`](Self::flushed) told.
     pub fn unflushed(&self) -> u64 {
         self.meter.waiting()
     }
@@ -343,14 +351,15 @@ impl<K> Session<K> {
         *count = count.saturating_add(by);
     }
 
-    /// Changes how long the connection may be unused before this side hangs up; zero is for ever. Of no effect on the
-    /// side that accepted.
+    /// Changes how long the connection may be unused before this side hangs up; zero is for ever.
+    /// Of no effect on the side that accepted.
     pub fn set_keep_alive(&mut self, keep_alive: Duration) {
         self.rare.get_or_insert_default().keep_alive = Some(keep_alive);
     }
 
-    /// Notes that this side serves the other: who only listens to what it is told makes no calls, and is not unused for that.
-    /// From now on only [`set_keep_alive`](Self::set_keep_alive) makes this side hang up.
+    /// Notes that this side serves the other: who only listens to what it is told makes no calls,
+    /// and is not unused for that. From now on only [`set_keep_alive`](Self::set_keep_alive) makes
+    /// this side hang up.
     pub fn serves(&mut self) {
         if self.role == Role::Dialled {
             self.rare.get_or_insert_default().serves = true;
@@ -365,8 +374,8 @@ impl<K> Session<K> {
         }
     }
 
-    /// Tells the peer why the connection ends, unless it was told or would not understand. Nothing is put into any
-    /// output afterwards.
+    /// Tells the peer why the connection ends, unless it was told or would not understand. Nothing
+    /// is put into any output afterwards.
     pub fn bye_for(&mut self, reason: &CloseReason, out: &mut impl Output) {
         if self.phase == Phase::Ended {
             return;
@@ -384,7 +393,8 @@ impl<K> Session<K> {
         reason
     }
 
-    /// Nothing more comes from the stream. That is the end, unless the peer has said before that it only ends its half.
+    /// Nothing more comes from the stream. That is the end, unless the peer has said before that it
+    /// only ends its half.
     ///
     /// # Errors
     /// Why the connection must end, unless answers are owed that the peer still reads.

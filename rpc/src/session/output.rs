@@ -12,7 +12,8 @@ pub trait Output {
     /// The end of the output, to be appended to. A session never touches what it finds there.
     fn bytes(&mut self) -> &mut Vec<u8>;
 
-    /// Appends a block that is in memory of its own already, so that a vectored write can take it without a copy.
+    /// Appends a block that is in memory of its own already, so that a vectored write can take it
+    /// without a copy.
     fn chunk(&mut self, bytes: Vec<u8>);
 }
 
@@ -35,7 +36,8 @@ pub(super) struct Meter {
     pub(super) written: u64,
 }
 
-/// Cuts the output back to what it was before: a program's own `Encode` may panic in the middle of a frame.
+/// Cuts the output back to what it was before: a program's own `Encode` may panic in the middle of
+/// a frame.
 struct Whole<'a> {
     bytes: &'a mut Vec<u8>,
     before: usize,

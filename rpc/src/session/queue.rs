@@ -1,11 +1,13 @@
-//! Requests that wait: for the peer's credit, for its hello, or for the output to drain. First in, first out.
+//! Requests that wait: for the peer's credit, for its hello, or for the output to drain. First in,
+//! first out.
 //!
-//! A call that ends while it waits stays here as a husk until its turn or the next sweep; whoever takes entries out
-//! asks the table of calls whether they are still wanted.
+//! A call that ends while it waits stays here as a husk until its turn or the next sweep; whoever
+//! takes entries out asks the table of calls whether they are still wanted.
 //!
 //! Invariants:
 //! 1. `live` and `live_bytes` count the entries that are wanted, `entries` and `bytes` all.
-//! 2. Husks are never more than the wanted entries (or [`SLACK`]), nor hold more bytes (or [`SLACK_BYTES`]).
+//! 2. Husks are never more than the wanted entries (or [`SLACK`]), nor hold more bytes (or
+//!    [`SLACK_BYTES`]).
 
 use super::calls::Calls;
 use super::clock::NEVER;
@@ -80,14 +82,16 @@ pub(super) struct Queue {
     bytes: usize,
     live: usize,
     live_bytes: usize,
-    /// Calls that the peer's hello has made impossible, with the size of their frames; to be failed.
+    /// Calls that the peer's hello has made impossible, with the size of their frames; to be
+    /// failed.
     pub(super) oversized: VecDeque<(CallId, usize)>,
     /// Some iff other threads make requests too. It counts what waits here as well.
     room: Option<Arc<Room>>,
 }
 
 impl Queue {
-    /// Whether a request with `bytes` of arguments may wait as well. In a room that is shared, it has its place then.
+    /// Whether a request with `bytes` of arguments may wait as well. In a room that is shared, it
+    /// has its place then.
     pub(super) fn take_room(&self, bytes: usize, limits: &Limits) -> bool {
         match &self.room {
             Some(room) => room.take(bytes),
@@ -166,7 +170,8 @@ impl Queue {
         self.entries.front()
     }
 
-    /// What [`front`](Self::front) has shown, if it is a call that is in no trace and has few bytes of arguments.
+    /// What [`front`](Self::front) has shown, if it is a call that is in no trace and has few bytes
+    /// of arguments.
     #[inline]
     pub(super) fn plain_call(&self) -> Option<(CallId, &Waiting)> {
         let first = self.entries.front()?;
@@ -185,7 +190,8 @@ impl Queue {
         Some(request)
     }
 
-    /// Notes that a call with `bytes` of arguments, which waited here, has ended. To be told after the table of calls.
+    /// Notes that a call with `bytes` of arguments, which waited here, has ended. To be told after
+    /// the table of calls.
     pub(super) fn forget<K>(&mut self, bytes: usize, calls: &Calls<K>) {
         self.one_less(bytes);
         let husks = self.entries.len() - self.live;
@@ -196,8 +202,8 @@ impl Queue {
         }
     }
 
-    /// Takes out what is larger than `limit`: calls go to `oversized`, events are dropped. Returns all ids taken, and
-    /// the number of events.
+    /// Takes out what is larger than `limit`: calls go to `oversized`, events are dropped. Returns
+    /// all ids taken, and the number of events.
     pub(super) fn remove_oversized<K>(
         &mut self,
         limit: usize,

@@ -27,8 +27,9 @@ fn unsendable(error: &Error) -> String {
 const TOO_LARGE: &str = "the answer cannot be sent, too large: ";
 const OVER: &str = " bytes, over the limit of ";
 
-/// Reads size and limit in what a caller is told whose answer was too large. There is no code of its own for it: older peers
-/// would take a call that they do not know the refusal of for one that was not executed.
+/// Reads size and limit in what a caller is told whose answer was too large. There is no code of
+/// its own for it: older peers would take a call that they do not know the refusal of for one that
+/// was not executed.
 pub(crate) fn too_large_answer(text: &str) -> Option<(u64, u64)> {
     let (size, limit) = text.strip_prefix(TOO_LARGE)?.split_once(OVER)?;
     Some((size.parse().ok()?, limit.parse().ok()?))
@@ -56,9 +57,9 @@ impl<'a> Args<'a> {
 }
 
 impl<K> Session<K> {
-    /// Makes a call. It is sent now, or waits in its place for the peer's credit or hello, or for the output to drain. What
-    /// `args` holds afterwards is of no use any more; small arguments are copied out of it, so that its memory serves for
-    /// the next call.
+    /// Makes a call. It is sent now, or waits in its place for the peer's credit or hello, or for
+    /// the output to drain. What `args` holds afterwards is of no use any more; small arguments are
+    /// copied out of it, so that its memory serves for the next call.
     ///
     /// # Errors
     /// `pending` comes back with the reason; nothing was sent.
@@ -95,11 +96,12 @@ impl<K> Session<K> {
         Ok(id)
     }
 
-    /// Makes a call that stands in no tree of calls, if it can be sent now: the short way for what comes most often. The
-    /// deadline [`Instant::FAR`] is never.
+    /// Makes a call that stands in no tree of calls, if it can be sent now: the short way for what
+    /// comes most often. The deadline [`Instant::FAR`] is never.
     ///
     /// # Errors
-    /// `pending` comes back if there is anything else to it; then nothing has changed, and [`call`](Self::call) takes it.
+    /// `pending` comes back if there is anything else to it; then nothing has changed, and
+    /// [`call`](Self::call) takes it.
     #[inline(always)]
     pub fn call_now(
         &mut self,
@@ -178,7 +180,8 @@ impl<K> Session<K> {
         if self.take_room(args) { Ok(false) } else { Err(Why::Overloaded) }
     }
 
-    /// Whether a request with so many bytes of arguments may wait; in a room that is shared, it has its place then.
+    /// Whether a request with so many bytes of arguments may wait; in a room that is shared, it has
+    /// its place then.
     #[cold]
     fn take_room(&self, args: usize) -> bool {
         let Some(rare) = &self.rare else {
@@ -198,8 +201,8 @@ impl<K> Session<K> {
         }
     }
 
-    /// The largest body that is sent: what the peer takes, which is not known before its hello, and no
-    /// more than we would take, since that is what the output has room for.
+    /// The largest body that is sent: what the peer takes, which is not known before its hello, and
+    /// no more than we would take, since that is what the output has room for.
     #[inline]
     pub(super) fn frame_limit(&self) -> u32 {
         let theirs = self.greeting.max_frame.map_or(u32::MAX, NonZeroU32::get);
@@ -284,7 +287,8 @@ impl<K> Session<K> {
         }
     }
 
-    /// Sends the first request that waits: the short way of [`call_now`](Self::call_now). False if it is no plain call.
+    /// Sends the first request that waits: the short way of [`call_now`](Self::call_now). False if
+    /// it is no plain call.
     #[inline]
     fn sent_first(&mut self, now: Instant, out: &mut impl Output) -> bool {
         let Some(queue) = self.rare.as_mut().and_then(|rare| rare.queue_mut()) else {
@@ -305,8 +309,8 @@ impl<K> Session<K> {
         }
     }
 
-    /// Ends a call of ours early and gives back what was kept for it; `None` if it has ended already. If it was sent,
-    /// the peer is told.
+    /// Ends a call of ours early and gives back what was kept for it; `None` if it has ended
+    /// already. If it was sent, the peer is told.
     pub fn cancel(&mut self, id: CallId, out: &mut impl Output) -> Option<K> {
         let (pending, stage) = self.calls.end(id)?;
         self.clock.used();
@@ -340,9 +344,9 @@ impl<K> Session<K> {
         self.answer(call, out, |bytes| put_frame(bytes, limit, Kind::Reply, 0, call, encode))
     }
 
-    /// Answers a call of the peer with a value that is spelled as a length and these bytes, if they are few: the short way for
-    /// what is answered most often. False if there is anything else to it; then nothing has changed, and
-    /// [`reply_bytes`](Self::reply_bytes) takes them.
+    /// Answers a call of the peer with a value that is spelled as a length and these bytes, if they
+    /// are few: the short way for what is answered most often. False if there is anything else to
+    /// it; then nothing has changed, and [`reply_bytes`](Self::reply_bytes) takes them.
     #[inline(always)]
     pub fn reply_now(&mut self, call: u64, bytes: &[u8], out: &mut impl Output) -> bool {
         let short = self.phase != Phase::Ended && bytes.len() < CHUNK;
@@ -356,7 +360,8 @@ impl<K> Session<K> {
         short
     }
 
-    /// Answers a call of the peer with a value that is spelled as a length and these bytes. Many are not copied.
+    /// Answers a call of the peer with a value that is spelled as a length and these bytes. Many
+    /// are not copied.
     ///
     /// # Errors
     /// As [`reply`](Self::reply).
@@ -422,7 +427,8 @@ impl<K> Session<K> {
         result
     }
 
-    /// Reports that an event of the peer was started, or dropped: the peer gets its credit back, with others.
+    /// Reports that an event of the peer was started, or dropped: the peer gets its credit back,
+    /// with others.
     #[inline]
     pub fn event_started(&mut self, out: &mut impl Output) {
         if let Some(amount) = self.incoming.event_started() {
@@ -430,9 +436,10 @@ impl<K> Session<K> {
         }
     }
 
-    /// Returns the credit of events that were started, if it is time: with whatever else is being sent, or when the peer uses
-    /// more than half of its grant. To be called at the end of each batch of input. What stays goes with the next ping at
-    /// the latest; a frame for each batch would wake the peer as often as it sends.
+    /// Returns the credit of events that were started, if it is time: with whatever else is being
+    /// sent, or when the peer uses more than half of its grant. To be called at the end of each
+    /// batch of input. What stays goes with the next ping at the latest; a frame for each batch
+    /// would wake the peer as often as it sends.
     #[inline]
     pub fn return_credits(&mut self, out: &mut impl Output) {
         let leaving = self.meter.waiting() > 0;
@@ -454,8 +461,8 @@ impl<K> Session<K> {
         }
     }
 
-    /// Tells how many bytes the socket has taken since the connection was made. Requests that waited for the output to
-    /// drain are put into `out`, which is then to be written as well.
+    /// Tells how many bytes the socket has taken since the connection was made. Requests that
+    /// waited for the output to drain are put into `out`, which is then to be written as well.
     ///
     /// To be called after writing, in particular when output that was blocked has drained.
     pub fn flushed(&mut self, now: Instant, written: u64, out: &mut impl Output) {

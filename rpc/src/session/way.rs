@@ -1,7 +1,9 @@
-//! How long the way to the peer and back takes, on a connection where somebody wants to know: measured by pings.
+//! How long the way to the peer and back takes, on a connection where somebody wants to know:
+//! measured by pings.
 //!
-//! A busy moment at either end lengthens what is measured, so the less of the two latest counts: one busy moment changes
-//! nothing, and a way that has become longer is known as that after two pings.
+//! A busy moment at either end lengthens what is measured, so the less of the two latest counts:
+//! one busy moment changes nothing, and a way that has become longer is known as that after two
+//! pings.
 
 use super::{Output, Phase, Session};
 use peers_kernel::Instant;
@@ -70,9 +72,9 @@ impl<K> Session<K> {
         }
     }
 
-    /// The deadline of a call made at `now` for one that can be answered until `end`, over this connection: a round trip
-    /// earlier, and a whole number of milliseconds away, which no rounding on the wire can make longer. Unchanged where the
-    /// way is not measured.
+    /// The deadline of a call made at `now` for one that can be answered until `end`, over this
+    /// connection: a round trip earlier, and a whole number of milliseconds away, which no rounding
+    /// on the wire can make longer. Unchanged where the way is not measured.
     pub fn end_within(&mut self, now: Instant, end: Instant, out: &mut impl Output) -> Instant {
         self.measure_again(now, out);
         let Some(way) = self.round_trip() else { return end };

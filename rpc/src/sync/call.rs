@@ -36,7 +36,8 @@ const THAW: Duration = Duration::from_secs(1);
 ///
 /// ```compile_fail,E0599
 /// # fn f(node: peers_rpc::doc::NodeProxy<peers_rpc::SyncEndpoint>, k: peers_rpc::Reply<String>) {
-/// node.get("arrakis").then(k); // a continuation never leaves its loop: only loop proxies have `then`
+/// // A continuation never leaves its loop: only loop proxies have `then`.
+/// node.get("arrakis").then(k);
 /// # }
 /// ```
 #[must_use = "a call is sent by `wait` or `start`"]
@@ -95,9 +96,13 @@ impl<T: DecodeOwned + Send + 'static> SyncCall<T> {
     /// ```
     /// # use peers_rpc::{Error, SyncEndpoint, doc::NodeProxy};
     /// /// Asks two nodes at a time.
-    /// fn either(one: &NodeProxy<SyncEndpoint>, other: &NodeProxy<SyncEndpoint>) -> Result<String, Error> {
+    /// fn either(
+    ///     one: &NodeProxy<SyncEndpoint>,
+    ///     other: &NodeProxy<SyncEndpoint>,
+    /// ) -> Result<String, Error> {
     ///     let (first, second) = (one.get("arrakis").start(), other.get("arrakis").start());
-    ///     first.wait().or_else(|_| second.wait()) // the second is cancelled if the first has a value
+    ///     // The second is cancelled if the first has a value.
+    ///     first.wait().or_else(|_| second.wait())
     /// }
     /// ```
     pub fn start(self) -> Started<T> {

@@ -26,8 +26,8 @@ const GRACE: Duration = Duration::from_secs(5);
 const HEAD: usize = 16;
 
 impl Endpoint {
-    /// Names this endpoint for other threads. `None` if it has ended, or if its loop was not started
-    /// by [`spawn_loop`](crate::spawn_loop): then no other thread can reach it.
+    /// Names this endpoint for other threads. `None` if it has ended, or if its loop was not
+    /// started by [`spawn_loop`](crate::spawn_loop): then no other thread can reach it.
     pub fn to_sync(&self) -> Option<SyncEndpoint> {
         let link = self.link()?;
         HERE.with_borrow(|here| {
@@ -224,8 +224,8 @@ impl SyncEndpoint {
     }
 
     /// Closes it, as [`Endpoint::close`] does, and waits for the end. Tells how much the peer did
-    /// not take within [`Limits::drain`](crate::Limits::drain); if the connection has ended before, what
-    /// was lost with it.
+    /// not take within [`Limits::drain`](crate::Limits::drain); if the connection has ended before,
+    /// what was lost with it.
     ///
     /// # Errors
     /// When the loop has ended, or does not get round to it. [`Misuse::CloseOnLoop`] on the loop's

@@ -32,8 +32,8 @@ pub fn spawn_loop() -> io::Result<Peers> {
     spawn_loop_with(Limits::default(), |_, _| ())
 }
 
-/// Does the same with limits, and with a start that runs on the loop's thread; what it returns (nodes,
-/// listeners) lives as long as the loop.
+/// Does the same with limits, and with a start that runs on the loop's thread; what it returns
+/// (nodes, listeners) lives as long as the loop.
 ///
 /// # Errors
 /// When the thread or its kernel cannot be made.
