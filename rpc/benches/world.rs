@@ -1,5 +1,5 @@
-//! The simulated world: whole calls between processes, and events of the world, in a second of real time. Run with
-//! `cargo bench -p peers-rpc --bench world`.
+//! The simulated world: whole calls between processes, and events of the world, in a second of real
+//! time. Run with `cargo bench -p peers-rpc --bench world`.
 
 #[path = "../../kernel/benches/harness/mod.rs"]
 mod harness;

@@ -1,4 +1,5 @@
-//! The server calls its clients back on the connections that they made: a room that passes on what is said.
+//! The server calls its clients back on the connections that they made: a room that passes on what
+//! is said.
 //!
 //! `cargo run -p peers-rpc --example callback`
 
@@ -8,12 +9,14 @@ use peers_rpc::doc::{LocalNode, NodeProxy};
 use peers_rpc::{Binding, Cx, Error, Kernel, Rpc};
 use std::collections::BTreeMap;
 
-/// Who is here. The binding is the key: it needs no name, and nobody can pretend to be someone else.
+/// Who is here. The binding is the key: it needs no name, and nobody can pretend to be someone
+/// else.
 #[derive(Default)]
 struct Room(BTreeMap<Binding, String>);
 
 impl LocalNode for Room {
-    /// `put("enter", NAME)` enters the room; `put("say", TEXT)` speaks, which only those may who have entered.
+    /// `put("enter", NAME)` enters the room; `put("say", TEXT)` speaks, which only those may who
+    /// have entered.
     fn put(&mut self, _: &Cx<Self>, bd: &Binding, key: String, value: String) {
         match (key.as_str(), self.0.get(bd)) {
             ("enter", _) => drop(self.0.insert(bd.clone(), value)),
@@ -52,7 +55,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let client = Rpc::new(&kernel.handle());
     let endpoint = client.connect(&listener.address());
-    LocalNode::bind(&guest.cx(), &endpoint)?; // on the same endpoint: this is what the room calls back
+    // On the same endpoint: this is what the room calls back.
+    LocalNode::bind(&guest.cx(), &endpoint)?;
     let n: NodeProxy = NodeProxy::new(endpoint);
     n.put("say", "nobody hears this")?;
     n.put("enter", "Chani")?;

@@ -1,4 +1,5 @@
-//! One question, many nodes: a relay asks them all, waits for every answer, and passes a single one straight through.
+//! One question, many nodes: a relay asks them all, waits for every answer, and passes a single one
+//! straight through.
 //!
 //! `cargo run -p peers-rpc --example fan_out`
 

@@ -1,6 +1,7 @@
-//! Promise: a call bounds what was made for it as long as somebody waits for its answer, and no longer. What a plain method
-//! starts has all the time that it asks for, since the method has answered before; nobody cancels it either. What an
-//! `:async` method starts ends with the call, however long it would have waited, and the error says whose time it was.
+//! Promise: a call bounds what was made for it as long as somebody waits for its answer, and no
+//! longer. What a plain method starts has all the time that it asks for, since the method has
+//! answered before; nobody cancels it either. What an `:async` method starts ends with the call,
+//! however long it would have waited, and the error says whose time it was.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,5 +1,6 @@
-//! Promise: nobody is flooded and nobody is stuck. Requests beyond the other side's grant wait here, within their deadline
-//! and within a limit; what is too much is refused as overloaded, which means that it was not executed.
+//! Promise: nobody is flooded and nobody is stuck. Requests beyond the other side's grant wait
+//! here, within their deadline and within a limit; what is too much is refused as overloaded, which
+//! means that it was not executed.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -14,7 +15,8 @@ fn grant(requests: u32) -> Limits {
     limits(|limits| limits.grant = requests)
 }
 
-/// The protocol lets 64 requests go out before the peer's hello, so that is the smallest grant there is.
+/// The protocol lets 64 requests go out before the peer's hello, so that is the smallest grant
+/// there is.
 const LEAST: usize = 64;
 
 everywhere! {

@@ -1,6 +1,7 @@
-//! Promise: a stream that ends without a goodbye is the end of the connection, at once and whatever is owed on it. Nobody
-//! waits for the caller any more, what is called or told afterwards fails with the true reason, and who hears that the
-//! connection has gone hears it before its calls fail. Only a peer that has announced it may end its half alone.
+//! Promise: a stream that ends without a goodbye is the end of the connection, at once and whatever
+//! is owed on it. Nobody waits for the caller any more, what is called or told afterwards fails
+//! with the true reason, and who hears that the connection has gone hears it before its calls fail.
+//! Only a peer that has announced it may end its half alone.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -169,7 +170,8 @@ fn it_is_noticed_within_fifty_milliseconds() {
     assert!(!server.callers()[0].is_waiting());
 }
 
-/// Events that came before the end are started, which may take some turns. Nothing new is taken meanwhile.
+/// Events that came before the end are started, which may take some turns. Nothing new is taken
+/// meanwhile.
 #[test]
 fn events_before_it_are_started_and_nothing_else_is_done_meanwhile() {
     const EVENTS: usize = 200;

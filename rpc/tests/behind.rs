@@ -1,5 +1,6 @@
-//! Promise: a loop that is behind does no dead work. A request whose time passes while it waits for its turn is refused and never
-//! executed, and one slow handler ends its turn: timers, other connections and other threads come next.
+//! Promise: a loop that is behind does no dead work. A request whose time passes while it waits for
+//! its turn is refused and never executed, and one slow handler ends its turn: timers, other
+//! connections and other threads come next.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -40,7 +41,8 @@ fn of_sixty_slow_calls_those_are_executed_that_are_begun_in_time() {
         let (mut field, client, server, node) = slow_pair(seed, millis(160));
         let calls = ask(&mut field, &client, &node, 60);
         field.pass(secs(20));
-        // One more is begun before its second is over, and what came while the first ran was heard of later.
+        // One more is begun before its second is over, and what came while the first ran was heard
+        // of later.
         let executed = server.heard().len();
         assert!((6..=9).contains(&executed), "seed {seed}: {executed} executed");
         let answered = calls.iter().map(Got::take).filter(Result::is_ok).count();

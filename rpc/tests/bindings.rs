@@ -1,6 +1,6 @@
-//! Promise: every implementation is told who is calling. A binding compares and hashes by the caller's endpoint alone, so it
-//! can be a map's key and a history's token; it makes proxies for calling back; it reads the call being served; and it
-//! keeps nothing alive.
+//! Promise: every implementation is told who is calling. A binding compares and hashes by the
+//! caller's endpoint alone, so it can be a map's key and a history's token; it makes proxies for
+//! calling back; it reads the call being served; and it keeps nothing alive.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

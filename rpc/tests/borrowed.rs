@@ -1,5 +1,6 @@
-//! Promise: a `:borrowed` method is lent what arrives and may lend what its object holds, and nobody else can tell: callers
-//! get the same answers, exceptions and refusals, from small values and from large ones that travel in memory of their own.
+//! Promise: a `:borrowed` method is lent what arrives and may lend what its object holds, and
+//! nobody else can tell: callers get the same answers, exceptions and refusals, from small values
+//! and from large ones that travel in memory of their own.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -196,7 +197,8 @@ impl LocalDeepShelf for DeepShelf {
     }
 }
 
-/// A client, and two servers that do the same: one with the styles of `shelf`, one with those of `deep_shelf`.
+/// A client, and two servers that do the same: one with the styles of `shelf`, one with those of
+/// `deep_shelf`.
 struct Shop {
     client: Peer,
     servers: (Peer<Shelf>, Peer<DeepShelf>),

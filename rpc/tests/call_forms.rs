@@ -1,5 +1,5 @@
-//! Promise: a call is a value, so one generated method gives all of the tutorial's calling conventions, and each waits as
-//! long as it says.
+//! Promise: a call is a value, so one generated method gives all of the tutorial's calling
+//! conventions, and each waits as long as it says.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

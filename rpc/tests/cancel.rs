@@ -1,5 +1,5 @@
-//! Promise: a cancel overtakes what is queued, makes the reply of what is running inert, and goes on to whatever was called
-//! on behalf of the call, however far away.
+//! Promise: a cancel overtakes what is queued, makes the reply of what is running inert, and goes
+//! on to whatever was called on behalf of the call, however far away.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -100,7 +100,8 @@ everywhere! {
 
 // ---- from hop to hop
 
-/// A client, a server, one behind it, and one behind that, which holds the call made for the call made for the client's.
+/// A client, a server, one behind it, and one behind that, which holds the call made for the call
+/// made for the client's.
 struct Chain {
     client: Peer,
     middle: Peer,

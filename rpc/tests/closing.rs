@@ -1,5 +1,5 @@
-//! Promise: what is closed is closed in good order. Nobody waits in vain, what was written still leaves, and a process that
-//! ends lets what runs come to its end.
+//! Promise: what is closed is closed in good order. Nobody waits in vain, what was written still
+//! leaves, and a process that ends lets what runs come to its end.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,5 +1,6 @@
-//! Promise: a deadline travels with its call as the time that remains. What is called on behalf of a call inherits it, work
-//! whose time has passed is not started, and an inner call runs out early enough for the outer one to be answered.
+//! Promise: a deadline travels with its call as the time that remains. What is called on behalf of
+//! a call inherits it, work whose time has passed is not started, and an inner call runs out early
+//! enough for the outer one to be answered.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -202,7 +203,8 @@ fn a_call_that_waits_for_credit_beyond_its_deadline_is_never_sent() {
     assert_eq!(server.heard().len(), 64);
 }
 
-/// The tutorial's trouble: both have the same default, so both run out at once and nobody learns what was wrong.
+/// The tutorial's trouble: both have the same default, so both run out at once and nobody learns
+/// what was wrong.
 #[test]
 fn the_inner_call_expires_first_and_the_outer_is_still_answered() {
     for budget in [millis(200), secs(1), secs(30)] {

@@ -1,4 +1,5 @@
-//! Promise: how deep calls nest is carried along and bounded, so two peers that call each other for ever are stopped.
+//! Promise: how deep calls nest is carried along and bounded, so two peers that call each other for
+//! ever are stopped.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

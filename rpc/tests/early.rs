@@ -1,5 +1,5 @@
-//! Promise: where the peer works beside us, much that is said in one turn is written in two parts, and little in one; what is said,
-//! its order and what becomes of it are the same.
+//! Promise: where the peer works beside us, much that is said in one turn is written in two parts,
+//! and little in one; what is said, its order and what becomes of it are the same.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,5 +1,6 @@
-//! Promise: an interface may grow. Trailing `option` fields of a struct that one side does not know are skipped, those
-//! that are not sent are none; new methods disturb nobody; and what really differs is said in words.
+//! Promise: an interface may grow. Trailing `option` fields of a struct that one side does not know
+//! are skipped, those that are not sent are none; new methods disturb nobody; and what really
+//! differs is said in words.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

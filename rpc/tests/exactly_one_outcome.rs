@@ -1,5 +1,6 @@
-//! Promise: each call has exactly one outcome, whatever happens: a value, an exception, a time-out, a cancel, the end of
-//! the connection, a refusal, an overload, a lost reply, a panic. And letting go of what is handed around ends nothing.
+//! Promise: each call has exactly one outcome, whatever happens: a value, an exception, a time-out,
+//! a cancel, the end of the connection, a refusal, an overload, a lost reply, a panic. And letting
+//! go of what is handed around ends nothing.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

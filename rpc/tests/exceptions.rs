@@ -1,5 +1,5 @@
-//! Promise: a declared exception crosses the wire as a value, with its class, its arguments, and the place where it was
-//! raised, and is printed as in the tutorial.
+//! Promise: a declared exception crosses the wire as a value, with its class, its arguments, and
+//! the place where it was raised, and is printed as in the tutorial.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

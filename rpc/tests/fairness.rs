@@ -1,5 +1,5 @@
-//! Promise: a connection that floods delays neither timers nor other connections by more than a few turns. Turns are
-//! counted here, not time.
+//! Promise: a connection that floods delays neither timers nor other connections by more than a few
+//! turns. Turns are counted here, not time.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -84,7 +84,8 @@ fn flood_one(node: ProbeProxy, answered: Rc<Cell<u32>>) {
     node.context().forever().then(k);
 }
 
-/// Enough for a request to be read behind one budget of the flood, answered, and the answer to be read.
+/// Enough for a request to be read behind one budget of the flood, answered, and the answer to be
+/// read.
 const SOME_TURNS: u32 = 6;
 
 #[test]
@@ -132,7 +133,8 @@ fn two_that_flood_share_the_process() {
     assert!(least * 3 > most, "{least} to {most}");
 }
 
-/// A burst that arrives as one segment is started in portions, between which others have their turn.
+/// A burst that arrives as one segment is started in portions, between which others have their
+/// turn.
 #[test]
 fn one_turn_starts_no_more_than_its_budget() {
     let mut scene = scene();

@@ -1,5 +1,6 @@
-//! Promise: a process that stood still judges nothing by its clock before it has looked at what came meanwhile. Requests whose
-//! time passed while it stood are refused, never executed; replies that came in time are not discarded.
+//! Promise: a process that stood still judges nothing by its clock before it has looked at what
+//! came meanwhile. Requests whose time passed while it stood are refused, never executed; replies
+//! that came in time are not discarded.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,4 +1,5 @@
-//! Promise: the tutorial's helpers do what they did there, and in the corners where those failed they do better.
+//! Promise: the tutorial's helpers do what they did there, and in the corners where those failed
+//! they do better.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -55,8 +56,8 @@ everywhere! {
     }
 }
 
-// In the tutorial the error handler captured the loop's variable, so late failures all reported into the last place, and
-// the barrier never opened.
+// In the tutorial the error handler captured the loop's variable, so late failures all reported
+// into the last place, and the barrier never opened.
 everywhere! {
     fn late_failures_land_in_their_own_places(field: &mut Field) {
         let (client, server, node) = field.met_pair();

@@ -1,5 +1,5 @@
-//! Promise: requests that arrive faster than they are started wait in order and in bounded memory; whatever the peer
-//! does meanwhile, none of its events is lost.
+//! Promise: requests that arrive faster than they are started wait in order and in bounded memory;
+//! whatever the peer does meanwhile, none of its events is lost.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

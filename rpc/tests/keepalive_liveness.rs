@@ -1,5 +1,6 @@
-//! Promise: an unused connection is collected by the side that dialled it, a silent one is taken for dead by either side,
-//! and whoever asked is told of the end exactly once, with the reason. All in virtual time.
+//! Promise: an unused connection is collected by the side that dialled it, a silent one is taken
+//! for dead by either side, and whoever asked is told of the end exactly once, with the reason. All
+//! in virtual time.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,6 +1,6 @@
-//! Promise: a large value that is one run of bytes has the memory that it was read into, if the process had some to spare,
-//! and no more than it needs. Nothing else tells how it came: neither its bytes, nor its place among others, nor what
-//! becomes of it when there is nobody for it.
+//! Promise: a large value that is one run of bytes has the memory that it was read into, if the
+//! process had some to spare, and no more than it needs. Nothing else tells how it came: neither
+//! its bytes, nor its place among others, nor what becomes of it when there is nobody for it.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -27,8 +27,8 @@ fn text(seed: usize, size: usize) -> String {
     (0..size).map(letter).collect()
 }
 
-/// A client and a server that have exchanged a large value, so that either has memory that its output is done with. What waits
-/// for its turn is copied, so here nothing does.
+/// A client and a server that have exchanged a large value, so that either has memory that its
+/// output is done with. What waits for its turn is copied, so here nothing does.
 fn warm_pair(field: &mut Field) -> (Peer, Peer, ProbeProxy) {
     let (client, server, node) = field.met_pair();
     field.take_time();
@@ -57,8 +57,8 @@ everywhere! {
             let left = client.handle().memory_just_for(LARGE);
             assert_eq!(left, None, "the arguments left from it, and the result has it now");
         }
-        // The memory is the kernel's until the next request, so nothing else can lie there, once it has
-        // the right size. With one task a turn two blocks may take turns.
+        // The memory is the kernel's until the next request, so nothing else can lie there, once it
+        // has the right size. With one task a turn two blocks may take turns.
         let places: BTreeSet<usize> = places.borrow().iter().copied().collect();
         assert!(places.len() <= 2, "{places:x?}");
     }

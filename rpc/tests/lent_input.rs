@@ -1,6 +1,7 @@
-//! Promise: a connection may end while the rest of a large frame is being read straight to where its beginning is. Then each
-//! call has its one outcome, nothing of the frame is delivered, whatever still comes, and nothing stays behind. It makes no
-//! difference whether its value could have stayed there, in memory that the output was done with.
+//! Promise: a connection may end while the rest of a large frame is being read straight to where
+//! its beginning is. Then each call has its one outcome, nothing of the frame is delivered,
+//! whatever still comes, and nothing stays behind. It makes no difference whether its value could
+//! have stayed there, in memory that the output was done with.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -122,7 +123,8 @@ impl Scene {
         let mut rest = said.split_off(LARGE / 2);
         rest.extend(reply(ids[2], "none"));
         line.say(field, &client, said);
-        // The first answer and the beginning of the second are one write, and so they are read together.
+        // The first answer and the beginning of the second are one write, and so they are read
+        // together.
         field.until(|| small.is_done());
         assert_eq!(small.take().unwrap(), "small");
         assert_eq!(server.handle().memory_just_for(LARGE), None, "it was lent, or never there");

@@ -1,5 +1,6 @@
-//! Promise: the limits in force are those that a process announces, zero means one thing, and a frame limit that only one side
-//! has raised makes at most a call fail, as too large: never the connection, and nobody is blamed.
+//! Promise: the limits in force are those that a process announces, zero means one thing, and a
+//! frame limit that only one side has raised makes at most a call fail, as too large: never the
+//! connection, and nobody is blamed.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,4 +1,5 @@
-//! Promise: requests and events of one endpoint start in the order in which they were sent; replies come in any order.
+//! Promise: requests and events of one endpoint start in the order in which they were sent; replies
+//! come in any order.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,5 +1,5 @@
-//! Promise: a handler that panics is one call's misfortune. Its caller is told; the node, the connection and the process
-//! live on.
+//! Promise: a handler that panics is one call's misfortune. Its caller is told; the node, the
+//! connection and the process live on.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,5 +1,5 @@
-//! Promise: all peers together can make a process hold no more memory than it may. Who does not read is ended first, and the
-//! others are served.
+//! Promise: all peers together can make a process hold no more memory than it may. Who does not
+//! read is ended first, and the others are served.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -83,7 +83,8 @@ fn a_thousand_peers_that_never_read_cost_no_more_than_the_budget_and_nobody_else
     assert!(peak.get() <= BUDGET + BUDGET / 10, "{} bytes", peak.get());
     assert!(server.rpc().counters().relieved > 0);
     assert!(node.caller().is_open());
-    // Whoever was not in the way is ended for not reading, or, if all was refused, for not answering.
+    // Whoever was not in the way is ended for not reading, or, if all was refused, for not
+    // answering.
     field.pass(secs(50));
     assert_eq!(server.rpc().endpoints().len(), 1);
     assert_eq!(server.rpc().held_memory(), 0);
@@ -99,7 +100,8 @@ fn owe(field: &mut Field, client: &Peer, node: &ProbeProxy, count: usize) -> Vec
 fn who_makes_no_progress_is_ended_although_others_hold_more() {
     let mut field = Field::simulated(2);
     let (server, _) = server(&mut field, 2 << 20);
-    // Twenty that do not read, each of which holds a little; nothing is said of them for two seconds.
+    // Twenty that do not read, each of which holds a little; nothing is said of them for two
+    // seconds.
     let (_, stuck) = crowd(&mut field, &server, 5);
     field.pass(secs(2));
     let before = server.rpc().held_memory();

@@ -1,5 +1,6 @@
-//! Promise: both ends of a connection are equals. Whoever is called can call back on the same connection, without
-//! set-up; several interfaces live on one endpoint; and a client of a base interface works with an extended server.
+//! Promise: both ends of a connection are equals. Whoever is called can call back on the same
+//! connection, without set-up; several interfaces live on one endpoint; and a client of a base
+//! interface works with an extended server.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

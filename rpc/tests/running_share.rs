@@ -1,5 +1,5 @@
-//! Promise: of the `:async` calls that a process may run, each connection has a share. Nobody can take all of them, and what is
-//! answered before its method returns takes none.
+//! Promise: of the `:async` calls that a process may run, each connection has a share. Nobody can
+//! take all of them, and what is answered before its method returns takes none.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -8,7 +8,8 @@ mod common;
 use common::{Field, Got, Peer, ProbeProxy, everywhere, limits};
 use peers_rpc::{ErrorKind, Overload};
 
-/// Calls that are held by a server of which `name` asks for so many; how many of them were accepted.
+/// Calls that are held by a server of which `name` asks for so many; how many of them were
+/// accepted.
 fn hold(
     field: &mut Field,
     server: &Peer,
@@ -41,7 +42,8 @@ everywhere! {
         let (accepted, held): (Vec<_>, Vec<_>) =
             names.map(|name| hold(field, &server, name, 20)).into_iter().unzip();
         assert_eq!(accepted, [8, 4, 2, 1, 1, 1]);
-        // The first has more than its share by now. When it is down to two, the others leave seven, and it may have four.
+        // The first has more than its share by now. When it is down to two, the others leave seven,
+        // and it may have four.
         for n in 0..6 {
             field.answer(&server, &format!("a {n}"), Ok("done"));
         }
@@ -62,7 +64,8 @@ everywhere! {
             ["a", "b", "c", "d"].map(|name| hold(field, &server, name, 9)).into_iter().collect();
         let client = field.peer("honest");
         let node = field.dial(&client, &server);
-        // All at once: each would need a place of its own while the answers to the others are on their way.
+        // All at once: each would need a place of its own while the answers to the others are on
+        // their way.
         let calls: Vec<_> = (0..50).map(|n| field.start(&client, node.ask(n.to_string()))).collect();
         field.until(|| calls.iter().all(Got::is_done));
         for (n, call) in calls.into_iter().enumerate() {

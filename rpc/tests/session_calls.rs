@@ -1,4 +1,5 @@
-//! Calls: exactly one outcome each, started in order, answered in any; answers that do not belong reach nobody.
+//! Calls: exactly one outcome each, started in order, answered in any; answers that do not belong
+//! reach nobody.
 
 mod session_harness;
 

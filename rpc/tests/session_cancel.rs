@@ -1,4 +1,5 @@
-//! Cancels: they overtake what waits, free what runs, are free of charge once for each call, and leave no trace.
+//! Cancels: they overtake what waits, free what runs, are free of charge once for each call, and
+//! leave no trace.
 
 mod session_harness;
 
@@ -93,7 +94,8 @@ fn one_cancel_for_each_call_is_free_however_many() {
     pair.a.assert_settled();
 }
 
-/// Pairs of a call and its cancel run nobody over: the slots stay taken until the work has really stopped.
+/// Pairs of a call and its cancel run nobody over: the slots stay taken until the work has really
+/// stopped.
 #[test]
 fn cancelling_does_not_make_room_for_more_running_work() {
     let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 128));

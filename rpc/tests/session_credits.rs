@@ -1,5 +1,5 @@
-//! Back-pressure by credits: a side sends no more than it was granted, answers are never held up, and two sides that are
-//! both at their limit do not wait for each other for ever.
+//! Back-pressure by credits: a side sends no more than it was granted, answers are never held up,
+//! and two sides that are both at their limit do not wait for each other for ever.
 
 mod session_harness;
 
@@ -269,7 +269,8 @@ fn above_the_soft_limit_requests_wait_and_answers_do_not() {
     assert_eq!([pair.b.asked().method, pair.b.asked().method], [1, 3]);
 }
 
-/// Both sides call each other 100,000 times through pipes that hold 64 KiB, answer at once, and neither ever stops.
+/// Both sides call each other 100,000 times through pipes that hold 64 KiB, answer at once, and
+/// neither ever stops.
 #[test]
 fn mutual_floods_do_not_deadlock() {
     const CALLS: u32 = 100_000;
@@ -308,7 +309,8 @@ fn mutual_floods_do_not_deadlock() {
     pair.b.assert_settled();
 }
 
-/// Every handler of either side calls back before it answers, all at their limit: it ends, by deadline at the latest.
+/// Every handler of either side calls back before it answers, all at their limit: it ends, by
+/// deadline at the latest.
 #[test]
 fn a_cycle_of_calls_at_the_limit_ends_within_the_deadline() {
     let few = || limits(|l| l.grant = 64);

@@ -1,4 +1,5 @@
-//! Deadlines: kept by the caller, carried as the time that remains, and never started when it is too late.
+//! Deadlines: kept by the caller, carried as the time that remains, and never started when it is
+//! too late.
 
 mod session_harness;
 

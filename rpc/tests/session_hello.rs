@@ -1,4 +1,5 @@
-//! The opening of a connection: both sides greet at once, strangers are recognised, silence ends in time.
+//! The opening of a connection: both sides greet at once, strangers are recognised, silence ends in
+//! time.
 
 mod session_harness;
 

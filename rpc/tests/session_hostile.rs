@@ -1,5 +1,5 @@
-//! Hostile input: cut anywhere, glued together, flipped, forged. The session neither panics nor forgets a call, and what
-//! it does depends on the bytes alone, not on the segments they come in.
+//! Hostile input: cut anywhere, glued together, flipped, forged. The session neither panics nor
+//! forgets a call, and what it does depends on the bytes alone, not on the segments they come in.
 
 mod session_harness;
 

@@ -1,5 +1,5 @@
-//! Liveness: silent peers are asked and then given up, unused connections are hung up by the side that dialled, output
-//! must move, and a half-closed connection lasts as long as something is owed.
+//! Liveness: silent peers are asked and then given up, unused connections are hung up by the side
+//! that dialled, output must move, and a half-closed connection lasts as long as something is owed.
 
 mod session_harness;
 

@@ -1,6 +1,7 @@
-//! Any interleaving: two sessions do random things while their bytes crawl back and forth in random pieces. Each call ends
-//! exactly once, with its own answer; requests start in order; in the end every count is back at zero. And it makes no
-//! difference whether what comes most often goes the short way.
+//! Any interleaving: two sessions do random things while their bytes crawl back and forth in random
+//! pieces. Each call ends exactly once, with its own answer; requests start in order; in the end
+//! every count is back at zero. And it makes no difference whether what comes most often goes the
+//! short way.
 
 mod session_harness;
 

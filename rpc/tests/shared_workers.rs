@@ -1,4 +1,5 @@
-//! Background work for calls: connections take turns, overflow is told as such, and it goes with whoever asked for it.
+//! Background work for calls: connections take turns, overflow is told as such, and it goes with
+//! whoever asked for it.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -99,7 +100,8 @@ everywhere! {
     }
 }
 
-/// A node that has asked another one and was told that that one is overloaded has done its own part.
+/// A node that has asked another one and was told that that one is overloaded has done its own
+/// part.
 #[test]
 fn that_another_process_is_overloaded_is_no_refusal_of_ours() {
     let mut field = Field::simulated(1);

@@ -1,5 +1,5 @@
-//! Promise: a reply is bound softly to the endpoint that it is for. Holding it keeps nothing alive, and resuming it after
-//! the caller has gone does nothing, and is counted.
+//! Promise: a reply is bound softly to the endpoint that it is for. Holding it keeps nothing alive,
+//! and resuming it after the caller has gone does nothing, and is counted.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,4 +1,5 @@
-//! Requests that wait because the socket is full leave as soon as it is not, though the peer answers nothing.
+//! Requests that wait because the socket is full leave as soon as it is not, though the peer
+//! answers nothing.
 
 use peers_rpc::kernel::sim::World;
 use peers_rpc::stub::{Incoming, Served};

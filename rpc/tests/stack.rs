@@ -1,5 +1,5 @@
-//! Promise: the stack does not grow with what a program does. Everything here runs on a thread whose stack is small, so
-//! that one frame for each step would end the process.
+//! Promise: the stack does not grow with what a program does. Everything here runs on a thread
+//! whose stack is small, so that one frame for each step would end the process.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -78,7 +78,8 @@ fn a_million_calls_that_fail_at_once_all_together() {
     });
 }
 
-/// The tutorial's way to go on with the next peer when one is dead, which would nest in the tutorial's own system.
+/// The tutorial's way to go on with the next peer when one is dead, which would nest in the
+/// tutorial's own system.
 fn try_next(handle: Handle, peers: Rc<Vec<ProbeProxy>>, at: usize, tried: Rc<Cell<usize>>) {
     let Some(peer) = peers.get(at) else { return handle.stop() };
     let next = (handle.clone(), peers.clone(), tried.clone());

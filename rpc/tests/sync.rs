@@ -1,5 +1,5 @@
-//! Promise: other threads call through proxies that are `Send`, wait for the outcome, and never hang: not on the loop's own
-//! thread, not after the loop has ended.
+//! Promise: other threads call through proxies that are `Send`, wait for the outcome, and never
+//! hang: not on the loop's own thread, not after the loop has ended.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -16,7 +16,8 @@ use std::thread;
 
 type SyncProbe = ProbeProxy<SyncEndpoint>;
 
-/// A server on a thread of its own, where it listens, and the loop that shall be used for calling it.
+/// A server on a thread of its own, where it listens, and the loop that shall be used for calling
+/// it.
 fn serve(limits: Limits) -> (Peers, Address) {
     let (tell, told) = mpsc::channel();
     let peers = spawn_loop_with(limits, move |kernel: &Kernel, rpc: &Rpc| {

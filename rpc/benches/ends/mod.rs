@@ -1,4 +1,5 @@
-//! One side of a connection without sockets, loop or handlers: a session, its input, and the bytes it wants to send.
+//! One side of a connection without sockets, loop or handlers: a session, its input, and the bytes
+//! it wants to send.
 
 use peers_rpc::kernel::Instant;
 use peers_rpc::limits::Limits;

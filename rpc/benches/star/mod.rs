@@ -1,4 +1,5 @@
-//! Processes of a simulated world that call one of them: whole calls, both sides and the network between them.
+//! Processes of a simulated world that call one of them: whole calls, both sides and the network
+//! between them.
 
 use peers_rpc::doc::{LocalNode, NodeProxy};
 use peers_rpc::kernel::sim::{ProcessId, World};
@@ -80,7 +81,8 @@ impl Star {
         self.clients.push((process, cx.expect("the client has started")));
     }
 
-    /// Lets each client make so many calls, so many of them at a time. How many events of the world that took.
+    /// Lets each client make so many calls, so many of them at a time. How many events of the world
+    /// that took.
     pub(crate) fn calls(&mut self, calls: u64, at_a_time: u64) -> u64 {
         let end = self.done.get() + calls * self.clients.len() as u64;
         for (process, cx) in &self.clients {

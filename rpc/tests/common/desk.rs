@@ -1,4 +1,5 @@
-//! The object behind the probe interface: it writes down what it hears, and otherwise does as the test says.
+//! The object behind the probe interface: it writes down what it hears, and otherwise does as the
+//! test says.
 
 use super::probe::{Context, LocalProbe, LocalSideDoor, NoSuchKey, OutOfRange};
 use peers_rpc::{Binding, Cx, Error, Exception, Reply};

@@ -23,8 +23,8 @@ use std::time::Duration;
 
 /// How long a test may wait for one thing, in real time: a working test never comes near.
 const REAL_PATIENCE: Duration = secs(30);
-/// How soon things happen in virtual time unless a test says otherwise: what nothing holds up, within
-/// this. Ways take up to some tens of milliseconds there.
+/// How soon things happen in virtual time unless a test says otherwise: what nothing holds up,
+/// within this. Ways take up to some tens of milliseconds there.
 const PROMPT: Duration = secs(1);
 /// What runs everything.
 enum Ground {
@@ -89,7 +89,8 @@ impl Field {
         self
     }
 
-    /// Gives the processes that come little room wherever their tests do not say how much: few credits, short queues.
+    /// Gives the processes that come little room wherever their tests do not say how much: few
+    /// credits, short queues.
     pub(crate) fn little_room(mut self) -> Self {
         self.little_room = true;
         self
@@ -127,8 +128,8 @@ impl Field {
 
     // ---- processes
 
-    /// Lets the processes that come survive the panics of their handlers, as nodes do outside of tests. Without this, a panic in
-    /// a process is one of the test.
+    /// Lets the processes that come survive the panics of their handlers, as nodes do outside of
+    /// tests. Without this, a panic in a process is one of the test.
     pub(crate) fn lenient(&mut self) {
         self.lenient = true;
     }
@@ -166,7 +167,8 @@ impl Field {
                 if self.lenient {
                     world.lenient(process);
                 }
-                // What is said early is said in worlds; over sockets, where all share a thread, at the end of the turn.
+                // What is said early is said in worlds; over sockets, where all share a thread, at
+                // the end of the turn.
                 world.beside(process, true);
                 let peer = Peer { process: Some(process), ..peer.unwrap() };
                 self.rest.watch(name, process, &peer.owners);
@@ -225,7 +227,8 @@ impl Field {
         (client, server, node)
     }
 
-    /// Lets what a process of the simulated world has to say be said early, or at the end of each turn.
+    /// Lets what a process of the simulated world has to say be said early, or at the end of each
+    /// turn.
     pub(crate) fn speak_early(&mut self, peer: &Peer<impl Sized>, on: bool) {
         self.world().beside(peer.process.unwrap(), on);
     }
@@ -313,7 +316,8 @@ impl Field {
         self.on(peer, move || reply.resume(result));
     }
 
-    /// Lets each turn run all that is ready, however long the machine takes: of the peers that are there.
+    /// Lets each turn run all that is ready, however long the machine takes: of the peers that are
+    /// there.
     pub(crate) fn take_time(&self) {
         if let Ground::Tcp(kernels) | Ground::Unix(kernels) = &self.ground {
             for kernel in kernels {
@@ -383,7 +387,8 @@ impl Field {
 }
 
 impl Field {
-    /// Says that work is under way by design when the test ends, and why: then only counters are checked before the owners go.
+    /// Says that work is under way by design when the test ends, and why: then only counters are
+    /// checked before the owners go.
     pub(crate) fn leaves_work_behind(&mut self, why: &'static str) {
         self.rest.left = Some(why);
     }
@@ -471,7 +476,8 @@ impl<S: 'static> Peer<S> {
         self.owners.node.borrow().as_ref().unwrap().with(look)
     }
 
-    /// Notes why an endpoint of this process ends: a continuation that gets it, and where it will be.
+    /// Notes why an endpoint of this process ends: a continuation that gets it, and where it will
+    /// be.
     pub(crate) fn watch(&self, endpoint: &Endpoint) -> Got<CloseReason> {
         let (k, got) = Got::new(&self.handle);
         endpoint.on_close(k);

@@ -1,9 +1,11 @@
-//! Processes that talk to each other, on three grounds: a simulated world, TCP on loopback, and Unix sockets.
+//! Processes that talk to each other, on three grounds: a simulated world, TCP on loopback, and
+//! Unix sockets.
 //!
-//! A test asks for a [`Field`], starts a [`Peer`] or more on it, dials, and drives until what it waits for has happened.
-//! The same code runs on every ground: [`everywhere!`] makes three tests of one scenario. Each peer is a process with a
-//! kernel of its own. In the simulated world time is virtual; on the real grounds the kernels take turns on one thread, and
-//! only a deadline that no working test ever meets ends the waiting.
+//! A test asks for a [`Field`], starts a [`Peer`] or more on it, dials, and drives until what it
+//! waits for has happened. The same code runs on every ground: [`everywhere!`] makes three tests of
+//! one scenario. Each peer is a process with a kernel of its own. In the simulated world time is
+//! virtual; on the real grounds the kernels take turns on one thread, and only a deadline that no
+//! working test ever meets ends the waiting.
 //!
 //! Nothing here sleeps, and nothing here knows what a test wants to prove.
 

@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-/// The outcomes that one continuation has had. More than one, or a second look at none, fails the test.
+/// The outcomes that one continuation has had. More than one, or a second look at none, fails the
+/// test.
 pub(crate) struct Got<T> {
     outcomes: Rc<RefCell<Vec<Result<T, Error>>>>,
 }

@@ -1,8 +1,10 @@
-//! What every simulated run ends with: the world comes to rest, and the invariants of all its processes are checked.
+//! What every simulated run ends with: the world comes to rest, and the invariants of all its
+//! processes are checked.
 //!
-//! First all counters must be those of what they count. Then faults are healed, held replies are dropped, and within a bound
-//! nothing may be under way, and both ends of each connection count the same credit. At last the processes' owners are dropped,
-//! and nothing may be left of their connections.
+//! First all counters must be those of what they count. Then faults are healed, held replies are
+//! dropped, and within a bound nothing may be under way, and both ends of each connection count the
+//! same credit. At last the processes' owners are dropped, and nothing may be left of their
+//! connections.
 
 use super::desk::Desk;
 use super::secs;

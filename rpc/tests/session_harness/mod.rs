@@ -1,7 +1,8 @@
-//! Two sessions joined by vectors of bytes, and a clock that is turned by hand. No socket, no sleep.
+//! Two sessions joined by vectors of bytes, and a clock that is turned by hand. No socket, no
+//! sleep.
 //!
-//! What a session says goes through [`Side::out`]; a test decides when and in what pieces it reaches the other side.
-//! Everything that a side is told is written down in [`Side::seen`].
+//! What a session says goes through [`Side::out`]; a test decides when and in what pieces it
+//! reaches the other side. Everything that a side is told is written down in [`Side::seen`].
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 

@@ -1,4 +1,5 @@
-//! Loops on threads of their own, for tests of what other threads do: a server, a client, and a loop that is kept busy.
+//! Loops on threads of their own, for tests of what other threads do: a server, a client, and a
+//! loop that is kept busy.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
