@@ -1,4 +1,5 @@
-//! What is computed with numbers: the library's functions behind ours, with everything checked that makes them panic.
+//! What is computed with numbers: the library's functions behind ours, with everything checked that
+//! makes them panic.
 
 use crate::{Number, Wrong};
 use crypto_bigint::{BitOps as _, BoxedUint, ConcatenatingMul as _, Gcd as _};
@@ -25,11 +26,13 @@ impl Number {
         Ok(value.into())
     }
 
-    /// A random prime of exactly `bits` bits; of up to 64 bits, each of them is as likely. Before each candidate is tested, which takes at most a tenth of a second,
-    /// `stop` is asked whether to give up.
+    /// A random prime of exactly `bits` bits; of up to 64 bits, each of them is as likely. Before
+    /// each candidate is tested, which takes at most a tenth of a second, `stop` is asked whether
+    /// to give up.
     ///
     /// # Errors
-    /// [`Wrong::PrimeSize`] unless `bits` is 2 to [`MAX_MADE`](Self::MAX_MADE), and [`Wrong::Stopped`].
+    /// [`Wrong::PrimeSize`] unless `bits` is 2 to [`MAX_MADE`](Self::MAX_MADE), and
+    /// [`Wrong::Stopped`].
     pub fn prime(
         bits: u32,
         rng: &mut impl CryptoRng,
@@ -49,7 +52,8 @@ impl Number {
         match found {
             Ok(Some(prime)) if !stop() => Ok(prime.into()),
             Ok(Some(_)) => Err(Wrong::Stopped),
-            Ok(None) | Err(_) => Err(wrong), // neither happens: sieves of every size are made again and again
+            // Neither happens: sieves of every size are made again and again.
+            Ok(None) | Err(_) => Err(wrong),
         }
     }
 
@@ -68,7 +72,8 @@ impl Number {
         Err(Wrong::Stopped)
     }
 
-    /// Whether it is prime: a strong Fermat test and a Lucas test, for which no counterexample is known.
+    /// Whether it is prime: a strong Fermat test and a Lucas test, for which no counterexample is
+    /// known.
     pub fn is_prime(&self) -> bool {
         crypto_primes::is_prime(Flavor::Any, self.as_uint())
     }
@@ -78,7 +83,8 @@ impl Number {
         self.as_uint().gcd_vartime(other.as_uint()).into()
     }
 
-    /// The number below `modulus` whose product with this one leaves 1 when divided by `modulus`; zero modulo 1.
+    /// The number below `modulus` whose product with this one leaves 1 when divided by `modulus`;
+    /// zero modulo 1.
     ///
     /// # Errors
     /// [`Wrong::ZeroModulus`], and [`Wrong::NoInverse`] if there is a common divisor.
@@ -163,7 +169,8 @@ mod tests {
         for prime in [2, 3, 5, 65_537, 4_294_967_291, 18_446_744_073_709_551_557] {
             assert!(Number::from(prime).is_prime(), "{prime}");
         }
-        // Carmichael numbers; squares and others that pass the test to base 2; one that passes it to 2, 3, 5 and 7.
+        // Carmichael numbers; squares and others that pass the test to base 2; one that passes it
+        // to 2, 3, 5 and 7.
         for composite in [561, 41_041, 2_047, 1_194_649, 12_327_121, 3_215_031_751] {
             assert!(!Number::from(composite).is_prime(), "{composite}");
         }
@@ -293,7 +300,8 @@ mod tests {
             asked.set(asked.get() + 1);
             asked.get() > 3
         };
-        // Three candidates in a row are hardly ever all composite, or one of them prime, by this seed.
+        // Three candidates in a row are hardly ever all composite, or one of them prime, by this
+        // seed.
         assert_eq!(Number::prime(Number::MAX_MADE, &mut rng(7), stop), Err(Wrong::Stopped));
         assert_eq!(asked.get(), 5, "three candidates, the fourth not tested, and the last look");
     }

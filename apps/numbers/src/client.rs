@@ -3,10 +3,12 @@
 use crate::{NodeProxy, Number, node_methods};
 use peers_rpc::{Caller, Endpoint};
 
-/// Calls a numbers node, loner or herd. The generated [`NodeProxy`] calls the same methods and gives bytes.
+/// Calls a numbers node, loner or herd. The generated [`NodeProxy`] calls the same methods and
+/// gives bytes.
 ///
-/// Made through an [`Endpoint`] its calls end in continuations, made through a [`SyncEndpoint`](peers_rpc::SyncEndpoint)
-/// they can be waited for, in all the forms that calls have:
+/// Made through an [`Endpoint`] its calls end in continuations, made through a
+/// [`SyncEndpoint`](peers_rpc::SyncEndpoint) they can be waited for, in all the forms that calls
+/// have:
 ///
 /// ```no_run
 /// use peers_numbers::{Client, Number};

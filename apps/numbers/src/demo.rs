@@ -1,7 +1,9 @@
-//! `numbers demo`: the tutorial's session, with a loner and then with a herd of three, each node in a process of its own.
+//! `numbers demo`: the tutorial's session, with a loner and then with a herd of three, each node in
+//! a process of its own.
 //!
-//! All nodes write into one pipe, so that their lines come in the order in which they were written. A node writes before
-//! it answers; so after each answer this process writes an empty line into the pipe and shows everything before it.
+//! All nodes write into one pipe, so that their lines come in the order in which they were written.
+//! A node writes before it answers; so after each answer this process writes an empty line into the
+//! pipe and shows everything before it.
 
 use peers_numbers::Client;
 use peers_rpc::service::{Failure, print, print_own};

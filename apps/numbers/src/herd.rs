@@ -35,8 +35,8 @@ impl Herd {
         Self { peers: Vec::new(), voice }
     }
 
-    /// Serves it at `address` and dials its first `peers`, again and again as long as they cannot be reached. What it
-    /// returns must be kept: dropping the listener closes the door.
+    /// Serves it at `address` and dials its first `peers`, again and again as long as they cannot
+    /// be reached. What it returns must be kept: dropping the listener closes the door.
     ///
     /// # Errors
     /// When it cannot listen there.
@@ -63,7 +63,8 @@ impl Herd {
         self.peers.iter().map(|peer| peer.caller())
     }
 
-    /// A connection to a peer of the command line: binds this node on it and asks to be a peer over there.
+    /// A connection to a peer of the command line: binds this node on it and asks to be a peer over
+    /// there.
     fn greet(&mut self, cx: &Cx<Self>, endpoint: &Endpoint, failures: u32) {
         if let Err(error) = Self::bind(cx, endpoint) {
             return log::error!("nothing can be bound on a new connection: {error}");
@@ -98,8 +99,8 @@ impl Herd {
         true
     }
 
-    /// Serves a request that may be forwarded `hops` times. A peer has half of the time that is left: where it stays silent
-    /// that long, the other half is for computing here.
+    /// Serves a request that may be forwarded `hops` times. A peer has half of the time that is
+    /// left: where it stays silent that long, the other half is for computing here.
     fn serve_here_or_there<O: Operation>(
         &mut self,
         cx: &Cx<Self>,
@@ -139,8 +140,9 @@ impl Herd {
     }
 }
 
-/// An endpoint as its peer is told from others: by its name, in which the id is that of the node that listens, and on a link
-/// that was accepted, where that is this node, by the id of the peer as well.
+/// An endpoint as its peer is told from others: by its name, in which the id is that of the node
+/// that listens, and on a link that was accepted, where that is this node, by the id of the peer as
+/// well.
 fn who(endpoint: &Endpoint) -> String {
     let listener = endpoint.name().and_then(|name| name.node());
     match endpoint.peer() {
@@ -155,14 +157,16 @@ fn compute<O: Operation>(cx: &Cx<Herd>, operation: O, reply: Reply<O::Output>) {
     cx.offload(move |stop| operation.compute(rng, stop), reply);
 }
 
-/// Whether the fault is the peer's and not the request's. Computing has no effects, so it can be done again elsewhere.
+/// Whether the fault is the peer's and not the request's. Computing has no effects, so it can be
+/// done again elsewhere.
 fn is_undone(kind: &ErrorKind) -> bool {
     let refused = matches!(kind, ErrorKind::Refused(_) | ErrorKind::Overloaded(_));
     refused || matches!(kind, ErrorKind::Disconnected(_))
 }
 
-/// The time of whoever asked is over but for the moment that the inherited deadline leaves for an answer. He knows best
-/// that he was not answered in time, so he is told only if he still waits after that.
+/// The time of whoever asked is over but for the moment that the inherited deadline leaves for an
+/// answer. He knows best that he was not answered in time, so he is told only if he still waits
+/// after that.
 fn answer_late<T: 'static>(cx: &Cx<Herd>, error: Error, reply: Reply<T>) {
     cx.after(Duration::from_millis(100), |_, _| reply.err(error));
 }

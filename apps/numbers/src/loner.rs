@@ -1,7 +1,7 @@
 //! The basic node: every method computes at once and returns its result.
 //!
-//! While it computes it does nothing else, not even answer a ping. A [`Herd`](crate::Herd) without peers does the same
-//! work on other threads.
+//! While it computes it does nothing else, not even answer a ping. A [`Herd`](crate::Herd) without
+//! peers does the same work on other threads.
 
 use crate::LocalNode;
 use crate::operation::{Gcd, GetPrime, GetRandom, Inverse, IsPrime, Operation};
@@ -14,7 +14,8 @@ use std::io;
 pub struct Loner(());
 
 impl Loner {
-    /// A loner, served at `address`. What it returns must be kept: dropping the listener closes the door.
+    /// A loner, served at `address`. What it returns must be kept: dropping the listener closes the
+    /// door.
     ///
     /// # Errors
     /// When it cannot listen there.

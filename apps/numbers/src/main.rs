@@ -1,4 +1,5 @@
-//! The binary `numbers`: serves a loner or a herd's node, asks one from a command line, demonstrates itself.
+//! The binary `numbers`: serves a loner or a herd's node, asks one from a command line,
+//! demonstrates itself.
 
 #![forbid(unsafe_code)]
 

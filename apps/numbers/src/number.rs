@@ -1,9 +1,12 @@
-//! A big number, and its three forms: limbs to compute with, decimal digits for people, bytes for the wire.
+//! A big number, and its three forms: limbs to compute with, decimal digits for people, bytes for
+//! the wire.
 //!
 //! What is computed with numbers stands in `arithmetic`. Invariants:
-//! 1. A number has as few limbs as its value needs, at least one: equal numbers are equal in every respect.
+//! 1. A number has as few limbs as its value needs, at least one: equal numbers are equal in every
+//!    respect.
 //! 2. Its bytes are big-endian without leading zeros, none for zero: one number, one spelling.
-//! 3. It has at most [`Number::MAX_BITS`] bits if it came from outside, so that no peer can ask for endless work.
+//! 3. It has at most [`Number::MAX_BITS`] bits if it came from outside, so that no peer can ask for
+//!    endless work.
 
 use crate::Wrong;
 use crypto_bigint::{BoxedUint, Resize as _};
@@ -28,7 +31,8 @@ use std::str::FromStr;
 pub struct Number(BoxedUint);
 
 impl Number {
-    /// Bits of the largest number taken from outside: the product of two of the largest numbers made here.
+    /// Bits of the largest number taken from outside: the product of two of the largest numbers
+    /// made here.
     pub const MAX_BITS: u32 = 2 * Self::MAX_MADE;
     /// Bits of the largest random number or prime made here: a prime of that size takes seconds.
     pub const MAX_MADE: u32 = 4_096;

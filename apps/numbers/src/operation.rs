@@ -1,6 +1,8 @@
-//! The five requests, each as a value: what it is called, how it is computed here, and how a peer is asked for it.
+//! The five requests, each as a value: what it is called, how it is computed here, and how a peer
+//! is asked for it.
 //!
-//! The nodes decide where a request is computed; what it means stands here, once for both kinds of node.
+//! The nodes decide where a request is computed; what it means stands here, once for both kinds of
+//! node.
 
 use crate::{HerdNodeProxy, Number, Wrong};
 use peers_rpc::kernel::{ForkedRng, Stop};

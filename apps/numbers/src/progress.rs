@@ -1,4 +1,5 @@
-//! A status line on standard error while a result is awaited: what, and for how long. Only on a terminal.
+//! A status line on standard error while a result is awaited: what, and for how long. Only on a
+//! terminal.
 //!
 //! The loop's thread draws it with a timer; the thread that waits takes it away. Invariants:
 //! 1. Nothing is drawn once it was taken away.

@@ -1,5 +1,5 @@
-//! The herd, simulated: who is a peer of whom, what is forwarded where, what is printed, and what becomes of requests when
-//! nodes die on the way.
+//! The herd, simulated: who is a peer of whom, what is forwarded where, what is printed, and what
+//! becomes of requests when nodes die on the way.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -219,7 +219,8 @@ fn what_a_dying_peer_leaves_undone_is_computed_here() {
     let time = Duration::from_millis(10);
     field.world.set_latency(time..=time);
     let sent: Vec<_> = (0..20).map(|_| field.send(client.get_random(64))).collect();
-    field.world.run_for(Duration::from_millis(15)); // they are at a, and half of them on their way to b
+    // They are at a, and half of them on their way to b.
+    field.world.run_for(Duration::from_millis(15));
     assert!(forwards(&field.take_lines()) > 3);
     field.crash("b");
     field.settle();
@@ -296,7 +297,8 @@ fn a_cancel_runs_along_the_chain() {
     field.take_lines();
     let time = Duration::from_millis(1);
     field.world.set_latency(time..=time);
-    // No more than one forward each, so that it is known when they arrive where. Simulated work takes up to 10 ms.
+    // No more than one forward each, so that it is known when they arrive where. Simulated work
+    // takes up to 10 ms.
     let node = HerdNodeProxy::new(client.proxy().caller().clone());
     let calls = (0..40).map(|_| field.send_for_now(node.get_prime_in(64, 1))).collect();
     field.world.run_for(Duration::from_micros(2_500));

@@ -273,7 +273,8 @@ fn the_demo_shows_both_sessions_in_order() {
     assert_eq!(text.matches(": Added peer at [").count(), 2, "{text}");
     assert_eq!(text.matches("z.times(&y).modulo(&x)?\n1\n").count(), 2, "{text}");
     let (_, herd) = text.split_once("A herd of three").unwrap();
-    // Each request: the method at the first node, perhaps forwards and the same method elsewhere, the result.
+    // Each request: the method at the first node, perhaps forwards and the same method elsewhere,
+    // the result.
     for (call, method) in [
         ("get_prime(512)", "get_prime"),
         ("is_prime(&x)", "is_prime"),

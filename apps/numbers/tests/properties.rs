@@ -1,4 +1,5 @@
-//! Laws of arithmetic, for numbers of all sizes; and the same results as the machine's own numbers, where those reach.
+//! Laws of arithmetic, for numbers of all sizes; and the same results as the machine's own numbers,
+//! where those reach.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,6 +1,8 @@
-//! Background threads, for once real ones: the loop answers while they compute, and they stop when nobody waits.
+//! Background threads, for once real ones: the loop answers while they compute, and they stop when
+//! nobody waits.
 //!
-//! Node and client live on one real kernel, which the test turns. Deadlines only bound what would never end.
+//! Node and client live on one real kernel, which the test turns. Deadlines only bound what would
+//! never end.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -91,7 +93,8 @@ fn quick_calls_are_answered_while_a_large_prime_is_being_computed() {
     assert!(answered_meanwhile, "the loop was busy with the prime");
 }
 
-/// Keeps the workers busy for minutes with searches for large primes, which have all been asked for when this returns.
+/// Keeps the workers busy for minutes with searches for large primes, which have all been asked for
+/// when this returns.
 fn occupy(ground: &mut Ground, client: &Client) -> Vec<(Outcome<Number>, Cancel)> {
     let calls: Vec<_> = (0..100).map(|_| ground.send(client.get_prime(LARGE))).collect();
     let asked = ground.asked.clone();
@@ -99,7 +102,8 @@ fn occupy(ground: &mut Ground, client: &Client) -> Vec<(Outcome<Number>, Cancel)
     calls
 }
 
-/// Small things wait in line behind large ones; with 100 of these in front only stopping them helps.
+/// Small things wait in line behind large ones; with 100 of these in front only stopping them
+/// helps.
 fn workers_are_free(ground: &mut Ground) {
     let client = Client::new(ground.dial());
     assert_eq!(ground.ask(client.get_random(64)).bits(), 64);

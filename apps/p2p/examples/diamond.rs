@@ -1,5 +1,6 @@
-//! Draws the diamond of four nodes, and in each node how many requests one search put to it: by the tutorial's list of visited
-//! nodes, and by query id. The figures come from the searches, run in a simulated world.
+//! Draws the diamond of four nodes, and in each node how many requests one search put to it: by the
+//! tutorial's list of visited nodes, and by query id. The figures come from the searches, run in a
+//! simulated world.
 //!
 //! `cargo run -p peers-p2p --example diamond`
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]

@@ -1,10 +1,12 @@
-//! A thousand nodes in one process and one thread: a random overlay whose nodes crash and come back while a client asks.
+//! A thousand nodes in one process and one thread: a random overlay whose nodes crash and come back
+//! while a client asks.
 //!
 //! ```text
 //! cargo run --release -p peers-p2p --example thousand [NODES [SEED]]
 //! ```
 //!
-//! The nodes are those of the binary `p2p`; only the host under them is simulated. The same seed gives the same run.
+//! The nodes are those of the binary `p2p`; only the host under them is simulated. The same seed
+//! gives the same run.
 
 #![allow(clippy::print_stdout, reason = "an example prints")]
 

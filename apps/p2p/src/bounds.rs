@@ -1,7 +1,8 @@
 //! How much others can make a node do: numbers and what they mean, nothing else.
 //!
-//! Invariant: whatever a peer or client can make grow has its bound here or in [`Limits`](peers_rpc::Limits). Reaching
-//! one makes that branch of a search answer as exhausted; it ends no connection.
+//! Invariant: whatever a peer or client can make grow has its bound here or in
+//! [`Limits`](peers_rpc::Limits). Reaching one makes that branch of a search answer as exhausted;
+//! it ends no connection.
 
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use std::time::Duration;
 ///
 /// ```
 /// let mut bounds = peers_p2p::Bounds::default();
-/// (bounds.hops, bounds.fan_out) = (4, 4); // as sparing as the first file-sharing networks should have been
+/// // As sparing as the first file-sharing networks should have been.
+/// (bounds.hops, bounds.fan_out) = (4, 4);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -40,7 +42,8 @@ pub struct Bounds {
     pub remembered_share: usize,
     /// For how long it remembers them. Default 2 min.
     pub memory: Duration,
-    /// Time between two queries of one neighbour, on average. Default 100 ms, which is ten in a second.
+    /// Time between two queries of one neighbour, on average. Default 100 ms, which is ten in a
+    /// second.
     pub query_interval: Duration,
     /// Queries that a neighbour may send at once. Default 50.
     pub query_burst: u32,

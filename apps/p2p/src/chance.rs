@@ -5,7 +5,8 @@ use peers_rpc::kernel::rand_core::Rng as _;
 
 /// A number below `n`, each as likely as any other.
 fn below(rng: &mut Rng, n: u64) -> u64 {
-    let fair = u64::MAX - u64::MAX % n; // a multiple of n: what lies beyond would favour small numbers
+    // A multiple of n: what lies beyond would favour small numbers.
+    let fair = u64::MAX - u64::MAX % n;
     loop {
         let drawn = rng.next_u64();
         if drawn < fair {

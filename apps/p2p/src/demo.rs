@@ -1,4 +1,5 @@
-//! `p2p demo`: four nodes in processes of their own, linked as a diamond, and the tutorial's session with them.
+//! `p2p demo`: four nodes in processes of their own, linked as a diamond, and the tutorial's
+//! session with them.
 
 use peers_p2p::P2pNodeProxy;
 use peers_rpc::service::{Failure, NodeProcess, print_own};
@@ -128,8 +129,8 @@ impl Stage {
         print_all(&values.map_err(|error| self.failed(node, &error))?)
     }
 
-    /// Waits for lines of the nodes, one with each of these texts, and shows them in this order. A line that fits none
-    /// is shown as it comes; one that fits several counts for the last.
+    /// Waits for lines of the nodes, one with each of these texts, and shows them in this order. A
+    /// line that fits none is shown as it comes; one that fits several counts for the last.
     fn show(&self, expected: &[String]) -> Result<(), Failure> {
         let mut found: Vec<Option<String>> = vec![None; expected.len()];
         while let Some(missing) = found.iter().position(Option::is_none) {

@@ -1,15 +1,16 @@
-//! `get`: a randomised depth-first search, one peer at a time, that leaves copies along its way back.
+//! `get`: a randomised depth-first search, one peer at a time, that leaves copies along its way
+//! back.
 //!
-//! Iteration is by continuation: each answer decides about the next question, so no stack grows however many peers are
-//! asked in vain.
+//! Iteration is by continuation: each answer decides about the next question, so no stack grows
+//! however many peers are asked in vain.
 
 use crate::overlay::{Route, is_dead};
 use crate::{NoSuchKey, P2pNode, P2pNodeProxy, chance};
 use peers_rpc::{Binding, Cx, Error, ErrorKind, Exception as _, Reply};
 use std::time::Duration;
 
-/// When a peer has used up the caller's time but for this, no other is asked: that could only turn a time-out into
-/// "nobody has it".
+/// When a peer has used up the caller's time but for this, no other is asked: that could only turn
+/// a time-out into "nobody has it".
 const TOO_LATE: Duration = Duration::from_millis(50);
 /// How long the caller is left to notice by itself that its time is over, before it is told.
 const GRACE: Duration = Duration::from_millis(100);
@@ -26,7 +27,8 @@ struct Hunt {
 }
 
 impl P2pNode {
-    /// Answers with the value kept here, or with the first that a peer answers with; `no_such_key` if nobody does.
+    /// Answers with the value kept here, or with the first that a peer answers with; `no_such_key`
+    /// if nobody does.
     pub(crate) fn find_one(
         &mut self,
         cx: &Cx<Self>,

@@ -1,7 +1,8 @@
-//! `get_all`: all peers at once, a barrier, and the union of what they answer, pruned by the list of visited nodes.
+//! `get_all`: all peers at once, a barrier, and the union of what they answer, pruned by the list
+//! of visited nodes.
 //!
-//! The tutorial's algorithm, as it stands: its list sees to it that the search ends, and on trees and cliques that each
-//! node is asked once. `docs/overlay.md` says what it costs on other graphs.
+//! The tutorial's algorithm, as it stands: its list sees to it that the search ends, and on trees
+//! and cliques that each node is asked once. `docs/overlay.md` says what it costs on other graphs.
 
 use crate::overlay::{Route, answer_of};
 use crate::{Bounds, Findings, P2pNode, P2pNodeProxy};
@@ -64,7 +65,8 @@ impl Harvest for Findings {
 }
 
 impl P2pNode {
-    /// Answers with the values of all peers that are not visited yet, and of whomever they find, and with this node's.
+    /// Answers with the values of all peers that are not visited yet, and of whomever they find,
+    /// and with this node's.
     pub(crate) fn find_all<H: Harvest>(
         &mut self,
         cx: &Cx<Self>,

@@ -1,6 +1,7 @@
 //! The node: what it keeps, what it prints, and the methods that others call.
 //!
-//! The searches are in `get`, `get_all` and `search`, the making and mending of connections is in `overlay`.
+//! The searches are in `get`, `get_all` and `search`, the making and mending of connections is in
+//! `overlay`.
 //!
 //! Invariants:
 //! 1. `id` is set before the first request is served, and is the address that the node listens at.
@@ -64,8 +65,9 @@ impl P2pNode {
         }
     }
 
-    /// Serves it at `address` and dials its first `peers`, again and again as long as they cannot be reached. What it
-    /// returns must be kept: dropping the listener closes the door, dropping the node forgets the values.
+    /// Serves it at `address` and dials its first `peers`, again and again as long as they cannot
+    /// be reached. What it returns must be kept: dropping the listener closes the door, dropping
+    /// the node forgets the values.
     ///
     /// # Errors
     /// When it cannot listen there.

@@ -1,10 +1,12 @@
 //! The overlay as one node sees it: its peers, how they are met, and how they are lost.
 //!
-//! Peers named on the command line are dialled, again and again until they are there; whoever dials binds itself on the
-//! connection, so that one connection serves calls both ways. A dead peer is noticed when somebody asks it.
+//! Peers named on the command line are dialled, again and again until they are there; whoever dials
+//! binds itself on the connection, so that one connection serves calls both ways. A dead peer is
+//! noticed when somebody asks it.
 //!
 //! Invariants:
-//! 1. Only the end of a connection removes a peer, and only the connection that the peer is known by.
+//! 1. Only the end of a connection removes a peer, and only the connection that the peer is known
+//!    by.
 //! 2. A connection stands for one peer at a time.
 
 use crate::{LocalP2pNode as _, P2pNode, P2pNodeProxy};
@@ -55,8 +57,8 @@ impl P2pNode {
         peer.caller().close();
     }
 
-    /// Makes whoever is at the other end of `peer` a peer, known by `id`; in place of whoever was known by that id, and
-    /// of whatever that connection was known by.
+    /// Makes whoever is at the other end of `peer` a peer, known by `id`; in place of whoever was
+    /// known by that id, and of whatever that connection was known by.
     pub(crate) fn enrol(&mut self, id: &str, peer: P2pNodeProxy) -> Result<(), &'static str> {
         if id == self.id {
             return Err("it goes by this node's own address; has the node dialled itself?");
@@ -86,8 +88,9 @@ impl P2pNode {
         }
     }
 
-    /// The way of a search that has visited these nodes: the other peers are next, and all of them, with this node, are
-    /// visited from then on. `None` if the list is longer than it may be, or would be.
+    /// The way of a search that has visited these nodes: the other peers are next, and all of them,
+    /// with this node, are visited from then on. `None` if the list is longer than it may be, or
+    /// would be.
     pub(crate) fn route(&self, visited: &[String]) -> Option<Route> {
         if !self.fits(visited.iter()) {
             return None;
@@ -111,7 +114,8 @@ impl P2pNode {
     }
 }
 
-/// Says so when a peer is about to be asked whose connection has ended: first in the words of the tutorial, then whose.
+/// Says so when a peer is about to be asked whose connection has ended: first in the words of the
+/// tutorial, then whose.
 pub(crate) fn is_dead(id: &str, peer: &P2pNodeProxy) -> bool {
     let dead = !peer.caller().is_open();
     if dead && may_log() {
@@ -121,8 +125,8 @@ pub(crate) fn is_dead(id: &str, peer: &P2pNodeProxy) -> bool {
     dead
 }
 
-/// Passes on to `branch` what `peer` answers. A peer that was dead before it was asked is no failure of the search: it is
-/// removed, and nothing was spent on it or lost with it.
+/// Passes on to `branch` what `peer` answers. A peer that was dead before it was asked is no
+/// failure of the search: it is removed, and nothing was spent on it or lost with it.
 pub(crate) fn answer_of<H: Default + 'static>(
     cx: &Cx<P2pNode>,
     id: String,

@@ -1,12 +1,14 @@
-//! `search`: all values by query id. Each node passes a query on once, to all peers but the one that it came from, and
-//! answers later copies of it with nothing.
+//! `search`: all values by query id. Each node passes a query on once, to all peers but the one
+//! that it came from, and answers later copies of it with nothing.
 //!
-//! No list of visited nodes travels, so nobody can poison one, and no living link goes unused: whoever can be reached is
-//! found. A connection that ends in the middle may take with it what was found behind it; then whoever began the search
-//! begins again, under a new id. `docs/overlay.md` lays the cost beside that of `get_all`.
+//! No list of visited nodes travels, so nobody can poison one, and no living link goes unused:
+//! whoever can be reached is found. A connection that ends in the middle may take with it what was
+//! found behind it; then whoever began the search begins again, under a new id. `docs/overlay.md`
+//! lays the cost beside that of `get_all`.
 //!
 //! Invariants:
-//! 1. A query is passed on at most once for each id remembered, to at most [`Bounds::fan_out`](crate::Bounds::fan_out) peers.
+//! 1. A query is passed on at most once for each id remembered, to at most
+//!    [`Bounds::fan_out`](crate::Bounds::fan_out) peers.
 //! 2. What others claim to have found stays within the bounds of this node.
 
 use crate::get_all::Harvest as _;
@@ -56,7 +58,8 @@ impl P2pNode {
         reply: Reply<Findings>,
     ) {
         let again = found.broken && quest.rounds > 1 && quest.caller.is_waiting();
-        let sent = found.requests.saturating_sub(1); // the request that is being answered counts once
+        // The request that is being answered counts once.
+        let sent = found.requests.saturating_sub(1);
         (quest.found.exhausted, quest.found.broken) = (found.exhausted, found.broken);
         quest.found.requests = quest.found.requests.saturating_add(sent);
         for value in &found.values {
@@ -69,7 +72,8 @@ impl P2pNode {
         self.search_round(cx, quest, reply);
     }
 
-    /// Answers with the values here and behind all peers but the caller, unless this query was here before.
+    /// Answers with the values here and behind all peers but the caller, unless this query was here
+    /// before.
     pub(crate) fn pass_on(
         &mut self,
         cx: &Cx<Self>,

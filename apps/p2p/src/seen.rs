@@ -2,8 +2,10 @@
 //!
 //! Invariants:
 //! 1. `order` holds what `known` holds, oldest first, and never more than the bounds allow.
-//! 2. A neighbour has an entry iff at least one of its queries is remembered; so entries cannot outgrow queries.
-//! 3. Old queries are forgotten by time first; a neighbour that fills its share is refused, and makes nobody forget.
+//! 2. A neighbour has an entry iff at least one of its queries is remembered; so entries cannot
+//!    outgrow queries.
+//! 3. Old queries are forgotten by time first; a neighbour that fills its share is refused, and
+//!    makes nobody forget.
 
 use crate::{Bounds, QueryId};
 use peers_rpc::{Endpoint, Instant};

@@ -1,4 +1,5 @@
-//! A hundred nodes that crash and come back while somebody asks: every query has an answer, and the answer is right.
+//! A hundred nodes that crash and come back while somebody asks: every query has an answer, and the
+//! answer is right.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

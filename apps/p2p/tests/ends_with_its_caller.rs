@@ -1,4 +1,5 @@
-//! A search ends with its caller: when the caller's time is over, nobody passes it on any more, however long the ways are.
+//! A search ends with its caller: when the caller's time is over, nobody passes it on any more,
+//! however long the ways are.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -12,8 +13,8 @@ use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Time that each message travels, and time that the caller waits: ten hops, which is too little for the whole grid and enough
-/// for thousands of requests.
+/// Time that each message travels, and time that the caller waits: ten hops, which is too little
+/// for the whole grid and enough for thousands of requests.
 const PACES: [(Duration, Duration); 3] = [
     (Duration::from_secs(1), Duration::from_secs(10)),
     (Duration::from_millis(10), Duration::from_millis(100)),
@@ -40,8 +41,8 @@ fn arrived(net: &Net) -> u64 {
     requests.map(|node| node.get + node.get_all + node.search).sum()
 }
 
-/// Asks a corner, and says how many requests there were. After the deadline, and the time that a message travels, there
-/// must be no more.
+/// Asks a corner, and says how many requests there were. After the deadline, and the time that a
+/// message travels, there must be no more.
 fn asks<T: DecodeOwned + 'static>(
     hop: Duration,
     time: Duration,

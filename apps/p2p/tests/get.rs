@@ -18,7 +18,8 @@ fn a_value_put_during_the_search_wins() {
     net.put("2", "arrakis", "dune");
     net.take_lines();
     let answer = net.begin("0", |node| node.get("arrakis"));
-    net.world.run_for(Duration::from_millis(25)); // it is on its way by now: 10 ms to node 0, 40 more to node 2 and back
+    // It is on its way by now: 10 ms to node 0, 40 more to node 2 and back.
+    net.world.run_for(Duration::from_millis(25));
     net.send_put("0", "arrakis", "mine");
     assert_eq!(net.finish(&answer).unwrap(), "mine");
     assert_eq!(
@@ -115,7 +116,8 @@ fn a_thousand_dead_peers_do_not_grow_the_stack() {
         assert_eq!(net.take_lines().len(), 1_000);
         assert!(net.peers("0").is_empty());
     };
-    // A frame of a debug build is some hundred bytes: a thousand searches inside each other would not fit.
+    // A frame of a debug build is some hundred bytes: a thousand searches inside each other would
+    // not fit.
     let thread = std::thread::Builder::new().stack_size(160 << 10).spawn(search).unwrap();
     thread.join().unwrap();
 }

@@ -77,7 +77,8 @@ fn dead_peers_contribute_nothing_and_are_removed_by_whoever_asks_them() {
 
 #[test]
 fn behind_a_dead_link_the_list_hides_a_living_node_and_a_search_by_id_finds_it() {
-    // n1 has a link to n2 that is dead: n2 is on n1's list all the same, so n4 does not ask it either.
+    // n1 has a link to n2 that is dead: n2 is on n1's list all the same, so n4 does not ask it
+    // either.
     let mut net = Net::diamond(1);
     for node in ["n1", "n2", "n3", "n4"] {
         net.put(node, "who", node);

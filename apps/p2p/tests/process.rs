@@ -13,7 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// An address where nobody listens, and nobody can by accident.
 const NOWHERE: &str = "unix:/nowhere/at/all";
 
-/// Nodes, and what they print. The lines go first when it is dropped, so that no node waits to get rid of one.
+/// Nodes, and what they print. The lines go first when it is dropped, so that no node waits to get
+/// rid of one.
 struct Net {
     lines: Receiver<String>,
     nodes: Vec<NodeProcess>,
@@ -39,7 +40,8 @@ impl Net {
         let greetings = peers.iter().map(|peer| self.line(*peer, &greeting));
         let expected: Vec<String> = greetings.chain([self.line(newest, "listening")]).collect();
         self.expect(&expected);
-        // A greeter that is asked asks the newcomer, which has heard the answer to its own greeting by then.
+        // A greeter that is asked asks the newcomer, which has heard the answer to its own greeting
+        // by then.
         for peer in peers {
             assert_eq!(self.prints("get-all", *peer, &["settled?"]), "");
         }
@@ -95,8 +97,8 @@ impl Net {
     }
 }
 
-/// `[2005/07/14 22:56:57] WARNING:  illegal_operation -- [overlay.rs:12]: illegal_operation: Invalid endpoint: the connection
-/// to inet:localhost:5003 has ended [p2p]`
+/// `[2005/07/14 22:56:57] WARNING:  illegal_operation -- [overlay.rs:12]: illegal_operation:
+/// Invalid endpoint: the connection to inet:localhost:5003 has ended [p2p]`
 fn is_warning(line: &str) -> bool {
     let mask: String = line.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     let (head, tail) = mask.split_once(".rs:").unwrap_or_default();
@@ -166,7 +168,8 @@ fn the_tutorials_session_with_the_death_of_a_node() {
     assert_eq!(net.prints("get-all", 0, &["arrakis"]), "dune\nfremen territory\n");
 }
 
-/// The sockets that a node holds: its listener's, those of its signals, and those of its connections.
+/// The sockets that a node holds: its listener's, those of its signals, and those of its
+/// connections.
 #[cfg(target_os = "linux")]
 fn sockets(node: &NodeProcess) -> usize {
     let descriptors = std::fs::read_dir(format!("/proc/{}/fd", node.id())).unwrap();

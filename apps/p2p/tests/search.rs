@@ -1,4 +1,5 @@
-//! `search`: by query id, each node once, all living links, and no more work than a node allows others to cause.
+//! `search`: by query id, each node once, all living links, and no more work than a node allows
+//! others to cause.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -82,7 +83,8 @@ fn reachable(links: &Links, dead: &BTreeSet<usize>) -> BTreeSet<String> {
 
 #[test]
 fn a_node_that_dies_in_the_middle_does_not_take_others_with_it() {
-    // 0 asks 1 and 2; 1 is on the way to 3, which 2 then asks in vain: 3 was asked before, for a node that died.
+    // 0 asks 1 and 2; 1 is on the way to 3, which 2 then asks in vain: 3 was asked before, for a
+    // node that died.
     let links = vec![(0, 1), (0, 2), (1, 3), (2, 3)];
     let mut lost = 0;
     for seed in 0..40 {

@@ -1,4 +1,5 @@
-//! The tutorial's session on the diamond, line by line, and what holds whichever way chance takes it.
+//! The tutorial's session on the diamond, line by line, and what holds whichever way chance takes
+//! it.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

@@ -1,7 +1,8 @@
-//! How long after `kill -9` of its server a client knows that all of its 1,000 pending calls have failed.
+//! How long after `kill -9` of its server a client knows that all of its 1,000 pending calls have
+//! failed.
 //!
-//! `cargo bench -p peers-registry --bench kill` prints the milliseconds of several rounds: from before the signal is sent to
-//! the last error handler.
+//! `cargo bench -p peers-registry --bench kill` prints the milliseconds of several rounds: from
+//! before the signal is sent to the last error handler.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 

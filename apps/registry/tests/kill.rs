@@ -1,4 +1,5 @@
-//! `kill -9` of the server in the middle of 1,000 pending calls: 1,000 typed errors, each once, in one turn.
+//! `kill -9` of the server in the middle of 1,000 pending calls: 1,000 typed errors, each once, in
+//! one turn.
 
 use peers_registry::NodeProxy;
 use peers_rpc::kernel::{Budget, Wait};
@@ -12,7 +13,8 @@ use std::time::Duration;
 
 const CALLS: usize = 1_000;
 
-/// A turn ends with a wait for whatever comes; this bounds it, so that a loop around it can look at its own deadline.
+/// A turn ends with a wait for whatever comes; this bounds it, so that a loop around it can look at
+/// its own deadline.
 const STEP: Duration = Duration::from_millis(20);
 
 #[test]
