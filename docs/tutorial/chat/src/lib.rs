@@ -1,4 +1,5 @@
-//! A chat: guests enter a room, and hear what the others say. The room calls its guests back on their own connections.
+//! A chat: guests enter a room, and hear what the others say. The room calls its guests back on
+//! their own connections.
 
 #![forbid(unsafe_code)]
 

@@ -39,7 +39,8 @@ fn room() -> (World, Address) {
     (world, address)
 }
 
-/// A guest joins, says something, and lives in a process of its own; what it hears, and how joining ended.
+/// A guest joins, says something, and lives in a process of its own; what it hears, and how joining
+/// ended.
 fn join(world: &mut World, address: &Address, name: &'static str) -> (ProcessId, Heard, Joined) {
     let (heard, joined) = (Heard::default(), Joined::default());
     let (ear, outcome, to) = (heard.clone(), joined.clone(), address.clone());
