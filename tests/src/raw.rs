@@ -134,7 +134,8 @@ impl Raw {
         &self.socket
     }
 
-    /// Writes everything. That the other side has closed meanwhile is no error: what it said first can still be read.
+    /// Writes everything. That the other side has closed meanwhile is no error: what it said first
+    /// can still be read.
     ///
     /// # Panics
     /// When it takes nothing for too long.
@@ -265,7 +266,8 @@ impl Raw {
         panic!("the connection ended before call {call} was answered")
     }
 
-    /// Waits until the other side has ended the connection, and gives the goodbye it said, if it came through.
+    /// Waits until the other side has ended the connection, and gives the goodbye it said, if it
+    /// came through.
     #[track_caller]
     pub fn bye(&mut self) -> Option<ByeCode> {
         let bye = self.rest().into_iter().rfind(|said| said.kind == Kind::Bye)?;

@@ -1,4 +1,5 @@
-//! A simulated world with processes that keep the protocol and clients that speak bytes, in virtual time.
+//! A simulated world with processes that keep the protocol and clients that speak bytes, in virtual
+//! time.
 
 use crate::trial::{LocalTrial, Trial, TrialProxy};
 use peers_rpc::kernel::sim::{ProcessId, World};
@@ -119,7 +120,8 @@ impl<T> Outcomes<T> {
     }
 }
 
-/// A connection from outside the protocol: it says what it is told to, and writes down what it hears.
+/// A connection from outside the protocol: it says what it is told to, and writes down what it
+/// hears.
 #[derive(Clone, Debug, Default)]
 pub struct Line {
     outlet: Rc<RefCell<Option<Outlet>>>,

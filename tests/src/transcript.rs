@@ -1,21 +1,25 @@
-//! Runs the transcripts of a document: what a reader would type, in several terminals, and what they would see.
+//! Runs the transcripts of a document: what a reader would type, in several terminals, and what
+//! they would see.
 //!
-//! A fence that begins with ` ```console ` is a transcript. A name behind it says in which terminal; without one, it is
-//! the reader's main one. In a fence:
+//! A fence that begins with ` ```console ` is a transcript. A name behind it says in which
+//! terminal; without one, it is the reader's main one. In a fence:
 //!
-//! * `$ COMMAND` runs a command to its end; the lines below are what it prints, standard error included;
-//! * `$ COMMAND &` starts it in the background; the lines below are awaited, and come from any background process of
-//!   that terminal;
+//! * `$ COMMAND` runs a command to its end; the lines below are what it prints, standard error
+//!   included;
+//! * `$ COMMAND &` starts it in the background; the lines below are awaited, and come from any
+//!   background process of that terminal;
 //! * lines before the first command are awaited from the background processes of that terminal;
 //! * `$ kill PID`, `$ kill -9 PID` and `$ echo $?` mean what they say.
 //!
 //! A line `...` stands for any number of lines, `[..]` inside a line for any text.
 //!
-//! The document shows ports, process ids and node ids of one real run; this run has others. Listening ports are
-//! replaced by free ones in commands and back in output; a process id is learned where a process first shows it;
-//! node ids and the ports of dialling sockets compare as equal.
+//! The document shows ports, process ids and node ids of one real run; this run has others.
+//! Listening ports are replaced by free ones in commands and back in output; a process id is
+//! learned where a process first shows it; node ids and the ports of dialling sockets compare as
+//! equal.
 //!
-//! Nothing outlives a run: background processes are killed by id when it ends, and every wait has a deadline.
+//! Nothing outlives a run: background processes are killed by id when it ends, and every wait has a
+//! deadline.
 
 use crate::difference::difference;
 use std::collections::BTreeMap;
@@ -141,7 +145,8 @@ impl Session {
                 Err(format!("it prints other lines (- expected, + found):\n{differ}"))
             }
             None => {
-                // Lines that are shown whole take theirs first, so that an elision does not take it from them.
+                // Lines that are shown whole take theirs first, so that an elision does not take it
+                // from them.
                 let (elided, whole): (Vec<&str>, Vec<&str>) =
                     expected.iter().copied().partition(|line| line.contains("[..]"));
                 let mut lines = whole.into_iter().chain(elided);
@@ -150,8 +155,8 @@ impl Session {
         }
     }
 
-    /// Waits until a background process of the terminal has printed the line. Lines of several processes come in any
-    /// order, so what does not match now is kept for later.
+    /// Waits until a background process of the terminal has printed the line. Lines of several
+    /// processes come in any order, so what does not match now is kept for later.
     fn expect_line(&mut self, terminal: &str, expected: &str) -> Result<(), String> {
         let mut kept = std::mem::take(&mut self.terminal(terminal).kept);
         let found = kept.iter().position(|line| self.matches(expected, line));
@@ -188,7 +193,8 @@ impl Session {
         self.terminals.entry(name.to_owned()).or_default()
     }
 
-    /// Whether a line is the expected one. A process id not seen before is taken for the one that the document shows.
+    /// Whether a line is the expected one. A process id not seen before is taken for the one that
+    /// the document shows.
     fn matches(&mut self, expected: &str, line: &str) -> bool {
         if line_matches(expected, &self.as_shown(line)) {
             return true;
@@ -367,7 +373,8 @@ fn line_matches(expected: &str, shown: &str) -> bool {
     }
 }
 
-/// A line without what differs from run to run: node ids, and the dialler's port in an accepted endpoint's name.
+/// A line without what differs from run to run: node ids, and the dialler's port in an accepted
+/// endpoint's name.
 fn without_chance(line: &str) -> String {
     let mut out = String::new();
     let mut rest = line;

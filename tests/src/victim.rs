@@ -93,7 +93,8 @@ impl Victim {
         assert_eq!(fresh.reply_to(1), "new here");
     }
 
-    /// The same, once it has noticed that others have gone: until then a new client may be turned away.
+    /// The same, once it has noticed that others have gone: until then a new client may be turned
+    /// away.
     ///
     /// # Panics
     /// When it never does.

@@ -1,4 +1,5 @@
-//! A node of the network in the place of a plain registry: its client, as it was built, does not notice.
+//! A node of the network in the place of a plain registry: its client, as it was built, does not
+//! notice.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 

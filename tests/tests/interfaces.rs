@@ -1,5 +1,5 @@
-//! Promise: the compiled interfaces that the tests of `peers-rpc` include are what the compiler writes today. That crate does
-//! not depend on the compiler, so they are kept near their sources.
+//! Promise: the compiled interfaces that the tests of `peers-rpc` include are what the compiler
+//! writes today. That crate does not depend on the compiler, so they are kept near their sources.
 //!
 //! `UPDATE_GOLDEN=1 cargo test` rewrites them.
 

@@ -1,5 +1,5 @@
-//! Bytes that lie: lengths, counts, depths, numbers, kinds and ids that no honest process sends, over real sockets. The
-//! victim stays well, pays nothing, and says why it closed.
+//! Bytes that lie: lengths, counts, depths, numbers, kinds and ids that no honest process sends,
+//! over real sockets. The victim stays well, pays nothing, and says why it closed.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -329,7 +329,8 @@ fn threat_14_truncated_answers() {
     server.join().unwrap();
 }
 
-/// What a conversation comes to: answers in order, and how much credit came back. A pong may overtake answers.
+/// What a conversation comes to: answers in order, and how much credit came back. A pong may
+/// overtake answers.
 fn transcript(victim: &Victim, segments: impl Iterator<Item = Vec<u8>>) -> (Vec<Said>, u32) {
     let mut raw = victim.raw();
     segments.for_each(|segment| raw.send(&segment));

@@ -1,5 +1,5 @@
-//! Connections that say nothing, or too slowly, or something else, or come in masses, or vanish. What waits, waits in
-//! virtual time; bytes and descriptors are real.
+//! Connections that say nothing, or too slowly, or something else, or come in masses, or vanish.
+//! What waits, waits in virtual time; bytes and descriptors are real.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,5 @@
-//! Who has broken the protocol is not read on at whatever speed it sends: it gets its goodbye, if it reads, and is cut.
+//! Who has broken the protocol is not read on at whatever speed it sends: it gets its goodbye, if
+//! it reads, and is cut.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,5 +1,5 @@
-//! Peers that take more than their share: that do not read, flood, cancel at once, recurse, or call what computes for
-//! ever. They are bounded or cut off, and everybody else is served.
+//! Peers that take more than their share: that do not read, flood, cancel at once, recurse, or call
+//! what computes for ever. They are bounded or cut off, and everybody else is served.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -168,7 +168,8 @@ fn threat_18_more_calls_than_a_process_may_run() {
             refused += 1;
         }
     }
-    // Each has half of what the others leave: three have all they asked for, the next 2,050 places, the last 1,025.
+    // Each has half of what the others leave: three have all they asked for, the next 2,050 places,
+    // the last 1,025.
     let held = 3 * (GRANT as usize - 1) + 2_050 + 1_025;
     assert_eq!(victim.honest().holds().wait(), Ok(held as u32));
     assert_eq!(refused, 5 * (GRANT as usize - 1) - held);
@@ -250,7 +251,8 @@ fn threat_20_frames_that_cost_nothing() {
     assert_eq!(log.matches("too many pings").count(), 5, "{log}");
 }
 
-/// Duplicates of an answer are free: they may be the peer's honest mistake of timing. They are only counted.
+/// Duplicates of an answer are free: they may be the peer's honest mistake of timing. They are only
+/// counted.
 #[test]
 fn threat_20_replies_to_a_call_that_was_answered() {
     let victim = Victim::start(VICTIM);
@@ -363,7 +365,8 @@ fn threat_34_panic_in_a_handler() {
     assert!(lines <= 500, "{lines} lines in the log for {PANICS} panics");
 }
 
-/// Turns are counted, not milliseconds: what an honest request waits for is a turn's budget of the flood.
+/// Turns are counted, not milliseconds: what an honest request waits for is a turn's budget of the
+/// flood.
 #[test]
 fn threat_38_one_greedy_connection() {
     const BUDGET: u32 = 64;

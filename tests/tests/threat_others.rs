@@ -1,4 +1,5 @@
-//! Peers that are killed or stop half-way, descriptors that are used again, and doors that were opened by accident.
+//! Peers that are killed or stop half-way, descriptors that are used again, and doors that were
+//! opened by accident.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -123,8 +124,8 @@ fn threat_27_half_close_does_not_linger() {
     assert!(frames(&line.heard()[8..]).iter().all(|said| said.call == 0));
 }
 
-/// Connections come and go while requests and answers are under way, so that descriptors are used again at once. Nobody
-/// hears what was meant for another.
+/// Connections come and go while requests and answers are under way, so that descriptors are used
+/// again at once. Nobody hears what was meant for another.
 #[test]
 fn threat_35_descriptors_used_again() {
     let victim = Victim::start(VICTIM);

@@ -1,5 +1,5 @@
-//! Answers that lie: to calls that were never made, too late, twice, of another type. No call hears what was meant for
-//! another.
+//! Answers that lie: to calls that were never made, too late, twice, of another type. No call hears
+//! what was meant for another.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

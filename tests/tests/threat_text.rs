@@ -1,4 +1,5 @@
-//! Text from outside on its way to logs, terminals and callers: on one line, printable, cut, and not too much of it.
+//! Text from outside on its way to logs, terminals and callers: on one line, printable, cut, and
+//! not too much of it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -17,7 +18,8 @@ const FAIL: u64 = method_id("trial.trial.fail(u32)->string");
 const RAISE: u64 = method_id("trial.trial.raise(u32)->string");
 const PANIC: u64 = method_id("trial.trial.panic(string)->string");
 
-/// Clears the screen, begins a line of its own, turns the text around, rings the bell, and never ends.
+/// Clears the screen, begins a line of its own, turns the text around, rings the bell, and never
+/// ends.
 const HOSTILE: &str = "a\u{1b}[2Jb\r\nERROR: forged\u{202e}c\u{2066}d\u{7}e\u{9b}f\u{2028}g";
 
 /// Whether a line may be shown on a terminal as it is.
@@ -84,7 +86,8 @@ fn threat_39_log_flood() {
     assert!((1..400).contains(&lines), "{lines} lines about 2000 offences");
 }
 
-/// A hostile server: what it raises, refuses and says at the end is printed by the client's program.
+/// A hostile server: what it raises, refuses and says at the end is printed by the client's
+/// program.
 #[test]
 fn threat_39_hostile_words_on_the_way_to_a_terminal() {
     let door = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,5 @@
-//! The house rules that a machine can see: who imports whom, how long files are, which names nobody may use.
+//! The house rules that a machine can see: who imports whom, how long files are, which names nobody
+//! may use.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
@@ -61,9 +62,12 @@ fn library_sources() -> Vec<PathBuf> {
     let all = ["kernel", "wire", "rpc", "apps"]
         .iter()
         .flat_map(|crate_| files(&root().join(crate_), ".rs"));
-    // What is kept under `golden` is compared with what the compiler writes.
-    let golden = |path: &PathBuf| path.components().any(|part| part.as_os_str() == "golden");
-    all.filter(|path| src(path) && !golden(path)).collect()
+    all.filter(|path| src(path) && !is_golden(path)).collect()
+}
+
+/// Golden files are compared with what the compiler writes, so other tests judge them.
+fn is_golden(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == "golden")
 }
 
 /// A source file up to its in-file tests.
@@ -185,6 +189,25 @@ fn files_are_short_enough_to_read() {
         let lines = code(&path).lines().count();
         assert!(lines <= 500, "{name} has {lines} lines without its tests: divide it");
     }
+}
+
+/// Rows of tables are left out, since they cannot be wrapped.
+#[test]
+fn comments_wrap_at_a_hundred_columns() {
+    let mut long = Vec::new();
+    for path in files(&root(), ".rs").iter().filter(|path| !is_golden(path)) {
+        let text = fs::read_to_string(path).unwrap();
+        for (at, line) in text.lines().enumerate().filter(|(_, line)| line.chars().count() > 100) {
+            let trailing = line
+                .find(" // ")
+                .is_some_and(|start| line[..start].matches('"').count().is_multiple_of(2));
+            let comment = line.trim_start().starts_with("//") && !line.contains("//! |");
+            if comment || trailing {
+                long.push(format!("{}:{}", shown(path), at + 1));
+            }
+        }
+    }
+    assert!(long.is_empty(), "comments beyond column 100: wrap them.\n{}", long.join("\n"));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Every transcript of the documents is typed and compared: what the reader is told to expect is what happens.
+//! Every transcript of the documents is typed and compared: what the reader is told to expect is
+//! what happens.
 
 use peers_tests::transcript::{Session, fences};
 use peers_tests::{binary, files, root, shown};

@@ -1,4 +1,5 @@
-//! Tasks, continuations, timers, barriers. On a simulated kernel, whose loop is the one that runs on the system.
+//! Tasks, continuations, timers, barriers. On a simulated kernel, whose loop is the one that runs
+//! on the system.
 
 use peers_rpc::{Collect, Cont, Cx, Handle, Kernel, Lost};
 use std::cell::Cell;

@@ -1,9 +1,10 @@
-//! Small programs whose machine instructions are counted, so that a change in speed shows on a busy machine as well: the
-//! script `run` beside this crate does that, and its `--help` says how.
+//! Small programs whose machine instructions are counted, so that a change in speed shows on a busy
+//! machine as well: the script `run` beside this crate does that, and its `--help` says how.
 //!
-//! Each program does a number of operations and nothing that depends on a clock, on chance or on other programs. Counting
-//! it twice, for few and for many operations, and taking the difference leaves out what starting and ending cost. What
-//! grows with the logarithm of the number, or in steps, does not cancel out: programs keep what they work on at one size.
+//! Each program does a number of operations and nothing that depends on a clock, on chance or on
+//! other programs. Counting it twice, for few and for many operations, and taking the difference
+//! leaves out what starting and ending cost. What grows with the logarithm of the number, or in
+//! steps, does not cancel out: programs keep what they work on at one size.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! `counts PROGRAM OPERATIONS` runs a program; `counts list` names them all, each with the two numbers of operations
-//! whose difference is taken, and what one operation is.
+//! `counts PROGRAM OPERATIONS` runs a program; `counts list` names them all, each with the two
+//! numbers of operations whose difference is taken, and what one operation is.
 #![expect(clippy::print_stdout, reason = "it answers on standard output")]
 #![expect(clippy::print_stderr, reason = "it says what is wrong on standard error")]
 

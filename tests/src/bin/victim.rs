@@ -1,4 +1,5 @@
-//! The process that the tests of hostile conditions attack: a trial object on loopback, with the default limits.
+//! The process that the tests of hostile conditions attack: a trial object on loopback, with the
+//! default limits.
 
 #![forbid(unsafe_code)]
 
@@ -16,7 +17,8 @@ const CLI: Cli = Cli {
 
 fn main() -> ExitCode {
     service::run(&CLI, |_| {
-        std::panic::set_hook(Box::new(|_| ())); // no backtraces among the lines that tests read, whatever the environment asks
+        // No backtraces among the lines that tests read, whatever the environment asks.
+        std::panic::set_hook(Box::new(|_| ()));
         let address = "inet:localhost:0".parse().expect("an address");
         service::serve(Limits::default(), |kernel, rpc| Trial::serve(kernel, rpc, &address))
     })

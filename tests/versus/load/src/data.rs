@@ -27,7 +27,8 @@ pub fn value(key: &str) -> String {
     format!("{key}{key}")
 }
 
-/// All keys with their values: what a client asks for and compares with, made once and shared by its tasks.
+/// All keys with their values: what a client asks for and compares with, made once and shared by
+/// its tasks.
 #[derive(Clone, Debug)]
 pub struct Words(Rc<[(String, String)]>);
 

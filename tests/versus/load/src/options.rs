@@ -150,7 +150,8 @@ impl Options {
         self.addr.strip_prefix("unix:")
     }
 
-    /// How often results look at the clock: each call where calls are slow, one in 64 where they are fast.
+    /// How often results look at the clock: each call where calls are slow, one in 64 where they
+    /// are fast.
     pub(crate) fn stride(&self) -> u64 {
         match self.mode {
             Mode::Pipeline | Mode::Conns if self.window * self.active() >= 16 => 64,

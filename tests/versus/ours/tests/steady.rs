@@ -1,5 +1,5 @@
-//! A client that goes on calling while its server is killed and started again: each call has one outcome, and the client
-//! finds its way back by itself.
+//! A client that goes on calling while its server is killed and started again: each call has one
+//! outcome, and the client finds its way back by itself.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;

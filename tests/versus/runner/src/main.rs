@@ -1,7 +1,9 @@
-//! Runs every test on every system, round by round, and prints medians with their ratios to bare sockets.
+//! Runs every test on every system, round by round, and prints medians with their ratios to bare
+//! sockets.
 //!
-//! `versus [--rounds N] [--seconds S] [--only SYSTEM,…] [--tests TEST,…]`. Systems whose programs are not there are left
-//! out, by name. The test `footprint` builds a program of ours from nothing, which takes a while.
+//! `versus [--rounds N] [--seconds S] [--only SYSTEM,…] [--tests TEST,…]`. Systems whose programs
+//! are not there are left out, by name. The test `footprint` builds a program of ours from nothing,
+//! which takes a while.
 
 mod footprint;
 mod plan;

@@ -9,8 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
-/// What a client said, and how much of the machine others used, from 0 to 1; unknown where the client does not say what
-/// it used itself.
+/// What a client said, and how much of the machine others used, from 0 to 1; unknown where the
+/// client does not say what it used itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
     pub(crate) fields: BTreeMap<String, f64>,
@@ -162,7 +162,8 @@ fn busy() -> io::Result<f64> {
         .flat_map(str::split_whitespace)
         .flat_map(str::parse)
         .collect();
-    // user, nice, system, idle, iowait, irq, softirq, steal, then guests, which are in user already.
+    // user, nice, system, idle, iowait, irq, softirq, steal, then guests, which are in user
+    // already.
     let idle: f64 = ticks.iter().skip(3).take(2).sum();
     let all: f64 = ticks.iter().take(8).sum();
     Ok((all - idle) / 100.0)

@@ -43,7 +43,8 @@ impl Lane {
     #[allow(unsafe_code)]
     pub fn new(socket: Socket, poller: &Poller, key: usize) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        // SAFETY: the descriptor must be deleted before it is closed, which `close` does; else the process ends first.
+        // SAFETY: the descriptor must be deleted before it is closed, which `close` does; else the
+        // process ends first.
         unsafe { poller.add_with_mode(&socket, Event::readable(key), PollMode::Level)? };
         Ok(Self { socket, partial: 0, owed: 0, offset: 0, blocked: false })
     }

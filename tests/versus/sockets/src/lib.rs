@@ -1,7 +1,9 @@
-//! Bare sockets: what calls of this size could cost if they were nothing but bytes. No ids, no lookup, no limits.
+//! Bare sockets: what calls of this size could cost if they were nothing but bytes. No ids, no
+//! lookup, no limits.
 //!
-//! [`block`] waits in `read`; [`lane`] and [`poll`] serve many connections on one `polling` loop and answer all that has
-//! come with one write. Both are used by the raw programs and by the client of redis-server.
+//! [`block`] waits in `read`; [`lane`] and [`poll`] serve many connections on one `polling` loop
+//! and answer all that has come with one write. Both are used by the raw programs and by the client
+//! of redis-server.
 
 pub mod block;
 pub mod frames;

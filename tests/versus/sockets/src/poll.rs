@@ -1,5 +1,5 @@
-//! The batching loop: all connections on one `polling` poller, level-triggered, one read for each event and one write for
-//! all that it brought.
+//! The batching loop: all connections on one `polling` poller, level-triggered, one read for each
+//! event and one write for all that it brought.
 
 use crate::Done;
 use crate::frames::{FOUND, GET, Kind, Speech};
@@ -64,7 +64,8 @@ fn turn(
     Ok(true)
 }
 
-/// Keeps `--window` calls going on each of `--conns` connections; or opens them and measures the server.
+/// Keeps `--window` calls going on each of `--conns` connections; or opens them and measures the
+/// server.
 ///
 /// # Errors
 /// When a connection fails.

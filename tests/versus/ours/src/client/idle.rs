@@ -1,11 +1,13 @@
-//! Many connections that do nothing, and what the server needs for each. With `--window N`, each has made N calls before.
+//! Many connections that do nothing, and what the server needs for each. With `--window N`, each
+//! has made N calls before.
 
 use peers_rpc::{Cont, Endpoint, Error, Handle, Kernel, Rpc};
 use std::time::Duration;
 use versus_load::{Options, Report, resident};
 use versus_ours::{BenchProxy, address};
 
-/// Connections opened before one of them is waited for, so that the listener's backlog does not overflow.
+/// Connections opened before one of them is waited for, so that the listener's backlog does not
+/// overflow.
 pub(crate) const BURST: usize = 100;
 
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {

@@ -1,7 +1,8 @@
 //! Paced calls on one connection, one line for each: for watching a server under stress.
 //!
-//! A line is `ok MICROSECONDS ID`, `err TEXT` or `bad TEXT`; the id counts calls. A connection that ends is made anew with
-//! the next call. Ends when the time is over and the last calls have ended, each of which has 2 s.
+//! A line is `ok MICROSECONDS ID`, `err TEXT` or `bad TEXT`; the id counts calls. A connection that
+//! ends is made anew with the next call. Ends when the time is over and the last calls have ended,
+//! each of which has 2 s.
 
 use peers_rpc::{Address, Cx, Endpoint, Error, Instant, Kernel, Rpc};
 use std::io::{self, Write};

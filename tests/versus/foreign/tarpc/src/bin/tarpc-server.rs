@@ -1,4 +1,5 @@
-//! The server over tarpc: one thread, bincode; a task for each connection, which is faster here than one for each request.
+//! The server over tarpc: one thread, bincode; a task for each connection, which is faster here
+//! than one for each request.
 
 use futures::StreamExt;
 use std::collections::HashMap;
