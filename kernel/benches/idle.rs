@@ -1,5 +1,6 @@
-//! What an idle connection costs: user memory of this process for each of many that are open and
-//! say nothing. Both ends live here, so the figure for one end is half of what is measured.
+//! Measures what an idle connection costs: user memory of this process for each of many that are
+//! open and say nothing. Both ends live here, so the figure for one end is half of what is
+//! measured.
 
 use peers_kernel::{Address, Cont, Handle, Input, Kernel, Outlet, Stream, Wait};
 use std::cell::RefCell;

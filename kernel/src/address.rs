@@ -21,7 +21,7 @@ const PATH_LIMIT: usize = 103;
 /// The longest name of a simulated listener, in bytes.
 const NAME_LIMIT: usize = 255;
 
-/// Where to listen or whom to dial.
+/// Says where to listen or whom to dial.
 ///
 /// ```
 /// use peers_kernel::Address;
@@ -48,7 +48,8 @@ pub enum Address {
 }
 
 impl Address {
-    /// Whether bytes sent there never leave this machine: loopback, Unix and simulated addresses.
+    /// Returns whether bytes sent there never leave this machine: loopback, Unix and simulated
+    /// addresses.
     ///
     /// Host names other than `localhost` count as remote, since nobody knows before looking them
     /// up.
@@ -60,7 +61,7 @@ impl Address {
         }
     }
 
-    /// The same address with another port; unchanged where there are no ports.
+    /// Returns the address with another port; unchanged where there are no ports.
     #[must_use]
     pub fn with_port(&self, port: u16) -> Self {
         match self {
@@ -165,7 +166,7 @@ fn sim(name: &str) -> Result<Address, AddressError> {
     Ok(Address::Sim(name.to_owned()))
 }
 
-/// Why a text is no address, in words that say what to write instead.
+/// Says why a text is no address, in words that say what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressError {
     fault: Fault,

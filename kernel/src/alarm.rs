@@ -25,7 +25,7 @@ use std::time::Duration;
 /// Waits that are shorter have a time-out of their own: setting the timer would cost more.
 const SHORT: Duration = Duration::from_millis(10);
 
-/// What the poller reports when it rings.
+/// Is what the poller reports when it rings.
 const KEY: Key = Key { slot: u32::MAX, generation: u32::MAX - 1 };
 
 const READ: Readiness = Readiness { readable: true, writable: false };
@@ -44,8 +44,8 @@ impl Alarm {
         Ok(Self { timer, rings: Cell::new(Instant::FAR) })
     }
 
-    /// How long a wait until `until` is to last; `None` is for ever, because there is no end or
-    /// this one will ring. `now` reads the clock.
+    /// Returns how long a wait until `until` is to last; `None` is for ever, because there is no
+    /// end or this one will ring. `now` reads the clock.
     pub(crate) fn time_out(
         &self,
         until: Option<Instant>,
@@ -70,7 +70,7 @@ impl Alarm {
         set.map(|_| ()).map_err(io::Error::from)
     }
 
-    /// Whether it is its own ringing that was reported as `key`; then it is silent again.
+    /// Returns whether it is its own ringing that was reported as `key`; then it is silent again.
     pub(crate) fn rang(&self, key: Key) -> bool {
         if key != KEY {
             return false;

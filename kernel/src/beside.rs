@@ -1,4 +1,4 @@
-//! Whether the peer of a busy connection runs on another processor while we run on this one.
+//! Tells whether the peer of a busy connection runs on another processor while we run on this one.
 //!
 //! Where it does, what is written before the end of a turn is worked on while the turn goes on.
 //! Where both share a processor, each extra write wakes somebody who cannot run.
@@ -9,7 +9,7 @@
 use crate::host::Key;
 use std::cell::Cell;
 
-/// How often an answer is good.
+/// Says how often an answer is good.
 const GOOD_FOR: u8 = 32;
 
 /// The last answer of a loop: about one connection, because few are so busy that anybody asks.

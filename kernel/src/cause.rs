@@ -35,12 +35,12 @@ impl Cause {
         self.0 as u32
     }
 
-    /// Which of the successive owners of that index is meant.
+    /// Returns which of the successive owners of that index is meant.
     pub const fn generation(self) -> u32 {
         (self.0 >> 32) as u32
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     pub const fn is_none(self) -> bool {
         self.0 == 0
     }
@@ -80,7 +80,7 @@ impl Core {
         self.cancelled.causes.borrow_mut().remove(&cause);
     }
 
-    /// Whether that cause was cancelled, and not forgotten.
+    /// Returns whether that cause was cancelled, and not forgotten.
     pub(crate) fn is_cancelled(&self, cause: Cause) -> bool {
         !cause.is_none() && self.cancelled.causes.borrow().contains(&cause)
     }

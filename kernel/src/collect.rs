@@ -45,14 +45,14 @@ pub struct Collect<T: 'static, E: From<Lost> + 'static> {
     gate: Rc<Gate<T, E>>,
 }
 
-/// Who waits behind a gate, and for what.
+/// Says who waits behind a gate, and for what.
 enum Done<T, E> {
     All(Cont<Vec<Result<T, E>>, E>),
     Values(Cont<Vec<T>, E>),
     FirstError(Cont<Vec<T>, E>),
 }
 
-/// What the branches share.
+/// Holds what the branches share.
 struct Gate<T: 'static, E: From<Lost> + 'static> {
     core: Rc<Core>,
     outcomes: RefCell<Vec<Option<Result<T, E>>>>,
@@ -60,14 +60,14 @@ struct Gate<T: 'static, E: From<Lost> + 'static> {
     done: Cell<Option<Done<T, E>>>,
 }
 
-/// What waits inside the continuation of one branch.
+/// Holds what waits inside the continuation of one branch.
 struct Branch<T: 'static, E: From<Lost> + 'static> {
     gate: Rc<Gate<T, E>>,
     index: usize,
     cause: Cause,
     born: &'static Location<'static>,
     ticket: Ticket,
-    /// What makes its value of bytes, if it waits for those.
+    /// Holds what makes its value of bytes, if it waits for those.
     read: Option<&'static FromBytes<T, E>>,
 }
 

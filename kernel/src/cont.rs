@@ -19,7 +19,7 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::thread;
 
-/// What waits inside a continuation.
+/// Waits inside a continuation.
 pub(crate) trait Arm<T, E> {
     /// Ends it with a value.
     fn ok(self: Box<Self>, value: T);
@@ -34,7 +34,7 @@ pub(crate) trait Arm<T, E> {
     fn ticket(&self) -> Ticket {
         Ticket::NONE
     }
-    /// Whether resuming only queues; else it stores, and so may resume another one.
+    /// Returns whether resuming only queues; else it stores, and so may resume another one.
     fn queues(&self) -> bool {
         true
     }
@@ -42,7 +42,7 @@ pub(crate) trait Arm<T, E> {
     fn receive(self: Box<Self>, read: &'static FromBytes<T, E>) -> Box<dyn Receive<E>>;
 }
 
-/// What happens next, once: a boxed handler that waits for a `T` or an `E`.
+/// Holds what happens next, once: a boxed handler that waits for a `T` or an `E`.
 ///
 /// Made by [`Cx::on`](crate::Cx::on) and its short forms inside a node, by [`Cont::new`] or
 /// [`Cont::pair`] outside. [`ok`](Self::ok), [`err`](Self::err) and [`resume`](Self::resume) use it
@@ -220,7 +220,7 @@ where
     }
 }
 
-/// What a continuation reports that is dropped right now.
+/// Returns what a continuation reports that is dropped right now.
 pub(crate) fn why_lost(core: &Core) -> Lost {
     if thread::panicking() { Lost::Panicked } else { core.loss.get() }
 }

@@ -1,4 +1,4 @@
-//! How many descriptors this process may hold: what limits on connections are derived from.
+//! Tells how many descriptors this process may hold: limits on connections are derived from that.
 
 use crate::handle::Handle;
 

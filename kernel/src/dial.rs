@@ -128,14 +128,14 @@ struct Dial {
     to: Address,
     born: &'static Location<'static>,
     within: Duration,
-    /// Those not tried yet.
+    /// Holds those not tried yet.
     places: RefCell<VecDeque<Resolved>>,
     under_way: RefCell<Vec<Rc<Attempt>>>,
     failures: RefCell<Vec<(Resolved, io::Error)>>,
     /// Present until it is decided.
     k: Cell<Option<Caller>>,
     deadline: Cell<Option<TimerId>>,
-    /// When the next address is tried.
+    /// Says when the next address is tried.
     next: Cell<Option<TimerId>>,
 }
 

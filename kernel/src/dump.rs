@@ -1,4 +1,5 @@
-//! What a loop is waiting for, in words: for the moment when a program hangs and nobody knows why.
+//! Says in words what a loop is waiting for: for the moment when a program hangs and nobody knows
+//! why.
 //!
 //! A dump is a copy; making one changes nothing. Invariant: the same state gives the same text.
 
@@ -9,7 +10,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-/// What a loop waits for. Print it.
+/// Says what a loop waits for, when it is printed.
 ///
 /// ```
 /// use peers_kernel::{Cont, Kernel, Lost};
@@ -32,7 +33,7 @@ pub struct Dump {
     sources: Vec<String>,
 }
 
-/// What was made at one place and still waits.
+/// Counts what was made at one place and still waits.
 #[derive(Clone, Copy, Debug)]
 struct Group {
     born: &'static Location<'static>,
@@ -41,8 +42,8 @@ struct Group {
 }
 
 impl Handle {
-    /// What the loop is waiting for: continuations and offloaded work by birth place and age,
-    /// timers, sources.
+    /// Returns what the loop is waiting for: continuations and offloaded work by birth place and
+    /// age, timers, sources.
     pub fn dump(&self) -> Dump {
         let core = &self.core;
         let names = core.lookups.names().into_iter().map(|name| format!("looking {name} up"));

@@ -36,13 +36,13 @@ use std::rc::Rc;
 /// messages than a turn's budget lets run: what it leaves over has to be copied.
 pub(crate) const READ_BUFFER: usize = 48 * 1024;
 
-/// What [`Kernel`](crate::Kernel) owns and every handle points to.
+/// Holds what [`Kernel`](crate::Kernel) owns and every handle points to.
 pub(crate) struct Core {
     queue: RefCell<Queue>,
-    /// Whose work runs right now.
+    /// Says whose work runs right now.
     pub(crate) cause: Cell<Cause>,
     pub(crate) cancelled: Cancelled,
-    /// What a continuation reports that is dropped right now.
+    /// Holds what a continuation reports that is dropped right now.
     pub(crate) loss: Cell<Lost>,
     /// Iff a node's handler is on the stack.
     pub(crate) inside: Cell<bool>,
@@ -62,7 +62,7 @@ pub(crate) struct Core {
     timers: RefCell<Timers>,
     watches: RefCell<Watches>,
     flushes: RefCell<Vec<Rc<dyn Watch>>>,
-    /// What wants to know that the tasks of this turn are over.
+    /// Holds what wants to know that the tasks of this turn are over.
     endings: RefCell<Vec<Rc<dyn TurnEnd>>>,
     read_buffer: RefCell<Vec<u8>>,
     /// Memory for outputs.
@@ -142,7 +142,7 @@ impl Core {
         self.host.borrow().clone()
     }
 
-    /// Whether the kernel lives.
+    /// Returns whether the kernel lives.
     pub(crate) fn is_open(&self) -> bool {
         self.open.get()
     }
@@ -248,7 +248,7 @@ impl Core {
         true
     }
 
-    /// When the next timer is due; one at [`Instant::FAR`] never is.
+    /// Returns when the next timer is due; one at [`Instant::FAR`] never is.
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         self.timers.borrow_mut().next().filter(|due| *due < Instant::FAR)
     }
@@ -294,7 +294,7 @@ impl Core {
         }
     }
 
-    /// What the loop calls for a queued source.
+    /// Returns what the loop calls for a queued source.
     pub(crate) fn take_noted(&self, key: Key) -> Option<(Rc<dyn Watch>, Readiness)> {
         let (watch, readiness, since) = self.watches.borrow_mut().take(key)?;
         self.arrived.set(since);
@@ -355,7 +355,7 @@ impl Core {
         buffer
     }
 
-    /// Whether anything is left that could ever make a task.
+    /// Returns whether anything is left that could ever make a task.
     pub(crate) fn is_alive(&self) -> bool {
         self.is_ready()
             || self.timers.borrow().len() > 0

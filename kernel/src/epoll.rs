@@ -24,9 +24,9 @@ use std::time::Duration;
 
 /// Events taken by one system call; fewer in this crate's own tests, which have few descriptors.
 const BATCH: usize = if cfg!(test) { 64 } else { 1024 };
-/// How often one wait asks again because more is ready than one call tells.
+/// Says how often one wait asks again because more is ready than one call tells.
 const MOST_BATCHES: usize = 64;
-/// What `polling` stores for its own notification.
+/// Is what `polling` stores for its own notification.
 const NOTIFICATION: u64 = u64::MAX;
 
 const FAILED: EventFlags = EventFlags::HUP.union(EventFlags::ERR);
@@ -39,7 +39,7 @@ pub(crate) struct Epoll {
     events: RefCell<Vec<epoll::Event>>,
 }
 
-/// How a wait ended.
+/// Says how a wait ended.
 pub(crate) enum Outcome {
     /// Everything that was ready has been told, or nothing.
     Done(Waited),

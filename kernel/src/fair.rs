@@ -19,7 +19,7 @@ pub(crate) enum Share {
     Own,
     /// Somebody's whom the program serves: who told, and their name there.
     Of(usize, u64),
-    /// That of somebody who cannot be told any more.
+    /// Stands for somebody who cannot be told any more.
     Unknown,
 }
 
@@ -41,8 +41,8 @@ impl<J> Fair<J> {
         Self { lines: BTreeMap::new(), order: VecDeque::new(), len: 0, in_hand, places, hands }
     }
 
-    /// Whether a share may put in one more: the program itself as long as there is room, everybody
-    /// else while it has fewer than half of what the others leave.
+    /// Returns whether a share may put in one more: the program itself as long as there is room,
+    /// everybody else while it has fewer than half of what the others leave.
     pub(crate) fn has_room(&self, share: Share) -> bool {
         let own = self.lines.get(&share).map_or(0, VecDeque::len);
         let left = self.places - (self.len - own);

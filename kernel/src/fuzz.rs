@@ -1,5 +1,5 @@
-//! What the fuzz target of addresses runs, and a test with seeded mutations too: nothing may panic,
-//! and what is an address must print as what it is read from.
+//! Reads hostile addresses, for the fuzz target and for a test with seeded mutations: nothing may
+//! panic, and what is an address must print as what it is read from.
 
 use crate::Address;
 

@@ -1,5 +1,4 @@
-//! What a kernel sees instead of the outside when it has ended: everything fails, and the clock
-//! stands still.
+//! Stands in for the outside when a kernel has ended: everything fails, and the clock stands still.
 
 use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Waited, Waker};
 use crate::time::Instant;
@@ -9,7 +8,7 @@ use std::io;
 #[derive(Debug)]
 pub(crate) struct Gone(pub(crate) Instant);
 
-/// What everything fails with there.
+/// Returns the error that everything fails with there.
 pub(crate) fn gone<T>() -> io::Result<T> {
     Err(io::Error::new(io::ErrorKind::NotConnected, "the kernel has ended"))
 }

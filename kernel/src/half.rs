@@ -2,7 +2,7 @@
 //!
 //! Invariant: a half that has ended, or was closed, never opens again.
 
-/// What becomes of bytes that arrive.
+/// Says what becomes of bytes that arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inward {
     /// Nobody has started the stream yet; they stay in the system's buffer.
@@ -15,23 +15,24 @@ pub(crate) enum Inward {
     Ended,
     /// Closed on our side: they are thrown away.
     Discarded,
-    /// The same, but so many were thrown away that the others stay in the system's buffer.
+    /// Closed on our side, and so many were thrown away that the others stay in the system's
+    /// buffer.
     Spent,
 }
 
 impl Inward {
-    /// Whether a handler may still be told of bytes.
+    /// Returns whether a handler may still be told of bytes.
     pub(crate) fn may_hear(self) -> bool {
         matches!(self, Self::Unstarted | Self::Open | Self::Paused)
     }
 
-    /// Whether bytes are taken out of the system's buffer.
+    /// Returns whether bytes are taken out of the system's buffer.
     pub(crate) fn is_read(self) -> bool {
         matches!(self, Self::Open | Self::Discarded)
     }
 }
 
-/// What becomes of bytes that are written.
+/// Says what becomes of bytes that are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outward {
     /// They are sent.

@@ -233,7 +233,7 @@ impl Handle {
         self.core.spares.take()
     }
 
-    /// The same with room for at least so many bytes, for what will be given to
+    /// Returns empty memory with room for at least so many bytes, for what will be given to
     /// [`Outlet::write_chunk`](crate::Outlet::write_chunk): whoever sends large chunks one after
     /// the other asks the system for their memory once.
     pub fn memory_for(&self, bytes: usize) -> Vec<u8> {

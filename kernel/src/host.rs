@@ -29,7 +29,7 @@ pub(crate) struct Key {
     pub(crate) generation: u32,
 }
 
-/// What a source is ready for. Errors and hang-ups show as both.
+/// Holds what a source is ready for. Errors and hang-ups show as both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Readiness {
     pub(crate) readable: bool,
@@ -44,7 +44,7 @@ pub(crate) enum Resolved {
     Sim(String),
 }
 
-/// How a wait ended.
+/// Says how a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waited {
     /// Everything that is ready has been told, if anything is.
@@ -62,7 +62,7 @@ pub(crate) trait Host: Debug {
     /// The monotonic clock, now. The kernel caches it once a turn.
     fn now(&self) -> Instant;
 
-    /// The same clock for those who ask often: cheaper, and up to ten milliseconds behind.
+    /// Reads the clock for those who ask often: cheaper, and up to ten milliseconds behind.
     fn coarse(&self) -> Instant {
         self.now()
     }
@@ -79,7 +79,8 @@ pub(crate) trait Host: Debug {
     fn wait(&self, until: Option<Instant>, ready: &mut Vec<(Key, Readiness)>)
     -> io::Result<Waited>;
 
-    /// How other threads wake this host; `None` where there are no other threads (simulation).
+    /// Returns how other threads wake this host; `None` where there are no other threads
+    /// (simulation).
     fn waker(&self) -> Option<Waker>;
 
     /// Starts to connect; writable when it is decided, and then [`Socket::connected`] tells how.
@@ -97,7 +98,7 @@ pub(crate) trait Host: Debug {
     /// The real host, for what only it can do (descriptors, signals, names).
     fn real(&self) -> Option<&crate::real::RealHost>;
 
-    /// What its world calls it, where there are several.
+    /// Returns what its world calls it, where there are several.
     fn name(&self) -> Option<String> {
         None
     }
@@ -106,7 +107,7 @@ pub(crate) trait Host: Debug {
 /// One end of a byte stream, non-blocking. Interest at birth: writable for a dialled one, readable
 /// for an accepted one.
 pub(crate) trait Socket: Debug {
-    /// What its events name.
+    /// Returns what its events name.
     fn key(&self) -> Key;
     /// The outcome of connecting, asked once it is writable. `WouldBlock` while undecided.
     fn connected(&self) -> io::Result<()>;
@@ -117,17 +118,17 @@ pub(crate) trait Socket: Debug {
     fn unread(&self) -> io::Result<usize>;
     /// Writes as much as fits.
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
-    /// Whether the peer was on another processor than we are when it last sent something; false
-    /// where nobody knows.
+    /// Returns whether the peer was on another processor than we are when it last sent something;
+    /// false where nobody knows.
     fn is_beside(&self) -> bool;
     /// No more writing; the peer reads to the end and sees it.
     fn shutdown(&self) -> io::Result<()>;
-    /// What the system holds for the peer is not to be sent any more once this is dropped: it would
-    /// wait in the system's memory for as long as the peer likes.
+    /// Asks that what the system holds for the peer is not sent any more once this is dropped:
+    /// it would wait in the system's memory for as long as the peer likes.
     fn forsake(&self) -> io::Result<()>;
-    /// Which readiness to report from now on.
+    /// Sets which readiness to report from now on.
     fn interest(&self, wanted: Readiness) -> io::Result<()>;
-    /// How many bytes the system may hold in each direction, roughly.
+    /// Sets how many bytes the system may hold in each direction, roughly.
     fn set_buffers(&self, bytes: usize) -> io::Result<()>;
     /// Our end's address.
     fn local(&self) -> io::Result<Resolved>;
@@ -162,9 +163,9 @@ pub(crate) trait Acceptor: Debug {
     fn accept(&self, key: &mut dyn FnMut() -> Key) -> io::Result<AnySocket>;
     /// Pauses or resumes reports of waiting connections.
     fn interest(&self, readable: bool) -> io::Result<()>;
-    /// How many bytes the system may hold for each connection in each direction, where it takes
-    /// that over from here.
+    /// Sets how many bytes the system may hold for each connection in each direction, where it
+    /// takes that over from here.
     fn set_buffers(&self, bytes: usize) -> io::Result<()>;
-    /// Where it listens, with port 0 replaced by the real one.
+    /// Returns where it listens, with port 0 replaced by the real one.
     fn local(&self) -> io::Result<Resolved>;
 }

@@ -29,7 +29,7 @@ use std::rc::Rc;
 use std::thread::panicking;
 use std::time::Duration;
 
-/// How long a turn may wait when nothing is ready.
+/// Says how long a turn may wait when nothing is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// Not at all.
@@ -43,8 +43,8 @@ pub enum Wait {
 /// Turns that [`Kernel::run`] makes after it was told to stop, at most.
 const LAST_TURNS: u32 = 64;
 
-/// How long the way from the tasks of a turn to its wait may take before the process was probably
-/// stopped on it.
+/// Says how long the way from the tasks of a turn to its wait may take before the process was
+/// probably stopped on it.
 const STOOD_STILL: Duration = Duration::from_secs(1);
 
 /// The loop. Whoever owns it turns it; everything else sees a [`Handle`], a [`Cx`](crate::Cx) or a
@@ -86,7 +86,7 @@ impl Kernel {
         Node::new(self.handle(), state)
     }
 
-    /// How much a turn may do before it looks at sockets, timers and other threads.
+    /// Sets how much a turn may do before it looks at sockets, timers and other threads.
     pub fn set_budget(&self, budget: Budget) {
         self.core.meter.set_budget(budget)
     }
@@ -172,7 +172,8 @@ impl Kernel {
         Ok(())
     }
 
-    /// When this kernel next has something to do by itself; `None`: only the outside can wake it.
+    /// Returns when this kernel next has something to do by itself; `None`: only the outside can
+    /// wake it.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         if self.core.is_ready() { Some(self.core.now()) } else { self.core.next_timer() }
     }
@@ -235,7 +236,7 @@ impl Kernel {
         Ok(if interrupted || stood_still { ended } else { core.now() })
     }
 
-    /// How long the host may wait.
+    /// Returns how long the host may wait.
     fn until(&self, wait: Wait) -> Option<Instant> {
         let core = &self.core;
         let now = core.now();

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 /// Connections accepted in one turn.
 const PER_TURN: u32 = 64;
-/// How long accepting rests when resources run out; doubles from the first to the last.
+/// Says how long accepting rests when resources run out; doubles from the first to the last.
 const FIRST_REST: Duration = Duration::from_millis(5);
 const LAST_REST: Duration = Duration::from_secs(1);
 
@@ -71,7 +71,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Where it listens: the address as it was given, port 0 replaced by the real one.
+    /// Returns where it listens: the address as it was given, port 0 replaced by the real one.
     pub fn address(&self) -> &Address {
         &self.gate.address
     }
@@ -124,21 +124,21 @@ struct Gate {
     acceptor: RefCell<Option<Box<dyn Acceptor>>>,
     /// Absent after the end, and while it runs.
     accept: Cell<Option<Box<Accept>>>,
-    /// What the system may hold for each connection, if it is not as much as it likes.
+    /// Holds what the system may hold for each connection, if it is not as much as it likes.
     buffers: Cell<Option<usize>>,
     paused: Cell<bool>,
     /// Iff accepting rests, when it will be tried again.
     resting: Cell<Option<TimerId>>,
-    /// How long the next rest will be; zero iff the last attempt found resources.
+    /// Says how long the next rest will be; zero iff the last attempt found resources.
     rest: Cell<Duration>,
 }
 
-/// What an error of `accept` asks for.
+/// Says what an error of `accept` asks for.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     /// Nobody is waiting.
     Done,
-    /// That connection is gone: on to the next.
+    /// Goes on to the next: that connection is gone.
     Next,
     /// The system has no resources, or something we do not know has happened: rest.
     Rest,

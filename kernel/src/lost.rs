@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// Why a continuation ended though nobody resumed it.
+/// Says why a continuation ended though nobody resumed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lost {
     /// Whoever held it let it go without an answer. Look for a path that forgets its reply.
@@ -62,7 +62,7 @@ impl From<Overloaded> for Lost {
     }
 }
 
-/// Why a task posted from another thread will not run.
+/// Says why a task posted from another thread will not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PostError {

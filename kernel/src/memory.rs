@@ -1,4 +1,5 @@
-//! How much memory this process may have: what limits on what it holds for others are derived from.
+//! Tells how much memory this process may have: limits on what it holds for others are derived from
+//! that.
 //!
 //! Linux says so in the files of control groups, of which there are two versions: where they are is
 //! in the list of what is mounted, and which group we are in, in a file of the process. A group has
@@ -14,8 +15,8 @@ const FILES: [&str; 2] = ["memory.max", "memory.limit_in_bytes"];
 const MOUNTS: &str = "/proc/self/mountinfo";
 const GROUPS: &str = "/proc/self/cgroup";
 
-/// What a file says that is read by the system's own means. It is short, but for the list of
-/// mounts.
+/// Returns what a file says that is read by the system's own means. It is short, but for the list
+/// of mounts.
 type Read<'a> = &'a dyn Fn(&Path) -> Option<String>;
 
 impl Handle {

@@ -1,4 +1,4 @@
-//! How much a turn may do, and who was at it when it took too long.
+//! Measures how much a turn does, and who was at it when it took too long.
 //!
 //! Reading the clock costs more than a small task, so the first tasks of a turn are timed one by
 //! one and the rest in batches, unless a batch lately took a turn's time; a ring remembers the
@@ -16,7 +16,8 @@ use std::cell::Cell;
 use std::panic::Location;
 use std::time::Duration;
 
-/// What one turn may spend on tasks before it looks at sockets, timers and other threads again.
+/// Holds what one turn may spend on tasks before it looks at sockets, timers and other threads
+/// again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// Tasks run, and units charged by [`Handle::spend`](crate::Handle::spend). At least one task
@@ -48,7 +49,7 @@ const SLOW: Duration = Duration::from_millis(50);
 pub(crate) struct Meter {
     budget: Cell<Budget>,
     began: Cell<Instant>,
-    /// When its time is over.
+    /// Says when its time is over.
     until: Cell<Instant>,
     /// Its number: of two turns the clock may say the same.
     turn: Cell<u64>,
@@ -56,13 +57,14 @@ pub(crate) struct Meter {
     used: Cell<u32>,
     /// The clock is read when this many units are used.
     next_check: Cell<u32>,
-    /// When a task last ended that was timed.
+    /// Says when a task last ended that was timed.
     checked: Cell<Instant>,
     /// Tasks yet to be timed one by one because a batch was slow.
     suspicious: Cell<u32>,
-    /// Where the handler was made that runs.
+    /// Says where the handler was made that runs.
     here: Cell<&'static Location<'static>>,
-    /// The same of those that ran when the latest units ended, by the units used before each.
+    /// Says that of the handlers that ran when the latest units ended, by the units used before
+    /// each.
     places: [Cell<&'static Location<'static>>; BATCH as usize],
     /// Names of some of them, by the same, each with the turn and the units used before it.
     names: [Cell<(u64, u32, &'static str)>; BATCH as usize],
@@ -130,12 +132,13 @@ impl Meter {
         self.used.set(used.wrapping_add(1));
     }
 
-    /// When the tasks of this turn, or if they run those of the one before, were known to be over.
+    /// Returns when the tasks of this turn, or if they run those of the one before, were known to
+    /// be over.
     pub(crate) fn tasks_ended(&self) -> Instant {
         self.checked.get()
     }
 
-    /// Whether the turn has not taken its time by `now`, which may be a little behind.
+    /// Returns whether the turn has not taken its time by `now`, which may be a little behind.
     #[inline]
     pub(crate) fn has_time(&self, now: Instant) -> bool {
         now < self.until.get()
@@ -160,7 +163,7 @@ impl Meter {
         self.names[(used % BATCH) as usize].set((self.turn.get(), used, name));
     }
 
-    /// What the task after so many units is to be called.
+    /// Returns what the task after so many units is to be called.
     fn called(&self, used: u32) -> String {
         match self.whose(used) {
             Whose { born, name: Some(name) } => format!("{name}, made at {born}"),
@@ -176,12 +179,12 @@ impl Meter {
         Whose { born: born.get(), name: named.then_some(name) }
     }
 
-    /// Whose handler started last, and what it is at.
+    /// Returns whose handler started last, and what it is at.
     pub(crate) fn last(&self) -> Whose {
         self.whose(self.used.get())
     }
 
-    /// Whose handler started last.
+    /// Returns whose handler started last.
     #[inline]
     pub(crate) fn place(&self) -> &'static Location<'static> {
         self.here.get()

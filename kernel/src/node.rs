@@ -115,7 +115,7 @@ impl<S: 'static> Cx<S> {
         &self.handle
     }
 
-    /// Whether both are contexts of one node.
+    /// Returns whether both are contexts of one node.
     pub fn is_of_same_node(&self, other: &Self) -> bool {
         Weak::ptr_eq(&self.cell, &other.cell)
     }
@@ -295,7 +295,8 @@ impl<S: 'static> Cx<S> {
         })
     }
 
-    /// The same for all contexts of one node, and no other's while one of them lives.
+    /// Returns a number that all contexts of one node share, and no other's while one of them
+    /// lives.
     fn identity(&self) -> usize {
         self.cell.as_ptr().addr()
     }

@@ -48,8 +48,8 @@ const SIMULATED_NANOS: Range<u64> = 100_000..10_000_000;
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Whether the call the work was done for was cancelled or has expired, or the owner or the
-    /// kernel is gone.
+    /// Returns whether the call the work was done for was cancelled or has expired, or the owner or
+    /// the kernel is gone.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -72,7 +72,8 @@ type Finish = Box<dyn FnOnce(&Core)>;
 struct Job {
     id: WorkId,
     stop: Stop,
-    /// What a worker does; nothing in a simulation, where the work is done when it is finished.
+    /// Holds what a worker does; nothing in a simulation, where the work is done when it is
+    /// finished.
     run: Option<Box<dyn FnOnce() + Send>>,
 }
 
@@ -105,8 +106,8 @@ impl Line {
 /// Those who share take turns, whoever came first, and each has a part of the places in the queue:
 /// see [`Handle::share_work`](crate::Handle::share_work).
 pub trait Shares {
-    /// Whose work the cause stands for, by any number; `None` if that cannot be told, or not any
-    /// more.
+    /// Returns whose work the cause stands for, by any number; `None` if that cannot be told, or
+    /// not any more.
     fn share(&self, cause: Cause) -> Option<u64>;
 }
 
@@ -133,7 +134,7 @@ pub(crate) struct Works {
     pool: RefCell<Option<Pool>>,
     /// Simulated workers that have something to do.
     busy: Cell<usize>,
-    /// Who tells on whose account work is done.
+    /// Says who tells on whose account work is done.
     shares: RefCell<Vec<Weak<dyn Shares>>>,
 }
 
@@ -172,7 +173,7 @@ pub(crate) fn offload<T, E>(
     }
 }
 
-/// What is known of a piece of work besides its types.
+/// Holds what is known of a piece of work besides its types.
 struct Order {
     born: &'static Location<'static>,
     owner: Option<usize>,
@@ -384,7 +385,8 @@ impl Works {
         self.parked.borrow_mut().drain().collect()
     }
 
-    /// Whether there is a worker, or one can be started, and room in the queue for that share.
+    /// Returns whether there is a worker, or one can be started, and room in the queue for that
+    /// share.
     fn has_room(&self, core: &Core, share: Share) -> bool {
         let has_workers = !core.inbox.is_threaded() || self.has_workers();
         has_workers && self.line.lock().has_room(share)

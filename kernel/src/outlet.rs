@@ -102,9 +102,9 @@ impl Outlet {
         self.with(|pipe| pipe.flush_now())
     }
 
-    /// Whether the peer works while we do, as far as is known: it last sent something from another
-    /// processor than the one we are on. The system is asked at every 32nd call, if they are about
-    /// one connection.
+    /// Returns whether the peer works while we do, as far as is known: it last sent something from
+    /// another processor than the one we are on. The system is asked at every 32nd call, if they
+    /// are about one connection.
     ///
     /// Only Linux knows, and only of TCP on one machine. Of a peer elsewhere it tells which
     /// processor takes in what comes from the network, which means nothing. Everywhere else the
@@ -176,7 +176,7 @@ impl Outlet {
         self.pipe.upgrade().map_or(0, |pipe| pipe.written())
     }
 
-    /// Whether what is written here still has a chance to arrive.
+    /// Returns whether what is written here still has a chance to arrive.
     pub fn is_open(&self) -> bool {
         self.pipe.upgrade().is_some_and(|pipe| pipe.is_open())
     }

@@ -15,7 +15,7 @@ use std::io::IoSlice;
 /// Below this many bytes a chunk is copied: an entry of its own would cost more, in the queue and
 /// in the system call.
 const COPY_BELOW: usize = 2048;
-/// How many bytes are more than a few: see [`is_slow`].
+/// Says how many bytes are more than a few: see [`is_slow`].
 const NEAR: usize = 16;
 const PAGE: usize = 4096;
 /// Parts handed to one vectored write.
@@ -151,10 +151,10 @@ impl Output {
     }
 }
 
-/// Whether the system may take long to copy what lies at `address` behind `head` other bytes: it
-/// copies to the start of a page, and some processors copy several times slower if the target lies
-/// a few bytes behind the source within their pages. What a system maps for one large value begins
-/// 16 bytes into a page, and the head of a reply has 20.
+/// Returns whether the system may take long to copy what lies at `address` behind `head` other
+/// bytes: it copies to the start of a page, and some processors copy several times slower if the
+/// target lies a few bytes behind the source within their pages. What a system maps for one large
+/// value begins 16 bytes into a page, and the head of a reply has 20.
 fn is_slow(address: usize, head: usize) -> bool {
     (1..NEAR).contains(&(head.wrapping_sub(address) % PAGE))
 }

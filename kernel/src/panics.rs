@@ -1,6 +1,6 @@
-//! What the log says about handlers that panic: one line each, whatever a peer may have put into
-//! the message, and not too many of them, because a peer that knows how to make a handler panic can
-//! do so all day.
+//! Tells the log about handlers that panic: one line each, whatever a peer may have put into the
+//! message, and not too many of them, because a peer that knows how to make a handler panic can do
+//! so all day.
 //!
 //! A strict kernel does not survive them: it keeps the first one until whoever turns it can be
 //! told, on a stack of his own.
@@ -17,10 +17,10 @@ use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind};
 /// Characters of a message that are shown.
 const SHOWN: usize = 512;
 
-/// Whose code panics.
+/// Says whose code panics.
 #[derive(Clone, Copy)]
 pub(crate) struct Whose {
-    /// Where the handler was made.
+    /// Says where the handler was made.
     pub(crate) born: &'static Location<'static>,
     /// Iff it has said so, what it does: see [`Handle::name_task`](crate::Handle::name_task).
     pub(crate) name: Option<&'static str>,
@@ -58,7 +58,7 @@ impl Panics {
         self.strict.set(on)
     }
 
-    /// Whether a strict kernel holds a panic that nobody was told.
+    /// Returns whether a strict kernel holds a panic that nobody was told.
     #[inline]
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.get()
@@ -71,7 +71,7 @@ impl Panics {
         }
     }
 
-    /// What a strict kernel holds, which is then as if it had not happened.
+    /// Returns what a strict kernel holds, which is then as if it had not happened.
     pub(crate) fn take_failure(&self) -> Option<String> {
         self.failed.set(false);
         self.first.take()
@@ -103,7 +103,7 @@ impl Core {
         self.heed_failure()
     }
 
-    /// The same of work on another thread, which has logged it there.
+    /// Keeps the panic of work on another thread, which has logged it there.
     #[cold]
     pub(crate) fn keep_panic(&self, born: &'static Location<'static>, text: &str) {
         self.panics.keep(Whose::made_at(born), text);
@@ -124,7 +124,7 @@ impl Core {
         self.report(self.meter.last(), payload)
     }
 
-    /// Whether a panic is for whoever turns the kernel.
+    /// Decides whether a panic is for whoever turns the kernel.
     pub(crate) fn set_strict(&self, on: bool) {
         self.panics.set_strict(on)
     }
@@ -164,7 +164,7 @@ impl Core {
 }
 
 thread_local! {
-    /// Where this thread has panicked, until that is reported.
+    /// Says where this thread has panicked, until that is reported.
     static PLACE: Cell<Option<String>> = const { Cell::new(None) };
 }
 

@@ -52,7 +52,7 @@ impl Waiting {
         })
     }
 
-    /// What wakes [`Waiting::wait`] from another thread.
+    /// Returns what wakes [`Waiting::wait`] from another thread.
     pub(crate) fn poller(&self) -> &Arc<Poller> {
         &self.poller
     }
@@ -90,8 +90,8 @@ pub(crate) struct Registered<T: Descriptor> {
     io: T,
     waiting: Rc<Waiting>,
     key: usize,
-    /// That of the poller. Here, it is at hand after each operation, and its spare values let what
-    /// holds this be an `Option` or the like at no cost.
+    /// Holds the mode of the poller. Here, it is at hand after each operation, and its spare values
+    /// let what holds this be an `Option` or the like at no cost.
     mode: PollMode,
     /// The interest that the poller holds; `NONE` iff the descriptor is not registered at present.
     interest: Cell<Readiness>,
@@ -158,7 +158,7 @@ impl<T: Descriptor> Registered<T> {
         &self.io
     }
 
-    /// What its events name.
+    /// Returns what its events name.
     pub(crate) fn key(&self) -> Key {
         unpack(self.key)
     }

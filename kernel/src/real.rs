@@ -26,7 +26,7 @@ use std::sync::{Arc, OnceLock};
 /// Connections that the system may hold for us before they are accepted.
 const BACKLOG: i32 = 4096;
 
-/// What the system says of a socket to which nothing came, or of a kind that is not looked at.
+/// Is what the system says of a socket to which nothing came, or of a kind that is not looked at.
 #[cfg(target_os = "linux")]
 const NO_PROCESSOR: u32 = u32::MAX;
 
@@ -58,7 +58,7 @@ impl RealHost {
     }
 }
 
-/// Where instants count from, on the system's clock.
+/// Says where instants count from, on the system's clock.
 static ORIGIN: OnceLock<u64> = OnceLock::new();
 
 /// An instant as the system's clock says it.
@@ -200,7 +200,7 @@ fn bind_file(socket: &RawSocket, address: &SockAddr, path: &Path) -> io::Result<
     Ok(SocketFile { path: path.to_owned(), device: made.dev(), inode: made.ino() })
 }
 
-/// Whether `path` is a socket on which nobody listens. In doubt it is not.
+/// Returns whether `path` is a socket on which nobody listens. In doubt it is not.
 fn is_abandoned(address: &SockAddr, path: &Path) -> bool {
     let is_socket =
         std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
@@ -281,7 +281,8 @@ impl Socket for RealSocket {
         result
     }
 
-    /// What comes over the loopback interface is taken in by the processor that sent it.
+    /// Asks which processor took in what came: over the loopback interface it is the one that sent
+    /// it.
     #[cfg(target_os = "linux")]
     fn is_beside(&self) -> bool {
         let theirs = rustix::net::sockopt::socket_incoming_cpu(self.0.io());

@@ -14,8 +14,8 @@ use crate::lost::Lost;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
-/// How bytes become a value, or the error that they are none. The name says what the bytes answer,
-/// for that error.
+/// Says how bytes become a value, or the error that they are none. The name says what the bytes
+/// answer, for that error.
 #[derive(Debug)]
 pub struct FromBytes<T, E> {
     /// Out of bytes that belong to somebody else.
@@ -24,7 +24,7 @@ pub struct FromBytes<T, E> {
     pub given: fn(&mut Vec<u8>, &'static str) -> Result<T, E>,
 }
 
-/// What a continuation waits for, and then what it got.
+/// Says what a continuation waits for, and then what it got.
 pub(crate) enum State<T: 'static, E: 'static> {
     Waiting,
     /// Bytes, of which this makes a value.
@@ -57,11 +57,11 @@ pub(crate) fn make<T, E: From<Lost>>(
     })
 }
 
-/// What waits inside a receiver.
+/// Waits inside a receiver.
 pub(crate) trait Receive<E> {
     /// Ends it with the value that these bytes make.
     fn bytes(self: Box<Self>, bytes: &[u8], what: &'static str);
-    /// The same, and the value may keep the memory of these bytes.
+    /// Gives the bytes likewise, and the value may keep their memory.
     fn given(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str);
     /// Ends it with an error.
     fn fail(self: Box<Self>, error: E);
@@ -108,7 +108,7 @@ impl<E> Receiver<E> {
         }
     }
 
-    /// The same with bytes whose memory the value may take, and leaves empty then. What they are is
+    /// Resumes with bytes whose memory the value may take, and leaves empty then. What they are is
     /// agreed upon with whoever made the receiver.
     pub fn given(mut self, memory: &mut Vec<u8>, what: &'static str) {
         if let Some(arm) = self.arm.take() {

@@ -1,4 +1,4 @@
-//! Which continuations wait, where they were made, since when.
+//! Knows which continuations wait, where they were made, since when.
 //!
 //! Invariants:
 //! 1. An entry lives exactly as long as nobody resumed or dropped its continuation.
@@ -21,14 +21,14 @@ pub(crate) struct Waiting {
 pub(crate) struct Ticket(usize);
 
 impl Ticket {
-    /// That of no entry.
+    /// Stands for no entry.
     pub(crate) const NONE: Self = Self(usize::MAX);
 }
 
 /// All waiting continuations of one kernel.
 pub(crate) struct Registry {
     all: RefCell<Slab<Waiting>>,
-    /// Whose end somebody wants to know of.
+    /// Says whose end somebody wants to know of.
     watched: Cell<Ticket>,
 }
 

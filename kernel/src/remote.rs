@@ -25,7 +25,7 @@ use std::thread::{self, ThreadId};
 /// Tasks that may wait in an inbox; more are refused.
 pub const INBOX: usize = 65_536;
 
-/// What comes in from other threads.
+/// Is what comes in from other threads.
 pub(crate) enum Posted {
     Task(Box<dyn Task + Send>),
     /// A worker is done with this piece of work.
@@ -48,12 +48,12 @@ pub struct Remote {
     shared: Arc<Shared>,
 }
 
-/// What remotes and workers share with the loop.
+/// Holds what remotes and workers share with the loop.
 pub(crate) struct Shared {
     sender: Sender<Posted>,
     waker: Option<Waker>,
     loop_thread: ThreadId,
-    /// How many remotes live.
+    /// Says how many remotes live.
     remotes: AtomicUsize,
 }
 
@@ -117,8 +117,8 @@ impl Remote {
         if sent { Ok(()) } else { Err(PostError::LoopGone) }
     }
 
-    /// Whether this is the thread the loop runs on: there, waiting for the loop would be waiting
-    /// for ever.
+    /// Returns whether this is the thread the loop runs on: there, waiting for the loop would be
+    /// waiting for ever.
     pub fn is_loop_thread(&self) -> bool {
         thread::current().id() == self.shared.loop_thread
     }
@@ -207,7 +207,7 @@ impl Inbox {
         &self.shared
     }
 
-    /// Whether there are other threads at all.
+    /// Returns whether there are other threads at all.
     pub(crate) fn is_threaded(&self) -> bool {
         self.shared.waker.is_some()
     }
@@ -222,7 +222,7 @@ impl Inbox {
         self.receiver.borrow().as_ref().is_none_or(Receiver::is_empty)
     }
 
-    /// Whether something waits here, or could still be posted.
+    /// Returns whether something waits here, or could still be posted.
     pub(crate) fn is_alive(&self) -> bool {
         (self.is_threaded() && self.shared.remotes.load(Ordering::Acquire) > 0) || !self.is_empty()
     }

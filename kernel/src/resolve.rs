@@ -87,7 +87,7 @@ pub(crate) fn with_port(place: Resolved, port: u16) -> Resolved {
     }
 }
 
-/// Where to listen. Names are not looked up here, since that would block the loop.
+/// Returns where to listen. Names are not looked up here, since that would block the loop.
 pub(crate) fn for_listening(address: &Address) -> io::Result<Resolved> {
     let first = at_once(address).ok().and_then(|found| found.into_iter().next());
     first.ok_or_else(|| {

@@ -184,7 +184,7 @@ impl Bell {
         }
     }
 
-    /// How often it rang since it was last asked, as far as the system tells.
+    /// Returns how often it rang since it was last asked, as far as the system tells.
     fn rings(&self) -> io::Result<usize> {
         let pipe = self.pipe.borrow();
         let Some(pipe) = &*pipe else { return Ok(0) };

@@ -18,7 +18,7 @@ const FRESH: usize = 256;
 /// others.
 const SMALL: usize = 16 << 10;
 
-/// How much more room than asked for is little.
+/// Says how much more room than asked for is little.
 const PAGE: usize = 4 << 10;
 
 /// Empty buffers, the latest on top.

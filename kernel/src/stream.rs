@@ -13,8 +13,8 @@ use std::io;
 use std::panic::Location;
 use std::rc::Rc;
 
-/// What a stream's handler hears. `End` and `Failed` come last, and only one of them, once; then
-/// the handler is dropped.
+/// Tells a stream's handler what happens. `End` and `Failed` come last, and only one of them, once;
+/// then the handler is dropped.
 #[derive(Debug)]
 pub enum Input<'a> {
     /// Bytes that arrived: at least one, at most 48 KiB, cut wherever the network cut them.
@@ -61,7 +61,7 @@ pub trait Listen {
     /// connection lives on. False if nobody listens any more: then the connection is closed.
     fn hear(self: Rc<Self>, outlet: &Outlet, input: Input<'_>) -> bool;
 
-    /// Where it was made, for reports about it.
+    /// Returns where it was made, for reports about it.
     fn born(&self) -> &'static Location<'static>;
 }
 

@@ -1,4 +1,4 @@
-//! What the loop runs: tasks, and the one queue they wait in.
+//! Defines tasks, which the loop runs, and the one queue they wait in.
 //!
 //! Nothing here calls a handler; [`crate::kernel`] does. Invariants:
 //! 1. First in, first out, whatever made the task: a handler, a timer, a descriptor, another
@@ -19,11 +19,11 @@ pub(crate) trait Task {
     /// Runs it. The core is handed in so that no task needs to carry it.
     fn run(self: Box<Self>, core: &Rc<Core>);
 
-    /// Where it was made.
+    /// Returns where it was made.
     fn born(&self) -> &'static Location<'static>;
 }
 
-/// What one entry of the queue asks for.
+/// Says what one entry of the queue asks for.
 pub(crate) enum Job {
     Task(Box<dyn Task>),
     /// The source of this name is ready; what for is noted beside it.

@@ -1,4 +1,4 @@
-//! Which characters a reader of a log or a terminal cannot see.
+//! Says which characters a reader of a log or a terminal cannot see.
 
 /// Characters that the standard library takes for printable and that show as nothing, or as nothing
 /// but a gap: fillers, variation selectors, joiners of combining marks.

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How long dropping a [`LoopThread`] waits for the loop to end.
+/// Says how long dropping a [`LoopThread`] waits for the loop to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A kernel that runs on a thread of its own.

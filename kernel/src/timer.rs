@@ -107,7 +107,7 @@ impl Timers {
         }
     }
 
-    /// When the earliest timer is due.
+    /// Returns when the earliest timer is due.
     pub(crate) fn next(&mut self) -> Option<Instant> {
         while let Some(due) = self.heap.peek() {
             if self.is_armed(due.slot, due.sequence) {

@@ -83,7 +83,7 @@ impl Watches {
         !queued && slot.noted != Readiness::default()
     }
 
-    /// What is noted about a source, taken, and since when that may have been so.
+    /// Takes what is noted about a source, and returns since when that may have been so.
     pub(crate) fn take(&mut self, key: Key) -> Option<(Rc<dyn Watch>, Readiness, Instant)> {
         let slot = self.slot(key)?;
         let noted = std::mem::take(&mut slot.noted);

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 type Give = fn(usize) -> Option<Vec<u8>>;
 
-/// What a server that gives blocks has heard.
+/// Holds what a server that gives blocks has heard.
 #[derive(Clone, Default)]
 struct Taker {
     all: Rc<RefCell<Vec<u8>>>,

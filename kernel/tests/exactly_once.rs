@@ -159,7 +159,7 @@ fn the_end_of_the_kernel_drops_everything_and_later_calls_are_harmless() {
 
 fn hold_nothing() {}
 
-/// What a test does with a continuation.
+/// Says what a test does with a continuation.
 #[derive(Clone, Copy, Debug)]
 enum Deed {
     Ok,

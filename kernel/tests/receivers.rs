@@ -9,7 +9,7 @@ use support::{Trace, keep_log, logged};
 
 type Outcome = Result<Vec<u8>, Lost>;
 
-/// What a reader makes of bytes: itself, its misfortune, or the news that they are none.
+/// Is what a reader makes of bytes: itself, its misfortune, or the news that they are none.
 const COPY: FromBytes<Vec<u8>, Lost> =
     FromBytes { lent: |bytes, _| read(bytes), given: |memory, _| take(memory) };
 

@@ -36,7 +36,7 @@ fn sim(name: &str) -> Address {
     Address::Sim(name.to_owned())
 }
 
-/// What a client hears, and when.
+/// Holds what a client hears, and when.
 #[derive(Clone, Default)]
 struct Log {
     bytes: Rc<RefCell<Vec<u8>>>,

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What `f` panics with; the payload must be text.
+/// Returns what `f` panics with; the payload must be text.
 #[track_caller]
 fn panic_of(f: impl FnOnce()) -> String {
     let payload = catch_unwind(AssertUnwindSafe(f)).expect_err("it must panic");
@@ -30,7 +30,7 @@ impl Drop for Sore {
     }
 }
 
-/// What is called when a turn's tasks are over.
+/// Is called when a turn's tasks are over.
 struct Ending;
 
 impl TurnEnd for Ending {

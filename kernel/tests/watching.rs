@@ -1,4 +1,4 @@
-//! What a loop tells about itself: the dump, and the handler that was slow.
+//! Tests what a loop tells about itself: the dump, and the handler that was slow.
 
 mod support;
 

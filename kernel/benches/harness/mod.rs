@@ -55,7 +55,7 @@ pub(crate) fn say(name: &str, what: &str) {
     println!("{name:<58} {what}");
 }
 
-/// How long `f` takes.
+/// Returns how long `f` takes.
 pub(crate) fn timed(f: impl FnOnce()) -> Duration {
     let start = now();
     f();

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// [`Outlet::close_discarding`](crate::Outlet::close_discarding) says otherwise: more than what an
 /// honest peer has under way when it hears of the end.
 const MOST_DISCARDED: usize = 16 << 20;
-/// How long a connection is left to its peer that sends more than that: time to hear our last
+/// Says how long a connection is left to its peer that sends more than that: time to hear our last
 /// words.
 const GRACE: Duration = Duration::from_millis(250);
 
@@ -27,7 +27,7 @@ impl Pipe {
         self.close_within(LINGER)
     }
 
-    /// The same, after `linger` in any case.
+    /// Closes likewise, after `linger` in any case.
     pub(crate) fn close_within(self: &Rc<Self>, linger: Duration) {
         self.close_discarding(linger, MOST_DISCARDED)
     }

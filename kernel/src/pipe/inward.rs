@@ -147,7 +147,7 @@ impl Pipe {
     }
 }
 
-/// Whether a socket has nothing to give or to take now, and nothing is wrong.
+/// Returns whether a socket has nothing to give or to take now, and nothing is wrong.
 pub(super) fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

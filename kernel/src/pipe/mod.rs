@@ -40,7 +40,8 @@ use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-/// How long a closed connection waits for its output to leave and for the peer to close as well.
+/// Says how long a closed connection waits for its output to leave and for the peer to close as
+/// well.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
 /// Bytes that may wait for a socket unless [`Outlet::set_limit`] says otherwise.
 pub(crate) const OUTPUT_LIMIT: usize = 1 << 20;
@@ -67,10 +68,10 @@ pub(crate) struct Pipe {
 
 const _: () = assert!(size_of::<Pipe>() <= 72, "a connection that does nothing should cost little");
 
-/// What a connection holds while it is busy.
+/// Holds what a connection holds while it is busy.
 #[derive(Default)]
 struct Held {
-    /// What waits for the socket.
+    /// Holds what waits for the socket.
     output: Output,
     /// Iff the pipe is blocked: when the socket last took something, or said that it takes no more.
     since: Instant,
@@ -86,19 +87,19 @@ impl Held {
 /// Makes the task that tells whether a connection has ended in good order.
 type AtEnd = Box<dyn FnOnce(bool) -> Box<dyn Task>>;
 
-/// What few connections need at a time.
+/// Holds what few connections need at a time.
 #[derive(Default)]
 struct Rare {
     broken: Option<io::Error>,
     drained: Vec<(Cause, Box<dyn Task>)>,
-    /// Who wants to know how the connection ended.
+    /// Says who wants to know how the connection ended.
     closed: Vec<(Cause, AtEnd)>,
     linger: Option<TimerId>,
     /// Bytes that may still be thrown away, once it is closed on our side.
     discards: u32,
-    /// Where the next bytes go, if not to the loop's buffer and the handler.
+    /// Says where the next bytes go, if not to the loop's buffer and the handler.
     block: Option<Block>,
-    /// What lies in the socket and has been there for some time.
+    /// Holds what lies in the socket and has been there for some time.
     rest: Option<Rest>,
     /// Some iff somebody waits for what had arrived when he asked first: so many bytes of it are
     /// unread.
@@ -141,7 +142,7 @@ impl Pipe {
         result
     }
 
-    /// The same if there is anything; what is not needed any more afterwards goes.
+    /// Lends it only if there is anything; what is not needed any more afterwards goes.
     #[inline]
     fn if_held<R>(&self, f: impl FnOnce(&mut Held) -> Option<R>) -> Option<R> {
         let mut held = self.held.take()?;
@@ -157,14 +158,14 @@ impl Pipe {
         self.with_held(|held| f(held.rare.get_or_insert_default()))
     }
 
-    /// The same if there is anything; what is not needed any more afterwards goes.
+    /// Lends it only if there is anything; what is not needed any more afterwards goes.
     #[inline]
     fn if_rare<R>(&self, f: impl FnOnce(&mut Rare) -> Option<R>) -> Option<R> {
         let held = self.held.take()?;
         self.if_rare_in(held, f)
     }
 
-    /// The same with what was taken out of its cell.
+    /// Lends likewise what was taken out of its cell.
     #[inline(never)]
     fn if_rare_in<R>(
         &self,
@@ -345,7 +346,7 @@ impl Pipe {
 
     // ---- the end
 
-    /// Whether both directions are over.
+    /// Returns whether both directions are over.
     fn settled(&self) -> bool {
         self.inward.get() == Inward::Ended && self.outward.get() == Outward::Finished
     }

@@ -114,7 +114,7 @@ impl Pipe {
         }
     }
 
-    /// Whether the peer works on another processor, as far as is known.
+    /// Returns whether the peer works on another processor, as far as is known.
     pub(crate) fn is_beside(&self) -> bool {
         let Some(core) = self.core.upgrade() else { return false };
         let ask = |socket: &dyn Socket| core.beside.ask(socket.key(), || socket.is_beside());
@@ -137,7 +137,7 @@ impl Pipe {
         }
     }
 
-    /// Whether nothing waits any more.
+    /// Writes what the socket takes; returns whether nothing waits any more.
     fn write_once(&self, core: &Core) -> io::Result<bool> {
         let result = self.if_held(|Held { output, since, .. }| {
             if output.is_empty() {

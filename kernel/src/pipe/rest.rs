@@ -1,5 +1,5 @@
-//! How old what lies in the socket is: the loop is told that there is something, and not since
-//! when.
+//! Tells how old what lies in the socket is: the loop is told that there is something, and not
+//! since when.
 //!
 //! Whoever counts deadlines from when a request came must not count anew what a full read left
 //! behind, or what came while nobody read. In doubt bytes are taken to be older than they are.
@@ -48,7 +48,8 @@ impl Pipe {
         self.if_rare(|_| Some(())); // gives it back if it is empty
     }
 
-    /// Whether something is unread that had arrived when this was asked first since it was no.
+    /// Returns whether something is unread that had arrived when this was asked first since it was
+    /// no.
     pub(crate) fn is_behind(&self) -> bool {
         let before = self.if_rare(|rare| rare.behind);
         let unread = if self.inward.get() == Inward::Open { self.unread() } else { 0 };

@@ -15,7 +15,7 @@ use std::io::{self, ErrorKind, IoSlice};
 #[derive(Debug)]
 pub(super) struct End {
     pub(super) process: Process,
-    /// Whose parcels arrive here; itself as long as nobody's do.
+    /// Says whose parcels arrive here; itself as long as nobody's do.
     pub(super) peer_process: Process,
     peer: Option<Id>,
     /// Absent until it is accepted.
@@ -24,7 +24,7 @@ pub(super) struct End {
     pub(super) stage: Stage,
     pub(super) local: String,
     pub(super) remote: String,
-    /// What the peer has sent.
+    /// Holds what the peer has sent.
     pub(super) inbound: Lane,
     /// Iff the end of the stream has arrived.
     ended: bool,
@@ -33,7 +33,7 @@ pub(super) struct End {
     closed: bool,
 }
 
-/// How far a connection is, as seen from one end.
+/// Says how far a connection is, as seen from one end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Dialling,

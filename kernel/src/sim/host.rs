@@ -179,7 +179,7 @@ impl Socket for SimSocket {
         Ok(())
     }
 
-    /// What was written is on its way, not in memory of the system.
+    /// Does nothing: what was written is on its way, not in memory of the system.
     fn forsake(&self) -> io::Result<()> {
         Ok(())
     }

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 /// Bytes that one direction of a connection holds before its writer would block.
 pub(super) const CAPACITY: usize = 64 * 1024;
 
-/// What travels.
+/// Is what travels.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parcel {
     /// To a dialler: there is someone at the other end.

@@ -258,7 +258,7 @@ impl World {
         result
     }
 
-    /// Whether a process has neither crashed nor stopped.
+    /// Returns whether a process has neither crashed nor stopped.
     pub fn is_running(&self, process: ProcessId) -> bool {
         self.processes[process.0].is_some()
     }
@@ -330,7 +330,7 @@ impl World {
 
     // ---- the network
 
-    /// How long a parcel travels, from now on: drawn from this range each time, but never
+    /// Sets how long a parcel travels, from now on: drawn from this range each time, but never
     /// overtaking.
     pub fn set_latency(&mut self, latency: RangeInclusive<Duration>) {
         self.net.borrow_mut().latency = latency;

@@ -22,16 +22,16 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// How far time moves when a process always has something to do, so that an endless chain of tasks
-/// cannot stop the clock.
+/// Says how far time moves when a process always has something to do, so that an endless chain of
+/// tasks cannot stop the clock.
 pub(super) const TURN: Duration = Duration::from_micros(100);
 /// Connections that wait to be accepted before diallers have to try again.
 const BACKLOG: usize = 128;
-/// How long a dialler waits before it tries again.
+/// Says how long a dialler waits before it tries again.
 const SYN_RETRY: Duration = Duration::from_millis(100);
 /// The longest that a look-up takes unless the world says otherwise.
 const LOOK_UP: Duration = Duration::from_millis(10);
-/// How long a parcel travels unless the world says otherwise.
+/// Says how long a parcel travels unless the world says otherwise.
 const LATENCY: RangeInclusive<Duration> = Duration::from_micros(100)..=Duration::from_millis(2);
 
 /// A process, by its place in the world.
@@ -42,7 +42,7 @@ pub(super) type Id = u64;
 /// Something that is going to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Event {
-    /// That process has something to do.
+    /// Tells that the process has something to do.
     Turn(Process),
     /// A dialler's wish reaches whom it dials.
     Syn(Id),
@@ -72,7 +72,7 @@ pub(super) struct Net {
     pub(super) solo: bool,
 }
 
-/// What the network knows about a process.
+/// Holds what the network knows about a process.
 #[derive(Debug, Default)]
 pub(super) struct HostState {
     pub(super) name: String,
@@ -94,7 +94,7 @@ pub(super) struct HostState {
     pub(super) in_turn: bool,
     /// Ends and listeners that may be ready: all that are, and perhaps some more.
     pub(super) maybe_ready: BTreeSet<Id>,
-    /// When its next turn is due; an event for another time is out of date.
+    /// Says when its next turn is due; an event for another time is out of date.
     pub(super) turn_at: Option<Instant>,
 }
 
@@ -381,12 +381,12 @@ impl Net {
     }
 }
 
-/// What [`Net::step`] did.
+/// Says what [`Net::step`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// No event is due.
     Nothing,
     Handled,
-    /// That process must be turned.
+    /// Tells that the process must be turned.
     Turn(Process),
 }

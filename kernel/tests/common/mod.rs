@@ -1,4 +1,4 @@
-//! What the tests over real sockets share: addresses, deadlines, and one-line servers.
+//! Holds what the tests over real sockets share: addresses, deadlines, and one-line servers.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its share of it")]
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long any test may take before it counts as hanging.
+/// Says how long any test may take before it counts as hanging.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A kernel over real sockets in which a panic of a handler is one of the test.
@@ -51,8 +51,8 @@ pub fn run_until(kernel: &mut Kernel, what: &str, done: impl Fn() -> bool) {
     }
 }
 
-/// How many turns a kernel takes in that span of time: few if it waits, very many if something
-/// keeps it awake.
+/// Returns how many turns a kernel takes in that span of time: few if it waits, very many if
+/// something keeps it awake.
 pub fn turns_in(kernel: &mut Kernel, span: Duration) -> usize {
     let end = kernel.handle().now() + span;
     let mut turns = 0;

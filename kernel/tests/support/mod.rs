@@ -1,4 +1,5 @@
-//! What the specification tests share: a list of what happened, and the lines that were logged.
+//! Holds what the specification tests share: a list of what happened, and the lines that were
+//! logged.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::cell::RefCell;
@@ -6,7 +7,7 @@ use std::fmt::Debug;
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-/// What happened, in order.
+/// Holds what happened, in order.
 pub(crate) struct Trace<T>(Rc<RefCell<Vec<T>>>);
 
 impl<T: Clone + PartialEq + Debug> Trace<T> {
