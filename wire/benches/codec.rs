@@ -1,4 +1,4 @@
-//! What writing and reading costs, beside copying as many bytes: of the values that the
+//! Measures what writing and reading costs, beside copying as many bytes: of the values that the
 //! applications and the tutorial send, of other types, and of frames; and what costs more than two
 //! such copies. Run with `cargo bench -p peers-wire`; an argument selects the rows whose name
 //! contains it.
@@ -26,7 +26,7 @@ use peers_wire::{
     Writer, append, from_slice, limits, put_call, put_reply,
 };
 
-/// How many times a copy of the bytes values may cost.
+/// Says how many times a copy of the bytes values may cost.
 const TARGET: f64 = 2.0;
 
 /// Written values start here or there in their output. A target that lies a few bytes behind its
@@ -36,7 +36,7 @@ const STARTS: [usize; 2] = [0, 1_360];
 
 struct Table {
     filter: Option<String>,
-    /// What costs more than [`TARGET`] copies.
+    /// Holds what costs more than [`TARGET`] copies.
     slow: RefCell<Vec<String>>,
 }
 
@@ -197,7 +197,7 @@ fn typical(table: &Table) {
     table.value("bytes, 1 MiB", &vec![7u8; 1 << 20]);
 }
 
-/// What else there is, and more of it.
+/// Measures what else there is, and more of it.
 fn types(table: &Table) {
     let key = "0123456789abcdef".to_owned();
     table.value("u64", &7u64);

@@ -11,7 +11,7 @@ use byteorder::{ByteOrder, NetworkEndian};
 use crate::frame::{Frame, HEADER, Header, Kind, TRACED, put_frame, put_header};
 use crate::{Encode, Error, Reader};
 
-/// Where a call stands in the tree of calls it belongs to.
+/// Says where a call stands in the tree of calls it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trace {
     /// The call the whole tree grew from.
@@ -20,16 +20,16 @@ pub struct Trace {
     pub parent: u64,
 }
 
-/// What stands before the arguments of a call or event.
+/// Holds what stands before the arguments of a call or event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallHead {
     /// The number of the method, from [`method_id`](crate::method_id).
     pub method: u64,
     /// Milliseconds the caller will still wait, rounded up; 0: no limit.
     pub remaining_ms: u32,
-    /// How many calls stand above this one.
+    /// Says how many calls stand above this one.
     pub depth: u16,
-    /// Where the call belongs, if the sender traces.
+    /// Says where the call belongs, if the sender traces.
     pub trace: Option<Trace>,
 }
 
@@ -40,8 +40,8 @@ impl CallHead {
         Self { method, remaining_ms: 0, depth: 0, trace: None }
     }
 
-    /// What `remaining` is on the wire: milliseconds rounded up, at least 1, at most what fits (49
-    /// days).
+    /// Returns what `remaining` is on the wire: milliseconds rounded up, at least 1, at most what
+    /// fits (49 days).
     ///
     /// ```
     /// # use peers_wire::CallHead;
@@ -57,7 +57,7 @@ impl CallHead {
         u32::try_from(millis).unwrap_or(u32::MAX).max(1)
     }
 
-    /// How long the caller will still wait; none: no limit.
+    /// Returns how long the caller will still wait; none: no limit.
     #[must_use]
     pub const fn remaining(&self) -> Option<Duration> {
         match self.remaining_ms {
@@ -73,7 +73,7 @@ impl CallHead {
         if self.trace.is_some() { TRACED } else { 0 }
     }
 
-    /// How many bytes the head takes: 16, or 32 with a trace.
+    /// Returns how many bytes the head takes: 16, or 32 with a trace.
     #[inline]
     #[must_use]
     pub const fn size(&self) -> usize {

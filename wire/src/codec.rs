@@ -1,5 +1,5 @@
-//! How each Rust type is spelled in bytes: the traits, and their implementations for the types of
-//! the interface language; sets and maps have `trees`, what is lent has `lent`. Frames and budgets
+//! Spells each Rust type in bytes: the traits, and their implementations for the types of the
+//! interface language; sets and maps have `trees`, what is lent has `lent`. Frames and budgets
 //! never live here.
 //!
 //! Invariants: 1. static types carry no tags: both sides know the type; 2. a value has one

@@ -49,7 +49,7 @@ pub struct Deframer {
 #[derive(Debug, Default)]
 struct Held {
     bytes: Vec<u8>,
-    /// How many of them were handed out.
+    /// Says how many of them were handed out.
     at: usize,
 }
 
@@ -74,8 +74,8 @@ impl Deframer {
         self.limit = limit;
     }
 
-    /// How many bytes of an incomplete frame are kept: non-zero iff a frame has begun and the rest
-    /// is owed.
+    /// Returns how many bytes of an incomplete frame are kept: non-zero iff a frame has begun and
+    /// the rest is owed.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.held.rest().len()
@@ -193,7 +193,8 @@ impl Deframer {
         self.held = Held { bytes, at: 0 };
     }
 
-    /// Whether anything is held that was not handed out; if not, the memory goes to `spare`.
+    /// Returns whether anything is held that was not handed out; if not, the memory goes to
+    /// `spare`.
     #[inline]
     fn has_held(&mut self, spare: &mut Vec<u8>) -> bool {
         if self.held.bytes.is_empty() {
@@ -248,7 +249,7 @@ impl Deframer {
 }
 
 impl Held {
-    /// What was not handed out.
+    /// Returns what was not handed out.
     #[inline]
     fn rest(&self) -> &[u8] {
         &self.bytes[self.at..]

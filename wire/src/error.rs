@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::preamble::Opening;
 
-/// Why bytes could not be read, or a value could not be written.
+/// Says why bytes could not be read, or a value could not be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -18,28 +18,28 @@ pub enum Error {
         needed: usize,
         /// Bytes that are left.
         left: usize,
-        /// Where the value starts.
+        /// Says where the value starts.
         offset: usize,
     },
     /// The value is complete and bytes are left over.
     TrailingBytes {
-        /// How many.
+        /// Says how many.
         count: usize,
-        /// Where they start.
+        /// Says where they start.
         offset: usize,
     },
     /// A boolean that is neither 0 nor 1.
     BadBool {
         /// The byte found.
         found: u8,
-        /// Where it stands.
+        /// Says where it stands.
         offset: usize,
     },
     /// The byte before an option that is neither 0 nor 1.
     BadOption {
         /// The byte found.
         found: u8,
-        /// Where it stands.
+        /// Says where it stands.
         offset: usize,
     },
     /// A string that is not UTF-8.
@@ -53,12 +53,12 @@ pub enum Error {
         count: u32,
         /// Bytes that are left for the elements.
         left: usize,
-        /// Where the count stands.
+        /// Says where the count stands.
         offset: usize,
     },
     /// A set names an element, or a map a key, twice.
     Duplicate {
-        /// Where the second one starts.
+        /// Says where the second one starts.
         offset: usize,
     },
     /// An enum's position that its type does not have: the peer knows a newer interface.
@@ -67,20 +67,20 @@ pub enum Error {
         name: &'static str,
         /// The position found.
         found: u32,
-        /// Where it stands.
+        /// Says where it stands.
         offset: usize,
     },
     /// A self-describing value starts with an unknown tag.
     UnknownTag {
         /// The tag found.
         found: u8,
-        /// Where it stands.
+        /// Says where it stands.
         offset: usize,
     },
     /// Bytes of the right shape that spell no value of their type: for types with rules of their
     /// own.
     Invalid {
-        /// What they should spell, with its rules.
+        /// Holds what they should spell, with its rules.
         what: &'static str,
     },
     /// Nesting deeper than [`limits::DEPTH`](crate::limits::DEPTH), read or written.
@@ -92,14 +92,14 @@ pub enum Error {
     TooManyNodes {
         /// The limit.
         limit: u32,
-        /// Where the first one too many stands.
+        /// Says where the first one too many stands.
         offset: usize,
     },
     /// The decoded value would take more memory than [`limits::MEMORY`](crate::limits::MEMORY).
     TooMuchMemory {
         /// The limit, in bytes.
         limit: usize,
-        /// Where the collection that breaks it stands.
+        /// Says where the collection that breaks it stands.
         offset: usize,
     },
     /// The connection opens with something else than this protocol.
@@ -165,7 +165,7 @@ pub enum Error {
     },
     /// A list being written has more elements than a count can say.
     TooManyElements {
-        /// How many.
+        /// Says how many.
         count: usize,
     },
 }

@@ -7,13 +7,13 @@ use byteorder::{ByteOrder, NetworkEndian};
 
 use crate::{Error, Writer};
 
-/// How many bytes stand before the body of each frame.
+/// Says how many bytes stand before the body of each frame.
 pub const HEADER: usize = 16;
 
 /// Flag of calls and events: the head carries a [`Trace`](crate::Trace).
 pub const TRACED: u8 = 1;
 
-/// What a frame is for.
+/// Says what a frame is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// The first frame of each side.
@@ -115,9 +115,9 @@ pub(crate) const REPLY: u32 = (Kind::Reply.number() as u32) << 24;
 /// The sixteen bytes before a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// How many bytes follow.
+    /// Says how many bytes follow.
     pub length: u32,
-    /// What the frame is for.
+    /// Holds what the frame is for.
     pub kind: Kind,
     /// [`TRACED`] or nothing.
     pub flags: u8,
@@ -200,13 +200,13 @@ impl Header {
 /// One frame, borrowed from the segment it arrived in or from the deframer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// What the frame is for.
+    /// Holds what the frame is for.
     pub kind: Kind,
     /// [`TRACED`] or nothing.
     pub flags: u8,
     /// The call the frame speaks of; a number of the sender's choice in ping and pong; else 0.
     pub call: u64,
-    /// What follows the header.
+    /// Holds what follows the header.
     pub body: &'a [u8],
 }
 

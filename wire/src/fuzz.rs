@@ -1,5 +1,6 @@
-//! What the fuzz targets run, and the tests with a seeded corpus too: hostile bytes go in, nothing
-//! may panic, and what was read must be written again as it was. Corpora and mutation live outside.
+//! Reads hostile bytes, for the fuzz targets and for tests with a seeded corpus: hostile bytes go
+//! in, nothing may panic, and what was read must be written again as it was. Corpora and mutation
+//! live outside.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;

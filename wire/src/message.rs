@@ -80,7 +80,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Who a process is: 120 random bits, printed in hexadecimal, without leading zeros.
+/// Says who a process is: 120 random bits, printed in hexadecimal, without leading zeros.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId {
     // In halves: a `u128` would make whatever holds one as even as itself, and larger.
@@ -120,11 +120,11 @@ impl fmt::Debug for NodeId {
 pub struct Hello {
     /// The version of the protocol the sender speaks.
     pub version: u16,
-    /// Who the sender is.
+    /// Says who the sender is.
     pub node: NodeId,
     /// The largest frame body, in bytes, the sender accepts; at least [`limits::LEAST_FRAME`].
     pub max_frame: u32,
-    /// How many unanswered requests the receiver may have, those before the hello included.
+    /// Says how many unanswered requests the receiver may have, those before the hello included.
     pub grant: u32,
 }
 
@@ -208,7 +208,7 @@ pub struct HalfClose;
 /// The other side may send `amount` more requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credit {
-    /// How many.
+    /// Says how many.
     pub amount: u32,
 }
 

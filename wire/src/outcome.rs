@@ -1,5 +1,5 @@
-//! How calls end without a value, and connections end at all: exception, refused, bye. Replies live
-//! in `call`.
+//! Defines how calls end without a value, and connections end at all: exception, refused, bye.
+//! Replies live in `call`.
 //!
 //! Invariants: 1. all three are structures, so that later versions may add fields; 2. texts are
 //! bounded in both directions; 3. a code this version does not know is kept, never an error.
@@ -15,13 +15,13 @@ use crate::{Error, limits};
 pub struct Exception<'a> {
     /// Its class, for example `registry.no_such_key`.
     pub class: &'a str,
-    /// Where it was raised: the endpoint as its process prints it. Cut to [`limits::PLACE`].
+    /// Says where it was raised: the endpoint as its process prints it. Cut to [`limits::PLACE`].
     pub origin: &'a str,
     /// The source file that raised it. Cut to [`limits::PLACE`].
     pub file: &'a str,
     /// The line in that file.
     pub line: u32,
-    /// What a human is told. Cut to [`limits::TEXT`].
+    /// Holds what a human is told. Cut to [`limits::TEXT`].
     pub text: &'a str,
     /// The exception's fields, encoded.
     pub data: &'a [u8],
@@ -108,7 +108,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// Why a call has neither value nor exception.
+    /// Says why a call has neither value nor exception.
     RefusedCode {
         /// Nobody bound such a method.
         UnknownMethod = 1 "unknown method",
@@ -134,7 +134,7 @@ codes! {
 }
 
 codes! {
-    /// Why a side ends the connection.
+    /// Says why a side ends the connection.
     ByeCode {
         /// Its owner closed it.
         Closed = 1 "closed",
@@ -160,9 +160,9 @@ codes! {
 /// The answer to a call that has neither value nor exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused<'a> {
-    /// Why.
+    /// Says why.
     pub code: RefusedCode,
-    /// What a human is told. Cut to [`limits::REASON`].
+    /// Holds what a human is told. Cut to [`limits::REASON`].
     pub text: &'a str,
 }
 
@@ -185,9 +185,9 @@ impl<'a> Refused<'a> {
 /// The last frame of a side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bye<'a> {
-    /// Why.
+    /// Says why.
     pub code: ByeCode,
-    /// What a human is told. Cut to [`limits::REASON`].
+    /// Holds what a human is told. Cut to [`limits::REASON`].
     pub text: &'a str,
 }
 

@@ -13,8 +13,8 @@ use crate::Error;
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u16 = 1;
 
-/// What both sides send first: magic and [`VERSION`]. The first byte is no ASCII, so that no text
-/// protocol starts with it.
+/// Is what both sides send first: magic and [`VERSION`]. The first byte is no ASCII, so that no
+/// text protocol starts with it.
 pub const PREAMBLE: [u8; 8] = [0x89, b'P', b'E', b'E', b'R', b'S', 0, VERSION as u8];
 
 const MAGIC: usize = 6;
@@ -93,7 +93,7 @@ impl Opening {
         Self { looks_like: sniff(&bytes[..usize::from(len)]), bytes, len }
     }
 
-    /// What the bytes look like.
+    /// Returns what the bytes look like.
     #[must_use]
     pub const fn looks_like(&self) -> Sniffed {
         self.looks_like
@@ -112,7 +112,7 @@ impl fmt::Display for Opening {
     }
 }
 
-/// What the first bytes of a connection look like.
+/// Says what the first bytes of a connection look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sniffed {

@@ -60,7 +60,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How many bytes were read before the next one.
+    /// Returns how many bytes were read before the next one.
     #[inline]
     #[must_use]
     pub const fn offset(&self) -> usize {

@@ -13,14 +13,14 @@ use crate::limits;
 /// A frame with fewer bytes in its run is not worth the trouble.
 pub(crate) const WORTH_KEEPING_APART: usize = 256 << 10;
 
-/// How long the length of a run is.
+/// Says how long the length of a run is.
 const LENGTH: usize = 4;
 
 /// The most that stands between the header and the run: the head of a traced call, and the length.
 const MOST_HEAD: usize = 32 + LENGTH;
 
-/// What stands before the bytes of a large frame whose value is one run of bytes, as far as can be
-/// seen: a length and so many bytes, to the frame's end. It may be a structure as well.
+/// Holds what stands before the bytes of a large frame whose value is one run of bytes, as far as
+/// can be seen: a length and so many bytes, to the frame's end. It may be a structure as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Front {
     header: Header,
@@ -51,14 +51,14 @@ impl Front {
         Some(Self { header, head, head_len: head_len as u8, run })
     }
 
-    /// How many bytes it has.
+    /// Returns how many bytes it has.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "it never is")]
     pub fn len(&self) -> usize {
         HEADER + usize::from(self.head_len)
     }
 
-    /// How many bytes the run has.
+    /// Returns how many bytes the run has.
     #[must_use]
     pub fn run(&self) -> usize {
         self.run as usize
@@ -83,7 +83,7 @@ impl Front {
     }
 }
 
-/// How a run is spelled: its length, and its bytes, in the same memory.
+/// Returns how a run is spelled: its length, and its bytes, in the same memory.
 #[cold]
 pub(crate) fn spelled(run: &mut Vec<u8>) -> &[u8] {
     let length = u32::try_from(run.len()).unwrap_or(u32::MAX);

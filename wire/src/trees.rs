@@ -1,5 +1,5 @@
-//! How sets and maps are spelled: a count and the elements, or a key and a value each. All other
-//! types live in `codec`.
+//! Spells sets and maps: a count and the elements, or a key and a value each. All other types live
+//! in `codec`.
 //!
 //! Invariants: 1. elements are written in the order of their keys, and read in any; 2. a key that
 //! comes twice is an error; 3. what a tree takes is charged before it grows.
@@ -51,10 +51,10 @@ impl<'a, K: Decode<'a> + Ord, V: Decode<'a>> Decode<'a> for BTreeMap<K, V> {
     }
 }
 
-/// How many elements a node of a tree has room for.
+/// Says how many elements a node of a tree has room for.
 const NODE: usize = 11;
 
-/// How many elements in order tell that all are: room for more is made only then.
+/// Says how many elements in order tell that all are: room for more is made only then.
 const SORTED: usize = 2 * NODE;
 const _: () = assert!(SORTED < limits::CAPACITY_HINT);
 

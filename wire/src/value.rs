@@ -176,7 +176,7 @@ fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     }
 }
 
-/// What a value is, if it is that.
+/// Returns what a value is, if it is that.
 impl Value {
     /// True iff this is null.
     #[must_use]

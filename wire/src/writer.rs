@@ -26,7 +26,7 @@ use crate::{Encode, Error, limits};
 #[must_use = "whether everything was written is told by `finish`"]
 pub struct Writer<'w> {
     out: &'w mut Vec<u8>,
-    /// Where this writer's output starts.
+    /// Says where this writer's output starts.
     start: usize,
     /// The most bytes the output may have; 0 iff `failed` is set.
     end: usize,
@@ -63,7 +63,7 @@ impl<'w> Writer<'w> {
         Self { out, start, end, depth: limits::DEPTH, nodes: limits::NODES, failed: None }
     }
 
-    /// How many bytes were appended.
+    /// Returns how many bytes were appended.
     #[inline]
     #[must_use]
     pub fn written(&self) -> usize {
@@ -101,7 +101,7 @@ impl<'w> Writer<'w> {
         }
     }
 
-    /// Where to append `size` bytes, if they fit: whoever asks appends exactly so many.
+    /// Returns where to append `size` bytes, if they fit: whoever asks appends exactly so many.
     #[inline]
     pub(crate) fn room(&mut self, size: usize) -> Option<&mut Vec<u8>> {
         if size > self.end.saturating_sub(self.out.len()) {
@@ -192,7 +192,7 @@ impl<'w> Writer<'w> {
         self.depth += 1;
     }
 
-    /// Where the next byte goes in the output.
+    /// Returns where the next byte goes in the output.
     #[inline]
     pub(crate) fn position(&self) -> usize {
         self.out.len()

@@ -49,7 +49,7 @@ fn range(words: &str) -> RangeInclusive<u32> {
     }
 }
 
-/// Whether a header is taken. The body is left out: a header is judged before it comes.
+/// Returns whether a header is taken. The body is left out: a header is judged before it comes.
 fn is_taken(kind: u8, length: u32, flags: u8, reserved: u16, id: u64) -> bool {
     let mut header = length.to_be_bytes().to_vec();
     header.extend([kind, flags]);

@@ -33,7 +33,7 @@ fn read_as_everything(bytes: &[u8]) {
     }
 }
 
-/// What could be read can be written, and is then still the same.
+/// Asserts that what could be read can be written, and is then still the same.
 fn stable<T: for<'a> Decode<'a> + Encode + Debug + PartialEq>(bytes: &[u8]) {
     if let Ok(value) = from_slice::<T>(bytes) {
         assert_eq!(from_slice(&to_vec(&value).unwrap()), Ok(value));

@@ -19,7 +19,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// The same cases in each run.
+/// Runs equal cases each time.
 fn check<S: Strategy>(strategy: S, test: impl Fn(S::Value)) {
     let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);

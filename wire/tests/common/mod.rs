@@ -1,4 +1,4 @@
-//! What the tests of this crate share: the test vectors, a struct and an enum as rpcc writes
+//! Holds what the tests of this crate share: the test vectors, a struct and an enum as rpcc writes
 //! them, and a generator of numbers from a seed.
 
 #![allow(dead_code, reason = "each test file uses its share")]
@@ -11,9 +11,9 @@ use peers_wire::{Decode, Encode, Error, Reader, Writer};
 #[derive(Debug)]
 pub(crate) struct Vector {
     pub(crate) name: String,
-    /// How the bytes are to be read: `frame`, `value`, `type T`, ...
+    /// Says how the bytes are to be read: `frame`, `value`, `type T`, ...
     pub(crate) kind: String,
-    /// How the value prints, for self-describing values.
+    /// Says how the value prints, for self-describing values.
     pub(crate) shows: Option<String>,
     /// The error that reading gives, for bad bytes.
     pub(crate) error: Option<String>,
