@@ -26,7 +26,7 @@ pub struct Compiler<'l> {
     loader: Box<Loader<'l>>,
 }
 
-/// What a [`Compiler`] makes of an interface file.
+/// Holds what a [`Compiler`] makes of an interface file.
 #[derive(Clone, Debug)]
 pub struct Output {
     /// The Rust, to be included in a module.

@@ -1,4 +1,4 @@
-//! What is wrong with an interface file, and how it is shown. The only file that knows
+//! Holds what is wrong with an interface file, and shows it. The only file that knows
 //! `annotate-snippets`.
 //!
 //! Invariants: 1. diagnostics are shown in the order of files and places, whatever order they were
@@ -24,7 +24,7 @@ const MAX_SHOWN: usize = 50;
 /// The most bytes shown, give or take one error.
 const MAX_BYTES: usize = 64 << 10;
 
-/// How many errors of a stage get a name that may have been meant: finding it takes time.
+/// Says how many errors of a stage get a name that may have been meant: finding it takes time.
 pub(crate) const MAX_SUGGESTED: usize = 10;
 
 /// One error while it is being described.
@@ -102,9 +102,9 @@ pub struct Diagnostics {
 /// One error: what and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Diagnostic<'d> {
-    /// What is wrong, in one line.
+    /// Holds what is wrong, in one line.
     pub message: &'d str,
-    /// What to do about it, if that is known.
+    /// Holds what to do about it, if that is known.
     pub help: Option<&'d str>,
     /// The file, as it was named or found through an import.
     pub file: &'d Path,

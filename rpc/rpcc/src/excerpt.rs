@@ -24,7 +24,7 @@ pub(crate) struct Excerpt {
     pub(crate) text: String,
     /// The number of its first line.
     pub(crate) first_line: usize,
-    /// Where a piece of the source begins, where it stands in the text, and how long it is.
+    /// Says where a piece of the source begins, where it stands in the text, and how long it is.
     pieces: BTreeMap<usize, (usize, usize)>,
 }
 
@@ -94,7 +94,7 @@ impl Excerpt {
         self.text.extend(text.chars().map(replaced));
     }
 
-    /// Where a place of the source stands in the text.
+    /// Returns where a place of the source stands in the text.
     pub(crate) fn place(&self, span: Span) -> Range<usize> {
         let start = self.offset(span.start);
         start..self.offset(span.end).max(start)

@@ -1,5 +1,5 @@
-//! What a fuzzer runs, and what the tests run on mutations of known files. No part of the interface
-//! of this crate.
+//! Runs in a fuzzer, and in the tests on mutations of known files. No part of the interface of this
+//! crate.
 
 use std::io;
 use std::path::Path;

@@ -37,7 +37,7 @@ const RESERVED_STEMS: [&str; 17] = [
     "str",
 ];
 
-/// What reads a file: from a disk, from memory.
+/// Reads a file: from a disk, from memory.
 pub(crate) type Loader<'l> = dyn Fn(&Path) -> io::Result<String> + 'l;
 
 /// A parsed file.
@@ -214,7 +214,7 @@ impl Files<'_> {
         }
     }
 
-    /// Where a file is first imported, or the start of the file that the user named.
+    /// Returns where a file is first imported, or the start of the file that the user named.
     fn imported_at(&self, file: FileId) -> Span {
         let imports = self.loaded.files.iter().flat_map(|parsed| &parsed.imports);
         let mut spans = imports.filter(|(imported, _)| *imported == file).map(|(_, span)| *span);
@@ -263,7 +263,7 @@ impl Files<'_> {
     }
 }
 
-/// What is wrong with the path of an import, if anything.
+/// Returns what is wrong with the path of an import, if anything.
 fn unusable(path: &str) -> Option<&'static str> {
     if path.contains('\\') {
         return Some("write `/` between folders");

@@ -33,7 +33,7 @@ versions are incompatible; 2 wrong usage, or versions that cannot be compared;
 3 the output could not be written.
 ";
 
-/// What the arguments ask for.
+/// Says what the arguments ask for.
 enum Task {
     Compile { files: Vec<PathBuf>, folder: PathBuf },
     Check { old: PathBuf, new: PathBuf },

@@ -1,5 +1,5 @@
-//! What a set of interface files means, resolved and checked: the checker makes it, emitter and
-//! comparison read it.
+//! Holds what a set of interface files means, resolved and checked: the checker makes it, emitter
+//! and comparison read it.
 //!
 //! Invariant: every id in a model is of that model, every name in it can be written in Rust, and no
 //! two names of one Rust scope are the same.
@@ -99,7 +99,7 @@ pub(crate) struct Variant {
     pub(crate) fields: Vec<Field>,
 }
 
-/// What a type consists of.
+/// Says what a type consists of.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
     Exception(Vec<Field>),
@@ -141,7 +141,7 @@ impl TypeDef {
     }
 }
 
-/// How a method ends.
+/// Says how a method ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Convention {
     Plain,
@@ -149,7 +149,7 @@ pub(crate) enum Convention {
     Event,
 }
 
-/// How a method is implemented.
+/// Says how a method is implemented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Style {
     pub(crate) convention: Convention,
@@ -196,7 +196,7 @@ pub(crate) struct Interface {
     pub(crate) docs: Vec<String>,
     pub(crate) name: Name,
     pub(crate) base: Option<InterfaceId>,
-    /// Those it declares itself.
+    /// Holds those it declares itself.
     pub(crate) methods: Vec<Method>,
     /// All methods with their final styles: inherited ones first.
     pub(crate) flat: Vec<(MethodId, Style)>,
@@ -269,7 +269,7 @@ impl Model {
         format!("{}.{}", self.interface_name(id.interface), self.method(id).name.text)
     }
 
-    /// How a type is spelled on the wire: no spaces, structs and enums by their bare names.
+    /// Returns how a type is spelled on the wire: no spaces, structs and enums by their bare names.
     pub(crate) fn canonical(&self, ty: &Ty) -> String {
         match ty {
             Ty::Scalar(scalar) => scalar.name().into(),

@@ -12,7 +12,8 @@ const KEYWORDS: [&str; 48] = [
     "virtual", "where", "while", "yield",
 ];
 
-/// What Rust's prelude declares: a type of such a name would change the meaning of generated code.
+/// Lists what Rust's prelude declares: a type of such a name would change the meaning of generated
+/// code.
 const PRELUDE: [&str; 33] = [
     "AsMut",
     "AsRef",
@@ -116,7 +117,7 @@ pub(crate) fn nearest<'c>(name: &str, candidates: &[&'c str]) -> Option<&'c str>
     (distance <= name.len() / 3).then_some(candidate)
 }
 
-/// How many letters must be inserted, removed or replaced.
+/// Returns how many letters must be inserted, removed or replaced.
 fn distance(a: &str, b: &str) -> usize {
     if a.len().abs_diff(b.len()) > 8 || a.len() > 64 {
         return usize::MAX;

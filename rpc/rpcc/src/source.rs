@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// The most bytes an interface file may have.
 pub(crate) const MAX_FILE: usize = 1 << 20;
 
-/// Which file of one run, in the order they were read; the file given by the user is 0.
+/// Names a file of one run, in the order they were read; the file given by the user is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FileId(pub(crate) usize);
 

@@ -9,7 +9,7 @@ mod difference;
 
 use difference::assert_same;
 
-/// What the child compiles, one after the other; set iff this process is one.
+/// Names what the child compiles, one after the other; set iff this process is one.
 const CHILD: &str = "RPCC_TEST_CHILD";
 
 #[test]

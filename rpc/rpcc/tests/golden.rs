@@ -1,4 +1,5 @@
-//! What the compiler makes of whole files: Rust that is right to the letter, errors that read well.
+//! Tests what the compiler makes of whole files: Rust that is right to the letter, errors that read
+//! well.
 //!
 //! `UPDATE_GOLDEN=1 cargo test` rewrites the expected files.
 
@@ -60,7 +61,7 @@ fn good_files_become_the_expected_rust() {
     }
 }
 
-/// What rustfmt makes of a text.
+/// Returns what rustfmt makes of a text.
 fn formatted(rust: &str) -> String {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.rustfmt.toml");
     let mut rustfmt = Command::new("rustfmt");

@@ -8,7 +8,7 @@ use crate::model::{Field, Kind, Model, Ty, TypeDef};
 use crate::source::Span;
 use crate::syntax::ast::Scalar;
 
-/// How a type is held by what contains it.
+/// Says how a type is held by what contains it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Hold {
     /// In place.
@@ -33,7 +33,7 @@ pub(super) fn check(model: &mut Model, reports: &mut Reports) {
     keys(model, reports);
 }
 
-/// Which type contains which, held as tightly as `up_to`.
+/// Returns which type contains which, held as tightly as `up_to`.
 fn graph(model: &Model, up_to: Hold) -> Graph {
     let targets = |ty: &TypeDef| {
         let mut targets = Vec::new();

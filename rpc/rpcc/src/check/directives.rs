@@ -1,4 +1,4 @@
-//! What the directives of a method say together, and which of them exclude each other.
+//! Decides what the directives of a method say together, and which of them exclude each other.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub(super) fn of_method(resolver: &mut Resolver<'_>, file: FileId, method: &ast:
     said
 }
 
-/// What the directives say about how the method is implemented.
+/// Returns what the directives say about how the method is implemented.
 pub(super) fn style(directives: &[Directive]) -> Style {
     let says = |word| find(directives, word).is_some();
     let convention = if says("event") {
@@ -65,7 +65,7 @@ pub(super) fn find<'d>(directives: &'d [Directive], word: &str) -> Option<&'d Di
     directives.iter().find(|directive| directive.kind.word() == word)
 }
 
-/// What is wrong with a `:borrowed` that leaves everything in `method` as it is.
+/// Returns what is wrong with a `:borrowed` that leaves everything in `method` as it is.
 pub(super) fn idle(directives: &[Directive], method: &Method, style: Style) -> Option<Report> {
     let directive = find(directives, "borrowed").filter(|_| !method.lends(style))?;
     let title = format!("there is nothing in `{}` that could be borrowed", method.name.text);

@@ -207,7 +207,7 @@ impl Flat<'_> {
         None
     }
 
-    /// What is wrong with an override that changes the style of `method`.
+    /// Returns what is wrong with an override that changes the style of `method`.
     fn refusal(
         &self,
         overriding: &ast::Override,
@@ -269,7 +269,7 @@ impl Flat<'_> {
         }
     }
 
-    /// What makes two methods of one interface the same.
+    /// Returns what makes two methods of one interface the same.
     fn spelling(&self, method: &Method) -> String {
         method.name.text.clone() + &self.model.canonical_arguments(method)
     }

@@ -15,7 +15,7 @@ use crate::syntax::ast::{self, CONTAINERS, ItemKind, Name, Scalar, TypeKind};
 /// The most arguments of a method and parts of a tuple: what the codec implements.
 const MAX_PARTS: usize = 12;
 
-/// What types are called elsewhere, and here.
+/// Lists what types are called elsewhere, and here.
 const ELSEWHERE: [(&str, &str); 15] = [
     ("array", "list"),
     ("byte", "u8"),
@@ -49,7 +49,7 @@ pub(super) fn resolve(loaded: &Loaded, sources: &Sources, reports: &mut Reports)
 /// Resolves the base of an interface, types and exceptions, in the scope of a file.
 pub(super) struct Resolver<'r> {
     loaded: &'r Loaded,
-    /// What each file declares.
+    /// Holds what each file declares.
     scopes: Vec<BTreeMap<&'r str, (ItemId, &'r ast::Item)>>,
     model: Model,
     pub(super) reports: &'r mut Reports,
@@ -323,7 +323,7 @@ impl<'r> Resolver<'r> {
         None
     }
 
-    /// What a path refers to; `kind` is what the message calls it.
+    /// Returns what a path refers to; `kind` is what the message calls it.
     fn find(
         &mut self,
         file: FileId,

@@ -7,7 +7,7 @@ use crate::emit::scope;
 use crate::model::Model;
 use crate::source::{FileId, Span};
 
-/// What generated proxies and traits declare besides the methods.
+/// Lists what generated proxies and traits declare besides the methods.
 const HELPERS: [(&str, &str); 3] = [
     ("new", "the proxy's constructor"),
     ("caller", "the proxy's access to its caller"),

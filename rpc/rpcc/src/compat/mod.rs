@@ -1,5 +1,5 @@
-//! What changed between two versions of an interface file, and whether old and new programs still
-//! understand each other.
+//! Finds what changed between two versions of an interface file, and whether old and new programs
+//! still understand each other.
 //!
 //! Judged is whether a program of either version can talk to one of the other, whichever of them
 //! calls, and whether they mean the same by it: what is called, what travels, in which order, under
@@ -20,7 +20,7 @@ use crate::source::FileId;
 pub struct Change {
     /// True iff programs of both versions understand each other in spite of it.
     pub compatible: bool,
-    /// What changed, in one line.
+    /// Holds what changed, in one line.
     pub what: String,
 }
 

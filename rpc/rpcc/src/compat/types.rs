@@ -78,7 +78,7 @@ fn keys(ty: &Ty, within: bool, found: &mut Vec<TypeId>) {
     }
 }
 
-/// Which type of the new version stands where one of the old version stood.
+/// Says which type of the new version stands where one of the old version stood.
 struct Pairs(BTreeSet<(TypeId, TypeId)>);
 
 impl Pairs {

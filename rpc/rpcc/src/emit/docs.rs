@@ -52,8 +52,8 @@ pub(super) fn escaped(docs: &[String]) -> Vec<String> {
     lines.split_off(start)
 }
 
-/// How far to indent a line outside of code blocks: as far as the list item it belongs to, never so
-/// far that it becomes code.
+/// Returns how far to indent a line outside of code blocks: as far as the list item it belongs to,
+/// never so far that it becomes code.
 fn indentation(doc: &str, begins_paragraph: bool, hang: &mut usize) -> usize {
     let text = doc.trim_start();
     let indented = doc.len() - text.len();

@@ -9,8 +9,8 @@ use crate::source::FileId;
 /// Variables of the functions of the trait and of the function that serves it.
 const TAKEN: [&str; 4] = ["state", "cx", "bd", "reply"];
 
-/// How many parameters a method of the trait may have besides its arguments: `self`, `cx`, `bd` and
-/// `reply`.
+/// Says how many parameters a method of the trait may have besides its arguments: `self`, `cx`,
+/// `bd` and `reply`.
 const SERVED: usize = 4;
 
 /// Writes everything that belongs to an interface.

@@ -263,8 +263,8 @@ fn split<'t>(text: &'t str, mark: &str) -> (&'t str, &'t str) {
     text.split_at(text.find(mark).map_or(0, |at| at + mark.len()))
 }
 
-/// Where a type is broken: at its first brackets, or at those of the tuple that is all there is
-/// between them.
+/// Returns where a type is broken: at its first brackets, or at those of the tuple that is all
+/// there is between them.
 fn brackets(ty: &str) -> Option<(usize, usize)> {
     let open = ty.find(['<', '('])?;
     let (close, inner) = (closing(ty, open), open + 1);
@@ -274,7 +274,7 @@ fn brackets(ty: &str) -> Option<(usize, usize)> {
     Some((open, close))
 }
 
-/// Where the bracket that opens at `open` closes.
+/// Returns where the bracket that opens at `open` closes.
 fn closing(ty: &str, open: usize) -> usize {
     let mut depth = 0;
     for (at, c) in ty.char_indices().skip(open) {

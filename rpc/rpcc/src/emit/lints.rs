@@ -8,15 +8,15 @@ use crate::names;
 use crate::source::FileId;
 use crate::syntax::ast::Scalar;
 
-/// How much larger than the others a variant may be, in bytes, before clippy wants it boxed.
+/// Says how much larger than the others a variant may be, in bytes, before clippy wants it boxed.
 const LARGE_VARIANT: usize = 200;
 
-/// How complex a type may be before clippy wants a name for it, and how complex `Result<_, Error>`
-/// is.
+/// Says how complex a type may be before clippy wants a name for it, and how complex
+/// `Result<_, Error>` is.
 const COMPLEX: usize = 250;
 const RESULT: usize = 30;
 
-/// How many variants an enum must have before clippy compares their names.
+/// Says how many variants an enum must have before clippy compares their names.
 const NAMED_VARIANTS: usize = 3;
 
 /// Allows that something which `file` declares is never used: not every program uses all of an
@@ -33,8 +33,8 @@ pub(super) fn allow(lints: impl IntoIterator<Item = &'static str>, out: &mut Lin
     }
 }
 
-/// What methods of such names and types set off, with `more` parameters than they have arguments.
-/// Beside each stands whether its result may be lent.
+/// Returns what methods of such names and types set off, with `more` parameters than they have
+/// arguments. Beside each stands whether its result may be lent.
 pub(super) fn of_methods<'m>(
     methods: impl Iterator<Item = (&'m Method, bool)>,
     more: usize,
@@ -57,19 +57,19 @@ pub(super) fn of_methods<'m>(
     ])
 }
 
-/// What methods that are not of a trait set off besides: `cmp` has a meaning in Rust.
+/// Returns what methods that are not of a trait set off besides: `cmp` has a meaning in Rust.
 pub(super) fn of_inherent(methods: &[Method]) -> Option<&'static str> {
     let is_cmp = |method: &Method| method.rust == "cmp" && method.arguments.len() == 1;
     methods.iter().any(is_cmp).then_some("clippy::should_implement_trait")
 }
 
-/// What a type with such fields sets off.
+/// Returns what a type with such fields sets off.
 pub(super) fn of_fields(ty: &TypeDef) -> impl Iterator<Item = &'static str> {
     let complex = ty.fields().any(|field| rust::complexity(&field.ty, 1) > COMPLEX);
     chosen([(complex, "clippy::type_complexity")])
 }
 
-/// What an enum with such variants sets off.
+/// Returns what an enum with such variants sets off.
 pub(super) fn of_variants(
     ty: &TypeDef,
     variants: &[Variant],
@@ -101,7 +101,7 @@ fn repeats(ty: &TypeDef, variants: &[Variant]) -> bool {
         || variants.iter().any(enum_in)
 }
 
-/// How many bytes fields take, at most. A type that stands in place may be of any size.
+/// Returns how many bytes fields take, at most. A type that stands in place may be of any size.
 fn size(fields: &[Field]) -> usize {
     fields.iter().map(|field| size_of_type(&field.ty)).fold(0, usize::saturating_add)
 }

@@ -94,7 +94,7 @@ fn description(
     out.close("};");
 }
 
-/// How the id of a method is reached from a module inside that of `file`.
+/// Returns how the id of a method is reached from a module inside that of `file`.
 fn id_path(model: &Model, file: FileId, method: MethodId) -> String {
     let names = scope::interface(model, method.interface);
     let name = format!("{}::{}", names.ids, constant(model.method(method)));

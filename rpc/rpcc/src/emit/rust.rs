@@ -1,4 +1,4 @@
-//! How types of the language are spelled in Rust.
+//! Spells types of the language in Rust.
 
 use super::scope;
 use crate::model::{Field, Model, Ty, TypeId};
@@ -83,7 +83,7 @@ pub(super) fn parameter(model: &Model, file: FileId, ty: &Ty) -> String {
     }
 }
 
-/// What a proxy encodes of a parameter.
+/// Returns what a proxy encodes of a parameter.
 pub(super) fn encoded(field: &Field) -> String {
     let name = names::escape(&field.rust);
     match field.ty {
@@ -121,8 +121,8 @@ pub(super) fn variable(field: &Field, taken: &[&str]) -> String {
     }
 }
 
-/// How complex clippy finds a type that stands `depth` levels deep: ten for each name, tuple and
-/// slice, times its depth.
+/// Returns how complex clippy finds a type that stands `depth` levels deep: ten for each name,
+/// tuple and slice, times its depth.
 pub(super) fn complexity(ty: &Ty, depth: usize) -> usize {
     let inside = match ty {
         Ty::Scalar(Scalar::Bytes) => 10 * (depth + 1),
@@ -135,7 +135,7 @@ pub(super) fn complexity(ty: &Ty, depth: usize) -> usize {
     10 * depth + inside
 }
 
-/// The same of what [`lent_result`] makes of it.
+/// Returns how complex clippy finds what [`lent_result`] makes of a type.
 pub(super) fn lent_result_complexity(ty: &Ty, depth: usize) -> usize {
     let inside = match ty {
         Ty::Option { of, .. } => lent_result_complexity(of, depth + 1),

@@ -1,4 +1,5 @@
-//! Which Rust names a file declares, and which of them the output passes on from imported files.
+//! Knows which Rust names a file declares, and which of them the output passes on from imported
+//! files.
 
 use std::collections::BTreeMap;
 
@@ -65,9 +66,9 @@ pub(crate) fn module(model: &Model, file: FileId) -> String {
     names::escape(&names::snake(&model.file(file).stem))
 }
 
-/// How the output passes on what imported files declare.
+/// Says how the output passes on what imported files declare.
 pub(crate) struct PassedOn {
-    /// How many items have a public name.
+    /// Says how many items have a public name.
     count: BTreeMap<String, usize>,
 }
 
@@ -104,7 +105,7 @@ fn prefixed(stem: &str, name: &str) -> String {
     }
 }
 
-/// How something that `file` declares is reached from the module of `from`.
+/// Returns how something that `file` declares is reached from the module of `from`.
 fn path(model: &Model, from: FileId, file: FileId, name: &str) -> String {
     if from == file && name == PARAMETER {
         format!("self::{name}")
@@ -117,12 +118,12 @@ fn path(model: &Model, from: FileId, file: FileId, name: &str) -> String {
     }
 }
 
-/// How a type is reached from the module of `from`.
+/// Returns how a type is reached from the module of `from`.
 pub(super) fn type_path(model: &Model, from: FileId, id: TypeId) -> String {
     path(model, from, model.ty(id).file, &model.ty(id).rust)
 }
 
-/// How a name that belongs to an interface is reached from the module of `from`.
+/// Returns how a name that belongs to an interface is reached from the module of `from`.
 pub(super) fn interface_path(model: &Model, from: FileId, id: InterfaceId, name: &str) -> String {
     path(model, from, model.interface(id).file, name)
 }

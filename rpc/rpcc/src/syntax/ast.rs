@@ -31,7 +31,7 @@ pub(crate) struct Type {
     pub(crate) span: Span,
 }
 
-/// What kind of type was written.
+/// Says what kind of type was written.
 #[derive(Clone, Debug)]
 pub(crate) enum TypeKind {
     Scalar(Scalar),
@@ -145,7 +145,7 @@ pub(crate) struct Directive {
     pub(crate) span: Span,
 }
 
-/// What a directive says.
+/// Says what a directive says.
 #[derive(Clone, Debug)]
 pub(crate) enum DirectiveKind {
     Event,
@@ -181,7 +181,7 @@ pub(crate) struct Item {
     pub(crate) kind: ItemKind,
 }
 
-/// What is declared.
+/// Says what is declared.
 #[derive(Clone, Debug)]
 pub(crate) enum ItemKind {
     Exception(Vec<Field>),

@@ -25,7 +25,7 @@ pub(crate) enum Token {
 }
 
 impl Token {
-    /// How an error message names it.
+    /// Returns how an error message names it.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Word(word) => format!("`{word}`"),
@@ -241,7 +241,7 @@ impl Lexer<'_> {
     }
 }
 
-/// How many bytes of leading characters satisfy `wanted`.
+/// Returns how many bytes of leading characters satisfy `wanted`.
 fn run(text: &str, wanted: impl Fn(char) -> bool) -> usize {
     text.find(|c| !wanted(c)).unwrap_or(text.len())
 }

@@ -13,7 +13,7 @@ use crate::diagnostics::{Report, Reports};
 use crate::names;
 use crate::source::{FileId, Span};
 
-/// How deep types may be nested: `list<list<…>>`.
+/// Says how deep types may be nested: `list<list<…>>`.
 const MAX_NESTING: usize = 16;
 
 /// The words that begin a declaration.
@@ -32,7 +32,7 @@ pub(crate) fn parse(file: FileId, text: &str, reports: &mut Reports) -> File {
 /// The error was reported; whoever gets this goes on at the next sensible place.
 pub(super) struct Reported;
 
-/// What parsing a part of a file results in.
+/// Is what parsing a part of a file results in.
 pub(super) type Parsed<T> = Result<T, Reported>;
 
 pub(super) struct Parser<'r> {

@@ -1,5 +1,5 @@
-//! What two texts differ in, for the message of a failed test: the lines that differ and a few
-//! around them.
+//! Shows what two texts differ in, for the message of a failed test: the lines that differ and a
+//! few around them.
 
 #![allow(dead_code, reason = "each test file uses its share")]
 

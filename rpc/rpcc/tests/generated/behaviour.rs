@@ -1,4 +1,4 @@
-//! What generated proxies send and generated dispatchers do with it.
+//! Tests what generated proxies send and generated dispatchers do with it.
 
 use std::collections::BTreeSet;
 

@@ -21,7 +21,7 @@ fn one(text: impl Into<String>) -> Vec<(String, String)> {
     vec![("limit.rpc".into(), text.into())]
 }
 
-/// What a program does with a type: sends, receives, copies, compares and prints it.
+/// Returns what a program does with a type: sends, receives, copies, compares and prints it.
 fn used(name: &str) -> String {
     format!(
         "

@@ -1,5 +1,5 @@
-//! What generated code does, compiled against a stand-in for `peers_rpc`; and that it compiles
-//! without a warning wherever it is included.
+//! Tests what generated code does, compiled against a stand-in for `peers_rpc`; and that it
+//! compiles without a warning wherever it is included.
 
 extern crate self as peers_rpc;
 

@@ -25,7 +25,7 @@ const REFUSED: [&str; 13] = [
     "type_id",
 ];
 
-/// What generated code declares itself.
+/// Lists what generated code declares itself.
 const HELPERS: [&str; 3] = ["new", "caller", "bind"];
 
 /// Other names that mean something in Rust, or in generated code.

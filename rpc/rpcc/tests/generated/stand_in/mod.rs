@@ -16,7 +16,7 @@ pub struct Error(pub String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlreadyBound;
 
-/// How a method is implemented.
+/// Says how a method is implemented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Convention {
     /// Returns.
@@ -38,7 +38,7 @@ pub struct Method {
     pub rust_name: &'static str,
     /// As declared.
     pub signature: &'static str,
-    /// How it is implemented.
+    /// Says how it is implemented.
     pub convention: Convention,
     /// From `:timeout`.
     pub timeout: Option<Duration>,
@@ -65,7 +65,7 @@ pub trait Exception: Encode + DecodeOwned + std::fmt::Display + 'static {
     const CLASS: &'static str;
 }
 
-/// What a proxy calls through.
+/// Carries the calls of a proxy.
 pub trait Caller: Clone + Debug + 'static {
     /// A call.
     type Call<T: DecodeOwned + Send + 'static>;
@@ -91,7 +91,7 @@ pub trait Proxy<C: Caller> {
 /// A call that was made: what would be sent.
 #[derive(Debug)]
 pub struct Call<T> {
-    /// What was called.
+    /// Holds what was called.
     pub method: &'static Method,
     /// The arguments.
     pub bytes: Vec<u8>,
@@ -160,20 +160,20 @@ impl<T: Encode> Reply<T> {
     }
 }
 
-/// What generated code is written against.
+/// Holds what generated code is written against.
 pub mod stub {
     use super::{Debug, Decode, Encode, Error, PhantomData, Reader, Reply, wire};
 
     /// A request.
     #[derive(Debug)]
     pub struct Incoming<'a> {
-        /// Which method.
+        /// Says which method.
         pub method: u64,
         /// The arguments.
         pub arguments: &'a [u8],
     }
 
-    /// How a request ended.
+    /// Says how a request ended.
     #[derive(Debug, PartialEq)]
     pub enum Served {
         /// With a result.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 
-/// What is wrong with bytes.
+/// Says what is wrong with bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// Not all there.
