@@ -1,5 +1,6 @@
-//! What the protocol itself costs for each call, without sockets, loop or handlers: two sessions in
-//! one thread, and each side alone. Run with `cargo bench -p peers-rpc --bench session`.
+//! Measures what the protocol itself costs for each call, without sockets, loop or handlers: two
+//! sessions in one thread, and each side alone. Run with
+//! `cargo bench -p peers-rpc --bench session`.
 
 mod ends;
 #[path = "../../kernel/benches/harness/mod.rs"]

@@ -9,8 +9,8 @@ use peers_rpc::doc::{LocalNode, NodeProxy};
 use peers_rpc::{Binding, Cx, Error, Kernel, Rpc};
 use std::collections::BTreeMap;
 
-/// Who is here. The binding is the key: it needs no name, and nobody can pretend to be someone
-/// else.
+/// Holds who is here. The binding is the key: it needs no name, and nobody can pretend to be
+/// someone else.
 #[derive(Default)]
 struct Room(BTreeMap<Binding, String>);
 
@@ -33,7 +33,7 @@ impl LocalNode for Room {
     }
 }
 
-/// What a client serves to the room.
+/// Holds what a client serves to the room.
 struct Guest;
 
 impl LocalNode for Guest {

@@ -1,4 +1,4 @@
-//! When each connection of a process wants to be looked at, on one timer of the kernel.
+//! Knows when each connection of a process wants to be looked at, on one timer of the kernel.
 //!
 //! A connection notes when it is due, and may change its mind: what it noted before stays in the
 //! queue as an entry that nobody wants any more, until its time comes or such entries are too many.

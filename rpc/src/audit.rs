@@ -1,6 +1,6 @@
-//! What must hold of a process whenever no handler runs, when nothing is under way, and when its
-//! [`Rpc`] has gone: for tests, which ask at the end of every simulated run. Each message begins
-//! with the invariant that is broken.
+//! Checks what must hold of a process whenever no handler runs, when nothing is under way, and when
+//! its [`Rpc`] has gone: for tests, which ask at the end of every simulated run. Each message
+//! begins with the invariant that is broken.
 
 use crate::link::Link;
 use crate::rpc::Rpc;

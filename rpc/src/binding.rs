@@ -1,4 +1,4 @@
-//! Who is calling: what every implementation of a method receives beside its arguments.
+//! Tells who is calling: every implementation of a method receives it beside its arguments.
 
 use crate::Error;
 use crate::endpoint::Endpoint;
@@ -50,18 +50,18 @@ impl Binding {
         self.endpoint.name()
     }
 
-    /// When the caller stops waiting; `None` is never, or the call is over.
+    /// Returns when the caller stops waiting; `None` is never, or the call is over.
     pub fn deadline(&self) -> Option<Instant> {
         self.served(|link| link.serving().borrow().deadline(self.cause))?
     }
 
-    /// How many calls stand above this one; 0 for a call that nobody's call led to.
+    /// Returns how many calls stand above this one; 0 for a call that nobody's call led to.
     pub fn depth(&self) -> u16 {
         self.served(|link| link.serving().borrow().depth(self.cause)).unwrap_or(0)
     }
 
-    /// Whether the answer to an `:async` call is still wanted: it was not given yet, its caller has
-    /// neither cancelled nor gone. What takes many steps looks here before the next.
+    /// Returns whether the answer to an `:async` call is still wanted: it was not given yet, its
+    /// caller has neither cancelled nor gone. What takes many steps looks here before the next.
     pub fn is_waiting(&self) -> bool {
         self.served(|link| link.serving().borrow().is_running(self.cause)).unwrap_or(false)
     }

@@ -16,7 +16,7 @@ use std::marker::PhantomData;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-/// How long a call may take.
+/// Says how long a call may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {
     /// The interface's `:timeout`, else the default of the limits.
@@ -31,7 +31,7 @@ pub(crate) enum Patience {
     Forever,
 }
 
-/// What every kind of call has: what to call, with which arguments, for how long.
+/// Holds what every kind of call has: what to call, with which arguments, for how long.
 pub(crate) struct Plan {
     pub(crate) method: &'static Method,
     pub(crate) arguments: Result<Vec<u8>, Error>,
@@ -162,7 +162,7 @@ fn read<T: DecodeOwned>(bytes: &[u8], method: &'static str) -> Result<T, Error> 
     })
 }
 
-/// The same if the reply is the length of `run` and these bytes, whose memory it may keep.
+/// Reads a reply that is the length of `run` and these bytes, whose memory it may keep.
 #[cold]
 fn read_run<T: DecodeOwned>(run: &mut Vec<u8>, method: &'static str) -> Result<T, Error> {
     T::from_run(run).or_else(|bytes| read(bytes, method))

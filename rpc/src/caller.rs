@@ -1,4 +1,4 @@
-//! What a proxy calls through: an endpoint on the loop, or its stand-in on other threads.
+//! Carries the calls of proxies: an endpoint on the loop, or its stand-in on other threads.
 
 use crate::Error;
 use crate::interface::Method;

@@ -37,24 +37,24 @@ pub struct Endpoint {
     link: Rc<Link>,
 }
 
-/// How an endpoint ended, once it has: also for other threads, which hold endpoints by name only.
-/// In a box, since most endpoints live.
+/// Holds how an endpoint ended, once it has: also for other threads, which hold endpoints by name
+/// only. In a box, since most endpoints live.
 pub(crate) type End = Arc<OnceLock<Box<Ended>>>;
 
 /// The end of an endpoint.
 pub(crate) struct Ended {
     pub(crate) name: EndpointName,
     pub(crate) reason: CloseReason,
-    /// What the peer has not taken, once that is known.
+    /// Holds what the peer has not taken, once that is known.
     pub(crate) left: OnceLock<Drained>,
 }
 
-/// What the peer of an endpoint that has ended did not take.
+/// Returns what the peer of an endpoint that has ended did not take.
 pub(crate) fn left(end: &End) -> Drained {
     end.get().and_then(|end| end.left.get().copied()).unwrap_or_default()
 }
 
-/// What calls fail with when the endpoint has ended.
+/// Returns what calls fail with when the endpoint has ended.
 pub(crate) fn gone(end: &End) -> Error {
     match end.get().map(|end| &**end) {
         Some(Ended { name, reason, .. }) => {
@@ -114,8 +114,8 @@ impl Endpoint {
         self.link.handle()
     }
 
-    /// Whether it still lives and takes requests: a connection being dialled does, one that was
-    /// closed does not.
+    /// Returns whether it still lives and takes requests: a connection being dialled does, one that
+    /// was closed does not.
     pub fn is_open(&self) -> bool {
         self.link().is_some()
     }
@@ -150,9 +150,9 @@ impl Endpoint {
         self.link().map_or(Ok(()), |link| link.bind(cx, interface, serve))
     }
 
-    /// How long it may be unused, no call pending or sent in either direction, before the side that
-    /// dialled closes it; [`Duration::ZERO`] is never. Accepted endpoints ignore it. Without this,
-    /// one on which an object is bound is never closed as unused: who serves may only listen.
+    /// Sets how long it may be unused, no call pending or sent in either direction, before the side
+    /// that dialled closes it; [`Duration::ZERO`] is never. Accepted endpoints ignore it. Without
+    /// this, one on which an object is bound is never closed as unused: who serves may only listen.
     pub fn set_keepalive(&self, unused: Duration) {
         if let Some(link) = self.link() {
             link.set_keep_alive(unused);
@@ -192,8 +192,8 @@ impl Endpoint {
         self.leave(None);
     }
 
-    /// The same, and `k` is told how much the peer did not take in that time; if the connection has
-    /// ended before, what was lost with it.
+    /// Closes, and tells `k` how much the peer did not take in that time; if the
+    /// connection has ended before, what was lost with it.
     pub fn close_then(&self, k: Reply<Drained>) {
         self.leave(Some(k));
     }

@@ -16,7 +16,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why a call gave no value. `Send`, `Clone`, one pointer wide.
+/// Says why a call gave no value. `Send`, `Clone`, one pointer wide.
 ///
 /// ```
 /// # use peers_rpc::doc::NoSuchKey;
@@ -61,7 +61,7 @@ pub enum ErrorKind {
     TimedOut {
         /// The method called.
         method: &'static str,
-        /// How long was waited for it.
+        /// Says how long was waited for it.
         after: Duration,
         /// Some iff its own deadline had not come, but that of the call that it was made for.
         outer: Option<Box<Outer>>,
@@ -81,7 +81,7 @@ pub enum ErrorKind {
         method: &'static str,
         /// The Rust type expected.
         expected: &'static str,
-        /// What was wrong with the bytes.
+        /// Holds what was wrong with the bytes.
         reason: String,
     },
     /// Opaque bytes that do not decode to the type asked for.
@@ -101,7 +101,7 @@ pub enum ErrorKind {
     },
     /// Its continuation was lost before an outcome, in this process.
     Lost(Lost),
-    /// What was given to the loop to run panicked there. The loop lives on.
+    /// Says that what was given to the loop to run panicked there. The loop lives on.
     ClosurePanicked(String),
     /// The call was used in a way that can never work.
     Misuse(Misuse),
@@ -112,7 +112,7 @@ pub enum ErrorKind {
 pub struct Outer {
     /// The method served.
     pub method: &'static str,
-    /// Who called it, as printed; `None` once nobody knows.
+    /// Says who called it, as printed; `None` once nobody knows.
     pub caller: Option<String>,
 }
 
@@ -124,7 +124,7 @@ impl fmt::Display for Outer {
     }
 }
 
-/// Why the other side would not start a request.
+/// Says why the other side would not start a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -140,7 +140,7 @@ pub enum Refusal {
     Other(String),
 }
 
-/// Which queue was full.
+/// Says which queue was full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overload {
@@ -158,7 +158,7 @@ pub enum Overload {
     Inbox,
 }
 
-/// What can never work.
+/// Says what can never work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misuse {
@@ -228,7 +228,7 @@ impl Error {
         self.0.origin.as_deref()
     }
 
-    /// Whether it is the declared exception `E`, by its wire class.
+    /// Returns whether it is the declared exception `E`, by its wire class.
     pub fn is<E: Exception>(&self) -> bool {
         matches!(self.kind(), ErrorKind::Raised(raised) if raised.class == E::CLASS)
     }
@@ -243,12 +243,12 @@ impl Error {
         }
     }
 
-    /// Whether trying again elsewhere or later is safe: it was certainly not executed.
+    /// Returns whether trying again elsewhere or later is safe: it was certainly not executed.
     pub fn is_unexecuted(&self) -> bool {
         matches!(self.kind(), ErrorKind::Refused(_) | ErrorKind::Overloaded(_))
     }
 
-    /// The same error; if it is that time has passed, it was the time of the call that this one was
+    /// Returns the error; a time-out then says that it was the time of the call that this one was
     /// made for.
     pub(crate) fn in_time_of(mut self, of: Outer) -> Self {
         if let ErrorKind::TimedOut { outer, .. } = &mut Arc::make_mut(&mut self.0).kind {
@@ -257,7 +257,7 @@ impl Error {
         self
     }
 
-    /// The same error, said to have come through `origin`, unless it already says where it comes
+    /// Returns the error, said to have come through `origin`, unless it already says where it comes
     /// from.
     pub(crate) fn through(self, origin: &Arc<str>) -> Self {
         match self.0.origin {

@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long the kernel holds a connection that was closed, at most.
+/// Says how long the kernel holds a connection that was closed, at most.
 const HELD: Duration = Duration::from_secs(5);
 
 /// Connections that are told within [`HELD`], where descriptors are not few; of those, one of so
@@ -27,7 +27,7 @@ pub(crate) struct Farewell {
     node: NodeId,
     limits: Rc<Limits>,
     most: usize,
-    /// When the present span began, and how many were told in it.
+    /// Says when the present span began, and how many were told in it.
     told: Cell<(Instant, usize)>,
 }
 

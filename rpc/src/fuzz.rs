@@ -1,6 +1,6 @@
-//! What the fuzz target of the session runs, and a test with a seeded corpus too: hostile bytes go
-//! in, nothing may panic, no call may be lost, and segments must not show. Corpora and mutation
-//! live outside.
+//! Feeds a session, for the fuzz target and for a test with a seeded corpus: hostile bytes go in,
+//! nothing may panic, no call may be lost, and segments must not show. Corpora and mutation live
+//! outside.
 
 use crate::limits::Limits;
 use crate::session::{CloseReason, Event, Head, Inbound, Outcome, Request, Role, Session};
@@ -33,7 +33,7 @@ pub fn session(data: &[u8]) {
     assert_eq!(whole, converse(segments(), true), "nor both");
 }
 
-/// What a conversation came to.
+/// Holds what a conversation came to.
 #[derive(Debug, PartialEq)]
 struct Report {
     seen: Vec<Seen>,

@@ -1,12 +1,12 @@
-//! What is known of an interface at run time: methods, exceptions, proxies. The generated code
-//! fills these in.
+//! Holds what is known of an interface at run time: methods, exceptions, proxies. The generated
+//! code fills these in.
 
 use crate::caller::Caller;
 use peers_wire::{DecodeOwned, Encode};
 use std::fmt;
 use std::time::Duration;
 
-/// How a method is implemented, and so how it is called.
+/// Says how a method is implemented, and so how it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Convention {
     /// Returns its result.
@@ -28,7 +28,7 @@ pub struct Method {
     pub rust_name: &'static str,
     /// The declaration without directives: `get(key: string) -> string`.
     pub signature: &'static str,
-    /// How it is implemented.
+    /// Says how it is implemented.
     pub convention: Convention,
     /// From `:timeout`; zero is for ever, `None` is the default of [`Limits`](crate::Limits).
     pub timeout: Option<Duration>,

@@ -130,7 +130,7 @@ pub use peers_kernel::{Address, Collect, Cont, Cx, Handle, Instant, Kernel, Lost
 pub use peers_wire as wire;
 pub use peers_wire::{NodeId, Trace};
 
-/// What an `:async` method answers with: a continuation, soft-bound to the caller's endpoint.
+/// Answers an `:async` method: a continuation, soft-bound to the caller's endpoint.
 ///
 /// It is resumed once, or dropped, which answers "no reply" at once. Resuming it after the caller
 /// has gone is harmless.

@@ -83,7 +83,7 @@ pub struct Limits {
     /// Time for which output may wait in this process without the peer taking a single byte of it.
     /// Default 30 s.
     pub no_progress: Duration,
-    /// How long a call waits for its reply when neither the caller nor the interface says
+    /// Says how long a call waits for its reply when neither the caller nor the interface says
     /// otherwise. Default 30 s.
     pub default_timeout: Duration,
 
@@ -129,7 +129,7 @@ pub struct Limits {
     /// Cancels beyond the first of a call, pings, pongs nobody asked for and frames to be ignored,
     /// per second, that a peer may send for ever. Default 100.
     pub control_rate: u32,
-    /// How many of those it may send at once. Default 200.
+    /// Says how many of those it may send at once. Default 200.
     pub control_burst: u32,
 
     /// Connections that a process holds; `None` stands for three quarters of its descriptor limit.

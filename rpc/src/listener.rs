@@ -69,7 +69,7 @@ impl Listener {
         Ok(Self { inner })
     }
 
-    /// Where it listens: the address as given, port 0 replaced by the real one.
+    /// Returns where it listens: the address as given, port 0 replaced by the real one.
     pub fn address(&self) -> Address {
         self.inner.address().clone()
     }
@@ -81,7 +81,7 @@ impl fmt::Debug for Listener {
     }
 }
 
-/// Whether only this machine can reach the address.
+/// Returns whether only this machine can reach the address.
 fn is_private(address: &Address) -> bool {
     match address {
         Address::Unix(_) | Address::Sim(_) => true,
@@ -95,13 +95,13 @@ fn is_loopback(host: &str) -> bool {
 
 type Accept = Box<dyn FnMut(Endpoint) -> Result<(), AlreadyBound>>;
 
-/// What runs for each connection.
+/// Holds what runs for each connection.
 struct Door {
     shared: std::rc::Weak<Shared>,
     farewell: Rc<Farewell>,
     address: RefCell<Address>,
     accept: RefCell<Accept>,
-    /// That of the last connection: the next one shares what it can.
+    /// Holds the route of the last connection: the next one shares what it can.
     last: RefCell<Option<Route>>,
 }
 
@@ -163,7 +163,7 @@ fn is_remote(source: &IpAddr) -> bool {
     !source.to_canonical().is_loopback()
 }
 
-/// Why one more connection from there is too many, if it is.
+/// Returns why one more connection from there is too many, if it is.
 fn crowded(shared: &Shared, dialler: &Address) -> Option<&'static str> {
     let limits = &shared.limits;
     let links = shared.links.borrow();

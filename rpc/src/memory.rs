@@ -1,5 +1,5 @@
-//! What this process holds for its peers, all connections together, and what is done when that is
-//! much.
+//! Counts what this process holds for its peers, all connections together, and what is done when
+//! that is much.
 //!
 //! Counted are the memory of outputs, which the kernel knows at any time, and what links tell at
 //! the end of each batch: requests that wait on either side, and frames that have begun. So asking
@@ -19,13 +19,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How soon it is looked at again while it is tight.
+/// Says how soon it is looked at again while it is tight.
 const SOON: Duration = Duration::from_millis(10);
 
 /// A connection that has made no progress for so long is ended before others that have.
 const STUCK: Duration = Duration::from_secs(1);
 
-/// How long after a tight time what is kept for the next time is given back.
+/// Says how long after a tight time what is kept for the next time is given back.
 const SETTLED: Duration = Duration::from_secs(3);
 
 /// Bytes from which on it is worth asking the system how much it lets the process have, and how
@@ -36,10 +36,10 @@ const ASK_AGAIN: Duration = Duration::from_millis(250);
 /// Connections that are ended at a time, at most.
 const AT_ONCE: usize = 64;
 
-/// What is held, and by whom.
+/// Holds what is held, and by whom.
 pub(crate) struct Memory {
     most: Cell<usize>,
-    /// The same, if the system lets the process have enough.
+    /// Holds the limit as it was stated, which applies if the system lets the process have enough.
     stated: usize,
     /// Some iff half of what the system lets the process have is the most: when it was asked last.
     asked: Cell<Option<Instant>>,
@@ -54,7 +54,7 @@ pub(crate) struct Memory {
     leaving: RefCell<Vec<Outlet>>,
 }
 
-/// Who holds most.
+/// Says who holds most.
 enum Holder {
     Link(Rc<Link>),
     Leaving(usize),
@@ -87,12 +87,12 @@ impl Memory {
         self.told.set(self.told.get() + now - before);
     }
 
-    /// What living links have told.
+    /// Returns what living links have told.
     pub(crate) fn told(&self) -> usize {
         self.told.get()
     }
 
-    /// Whether new requests of ours are to wait.
+    /// Returns whether new requests of ours are to wait.
     pub(crate) fn is_tight(&self) -> bool {
         self.tight.get()
     }
@@ -117,7 +117,7 @@ impl Shared {
         self.handle.output_memory() + self.memory.told.get()
     }
 
-    /// Whether no request may be started or made.
+    /// Returns whether no request may be started or made.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.held() >= self.memory.most.get()
@@ -228,7 +228,8 @@ impl Shared {
         }
     }
 
-    /// Who is to be ended first; `None` if most of what is held is other streams' of the program.
+    /// Returns who is to be ended first; `None` if most of what is held is other streams' of the
+    /// program.
     fn worst(&self, now: Instant) -> Option<Holder> {
         self.memory.leaving.borrow_mut().retain(|outlet| outlet.memory() > 0);
         let leaving = self.memory.leaving.borrow();
@@ -255,7 +256,7 @@ const fn tight_from(most: usize) -> usize {
     most / 4 * 3
 }
 
-/// Whether nothing has gone on since then for so long that it counts.
+/// Returns whether nothing has gone on since then for so long that it counts.
 fn is_stuck(since: Option<Instant>, now: Instant) -> bool {
     since.is_some_and(|since| now.since(since) >= STUCK)
 }

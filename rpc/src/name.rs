@@ -27,7 +27,7 @@ impl fmt::Display for Site {
     }
 }
 
-/// Which side of a connection this end is, with the addresses it knows.
+/// Says which side of a connection this end is, with the addresses it knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Ends {
     /// This side dialled the address.
@@ -36,8 +36,8 @@ pub(crate) enum Ends {
     Accepted(Site, Site),
 }
 
-/// The same as a connection keeps it: small, because most of those that one listener accepts share
-/// its address.
+/// Holds the ends as a connection keeps them: small, because most of those that one listener
+/// accepts share its address.
 #[derive(Clone, Debug)]
 pub(crate) enum Route {
     /// This side dialled the address.
@@ -51,8 +51,8 @@ pub(crate) enum Route {
 const _: () = assert!(size_of::<Route>() <= 16, "each connection has one");
 
 impl Route {
-    /// That of a connection accepted from `dialler` at `listener`. What is the same as in `like` is
-    /// shared with it.
+    /// Returns the ends of a connection accepted from `dialler` at `listener`. What is the same as
+    /// in `like` is shared with it.
     pub(crate) fn accepted(dialler: Address, listener: Address, like: Option<&Self>) -> Self {
         match (inet4(&dialler), like) {
             (Some(from), Some(Self::Inet4(_, at))) if **at == listener => {
@@ -66,7 +66,7 @@ impl Route {
         }
     }
 
-    /// Whom it was accepted from, if that was over a network.
+    /// Returns whom it was accepted from, if that was over a network.
     pub(crate) fn source(&self) -> Option<IpAddr> {
         match self {
             Self::Dialled(_) => None,

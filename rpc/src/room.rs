@@ -20,7 +20,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 /// The frame limit of a peer that has not said hello.
 const UNKNOWN: u32 = u32::MAX;
 
-/// Why there is no place.
+/// Says why there is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoPlace {
     /// There was none in time.
@@ -220,13 +220,13 @@ impl Room {
         self.ring();
     }
 
-    /// Whether no more places are given to other threads.
+    /// Returns whether no more places are given to other threads.
     pub(crate) fn is_shut(&self) -> bool {
         self.shut.load(SeqCst)
     }
 
-    /// Whether the loop has not been asked yet to look who is still coming: then whoever asks this
-    /// is to ask the loop.
+    /// Returns whether the loop has not been asked yet to look who is still coming: then whoever
+    /// asks this is to ask the loop.
     pub(crate) fn may_nudge(&self) -> bool {
         !self.nudge.swap(true, SeqCst)
     }
@@ -246,7 +246,7 @@ impl Room {
         Err(format!("no room lost: {taken:?} places and bytes are taken, {wait:?} wait"))
     }
 
-    /// Whether a request of another thread is still on its way to the loop.
+    /// Returns whether a request of another thread is still on its way to the loop.
     pub(crate) fn is_awaited(&self) -> bool {
         self.flying.load(SeqCst) > 0
     }

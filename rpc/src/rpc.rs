@@ -14,7 +14,7 @@ use std::fmt;
 use std::io;
 use std::rc::Rc;
 
-/// Who may talk to a listener on an address that others can reach.
+/// Says who may talk to a listener on an address that others can reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Security {
@@ -23,7 +23,7 @@ pub enum Security {
     Insecure,
 }
 
-/// What happened in a process so far, for tools and tests.
+/// Holds what happened in a process so far, for tools and tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
@@ -101,7 +101,7 @@ impl Rpc {
         &self.shared.limits
     }
 
-    /// What happened so far.
+    /// Returns what happened so far.
     pub fn counters(&self) -> Counters {
         let mut counters = *self.shared.counters.borrow();
         for link in self.shared.all_links() {
@@ -157,7 +157,7 @@ impl Rpc {
         Listener::open(&self.shared, address, security.into(), accept)
     }
 
-    /// What its connections share.
+    /// Returns what its connections share.
     pub(crate) fn shared(&self) -> &Rc<Shared> {
         &self.shared
     }

@@ -55,14 +55,14 @@ pub(crate) struct Record {
     /// [`Instant::FAR`] is never.
     deadline: Instant,
     method: &'static Method,
-    /// What few calls have.
+    /// Holds what few calls have.
     rare: Option<Box<Rare>>,
     nested: NestedCalls,
 }
 
 const _: () = assert!(size_of::<Record>() <= 72, "held calls should cost little");
 
-/// Where a call stands.
+/// Says where a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// Its handler is on the stack, and owes nothing yet.
@@ -73,23 +73,23 @@ enum Stage {
     Answered,
     /// It was running, but nobody waits for it any more.
     Over,
-    /// The same of one that was answered.
+    /// It was answered, and nobody waits for that any more.
     Past,
 }
 
 impl Stage {
-    /// Whether it takes a place.
+    /// Returns whether it takes a place.
     const fn has_place(self) -> bool {
         matches!(self, Self::Running | Self::Over)
     }
 
-    /// Whether somebody waits for a reply that was not sent yet.
+    /// Returns whether somebody waits for a reply that was not sent yet.
     const fn is_awaited(self) -> bool {
         matches!(self, Self::Running | Self::Answered)
     }
 }
 
-/// What few calls have.
+/// Holds what few calls have.
 #[derive(Default)]
 pub(crate) struct Rare {
     /// Iff its caller traces.
@@ -135,7 +135,7 @@ impl Record {
         }
     }
 
-    /// Whether this is what the cause names.
+    /// Returns whether this is what the cause names.
     fn is_of(&self, cause: Cause) -> bool {
         self.generation == cause.generation() && self.generation != Self::ENDED
     }
@@ -145,7 +145,7 @@ impl Record {
         (!self.is_event).then_some(self.id)
     }
 
-    /// Whether nobody waits for it any more.
+    /// Returns whether nobody waits for it any more.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Over | Stage::Past)
     }
@@ -179,7 +179,7 @@ impl Record {
     }
 }
 
-/// What a nested call takes over from the call that it is made for.
+/// Holds what a nested call takes over from the call that it is made for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Inherited {
     pub(crate) deadline: Option<Instant>,
@@ -192,7 +192,7 @@ pub(crate) struct Inherited {
 pub(crate) struct Serving {
     records: Slab<Record>,
     next_generation: u32,
-    /// Where the next record goes: one that has ended, and waits to be filled anew.
+    /// Says where the next record goes: one that has ended, and waits to be filled anew.
     spare: Option<u32>,
     /// Records of calls that take a place, and those that somebody waits for.
     held: usize,
@@ -243,9 +243,9 @@ impl Serving {
         u32::try_from(slot).expect("a table of so many records does not fit a machine")
     }
 
-    /// Whether there is a place for one call more of a connection that has so many, of `most` for
-    /// all: if it has fewer than half of what the others leave. Each connection may have one in any
-    /// case, so that nobody can keep it from being served.
+    /// Returns whether there is a place for one call more of a connection that has so many, of
+    /// `most` for all: if it has fewer than half of what the others leave. Each connection may have
+    /// one in any case, so that nobody can keep it from being served.
     pub(crate) fn has_place(&self, own: usize, most: usize) -> bool {
         let left = most.saturating_sub(self.held - own);
         own == 0 || 2 * own < left
@@ -332,7 +332,7 @@ impl Serving {
         }
     }
 
-    /// Whether nobody waits any more for a call that has not been answered.
+    /// Returns whether nobody waits any more for a call that has not been answered.
     pub(crate) fn is_over(&self, cause: Cause) -> bool {
         let record = self.records.get(cause.slot() as usize);
         record.is_some_and(|record| record.is_of(cause) && record.is_over())
@@ -344,7 +344,7 @@ impl Serving {
         Some((record.link.clone(), record.method))
     }
 
-    /// How many calls owe a reply.
+    /// Returns how many calls owe a reply.
     pub(crate) fn running(&self) -> usize {
         self.running
     }
@@ -365,7 +365,7 @@ impl Serving {
         Some(self.get(cause)?.traced()?.span)
     }
 
-    /// What a call made under `cause` inherits.
+    /// Returns what a call made under `cause` inherits.
     pub(crate) fn inherit(&self, cause: Cause) -> Inherited {
         match self.get(cause) {
             None => Inherited::default(),
@@ -384,7 +384,7 @@ impl Serving {
         record.adopt(Nested { link: Rc::downgrade(link), id });
     }
 
-    /// Whether the call's handler has returned and owes a reply.
+    /// Returns whether the call's handler has returned and owes a reply.
     pub(crate) fn is_running(&self, cause: Cause) -> bool {
         self.get(cause).is_some_and(|record| record.stage.is_awaited())
     }
@@ -396,7 +396,7 @@ impl Serving {
         Some(record.link.upgrade()?.id())
     }
 
-    /// Where a call came from: its connection and the caller's id.
+    /// Returns where a call came from: its connection and the caller's id.
     pub(crate) fn origin(&self, cause: Cause) -> Option<(Weak<Link>, Option<u64>)> {
         self.get(cause).map(|record| (record.link.clone(), record.call()))
     }
@@ -408,7 +408,7 @@ impl Serving {
         causes.map(|(slot, record)| Cause::from_parts(slot as u32, record.generation)).collect()
     }
 
-    /// Whether a running call has a deadline at all.
+    /// Returns whether a running call has a deadline at all.
     pub(crate) fn any_deadline(&self) -> bool {
         self.running > 0
             && self.records.iter().any(|(_, r)| r.stage == Stage::Running && r.deadline().is_some())

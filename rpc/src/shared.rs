@@ -1,4 +1,4 @@
-//! What all connections of one process share: the table of links, the calls being served, the
+//! Holds what all connections of one process share: the table of links, the calls being served, the
 //! limits.
 
 use crate::alarms::Alarms;
@@ -23,8 +23,8 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often overdue served calls are looked for. Callers time out by themselves; this only frees
-/// what they left.
+/// Says how often overdue served calls are looked for. Callers time out by themselves; this only
+/// frees what they left.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// Bytes of memory for arguments that are kept for the next call.
@@ -46,15 +46,15 @@ pub(crate) struct Shared {
     pub(crate) ahead: Cell<usize>,
     /// Memory for the arguments of the next call.
     arguments: Cell<Vec<u8>>,
-    /// What cuts the input of links into frames, when none of them is at it.
+    /// Holds what cuts the input of links into frames, when none of them is at it.
     pub(crate) inbound: Cell<Option<Box<Inbound>>>,
     /// Set iff the process takes no new requests.
     pub(crate) closing: Cell<bool>,
-    /// How often the process is being closed just now.
+    /// Says how often the process is being closed just now.
     pub(crate) closings: Cell<u32>,
     /// Set iff the owner has gone; the end may still be waiting for what is being closed.
     pub(crate) abandoned: Cell<bool>,
-    /// What other threads have under way to this process; there iff they can reach it.
+    /// Holds what other threads have under way to this process; there iff they can reach it.
     pub(crate) inbox: OnceCell<Arc<Room>>,
     /// Set iff the [`Rpc`](crate::Rpc) that this is the inside of is gone: no connection is made
     /// any more.
@@ -73,8 +73,8 @@ pub(crate) struct Shared {
     pub(crate) connections: usize,
     next_link: Cell<u64>,
     sweep: Cell<Option<TimerId>>,
-    /// What says goodbye to connections that are never used; listeners, which may live longer,
-    /// share it.
+    /// Holds what says goodbye to connections that are never used; listeners, which may live
+    /// longer, share it.
     pub(crate) farewell: Rc<Farewell>,
     /// Resumed when nothing is running any more, while closing.
     idle: RefCell<Vec<Cont<(), crate::Error>>>,
@@ -338,7 +338,7 @@ impl Drop for Ringing<'_> {
     }
 }
 
-/// Whether an end is part of everyday life, rather than something to look at.
+/// Returns whether an end is part of everyday life, rather than something to look at.
 fn is_ordinary(reason: &CloseReason) -> bool {
     match reason {
         CloseReason::PeerBye { code, .. } => {

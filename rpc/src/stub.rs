@@ -1,4 +1,4 @@
-//! What generated code is written against, and what an object without generated code can use as
+//! Holds what generated code is written against; an object without generated code can use it as
 //! well.
 //!
 //! A dispatcher is one function over all methods of an interface: it receives an [`Incoming`]

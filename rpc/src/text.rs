@@ -21,7 +21,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// The same for a line of a log: cut at `limit` bytes.
+/// Shows such a text in a line of a log: cut at `limit` bytes.
 pub(crate) struct Brief<'a>(pub(crate) &'a str, pub(crate) usize);
 
 impl fmt::Display for Brief<'_> {

@@ -201,7 +201,7 @@ fn a_deadline_of_its_own_is_nobody_elses() {
 
 // ---- what is over before it was answered
 
-/// How a call is over for the one who serves it.
+/// Says how a call is over for the one who serves it.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Cancelled,

@@ -43,7 +43,7 @@ fn field() -> Field {
     field
 }
 
-/// What the log says about panics with this text.
+/// Returns what the log says about panics with this text.
 fn logged(text: &str) -> Vec<String> {
     let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
     let about = format!("panicked: {text} (");

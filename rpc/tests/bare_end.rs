@@ -87,7 +87,7 @@ struct Scene {
     line: Line,
     back: ProbeProxy,
     pending: Got<String>,
-    /// What the server was told, in order.
+    /// Holds what the server was told, in order.
     told: Rc<RefCell<Vec<String>>>,
 }
 

@@ -23,7 +23,7 @@ mod shelf {
 /// Large enough to travel in memory of its own.
 const LARGE: usize = 1 << 20;
 
-/// What is on a shelf of either kind.
+/// Holds what is on a shelf of either kind.
 #[derive(Default)]
 struct Things {
     texts: BTreeMap<String, String>,
@@ -127,7 +127,7 @@ impl LocalShelf for Shelf {
     }
 }
 
-/// The same with the styles turned round.
+/// Serves them with the styles turned round.
 #[derive(Default)]
 struct DeepShelf(Things);
 

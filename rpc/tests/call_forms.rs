@@ -14,7 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long was waited for, if that is how the call ended.
+/// Returns how long was waited for, if that is how the call ended.
 fn waited(outcome: Result<String, Error>) -> Duration {
     match outcome.unwrap_err().kind() {
         ErrorKind::TimedOut { after, .. } => *after,

@@ -19,7 +19,7 @@ struct Chain {
     middle: Peer,
     far: Peer,
     node: ProbeProxy,
-    /// What the far end knew about the calls that were made for us.
+    /// Holds what the far end knew about the calls that were made for us.
     seen: Rc<RefCell<Vec<Context>>>,
 }
 
@@ -50,7 +50,7 @@ impl Chain {
     }
 }
 
-/// Whether `left` is what may remain of `of` after a few milliseconds on the way.
+/// Returns whether `left` is what may remain of `of` after a few milliseconds on the way.
 fn nearly(left: Option<u64>, of: u64) -> bool {
     left.is_some_and(|left| left <= of && left + 50 > of)
 }

@@ -17,7 +17,7 @@ fn place(name: &str) -> Address {
     Address::Sim(name.to_owned())
 }
 
-/// When an endpoint ended and why.
+/// Says when an endpoint ended and why.
 type End = Rc<RefCell<Option<(Duration, CloseReason)>>>;
 
 /// A world with a client that dials `to`.

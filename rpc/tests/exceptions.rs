@@ -46,7 +46,7 @@ everywhere! {
     }
 }
 
-/// How endpoint names show an address.
+/// Returns how endpoint names show an address.
 fn site(address: &Address) -> String {
     match address {
         Address::Inet { host, port } => format!("{{AF_INET:{host}:{port}}}"),

@@ -103,7 +103,7 @@ everywhere! {
     }
 }
 
-/// What 200 connections at one time were told.
+/// Returns what 200 connections at one time were told.
 fn told_of_a_crowd(field: &mut Field) -> usize {
     let server = field.peer_with("server", limits(|l| l.connections = Some(0)));
     let client = field.peer("client");

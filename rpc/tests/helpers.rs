@@ -202,7 +202,7 @@ fn without_an_error_the_handler_is_not_run() {
     kernel.run().unwrap();
 }
 
-/// What was logged at which level, on this thread's behalf.
+/// Holds what was logged at which level, on this thread's behalf.
 mod logged {
     use std::sync::Mutex;
 

@@ -7,7 +7,7 @@ use hostile::nests::{Link, Term};
 use hostile::probe::OutOfRange;
 use peers_rpc::wire::{from_slice, to_vec};
 
-/// What generated code finds around it.
+/// Holds what generated code finds around it.
 #[allow(dead_code, unused, non_camel_case_types, unreachable_pub, clippy::all, clippy::pedantic)]
 mod hostile {
     pub struct Vec {

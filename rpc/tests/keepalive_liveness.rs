@@ -14,14 +14,14 @@ use std::time::Duration;
 
 const MINUTE: Duration = secs(60);
 
-/// When and why an endpoint ends, if it does within a day.
+/// Returns when and why an endpoint ends, if it does within a day.
 fn end(field: &mut Field, got: &Got<CloseReason>) -> (Duration, CloseReason) {
     let before = field.now();
     field.until_within(secs(86400), || got.is_done());
     (field.now() - before, got.take().unwrap())
 }
 
-/// Whether it took that long, but for the time that bytes travel.
+/// Returns whether it took that long, but for the time that bytes travel.
 fn about(took: Duration, expected: Duration) -> bool {
     took + millis(50) > expected && took < expected + millis(50)
 }

@@ -16,7 +16,7 @@ fn narrow() -> Limits {
     limits(|limits| limits.grant = 64)
 }
 
-/// Where the clock is real, a busy machine must not decide.
+/// Returns generous limits: where the clock is real, a busy machine must not decide.
 fn patient() -> Limits {
     limits(|limits| limits.drain = secs(60))
 }
@@ -44,7 +44,7 @@ fn send_and_close(
     closed
 }
 
-/// The same with the whole process.
+/// Sends and ends the whole process.
 fn send_and_end(
     field: &mut Field,
     client: &Peer,

@@ -90,12 +90,12 @@ struct Scene {
     client: Peer,
     server: Peer,
     line: Line,
-    /// What is left to be said of the answer, and another one.
+    /// Holds what is left to be said of the answer, and another one.
     rest: Vec<u8>,
     /// The call that the large answer is for, and one without any.
     pending: [Got<String>; 2],
     ended: Got<CloseReason>,
-    /// What the server's loop waits for when there is no connection.
+    /// Holds what the server's loop waits for when there is no connection.
     sources: usize,
 }
 

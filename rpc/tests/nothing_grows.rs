@@ -9,7 +9,7 @@ mod threads;
 use common::{Field, limits, millis, secs};
 use threads::{connect, heard, serve_with};
 
-/// What a process holds.
+/// Returns what a process holds.
 fn pending(field: &mut Field, peer: &common::Peer) -> (usize, usize, usize) {
     let dump = field.on(peer, {
         let handle = peer.handle().clone();

@@ -120,7 +120,7 @@ impl Decode<'_> for Unreadable {
 }
 
 thread_local! {
-    /// How often it was to be made in the memory that it had come in.
+    /// Counts how often it was to be made in the memory that it had come in.
     static RUNS: Cell<u32> = const { Cell::new(0) };
 }
 

@@ -17,7 +17,7 @@ use std::rc::Rc;
 const BUDGET: usize = 8 << 20;
 /// Bytes of an answer to the crowd.
 const ANSWER: usize = 8_000;
-/// What a peer that does not read asks for.
+/// Is what a peer that does not read asks for.
 const ASKED: u64 = 40;
 
 /// The most that the process has held, as its methods have seen it.

@@ -48,7 +48,7 @@ fn client() -> (Side, [u64; 4], Instant) {
     (side, ids, now)
 }
 
-/// What a side was told and what it said, for comparison.
+/// Holds what a side was told and what it said, for comparison.
 type Transcript = (Vec<Seen>, Vec<u8>, Option<CloseReason>);
 
 fn transcript(bytes: &[u8], segments: impl Fn(usize) -> usize) -> Transcript {

@@ -65,7 +65,7 @@ fn steps() -> impl Strategy<Value = Vec<(bool, Step)>> {
     prop::collection::vec((any::<bool>(), step), 1..300)
 }
 
-/// What a side must not forget.
+/// Holds what a side must not forget.
 #[derive(Debug, Default)]
 struct Book {
     calls: BTreeMap<u32, CallId>,
@@ -81,7 +81,7 @@ struct Book {
 struct Run {
     pair: Pair,
     books: [Book; 2],
-    /// Whether calls and answers go the short way, where there is one.
+    /// Says whether calls and answers go the short way, where there is one.
     short: bool,
 }
 

@@ -105,7 +105,7 @@ fn several_threads_call_through_one_proxy() {
     }
 }
 
-/// What the server heard, by way of a script that tells.
+/// Compares what the server heard, by way of a script that tells.
 #[test]
 fn events_and_calls_of_one_thread_arrive_in_order() {
     let (tell, told) = mpsc::channel();

@@ -85,7 +85,7 @@ fn waiting_for_a_while_leaves_the_call_alone() {
     assert!(is_timed_out(&brief.wait_for(secs(60)).unwrap().unwrap_err()));
 }
 
-/// What the server holds is inert once the cancel has come.
+/// Waits until what the server holds is inert, once the cancel has come.
 fn until_nothing_runs(server: &peers_rpc::Peers) {
     while server.with(|rpc| rpc.running()).unwrap() > 0 {}
 }

@@ -9,10 +9,10 @@ use std::hint::black_box;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// What calls ask: a string.
+/// Is what calls ask: a string.
 pub(crate) const ARGS: &[u8] = b"\0\0\0\x0c0123456789ab";
 
-/// What they are answered: a string.
+/// Is what they are answered: a string.
 pub(crate) const VALUE: &[u8] = b"\0\0\0\x0cabcdefghijkl";
 
 /// One side.
@@ -21,7 +21,7 @@ pub(crate) struct End {
     inbound: Inbound,
     limits: Rc<Limits>,
     args: Vec<u8>,
-    /// What is to be sent.
+    /// Holds what is to be sent.
     pub(crate) out: Vec<u8>,
     given: u64,
     /// Calls that were answered.

@@ -7,7 +7,7 @@ use peers_rpc::{Address, Binding, Cx, Error, Node, Rpc};
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// What is asked for, and what comes back.
+/// Is what is asked for, and what comes back.
 const KEY: &str = "key-000000000007";
 
 /// Answers with what it was asked for.

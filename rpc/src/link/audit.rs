@@ -1,4 +1,4 @@
-//! What must hold of a connection between two turns.
+//! Checks what must hold of a connection between two turns.
 
 use super::{Link, Rare};
 use crate::session::{Ledger, Session};

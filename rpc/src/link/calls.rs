@@ -46,7 +46,7 @@ impl Link {
         }
     }
 
-    /// The same for a call made for another one, or that cannot be sent at once.
+    /// Makes a call likewise that is made for another one, or that cannot be sent at once.
     #[inline(never)]
     fn call_in_tree(
         self: &Rc<Self>,
@@ -162,7 +162,7 @@ impl Link {
         pending.done.err(self.error(kind));
     }
 
-    /// Why something of ours was not sent.
+    /// Returns why something of ours was not sent.
     fn why(&self, why: Why, expired: impl FnOnce() -> ErrorKind) -> ErrorKind {
         match why {
             Why::Overloaded => ErrorKind::Overloaded(Overload::Endpoint),
@@ -178,7 +178,8 @@ impl Link {
     }
 }
 
-/// What a call for a call keeps of the outer one's time for telling how the inner one has ended:
-/// this fraction of what is left, and at most so much. It is small, because calls nest deeply.
+/// Says what a call for a call keeps of the outer one's time for telling how the inner one has
+/// ended: this fraction of what is left, and at most so much. It is small, because calls nest
+/// deeply.
 const ANSWERING: u32 = 32;
 const MOST_ANSWERING: Duration = Duration::from_millis(10);

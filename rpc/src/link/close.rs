@@ -1,5 +1,4 @@
-//! How a link comes to life on a stream, and how it ends: once, with a reason, leaving nobody
-//! waiting.
+//! Brings a link to life on a stream, and ends it: once, with a reason, leaving nobody waiting.
 
 use super::{Drained, Link, Live, Rare, Wire};
 use crate::endpoint::Ended;
@@ -176,7 +175,7 @@ impl Link {
 /// Bytes that are read and thrown away of a peer that has broken the protocol, or said goodbye.
 const MOST_DISCARDED: usize = 64 << 10;
 
-/// How long such a one may keep its connection at most, whatever
+/// Says how long such a one may keep its connection at most, whatever
 /// [`Limits::linger`](crate::Limits::linger) is.
 const LONGEST: Duration = Duration::from_secs(5);
 

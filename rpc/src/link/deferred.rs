@@ -66,7 +66,7 @@ impl Deferred {
         self.requests.len()
     }
 
-    /// How many of them are events.
+    /// Returns how many of them are events.
     pub(super) fn events(&self) -> usize {
         self.requests.iter().filter(|waiting| waiting.call.is_none()).count()
     }
@@ -81,7 +81,7 @@ impl Deferred {
         self.bytes
     }
 
-    /// Whether there is nothing to remember.
+    /// Returns whether there is nothing to remember.
     pub(super) fn is_idle(&self) -> bool {
         self.requests.is_empty() && !self.paused && self.ending.is_none()
     }
@@ -105,7 +105,7 @@ impl Deferred {
         self.bytes = self.requests.iter().map(Waiting::size).sum();
     }
 
-    /// Whether reading is to pause, or to go on, if that changes anything.
+    /// Returns whether reading is to pause, or to go on, if that changes anything.
     fn turn_of_reading(&mut self, limit: usize) -> Option<bool> {
         let paused = if self.paused { self.bytes > limit / 2 } else { self.bytes > limit };
         (std::mem::replace(&mut self.paused, paused) != paused).then_some(paused)
@@ -122,7 +122,7 @@ impl Link {
         self.pause_or_resume();
     }
 
-    /// Whether a request waits for a turn.
+    /// Returns whether a request waits for a turn.
     pub(super) fn is_deferring(&self) -> bool {
         self.if_rare(|rare| !rare.deferred.is_empty())
     }
@@ -213,7 +213,7 @@ impl Link {
     }
 }
 
-/// Whether the peer has ended the connection, or its end of it is gone.
+/// Returns whether the peer has ended the connection, or its end of it is gone.
 fn is_of_peer(reason: &CloseReason) -> bool {
     matches!(
         reason,

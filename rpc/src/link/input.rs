@@ -9,7 +9,7 @@ use peers_wire::{Frame, Kind, RefusedCode};
 use std::panic::Location;
 use std::rc::Rc;
 
-/// How long input may have waited before it counts. Deadlines travel in milliseconds.
+/// Says how long input may have waited before it counts. Deadlines travel in milliseconds.
 const NOTICED_NANOS: u64 = 1_000_000;
 
 /// Bytes of memory for frames in pieces that are kept for the next one, in the whole process.
@@ -107,8 +107,8 @@ impl Link {
         }
     }
 
-    /// What cuts the input into frames: this link's own, or between frames one that links use in
-    /// turn.
+    /// Returns what cuts the input into frames: this link's own, or between frames one that links
+    /// use in turn.
     fn take_inbound(&self) -> Box<Inbound> {
         let own = self.inbound.take();
         let inbound = own.or_else(|| self.shared().inbound.take());
@@ -212,7 +212,7 @@ impl Listen for Link {
     }
 }
 
-/// What a refusal means to the caller.
+/// Returns what a refusal means to the caller.
 fn refused(call: &PendingCall, code: RefusedCode, text: &str) -> ErrorKind {
     match code {
         RefusedCode::UnknownMethod => ErrorKind::Refused(Refusal::UnknownMethod(call.method.name)),

@@ -1,4 +1,4 @@
-//! How a link leaves in good order: first what was accepted, then the goodbye, and then, for as
+//! Lets a link leave in good order: first what was accepted, then the goodbye, and then, for as
 //! long as there is time, the peer's own end, which says that it has read everything.
 //!
 //! Invariants:
@@ -65,7 +65,8 @@ pub(super) struct Leaving {
     told: Vec<Reply<Drained>>,
 }
 
-/// Who is told when a link that has said goodbye is over. Dropped before that, it tells the worst.
+/// Says who is told when a link that has said goodbye is over. Dropped before that, it tells the
+/// worst.
 struct Parting {
     handle: Handle,
     timer: Option<TimerId>,

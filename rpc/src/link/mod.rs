@@ -75,12 +75,12 @@ impl PendingCall {
     }
 }
 
-/// What a request made at `made` fails with that has run out of time at `now`.
+/// Returns what a request made at `made` fails with that has run out of time at `now`.
 fn timed_out(method: &Method, made: Instant, now: Instant) -> ErrorKind {
     ErrorKind::TimedOut { method: method.name, after: now - made, outer: None }
 }
 
-/// Where bytes go.
+/// Says where bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wire {
     /// Not connected yet: what the session says gathers.
@@ -95,7 +95,7 @@ enum Wire {
     Closed,
 }
 
-/// What a link has said in this turn.
+/// Says what a link has said in this turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Speech {
     /// Nothing yet.
@@ -118,10 +118,10 @@ impl Signs {
     const LEAVES: u8 = 2;
 }
 
-/// What a link has until it ends.
+/// Holds what a link has until it ends.
 struct Live {
     session: Session<PendingCall>,
-    /// What the session has said since the stream was last given its words.
+    /// Holds what the session has said since the stream was last given its words.
     said: Vec<u8>,
     /// The object bound last, which knows the one bound before.
     bound: Option<Rc<dyn Object>>,
@@ -132,7 +132,7 @@ pub(crate) struct Link {
     shared: Rc<Shared>,
     /// Its number: connections are numbered in the order in which they were made.
     id: u64,
-    /// Where it stands in the table of links.
+    /// Says where it stands in the table of links.
     slot: Cell<u32>,
     live: RefCell<Option<Live>>,
     /// Some iff the peer's opening, or a frame, is not complete; none, too, while it is looked at
@@ -142,7 +142,7 @@ pub(crate) struct Link {
     /// The stream, from when it is connected.
     outlet: OnceCell<Outlet>,
     speech: Cell<Speech>,
-    /// When the session is to be looked at, or earlier: [`Instant::FAR`] is never.
+    /// Says when the session is to be looked at, or earlier: [`Instant::FAR`] is never.
     due: Cell<Instant>,
     /// Set iff that is looked after at the end of a batch.
     batching: Cell<bool>,
@@ -152,7 +152,7 @@ pub(crate) struct Link {
     rare: Cell<Option<Box<Rare>>>,
 }
 
-/// What few links have at a time.
+/// Holds what few links have at a time.
 #[derive(Default)]
 struct Rare {
     /// The peer's `:async` calls that still owe an answer, by the peer's id.
@@ -166,7 +166,7 @@ struct Rare {
     /// Bytes that the process was told it holds, besides its output.
     told: usize,
     watchers: Vec<Reply<CloseReason>>,
-    /// How it ended, once it has; before, iff others are to be told.
+    /// Says how it ended, once it has; before, iff others are to be told.
     end: Option<End>,
     /// Some iff other threads make requests too.
     room: Option<Arc<Room>>,
@@ -239,7 +239,7 @@ impl Link {
         self.id
     }
 
-    /// Whether this is when the session is to be looked at next.
+    /// Returns whether this is when the session is to be looked at next.
     pub(crate) fn is_due_at(&self, at: Instant) -> bool {
         self.due.get() == at
     }
@@ -249,7 +249,7 @@ impl Link {
         with(&self.rare, |rare| f(rare.get_or_insert_default()))
     }
 
-    /// The same if there is anything.
+    /// Lends it only if there is anything.
     fn if_rare<R: Default>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
         with(&self.rare, |rare| rare.as_mut().map(|rare| f(rare))).unwrap_or_default()
     }
@@ -284,7 +284,7 @@ impl Link {
         &self.shared.serving
     }
 
-    /// Where it stands in the process's table.
+    /// Returns where it stands in the process's table.
     pub(crate) fn slot(&self) -> usize {
         self.slot.get() as usize
     }
@@ -295,7 +295,7 @@ impl Link {
         links.get(self.slot()).filter(|link| ptr::eq(&***link, self)).cloned()
     }
 
-    /// The same for those who do not want to keep it.
+    /// Returns it for those who do not want to keep it.
     fn weak(&self) -> Weak<Self> {
         self.me().map_or_else(Weak::new, |me| Rc::downgrade(&me))
     }
@@ -315,28 +315,28 @@ impl Link {
         self.outlet.get().filter(|_| self.wire.get() != Wire::Closed)
     }
 
-    /// Whether it lives, and will for now.
+    /// Returns whether it lives, and will for now.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         !matches!(self.wire.get(), Wire::Ending | Wire::Closed)
     }
 
-    /// Whether a call of ours has no outcome yet.
+    /// Returns whether a call of ours has no outcome yet.
     pub(crate) fn is_pending(&self, id: CallId) -> bool {
         self.ask(|session| session.is_pending(id))
     }
 
-    /// What its session has counted so far; nothing once it has ended.
+    /// Returns what its session has counted so far; nothing once it has ended.
     pub(crate) fn counters(&self) -> crate::session::Counters {
         self.ask(Session::counters)
     }
 
-    /// How many calls of ours have no outcome yet.
+    /// Returns how many calls of ours have no outcome yet.
     pub(crate) fn pending(&self) -> usize {
         self.ask(Session::pending)
     }
 
-    /// Whether the peer has said hello.
+    /// Returns whether the peer has said hello.
     pub(crate) fn has_met_peer(&self) -> bool {
         self.ask(|session| session.peer().is_some())
     }
@@ -435,12 +435,12 @@ impl Link {
         self.with_rare(|rare| rare.watchers.push(k));
     }
 
-    /// Why it ended, once it has.
+    /// Returns why it ended, once it has.
     pub(crate) fn end_reason(&self) -> Option<CloseReason> {
         self.if_rare(|rare| Some(rare.end.as_ref()?.get()?.reason.clone()))
     }
 
-    /// What calls fail with when it has ended.
+    /// Returns what calls fail with when it has ended.
     pub(crate) fn gone(&self) -> Error {
         gone(&self.end_for_others())
     }
@@ -461,7 +461,7 @@ impl Link {
         })
     }
 
-    /// Where its end is written down, for those who do not hold it.
+    /// Returns where its end is written down, for those who do not hold it.
     pub(crate) fn end_for_others(&self) -> End {
         self.with_rare(|rare| rare.end.get_or_insert_default().clone())
     }

@@ -20,7 +20,7 @@ const BEGINNING: usize = 4 << 10;
 
 const _: () = assert!(BEGINNING.is_power_of_two() && MOST_GATHERED.is_multiple_of(BEGINNING));
 
-/// Where a session's words go.
+/// Says where a session's words go.
 pub(super) struct Out<'a> {
     link: &'a Link,
     said: &'a mut Vec<u8>,

@@ -17,7 +17,7 @@ use std::rc::{Rc, Weak};
 /// Bytes of memory that the frames of a process may hold ahead of their arrival.
 const MOST_AHEAD: usize = 2 << 20;
 
-/// What is known of a frame whose run is being read.
+/// Holds what is known of a frame whose run is being read.
 struct Begun {
     front: Front,
     _ahead: Ahead,

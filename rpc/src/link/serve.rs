@@ -28,12 +28,12 @@ pub(crate) trait Object {
     fn serve(&self, binding: &Binding, call: Incoming<'_>) -> Result<Served, Lost>;
     /// Its method with this id.
     fn method(&self, id: u64) -> Option<&'static Method>;
-    /// What was bound before it on the same link.
+    /// Returns what was bound before it on the same link.
     fn before(&self) -> Option<&Rc<dyn Object>>;
-    /// Whether the other does just the same.
+    /// Returns whether the other does just the same.
     fn is_like(&self, other: &dyn Any) -> bool;
-    /// Whether the node of this context may have another interface with methods of this one: it is
-    /// the same node.
+    /// Returns whether the node of this context may have another interface with methods of this
+    /// one: it is the same node.
     fn shares_methods(&self, cx: &dyn Any, interface: &'static Interface) -> bool;
 }
 

@@ -1,4 +1,5 @@
-//! What a command says when its call gave no value: the error, and what its reader can do about it.
+//! Says what a command prints when its call gave no value: the error, and what its reader can do
+//! about it.
 //!
 //! Invariant: advice never contradicts the error. Only where nobody listens is it said that a node
 //! is to be started.

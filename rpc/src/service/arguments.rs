@@ -10,7 +10,7 @@ use std::time::Duration;
 /// The longest time-out: a hundred years, which the kernel's clock can count.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// What a binary says about its command line.
+/// Holds what a binary says about its command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Cli {
     /// Name of the binary.
@@ -91,7 +91,7 @@ impl Arguments {
         }
     }
 
-    /// Whether one of the binary's own flags was given.
+    /// Returns whether one of the binary's own flags was given.
     pub fn has(&self, flag: &str) -> bool {
         self.flags.contains(&flag)
     }

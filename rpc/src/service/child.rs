@@ -32,9 +32,9 @@ impl NodeProcess {
         Self::launch(binary, arguments, Stdio::inherit(), |line| drop(print_own(&line)))
     }
 
-    /// The same, but each line goes to `lines`, those on standard error too: for demonstrations
-    /// that show the lines of several nodes in an order that makes sense, and for tests. When
-    /// `lines` is full, the node waits.
+    /// Starts it likewise, but each line goes to `lines`, those on standard error too: for
+    /// demonstrations that show the lines of several nodes in an order that makes sense, and for
+    /// tests. When `lines` is full, the node waits.
     ///
     /// # Errors
     /// When it cannot be started, or ends before it listens.
@@ -74,7 +74,7 @@ impl NodeProcess {
         Ok(node)
     }
 
-    /// Where it listens.
+    /// Returns where it listens.
     pub fn address(&self) -> &Address {
         &self.address
     }

@@ -11,7 +11,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// success.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// What happens on each new connection.
+/// Says what happens on each new connection.
 type Meet<S> = Box<dyn FnMut(&mut S, &Cx<S>, &Endpoint, u32)>;
 
 /// An address that a node wants to be connected to.
@@ -77,7 +77,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    /// When each attempt was made, and how many had failed before it.
+    /// Says when each attempt was made, and how many had failed before it.
     type Attempts = Rc<RefCell<Vec<(Instant, u32)>>>;
 
     fn place() -> Address {

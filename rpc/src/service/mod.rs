@@ -1,5 +1,5 @@
-//! What the applications share: command lines, log lines, output, serving until a signal, exit
-//! codes, and staying connected.
+//! Holds what the applications share: command lines, log lines, output, serving until a signal,
+//! exit codes, and staying connected.
 //!
 //! This is the only part of the crate that prints or ends a process. Libraries use
 //! [`stay_connected`] at most.

@@ -47,11 +47,12 @@ pub fn serve<T: 'static>(
     Ok(())
 }
 
-/// What the system may hold for a connection in each direction, where memory is scarce: what it
+/// Is what the system may hold for a connection in each direction, where memory is scarce: what it
 /// does by itself can be megabytes.
 const SMALL_BUFFERS: usize = 64 << 10;
 
-/// The same limits for a process that may have so much memory: half of it at most is for its peers.
+/// Returns the limits for a process that may have so much memory: half of it at most is for its
+/// peers.
 fn fitting(mut limits: crate::Limits, memory: Option<u64>) -> crate::Limits {
     let half = memory.map_or(usize::MAX, |bytes| usize::try_from(bytes / 2).unwrap_or(usize::MAX));
     if half < limits.process_bytes {

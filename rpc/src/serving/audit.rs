@@ -1,4 +1,4 @@
-//! What must hold of the records of served calls between two turns.
+//! Checks what must hold of the records of served calls between two turns.
 
 use super::{Record, Serving, Stage};
 use crate::link::Link;
@@ -50,7 +50,7 @@ impl Serving {
         self.used().filter(of_link).filter(|record| record.stage.has_place()).count()
     }
 
-    /// Whether this names a call that somebody waits for, by the caller's id for it.
+    /// Returns whether this names a call that somebody waits for, by the caller's id for it.
     pub(crate) fn owes(&self, cause: Cause, call: u64) -> bool {
         self.get(cause).is_some_and(|r| r.stage.is_awaited() && r.call() == Some(call))
     }

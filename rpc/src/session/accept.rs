@@ -1,4 +1,4 @@
-//! What the peer says: one frame at a time.
+//! Takes in what the peer says, one frame at a time.
 
 use super::calls::{Answered, Phase as Stage};
 use super::event::{CallId, Event, Outcome, Request};
@@ -226,8 +226,8 @@ impl<K> Session<K> {
         self.pump(now, out);
     }
 
-    /// When the caller of a request that is complete now stops waiting: counted from when it began
-    /// to arrive.
+    /// Returns when the caller of a request that is complete now stops waiting: counted from when
+    /// it began to arrive.
     #[inline]
     fn deadline(&self, head: &CallHead) -> Option<Instant> {
         let nanos = u64::from(head.remaining_ms) * 1_000_000;

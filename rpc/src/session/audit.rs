@@ -1,4 +1,4 @@
-//! What must hold of a session between two turns.
+//! Checks what must hold of a session between two turns.
 
 use super::{Phase, Session};
 

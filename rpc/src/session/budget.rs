@@ -1,4 +1,4 @@
-//! What a peer may spend on frames that cost it nothing: a rate, with a burst.
+//! Bounds what a peer may spend on frames that cost it nothing: a rate, with a burst.
 
 use super::Violation;
 use crate::limits::Limits;

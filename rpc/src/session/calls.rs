@@ -27,14 +27,14 @@ use std::time::Duration;
 /// ms late at most.
 const MANY: usize = 1_024;
 
-/// What is waited for each slot of such a table.
+/// Is what is waited for each slot of such a table.
 const PATIENCE: Duration = Duration::from_nanos(50);
 
 const SLOT_BITS: u32 = 24;
 const SLOTS: usize = 1 << SLOT_BITS;
 const COUNTER_END: u64 = 1 << (u64::BITS - SLOT_BITS);
 
-/// Where a call stands.
+/// Says where a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// It waits in the queue, this many bytes of it.
@@ -74,7 +74,7 @@ pub(super) struct Calls<K> {
     live: u32,
 }
 
-/// What an answer answers.
+/// Says what an answer answers.
 pub(super) enum Answered<K> {
     /// A call that somebody waits for.
     Live(CallId, K),
@@ -112,7 +112,7 @@ impl<K> Calls<K> {
         self.live as usize
     }
 
-    /// Whether all ids were given out.
+    /// Returns whether all ids were given out.
     pub(super) const fn exhausted(&self) -> bool {
         self.next >= COUNTER_END
     }
@@ -204,13 +204,13 @@ impl<K> Calls<K> {
         }
     }
 
-    /// Whether somebody waits for it.
+    /// Returns whether somebody waits for it.
     pub(super) fn is_live(&self, id: CallId) -> bool {
         let entry = self.table.as_ref().and_then(|table| table.entries.get(slot(id)));
         entry.is_some_and(|entry| entry.id == id && entry.pending.is_some())
     }
 
-    /// Whether it waits in the queue.
+    /// Returns whether it waits in the queue.
     pub(super) fn is_queued(&self, id: CallId) -> bool {
         let entry = self.table.as_ref().and_then(|table| table.entries.get(slot(id)));
         entry.is_some_and(|entry| entry.id == id && matches!(entry.phase, Phase::Queued(_)))

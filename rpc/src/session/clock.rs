@@ -27,9 +27,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Clock {
-    /// When the session was last looked at by its input or its timer.
+    /// Says when the session was last looked at by its input or its timer.
     looked: Instant,
-    /// When something came last; iff `pinged`, when the ping was sent.
+    /// Says when something came last; iff `pinged`, when the ping was sent.
     since: Instant,
     last_use: Instant,
     /// Pings sent; the number of the last.
@@ -41,10 +41,10 @@ pub(super) struct Clock {
     waits: Option<Box<Waits>>,
 }
 
-/// What few sessions wait for at a time.
+/// Holds what few sessions wait for at a time.
 #[derive(Debug, PartialEq, Eq)]
 struct Waits {
-    /// When the input now being taken arrived, at the earliest.
+    /// Says when the input now being taken arrived, at the earliest.
     arrived: Instant,
     frame_since: Instant,
     blocked_since: Instant,
@@ -78,7 +78,7 @@ impl Clock {
         self.waits.get_or_insert_default()
     }
 
-    /// Whether [`look`](Self::look) needs to know what is overdue.
+    /// Returns whether [`look`](Self::look) needs to know what is overdue.
     #[inline]
     pub(super) fn paused(&self, now: Instant) -> bool {
         now.since(self.looked) > PAUSE
@@ -115,7 +115,7 @@ impl Clock {
         self.pinged = false;
     }
 
-    /// When something came last, or a ping was sent since.
+    /// Returns when something came last, or a ping was sent since.
     pub(super) fn heard_at(&self) -> Instant {
         self.since
     }
@@ -161,7 +161,7 @@ impl Clock {
         self.last_use = now;
     }
 
-    /// The same, by someone who does not know the time.
+    /// Notes use by someone who does not know the time.
     #[inline]
     pub(super) fn used(&mut self) {
         self.used = true;
@@ -224,14 +224,14 @@ impl Clock {
         self.release();
     }
 
-    /// When to ping.
+    /// Returns when to ping.
     #[inline]
     pub(super) fn ping_at(&self, limits: &Limits) -> Instant {
         if self.pinged { NEVER } else { self.since + limits.ping_idle }
     }
 
-    /// When to take the peer for dead. Counted from the ping, so that a process that stood still
-    /// asks before it judges.
+    /// Returns when to take the peer for dead. Counted from the ping, so that a process that stood
+    /// still asks before it judges.
     #[inline]
     pub(super) fn dead_at(&self, limits: &Limits) -> Instant {
         let given = limits.dead.saturating_sub(limits.ping_idle);

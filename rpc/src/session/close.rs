@@ -1,4 +1,4 @@
-//! Why a connection ended, for whoever waited on it, and what the peer is told about it.
+//! Says why a connection ended, for whoever waited on it, and what the peer is told about it.
 //!
 //! Everything that can end a connection is here, also what only endpoints and listeners find out,
 //! so that one word serves calls, `on_close` and the log.
@@ -9,7 +9,8 @@ use peers_wire::{ByeCode, Kind, Opening};
 use std::fmt;
 use std::io;
 
-/// Why a connection ended. The printed form says what to do about it where something can be done.
+/// Says why a connection ended. The printed form says what to do about it where something can be
+/// done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseReason {
@@ -34,7 +35,7 @@ pub enum CloseReason {
     ConnectFailed {
         /// The address, as it was given.
         address: String,
-        /// What kind of error it was.
+        /// Holds what kind of error it was.
         kind: io::ErrorKind,
         /// The address that could not be reached, and the words of the system or resolver.
         text: String,
@@ -61,7 +62,7 @@ pub enum CloseReason {
     /// The objects that were to be served on a connection that this side accepted could not be
     /// bound.
     BindFailed(AlreadyBound),
-    /// What was to bind objects on a connection that this side accepted has panicked.
+    /// Says that what was to bind objects on a connection that this side accepted has panicked.
     AcceptPanicked,
     /// This side had no room for the connection; why is in the words.
     Crowded(&'static str),
@@ -80,7 +81,7 @@ pub enum CloseReason {
     Exhausted,
 }
 
-/// How a peer broke the protocol. Only a broken or hostile peer does.
+/// Says how a peer broke the protocol. Only a broken or hostile peer does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Violation {
@@ -113,7 +114,7 @@ pub enum Violation {
 }
 
 impl CloseReason {
-    /// What the peer is told: the code of the goodbye. `None` where a goodbye would not be
+    /// Returns what the peer is told: the code of the goodbye. `None` where a goodbye would not be
     /// understood or cannot arrive.
     pub(super) fn bye_code(&self) -> Option<ByeCode> {
         Some(match self {
@@ -142,8 +143,8 @@ impl CloseReason {
 }
 
 impl CloseReason {
-    /// What the peer is told besides the code: how it broke the protocol, else nothing it does not
-    /// know.
+    /// Returns what the peer is told besides the code: how it broke the protocol, else nothing it
+    /// does not know.
     pub(super) fn bye_text(&self) -> String {
         match self {
             Self::Protocol(violation) => violation.to_string(),

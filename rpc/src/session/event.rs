@@ -1,10 +1,10 @@
-//! What goes into a session and what comes out of it, as types. No behaviour.
+//! Defines what goes into a session and what comes out of it, as types. No behaviour.
 
 use peers_kernel::Instant;
 use peers_wire::{CallHead, Exception, Hello, RefusedCode, Trace};
 use std::fmt;
 
-/// Which side of the connection a session is.
+/// Says which side of the connection a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// It dialled: it hangs up when the connection is unused.
@@ -24,16 +24,17 @@ impl CallId {
     }
 }
 
-/// What a request says besides its arguments.
+/// Holds what a request says besides its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The method asked for.
     pub method: u64,
-    /// When the caller stops waiting; `None` is never. Crosses the wire as the time that remains.
+    /// Says when the caller stops waiting; `None` is never. Crosses the wire as the time that
+    /// remains.
     pub deadline: Option<Instant>,
-    /// How many calls stand above this one in its tree.
+    /// Says how many calls stand above this one in its tree.
     pub depth: u16,
-    /// Where it stands in its tree of calls, iff that is traced.
+    /// Says where it stands in its tree of calls, iff that is traced.
     pub trace: Option<Trace>,
 }
 
@@ -59,7 +60,7 @@ impl Head {
         }
     }
 
-    /// Whether nobody waits any more at `now`.
+    /// Returns whether nobody waits any more at `now`.
     pub(super) fn is_expired(&self, now: Instant) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= now)
     }
@@ -86,9 +87,9 @@ pub enum Event<'a, K> {
     Answer {
         /// The call.
         id: CallId,
-        /// What was kept for it.
+        /// Holds what was kept for it.
         pending: K,
-        /// How it ended.
+        /// Says how it ended.
         outcome: Outcome<'a>,
     },
     /// The peer no longer wants an answer to one of its calls; possibly one that was answered
@@ -115,17 +116,18 @@ pub struct Request<'a> {
     pub call: Option<u64>,
     /// The method asked for.
     pub method: u64,
-    /// When the caller stops waiting, in this side's time; `None` is never. It has not passed yet.
+    /// Says when the caller stops waiting, in this side's time; `None` is never. It has not passed
+    /// yet.
     pub deadline: Option<Instant>,
-    /// How many calls stand above this one in its tree.
+    /// Says how many calls stand above this one in its tree.
     pub depth: u16,
-    /// Where it stands in its tree of calls, iff that is traced.
+    /// Says where it stands in its tree of calls, iff that is traced.
     pub trace: Option<Trace>,
     /// The encoded arguments.
     pub args: &'a [u8],
 }
 
-/// How a call ended.
+/// Says how a call ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome<'a> {
     /// With this encoded value.
@@ -140,13 +142,13 @@ pub enum Outcome<'a> {
 /// A request that will not be sent, or no longer be waited for, with what was kept for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rejected<K> {
-    /// Why.
+    /// Says why.
     pub why: Why,
     /// Given back.
     pub pending: K,
 }
 
-/// Why a request will not be sent, or no longer be waited for.
+/// Says why a request will not be sent, or no longer be waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Why {
@@ -184,7 +186,7 @@ impl fmt::Display for Why {
     }
 }
 
-/// What has happened on a session that nobody was told about.
+/// Holds what has happened on a session that nobody was told about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
@@ -195,7 +197,7 @@ pub struct Counters {
     /// Requests of the peer that were not started because their time had passed or they were nested
     /// too deeply.
     pub unstarted: u32,
-    /// Those of them that were events.
+    /// Counts those of them that were events.
     pub unstarted_events: u32,
     /// Our events that were not sent because their time passed while they waited, or the peer
     /// accepts smaller frames.

@@ -1,5 +1,5 @@
-//! What time does to a session: deadlines of calls, pings, and the reasons to end a connection that
-//! only a clock knows.
+//! Does to a session what time does: deadlines of calls, pings, and the reasons to end a connection
+//! that only a clock knows.
 
 use super::clock::{NEVER, NOW};
 use super::event::{CallId, Rejected, Role, Why};
@@ -8,9 +8,9 @@ use peers_kernel::Instant;
 use peers_wire::Ping;
 
 impl<K> Session<K> {
-    /// When [`expire`](Self::expire) is to be called next; `None` if only input or the caller can
-    /// change anything. It may be past, and it may be too early, but never too late. To be asked
-    /// after each use of the session.
+    /// Returns when [`expire`](Self::expire) is to be called next; `None` if only input or the
+    /// caller can change anything. It may be past, and it may be too early, but never too late. To
+    /// be asked after each use of the session.
     pub fn next_deadline(&self) -> Option<Instant> {
         let calls = self.calls.next_deadline().unwrap_or(NEVER);
         let oversized = if self.has_oversized() { NOW } else { NEVER };
@@ -32,7 +32,7 @@ impl<K> Session<K> {
         queue.is_some_and(|queue| !queue.oversized.is_empty())
     }
 
-    /// When the connection itself is to be looked at.
+    /// Returns when the connection itself is to be looked at.
     fn next_end(&self) -> Instant {
         let until = self.clock.until().min(self.clock.blocked_until(&self.limits));
         match self.phase {
@@ -48,8 +48,8 @@ impl<K> Session<K> {
         }
     }
 
-    /// When the connection has been unused for too long, or can be used no more; never while a call
-    /// is pending in either direction.
+    /// Returns when the connection has been unused for too long, or can be used no more; never
+    /// while a call is pending in either direction.
     fn unused_at(&self) -> Instant {
         match self.role {
             _ if self.is_in_use() => NEVER,

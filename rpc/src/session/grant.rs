@@ -29,7 +29,7 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// What may be sent before the peer's hello.
+    /// Starts with what may be sent before the peer's hello.
     pub(super) const fn new(granted: u32) -> Self {
         Self { granted, calls: 0, events: 0 }
     }
@@ -98,7 +98,7 @@ pub(super) struct Incoming {
     /// Answers that have not begun to leave: how many begin within [`STRIDE`] bytes of `start`.
     leaving: u32,
     start: u64,
-    /// The same for those after them, in order. In a box, since few connections have any.
+    /// Answers that begin to leave after those, in order. In a box, since few connections have any.
     later: Option<Box<Later>>,
 }
 
@@ -137,13 +137,13 @@ impl Incoming {
         Err(format!("no credit missing: the peer holds {held}, but {known}, {events}"))
     }
 
-    /// Whether the peer has credit for a request.
+    /// Returns whether the peer has credit for a request.
     #[inline]
     pub(super) const fn has_room(&self) -> bool {
         self.held < self.granted
     }
 
-    /// What a peer does that sends more than it has credit for.
+    /// Returns what a peer does that sends more than it has credit for.
     #[cold]
     pub(super) const fn over_grant(&self) -> Violation {
         Violation::OverGrant { grant: self.granted }
@@ -192,9 +192,9 @@ impl Incoming {
         (self.started >= batch).then(|| self.take_started()).flatten()
     }
 
-    /// Whether credits of started events are to be returned now: when something else leaves that
-    /// they can go with, or when the peer uses more than half of the `announced` grant. Until then
-    /// it does not miss them.
+    /// Returns whether credits of started events are to be returned now: when something else leaves
+    /// that they can go with, or when the peer uses more than half of the `announced` grant. Until
+    /// then it does not miss them.
     #[inline]
     pub(super) const fn is_return_due(&self, announced: u32, leaving: bool) -> bool {
         self.started > 0 && (leaving || self.held > announced / 2)
@@ -208,7 +208,7 @@ impl Incoming {
         (amount > 0).then_some(amount)
     }
 
-    /// Whether one more cancel is free.
+    /// Takes one more cancel, if one is free; returns whether it was.
     pub(super) const fn take_free_cancel(&mut self) -> bool {
         let free = self.free_cancels > 0;
         self.free_cancels = self.free_cancels.saturating_sub(1);

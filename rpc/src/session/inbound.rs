@@ -34,8 +34,8 @@ impl Inbound {
         }
     }
 
-    /// Whether it is as good as a new one made by [`greeted`](Self::greeted), so that another
-    /// connection can use it.
+    /// Returns whether it is as good as a new one made by [`greeted`](Self::greeted), so that
+    /// another connection can use it.
     pub fn is_between_frames(&self) -> bool {
         self.greeted && self.pending() == 0
     }

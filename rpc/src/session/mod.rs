@@ -67,7 +67,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use way::Way;
 
-/// What the connection is waiting for.
+/// Says what the connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// The peer's hello.
@@ -123,7 +123,7 @@ pub struct Session<K> {
     limits: Rc<Limits>,
     role: Role,
     phase: Phase,
-    /// What the peer's hello says; before it has come, who this side is.
+    /// Holds what the peer's hello says; before it has come, who this side is.
     greeting: Greeting,
     calls: Calls<K>,
     outgoing: Outgoing,
@@ -131,14 +131,14 @@ pub struct Session<K> {
     meter: Meter,
     clock: Clock,
     budget: Budget,
-    /// Where our last pong starts in the output; 0, where the opening is, iff there was none.
+    /// Says where our last pong starts in the output; 0, where the opening is, iff there was none.
     pong_at: u64,
     /// Set iff requests wait whatever credit and room there is.
     restrained: bool,
     rare: Option<Box<Rare>>,
 }
 
-/// What few sessions have.
+/// Holds what few sessions have.
 #[derive(Debug, Default)]
 struct Rare {
     /// Some iff requests have waited since the session was last idle.
@@ -183,7 +183,7 @@ impl Rare {
     }
 }
 
-/// What a hello says besides the version, which is always ours.
+/// Holds what a hello says besides the version, which is always ours.
 #[derive(Clone, Copy, Debug)]
 struct Greeting {
     node: NodeId,
@@ -263,7 +263,7 @@ impl<K> Session<K> {
         self.calls.live()
     }
 
-    /// Whether somebody waits for this call.
+    /// Returns whether somebody waits for this call.
     pub fn is_pending(&self, id: CallId) -> bool {
         self.calls.is_live(id)
     }
@@ -295,8 +295,8 @@ impl<K> Session<K> {
         self.outgoing.events() as usize
     }
 
-    /// Whether requests wait because the socket has not taken enough of the output, as far as
-    /// [`flushed`](Self::flushed) told.
+    /// Returns whether requests wait because the socket has not taken enough of the output, as far
+    /// as [`flushed`](Self::flushed) told.
     #[inline]
     pub fn waits_for_output(&self) -> bool {
         self.waiting() > 0 && !self.restrained && !self.has_room_for_output()
@@ -313,7 +313,7 @@ impl<K> Session<K> {
         self.rare.as_ref().and_then(|rare| rare.queue()).map_or(0, Queue::memory)
     }
 
-    /// When something came last; if it was pinged since, when that was.
+    /// Returns when something came last; if it was pinged since, when that was.
     pub fn heard_at(&self) -> Instant {
         self.clock.heard_at()
     }
@@ -339,7 +339,7 @@ impl<K> Session<K> {
         self.meter.waiting()
     }
 
-    /// What has happened that nobody was told about.
+    /// Returns what has happened that nobody was told about.
     pub fn counters(&self) -> Counters {
         self.rare.as_ref().map_or_else(Counters::default, |rare| rare.counters)
     }

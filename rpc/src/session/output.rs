@@ -1,6 +1,6 @@
-//! Where a session puts its bytes. The socket, and when it is written, are the endpoint's.
+//! Takes the bytes of a session. The socket, and when it is written, are the endpoint's.
 
-/// What a session writes into: bytes that are to leave in this order.
+/// Takes what a session writes: bytes that are to leave in this order.
 ///
 /// ```
 /// use peers_rpc::session::Output;
@@ -27,7 +27,7 @@ impl Output for Vec<u8> {
     }
 }
 
-/// How far the output has come. Positions count bytes from the start of the connection.
+/// Says how far the output has come. Positions count bytes from the start of the connection.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     /// Bytes put into the output.

@@ -90,8 +90,8 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Whether a request with `bytes` of arguments may wait as well. In a room that is shared, it
-    /// has its place then.
+    /// Returns whether a request with `bytes` of arguments may wait as well. In a room that is
+    /// shared, it has its place then.
     pub(super) fn take_room(&self, bytes: usize, limits: &Limits) -> bool {
         match &self.room {
             Some(room) => room.take(bytes),
@@ -122,12 +122,12 @@ impl Queue {
         self.give_room_back(bytes);
     }
 
-    /// How many of those that wait are events.
+    /// Returns how many of those that wait are events.
     pub(super) fn events(&self) -> usize {
         self.entries.iter().filter(|request| request.id().is_none()).count()
     }
 
-    /// Whether anything wanted waits.
+    /// Returns whether anything wanted waits.
     pub(super) fn is_empty(&self) -> bool {
         self.live == 0
     }
@@ -170,8 +170,8 @@ impl Queue {
         self.entries.front()
     }
 
-    /// What [`front`](Self::front) has shown, if it is a call that is in no trace and has few bytes
-    /// of arguments.
+    /// Returns what [`front`](Self::front) has shown, if it is a call that is in no trace and has
+    /// few bytes of arguments.
     #[inline]
     pub(super) fn plain_call(&self) -> Option<(CallId, &Waiting)> {
         let first = self.entries.front()?;

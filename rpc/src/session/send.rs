@@ -1,4 +1,4 @@
-//! What this side says: requests, with the credit they need, and answers, which need none.
+//! Sends what this side says: requests, with the credit they need, and answers, which need none.
 
 use super::calls::Phase as Stage;
 use super::clock::NEVER;
@@ -16,7 +16,7 @@ use std::num::NonZeroU32;
 /// Arguments of at least this many bytes are moved into the output instead of being copied.
 pub(super) const CHUNK: usize = 2 << 10;
 
-/// What a caller is told whose answer cannot be sent.
+/// Returns what a caller is told whose answer cannot be sent.
 fn unsendable(error: &Error) -> String {
     match error {
         Error::OutputTooLarge { size, limit } => format!("{TOO_LARGE}{size}{OVER}{limit}"),
@@ -159,7 +159,7 @@ impl<K> Session<K> {
         Ok(())
     }
 
-    /// Whether a request may be made, and if so, whether it may be sent at once.
+    /// Returns whether a request may be made, and if so, whether it may be sent at once.
     #[inline]
     fn admit(&self, now: Instant, head: &Head, args: usize) -> Result<bool, Why> {
         match self.phase {
@@ -180,8 +180,8 @@ impl<K> Session<K> {
         if self.take_room(args) { Ok(false) } else { Err(Why::Overloaded) }
     }
 
-    /// Whether a request with so many bytes of arguments may wait; in a room that is shared, it has
-    /// its place then.
+    /// Returns whether a request with so many bytes of arguments may wait; in a room that is
+    /// shared, it has its place then.
     #[cold]
     fn take_room(&self, args: usize) -> bool {
         let Some(rare) = &self.rare else {
@@ -209,14 +209,14 @@ impl<K> Session<K> {
         theirs.min(self.own_frame_limit())
     }
 
-    /// Whether a request with a body of `size` bytes may leave now, if it is its turn.
+    /// Returns whether a request with a body of `size` bytes may leave now, if it is its turn.
     #[inline]
     fn may_send(&self, size: usize) -> bool {
         let fits = self.greeting.max_frame.is_some() || size <= protocol::LEAST_FRAME as usize;
         fits && self.outgoing.is_available() && self.has_room_for_output()
     }
 
-    /// Whether so little waits for the socket that requests may join it.
+    /// Returns whether so little waits for the socket that requests may join it.
     #[inline]
     pub(super) fn has_room_for_output(&self) -> bool {
         !self.restrained && self.meter.waiting() <= self.limits.output_soft as u64

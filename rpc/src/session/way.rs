@@ -1,4 +1,4 @@
-//! How long the way to the peer and back takes, on a connection where somebody wants to know:
+//! Knows how long the way to the peer and back takes, on a connection where somebody wants to know:
 //! measured by pings.
 //!
 //! A busy moment at either end lengthens what is measured, so the less of the two latest counts:
@@ -15,10 +15,10 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// So long an answer may take before the ping is taken for one that will have none.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// What is known of the way. Default is nothing.
+/// Holds what is known of the way. Default is nothing.
 #[derive(Debug, Default)]
 pub(super) struct Way {
-    /// When the last ping left.
+    /// Says when the last ping left.
     asked: Option<Instant>,
     /// Set iff it has no answer yet.
     due: bool,

@@ -6,24 +6,24 @@ use peers_rpc::{Binding, Cx, Error, Exception, Reply};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// What `ask` does.
+/// Says what `ask` does.
 pub(crate) type Script = Rc<dyn Fn(&mut Desk, &Cx<Desk>, &Binding, String, Reply<String>)>;
 
-/// What `echo` does before it answers.
+/// Says what `echo` does before it answers.
 pub(crate) type Prelude = Rc<dyn Fn(&Cx<Desk>, &Binding)>;
 
 /// State of the object behind the probe interface.
 #[derive(Default)]
 pub(crate) struct Desk {
-    /// What came in, in order.
+    /// Holds what came in, in order.
     pub(crate) heard: Vec<String>,
     /// Replies of `hold` and its like that were not given yet.
     pub(crate) held: VecDeque<(String, Reply<String>)>,
-    /// Who called, in order.
+    /// Says who called, in order.
     pub(crate) callers: Vec<Binding>,
-    /// What `ask` does.
+    /// Says what `ask` does.
     pub(crate) script: Option<Script>,
-    /// What `echo` does before it answers.
+    /// Says what `echo` does before it answers.
     pub(crate) prelude: Option<Prelude>,
 }
 

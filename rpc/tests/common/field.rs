@@ -21,19 +21,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// How long a test may wait for one thing, in real time: a working test never comes near.
+/// Says how long a test may wait for one thing, in real time: a working test never comes near.
 const REAL_PATIENCE: Duration = secs(30);
-/// How soon things happen in virtual time unless a test says otherwise: what nothing holds up,
+/// Says how soon things happen in virtual time unless a test says otherwise: what nothing holds up,
 /// within this. Ways take up to some tens of milliseconds there.
 const PROMPT: Duration = secs(1);
-/// What runs everything.
+/// Says what runs everything.
 enum Ground {
     Simulated(World),
     Tcp(Vec<Kernel>),
     Unix(Vec<Kernel>),
 }
 
-/// Where processes meet.
+/// Lets processes meet.
 pub(crate) struct Field {
     ground: Ground,
     /// Iff the processes survive their panics.
@@ -54,7 +54,7 @@ pub(crate) struct Peer<S: 'static = Desk> {
     accepted: Rc<RefCell<Vec<Endpoint>>>,
 }
 
-/// What is bound on a connection that was accepted.
+/// Says what is bound on a connection that was accepted.
 type Bind<S> = fn(&Cx<S>, &Endpoint) -> Result<(), AlreadyBound>;
 
 impl Field {
@@ -121,7 +121,7 @@ impl Field {
         }
     }
 
-    /// Whether it is one: there, background work is done on the loop, and time is virtual.
+    /// Returns whether it is one: there, background work is done on the loop, and time is virtual.
     pub(crate) fn is_simulated(&self) -> bool {
         matches!(self.ground, Ground::Simulated(_))
     }
@@ -220,7 +220,7 @@ impl Field {
         (client, server, node)
     }
 
-    /// The same, and they have met: the hellos are exchanged.
+    /// Returns such a pair that has met: the hellos are exchanged.
     pub(crate) fn met_pair(&mut self) -> (Peer, Peer, ProbeProxy) {
         let (client, server, node) = self.pair();
         self.outcome(&client, node.context()).unwrap();
@@ -264,7 +264,7 @@ impl Field {
         got
     }
 
-    /// The same if the outcome may take so long in virtual time.
+    /// Waits for an outcome that may take so long in virtual time.
     #[track_caller]
     pub(crate) fn outcome_within<T>(
         &mut self,
@@ -298,7 +298,7 @@ impl Field {
         all.iter().map(Got::take).collect()
     }
 
-    /// The same if the last outcome may take so long in virtual time.
+    /// Waits for outcomes, the last of which may take so long in virtual time.
     #[track_caller]
     pub(crate) fn outcomes_within<T: 'static>(
         &mut self,

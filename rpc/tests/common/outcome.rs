@@ -1,4 +1,4 @@
-//! What became of a call.
+//! Says what became of a call.
 
 use peers_rpc::{Cont, Error, Handle, Lost, Reply};
 use std::cell::RefCell;

@@ -1,5 +1,5 @@
-//! What every simulated run ends with: the world comes to rest, and the invariants of all its
-//! processes are checked.
+//! Ends every simulated run: the world comes to rest, and the invariants of all its processes are
+//! checked.
 //!
 //! First all counters must be those of what they count. Then faults are healed, held replies are
 //! dropped, and within a bound nothing may be under way, and both ends of each connection count the
@@ -15,10 +15,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long the world may take to come to rest, in virtual time.
+/// Says how long the world may take to come to rest, in virtual time.
 const BOUND: Duration = secs(30);
 
-/// How often it is looked at meanwhile.
+/// Says how often it is looked at meanwhile.
 const STEP: Duration = Duration::from_millis(50);
 
 /// The owners of what a process has, which may be taken away from it.

@@ -1,4 +1,4 @@
-//! What the probe's object of a process has seen, and what it shall do.
+//! Tells what the probe's object of a process has seen, and what it shall do.
 
 use super::desk::{Desk, Script};
 use super::field::Peer;
@@ -6,17 +6,17 @@ use peers_rpc::{Binding, Cx, Reply};
 use std::rc::Rc;
 
 impl Peer {
-    /// What its object has heard, in order.
+    /// Returns what its object has heard, in order.
     pub(crate) fn heard(&self) -> Vec<String> {
         self.look(|desk| desk.heard.clone())
     }
 
-    /// Who has called it, in order.
+    /// Returns who has called it, in order.
     pub(crate) fn callers(&self) -> Vec<Binding> {
         self.look(|desk| desk.callers.clone())
     }
 
-    /// How many replies its object holds.
+    /// Returns how many replies its object holds.
     pub(crate) fn holds(&self) -> usize {
         self.look(|desk| desk.held.len())
     }

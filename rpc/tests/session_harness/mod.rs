@@ -31,7 +31,7 @@ pub fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
     limits
 }
 
-/// What a side was told.
+/// Says what a side was told.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Seen {
     Opened(Hello),
@@ -52,7 +52,7 @@ pub struct Asked {
     pub args: Vec<u8>,
 }
 
-/// How a call ended, with its bytes copied.
+/// Says how a call ended, with its bytes copied.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
     Value(Vec<u8>),
@@ -72,7 +72,7 @@ impl End {
     }
 }
 
-/// What a side does with requests.
+/// Says what a side does with requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Manner {
     /// Writes them down.
@@ -220,7 +220,7 @@ impl Side {
         self.asked().call.expect("a call, not an event")
     }
 
-    /// Whether nothing is left over of any call, in either direction.
+    /// Asserts that nothing is left over of any call, in either direction.
     #[track_caller]
     pub fn assert_settled(&self) {
         let session = &self.session;
@@ -356,7 +356,7 @@ pub fn within(method: u64, now: Instant, wait: Duration) -> Head {
     Head { deadline: Some(now + wait), ..Head::new(method) }
 }
 
-/// What a well-behaved peer sends first.
+/// Returns what a well-behaved peer sends first.
 pub fn greeting() -> Vec<u8> {
     let mut bytes = PREAMBLE.to_vec();
     Hello::new(NodeId::from_bits(7)).put(&mut bytes);

@@ -22,7 +22,7 @@ pub(crate) fn serve() -> (Peers, Address) {
     serve_with(Limits::default())
 }
 
-/// The same with limits.
+/// Serves with these limits.
 pub(crate) fn serve_with(limits: Limits) -> (Peers, Address) {
     let (tell, told) = mpsc::channel();
     let peers = spawn_loop_with(limits, move |kernel: &Kernel, rpc: &Rpc| {
@@ -56,7 +56,7 @@ pub(crate) fn look<R: Send + 'static>(
     server.with(look).unwrap()
 }
 
-/// What it has heard.
+/// Returns what it has heard.
 pub(crate) fn heard(server: &Peers) -> Vec<String> {
     look(server, |desk| desk.heard.clone())
 }

@@ -138,7 +138,7 @@ pub(super) fn running() {
     assert!(!matches!(ErrorKind::Refused(Refusal::Closing), ErrorKind::Overloaded(_)));
 }
 
-/// How many pings of those are taken.
+/// Returns how many pings of those are taken.
 fn pings(pair: &mut Pair, count: u64) -> u64 {
     for number in 0..count {
         let mut bytes = Vec::new();
