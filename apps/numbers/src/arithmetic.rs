@@ -1,5 +1,5 @@
-//! What is computed with numbers: the library's functions behind ours, with everything checked that
-//! makes them panic.
+//! Computes with numbers: the library's functions behind ours, with everything checked that makes
+//! them panic.
 
 use crate::{Number, Wrong};
 use crypto_bigint::{BitOps as _, BoxedUint, ConcatenatingMul as _, Gcd as _};
@@ -72,8 +72,8 @@ impl Number {
         Err(Wrong::Stopped)
     }
 
-    /// Whether it is prime: a strong Fermat test and a Lucas test, for which no counterexample is
-    /// known.
+    /// Returns whether it is prime: a strong Fermat test and a Lucas test, for which no
+    /// counterexample is known.
     pub fn is_prime(&self) -> bool {
         crypto_primes::is_prime(Flavor::Any, self.as_uint())
     }
@@ -103,7 +103,7 @@ impl Number {
         self.as_uint().concatenating_mul(other.as_uint()).into()
     }
 
-    /// What a division by `modulus` leaves.
+    /// Returns what a division by `modulus` leaves.
     ///
     /// # Errors
     /// [`Wrong::ZeroModulus`].

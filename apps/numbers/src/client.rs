@@ -47,7 +47,7 @@ impl<C: Caller> Client<C> {
         self.node.caller().call(&node_methods::GET_PRIME, (bits,))
     }
 
-    /// Whether `x` is prime.
+    /// Returns whether `x` is prime.
     pub fn is_prime(&self, x: &Number) -> C::Call<bool> {
         self.node.caller().call(&node_methods::IS_PRIME, (x,))
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// The size of the tutorial's numbers.
 const BITS: u32 = 512;
-/// How long a line of a node may take to appear.
+/// Says how long a line of a node may take to appear.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run() -> Result<(), Failure> {

@@ -17,7 +17,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-/// How often a request is forwarded at most.
+/// Says how often a request is forwarded at most.
 pub const HOPS: u32 = 8;
 
 /// Prints a node's line.
@@ -157,8 +157,8 @@ fn compute<O: Operation>(cx: &Cx<Herd>, operation: O, reply: Reply<O::Output>) {
     cx.offload(move |stop| operation.compute(rng, stop), reply);
 }
 
-/// Whether the fault is the peer's and not the request's. Computing has no effects, so it can be
-/// done again elsewhere.
+/// Returns whether the fault is the peer's and not the request's. Computing has no effects, so it
+/// can be done again elsewhere.
 fn is_undone(kind: &ErrorKind) -> bool {
     let refused = matches!(kind, ErrorKind::Refused(_) | ErrorKind::Overloaded(_));
     refused || matches!(kind, ErrorKind::Disconnected(_))

@@ -56,7 +56,7 @@ fn serve_herd(address: &str, peers: &[&str], arguments: &Arguments) -> Result<()
     })
 }
 
-/// What the command line asks a node.
+/// Says what the command line asks a node.
 enum Question {
     GetRandom(u32),
     GetPrime(u32),
@@ -92,7 +92,7 @@ impl Question {
     }
 }
 
-/// How answers are waited for.
+/// Says how answers are waited for.
 struct Asking<'a> {
     address: &'a Address,
     arguments: &'a Arguments,

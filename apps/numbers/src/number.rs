@@ -59,12 +59,12 @@ impl Number {
         self.0.to_be_bytes_trimmed_vartime().into_vec()
     }
 
-    /// How many bits it has; none for zero.
+    /// Returns how many bits it has; none for zero.
     pub fn bits(&self) -> u32 {
         self.0.bits_vartime()
     }
 
-    /// What the library computes with.
+    /// Returns what the library computes with.
     pub fn as_uint(&self) -> &BoxedUint {
         &self.0
     }

@@ -11,7 +11,7 @@ use peers_rpc::{Call, Error};
 
 /// A request with its arguments, as they came: big numbers are bytes.
 pub(crate) trait Operation: Clone + Send + 'static {
-    /// What it results in, as it goes back.
+    /// Is the result, as it goes back.
     type Output: Encode + DecodeOwned + Send + 'static;
 
     /// The method's name on the wire.
@@ -142,7 +142,7 @@ mod tests {
     use peers_rpc::{Cont, ErrorKind, Kernel};
     use std::sync::mpsc::channel;
 
-    /// How a search for a large prime ends whose owner goes away when it has begun.
+    /// Returns how a search for a large prime ends whose owner goes away when it has begun.
     fn abandoned_search() -> Result<Vec<u8>, Error> {
         let kernel = Kernel::new().unwrap();
         let owner = kernel.node(());

@@ -1,10 +1,10 @@
-//! What can be wrong with a number, or with what is asked of it.
+//! Lists what can be wrong with a number, or with what is asked of it.
 
 use crate::{Number, OperationFailed};
 use peers_rpc::{Error, Exception as _};
 use std::fmt;
 
-/// Why there is no result. Nodes raise it as [`OperationFailed`], with these words.
+/// Says why there is no result. Nodes raise it as [`OperationFailed`], with these words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Wrong {

@@ -125,7 +125,7 @@ impl Net {
         self.ask(node, |node| node.get("arrakis"))
     }
 
-    /// What a search from there finds; nothing, if the node is dead.
+    /// Returns what a search from there finds; nothing, if the node is dead.
     fn search(&mut self, node: usize) -> Findings {
         self.ask(node, |node| node.search("arrakis")).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! How much others can make a node do: numbers and what they mean, nothing else.
+//! Says how much others can make a node do: numbers and what they mean, nothing else.
 //!
 //! Invariant: whatever a peer or client can make grow has its bound here or in
 //! [`Limits`](peers_rpc::Limits). Reaching one makes that branch of a search answer as exhausted;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// How long a line of a node may take to appear.
+/// Says how long a line of a node may take to appear.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Lines that may wait to be shown.
 const LINES: usize = 1_024;

@@ -12,15 +12,15 @@ use std::time::Duration;
 /// When a peer has used up the caller's time but for this, no other is asked: that could only turn
 /// a time-out into "nobody has it".
 const TOO_LATE: Duration = Duration::from_millis(50);
-/// How long the caller is left to notice by itself that its time is over, before it is told.
+/// Says how long the caller is left to notice by itself that its time is over, before it is told.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// A search on behalf of a caller, between two questions.
 struct Hunt {
     key: String,
-    /// What the peers are told not to visit.
+    /// Holds what the peers are told not to visit.
     visited: Vec<String>,
-    /// Whom to ask, the next one last.
+    /// Says whom to ask, the next one last.
     rest: Vec<(String, P2pNodeProxy)>,
     caller: Binding,
     reply: Reply<String>,
@@ -87,7 +87,7 @@ impl P2pNode {
 }
 
 impl Hunt {
-    /// Whether the caller waits for so short a time only that nothing can come of it.
+    /// Returns whether the caller waits for so short a time only that nothing can come of it.
     fn is_late(&self, cx: &Cx<P2pNode>, error: &Error) -> bool {
         let timed_out = matches!(error.kind(), ErrorKind::TimedOut { .. } | ErrorKind::Failed(_));
         let end = cx.handle().now() + TOO_LATE;

@@ -10,13 +10,13 @@ use peers_rpc::wire::{DecodeOwned, Encode};
 use peers_rpc::{Call, Collect, Cx, Error, Reply};
 use std::collections::BTreeSet;
 
-/// What such a search gathers: values, with or without the bill.
+/// Gathers what such a search finds: values, with or without the bill.
 pub(crate) trait Harvest: Default + DecodeOwned + Encode + Send + 'static {
     /// The harvest of one request, before anything is gathered.
     fn new() -> Self;
     /// The question to a peer.
     fn ask(peer: &P2pNodeProxy, key: &str, visited: &[String]) -> Call<Self>;
-    /// What a peer answered is part of it.
+    /// Adds what a peer answered.
     fn gather(&mut self, outcome: Result<Self, Error>, bounds: &Bounds);
     /// A value of this node is part of it.
     fn add(&mut self, value: &str, bounds: &Bounds);

@@ -18,7 +18,7 @@ use std::io;
 /// Prints a node's line: the address that it listens at, and the text.
 pub type Voice = Box<dyn Fn(&Address, &str)>;
 
-/// How many requests a node has served, by kind.
+/// Says how many requests a node has served, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Requests {
@@ -51,7 +51,7 @@ impl P2pNode {
         Self::with_bounds(voice, Bounds::default())
     }
 
-    /// The same with bounds of your own.
+    /// Makes a node with bounds of your own.
     pub fn with_bounds(voice: Voice, bounds: Bounds) -> Self {
         Self {
             id: String::new(),
@@ -92,7 +92,7 @@ impl P2pNode {
         Ok((listener, node))
     }
 
-    /// What it is called in the network: the address that it listens at.
+    /// Returns what it is called in the network: the address that it listens at.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -107,7 +107,7 @@ impl P2pNode {
         self.values.get(key).map(String::as_str)
     }
 
-    /// How many requests it has served.
+    /// Returns how many requests it has served.
     pub fn requests(&self) -> Requests {
         self.requests
     }

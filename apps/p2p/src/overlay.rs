@@ -17,7 +17,7 @@ use peers_rpc::{
 };
 use std::collections::BTreeSet;
 
-/// Whom a search goes to next, and whom it has visited then.
+/// Says whom a search goes to next, and whom it has visited then.
 #[derive(Default)]
 pub(crate) struct Route {
     pub(crate) next: Vec<(String, P2pNodeProxy)>,

@@ -12,7 +12,7 @@ use peers_rpc::{Endpoint, Instant};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// What to do with a query.
+/// Says what to do with a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It was never here: pass it on.
@@ -33,7 +33,7 @@ struct Memory {
 /// A neighbour's part in the memory.
 struct Neighbour {
     remembered: usize,
-    /// When its queries so far would have been sent at the allowed rate.
+    /// Says when its queries so far would have been sent at the allowed rate.
     paid_until: Instant,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Seen {
     share: usize,
     memory: Duration,
     interval: Duration,
-    /// How far ahead of its rate a neighbour may be.
+    /// Says how far ahead of its rate a neighbour may be.
     slack: Duration,
 }
 

@@ -1,5 +1,5 @@
-//! What a search costs: requests counted at the nodes that receive them, on the graphs where the
-//! tutorial's claim of "exactly N messages for N nodes" holds, and on those where it does not.
+//! Counts what a search costs: requests counted at the nodes that receive them, on the graphs where
+//! the tutorial's claim of "exactly N messages for N nodes" holds, and on those where it does not.
 //!
 //! The table in `docs/overlay.md` is compared with what is counted here.
 
@@ -16,7 +16,7 @@ struct Case {
     name: &'static str,
     nodes: usize,
     links: Links,
-    /// What the tutorial's algorithm sends at most, from the worst of its starting points.
+    /// Holds what the tutorial's algorithm sends at most, from the worst of its starting points.
     get_all: u64,
 }
 
@@ -42,8 +42,8 @@ fn arrived(net: &Net) -> (u64, u64) {
     requests.fold((0, 0), |(all, ids), r| (all + r.get_all, ids + r.search))
 }
 
-/// What both ways cost from one node: counted where the requests arrive, and checked against what
-/// the answers say.
+/// Returns what both ways cost from one node: counted where the requests arrive, and checked
+/// against what the answers say.
 fn costs(net: &mut Net, nodes: usize, root: usize) -> (u64, u64) {
     let name = root.to_string();
     let everybody: BTreeSet<String> = (0..nodes).map(|node| node.to_string()).collect();
@@ -121,8 +121,8 @@ fn exactly_n_messages_from_everywhere_iff_every_block_is_a_clique() {
     assert!(kinds.iter().all(|count| *count >= 15), "{kinds:?}");
 }
 
-/// Whether the graph, which is connected, consists of cliques that share single nodes: iff each
-/// node that two strangers are linked to is the only way between them.
+/// Returns whether the graph, which is connected, consists of cliques that share single nodes: iff
+/// each node that two strangers are linked to is the only way between them.
 fn is_block_graph(nodes: usize, links: &Links) -> bool {
     let linked = |a: usize, b: usize| links.contains(&(a.min(b), a.max(b)));
     (0..nodes).all(|middle| {

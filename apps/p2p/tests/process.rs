@@ -89,7 +89,7 @@ impl Net {
         p2p(&[&[command, &self.address(node)], words].concat())
     }
 
-    /// What a command prints that must succeed.
+    /// Returns what a command prints that must succeed.
     fn prints(&self, command: &str, node: usize, words: &[&str]) -> String {
         let output = self.run(command, node, words);
         assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));

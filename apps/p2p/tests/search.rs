@@ -29,7 +29,7 @@ fn search(net: &mut Net, root: usize) -> Findings {
     net.ask(&root.to_string(), |node| node.search("who")).unwrap()
 }
 
-/// How many nodes, and how often, passed a query on.
+/// Returns how many nodes, and how often, passed a query on.
 fn searched(net: &Net) -> Vec<u64> {
     net.names().iter().map(|name| net.requests(name).searched).collect()
 }

@@ -1,5 +1,5 @@
-//! How long after `kill -9` of its server a client knows that all of its 1,000 pending calls have
-//! failed.
+//! Measures how long after `kill -9` of its server a client knows that all of its 1,000 pending
+//! calls have failed.
 //!
 //! `cargo bench -p peers-registry --bench kill` prints the milliseconds of several rounds: from
 //! before the signal is sent to the last error handler.
