@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 type Heard = Rc<RefCell<Vec<String>>>;
-/// How joining ended: who is there.
+/// Says how joining ended: who is there.
 type Joined = Rc<RefCell<Option<Result<Vec<String>, Error>>>>;
 
 struct Guest(Heard);
