@@ -1,5 +1,5 @@
-//! What two texts differ in, for the message of a failed test: the lines that differ and a few
-//! around them.
+//! Shows what two texts differ in, for the message of a failed test: the lines that differ and a
+//! few around them.
 
 /// The lines that are shown around those that differ.
 const AROUND: usize = 3;

@@ -1,5 +1,5 @@
-//! What the tests of the whole share: where things are in the source tree, and how to run the real
-//! binaries.
+//! Holds what the tests of the whole share: where things are in the source tree, and how to run the
+//! real binaries.
 //!
 //! Tests of one crate stand in that crate; here stand those that need several, or the tree itself.
 

@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How long a test waits for one thing.
+/// Says how long a test waits for one thing.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The method `echo(string)->string` of the trial.
@@ -24,7 +24,7 @@ pub const NOTE: u64 = method_id("trial.trial.note(string)->()");
 /// A frame, owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// What it is for.
+    /// Holds what it is for.
     pub kind: Kind,
     /// The call that it speaks of.
     pub call: u64,
@@ -43,7 +43,7 @@ impl Said {
     }
 }
 
-/// What a side says first: the preamble and a hello with the default limits.
+/// Returns what a side says first: the preamble and a hello with the default limits.
 pub fn greeting() -> Vec<u8> {
     let mut bytes = PREAMBLE.to_vec();
     Hello::new(NodeId::from_bits(0xbad)).put(&mut bytes);
@@ -198,7 +198,7 @@ impl Raw {
         Hello::decode(&said.body).expect("a hello")
     }
 
-    /// Whether the other side begins to speak before it ends the connection.
+    /// Returns whether the other side begins to speak before it ends the connection.
     ///
     /// # Panics
     /// When it does neither.
@@ -274,7 +274,7 @@ impl Raw {
         Bye::decode(&bye.body).ok().map(|bye| bye.code)
     }
 
-    /// The same for a connection whose greeting was not read.
+    /// Returns how a connection ends whose greeting was not read.
     #[track_caller]
     pub fn bye_after_greeting(&mut self) -> Option<ByeCode> {
         self.read_greeting();
@@ -290,7 +290,7 @@ impl Raw {
         assert!(self.fill(&mut vec![0; count]), "the connection ended before {count} bytes");
     }
 
-    /// Whatever bytes come until the other side ends the connection.
+    /// Returns whatever bytes come until the other side ends the connection.
     ///
     /// # Panics
     /// When it does not end it.
@@ -308,7 +308,7 @@ fn is_late(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// Where an address is for std.
+/// Returns where an address is for std.
 ///
 /// # Panics
 /// For addresses that are not of IPv4 loopback.

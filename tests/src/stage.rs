@@ -17,7 +17,7 @@ use std::rc::Rc;
 pub struct Actor {
     /// Its name in the world.
     pub process: ProcessId,
-    /// Where it listens.
+    /// Says where it listens.
     pub address: Address,
     /// Its connections.
     pub rpc: Rc<Rpc>,
@@ -76,7 +76,7 @@ impl Actor {
         outcomes
     }
 
-    /// Why and when an endpoint of this process ends; nothing as long as it lives.
+    /// Returns why and when an endpoint of this process ends; nothing as long as it lives.
     pub fn end_of(&self, endpoint: &Endpoint) -> Rc<RefCell<Option<(Instant, CloseReason)>>> {
         let end = Rc::new(RefCell::new(None));
         let (place, handle) = (end.clone(), self.handle.clone());
@@ -104,7 +104,7 @@ impl<T> Clone for Outcomes<T> {
 }
 
 impl<T> Outcomes<T> {
-    /// How many there are.
+    /// Returns how many there are.
     pub fn count(&self) -> usize {
         self.0.borrow().len()
     }
@@ -167,12 +167,12 @@ impl Line {
         self.outlet().write(bytes).expect("there is room");
     }
 
-    /// What it has heard so far.
+    /// Returns what it has heard so far.
     pub fn heard(&self) -> Vec<u8> {
         self.heard.borrow().clone()
     }
 
-    /// When the other side ended it, if it has.
+    /// Returns when the other side ended it, if it has.
     pub fn ended(&self) -> Option<Instant> {
         self.ended.get()
     }

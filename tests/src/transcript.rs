@@ -29,13 +29,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-/// How long an expected line of a background process may take.
+/// Says how long an expected line of a background process may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One fence of a document.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fence {
-    /// Which terminal.
+    /// Says which terminal.
     pub terminal: String,
     /// Line of the document on which it begins.
     pub line: usize,
@@ -83,7 +83,7 @@ impl Default for Terminal {
 /// A reader at work.
 #[derive(Debug, Default)]
 pub struct Session {
-    /// Where the commands are.
+    /// Says where the commands are.
     binaries: BTreeMap<String, PathBuf>,
     /// Port in the document to port of this run.
     ports: BTreeMap<String, String>,
@@ -193,8 +193,8 @@ impl Session {
         self.terminals.entry(name.to_owned()).or_default()
     }
 
-    /// Whether a line is the expected one. A process id not seen before is taken for the one that
-    /// the document shows.
+    /// Returns whether a line is the expected one. A process id not seen before is taken for the
+    /// one that the document shows.
     fn matches(&mut self, expected: &str, line: &str) -> bool {
         if line_matches(expected, &self.as_shown(line)) {
             return true;
@@ -338,7 +338,7 @@ fn words(line: &str) -> Vec<String> {
     found
 }
 
-/// Whether output is what the document shows, `...` standing for any number of lines.
+/// Returns whether output is what the document shows, `...` standing for any number of lines.
 fn lines_match(expected: &[&str], shown: &[String]) -> bool {
     match (expected.split_first(), shown.split_first()) {
         (None, None) => true,
@@ -352,7 +352,7 @@ fn lines_match(expected: &[&str], shown: &[String]) -> bool {
     }
 }
 
-/// Whether a line is what the document shows, `[..]` standing for any text.
+/// Returns whether a line is what the document shows, `[..]` standing for any text.
 fn line_matches(expected: &str, shown: &str) -> bool {
     let (expected, shown) = (without_chance(expected), without_chance(shown));
     let mut parts = expected.split("[..]");

@@ -14,7 +14,7 @@ peers_rpc::include_rpc!("trial");
 /// State of the attacked object.
 #[derive(Debug, Default)]
 pub struct Trial {
-    /// What `note` and `echo` were given, in order.
+    /// Holds what `note` and `echo` were given, in order.
     pub heard: Vec<String>,
     /// The replies of `hold` that were not given yet.
     pub held: Vec<(String, Reply<String>)>,

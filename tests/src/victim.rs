@@ -29,7 +29,7 @@ impl Victim {
         Self::with_descriptors(binary, 8_192)
     }
 
-    /// The same with at most so many descriptors for the process.
+    /// Starts it with at most so many descriptors for the process.
     ///
     /// # Panics
     /// When that does not work.
@@ -47,7 +47,7 @@ impl Victim {
         victim
     }
 
-    /// Where it listens.
+    /// Returns where it listens.
     pub fn address(&self) -> &Address {
         self.process.address()
     }
@@ -57,7 +57,7 @@ impl Victim {
         Raw::connect(self.address())
     }
 
-    /// The same, after the hellos.
+    /// Connects, and exchanges the hellos.
     pub fn greeted(&self) -> Raw {
         Raw::greeted(self.address())
     }
@@ -67,7 +67,7 @@ impl Victim {
         &self.honest
     }
 
-    /// What it has logged so far.
+    /// Returns what it has logged so far.
     ///
     /// # Panics
     /// When its log cannot be read.
@@ -93,8 +93,8 @@ impl Victim {
         assert_eq!(fresh.reply_to(1), "new here");
     }
 
-    /// The same, once it has noticed that others have gone: until then a new client may be turned
-    /// away.
+    /// Asserts that it serves again once it has noticed that others have gone: until then a new
+    /// client may be turned away.
     ///
     /// # Panics
     /// When it never does.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// Requests of each kind that are sent to the stopped process.
 const REQUESTS: u64 = 500;
-/// How long it stands still, and the time that its requests have.
+/// Says how long it stands still, and the time that its requests have.
 const STANDS: Duration = Duration::from_secs(3);
 const HAVE: Duration = Duration::from_secs(1);
 const HAVE_MS: u32 = 1_000;

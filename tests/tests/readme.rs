@@ -1,4 +1,4 @@
-//! What the README shows is what is there.
+//! Checks that what the README shows is there.
 
 use peers_tests::difference::assert_same;
 use peers_tests::root;

@@ -329,8 +329,8 @@ fn threat_14_truncated_answers() {
     server.join().unwrap();
 }
 
-/// What a conversation comes to: answers in order, and how much credit came back. A pong may
-/// overtake answers.
+/// Returns what a conversation comes to: answers in order, and how much credit came back. A pong
+/// may overtake answers.
 fn transcript(victim: &Victim, segments: impl Iterator<Item = Vec<u8>>) -> (Vec<Said>, u32) {
     let mut raw = victim.raw();
     segments.for_each(|segment| raw.send(&segment));

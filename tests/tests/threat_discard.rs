@@ -1,5 +1,5 @@
-//! Who has broken the protocol is not read on at whatever speed it sends: it gets its goodbye, if
-//! it reads, and is cut.
+//! A peer that has broken the protocol is not read on at whatever speed it sends: it gets its
+//! goodbye, if it reads, and is cut.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,7 +11,7 @@ use std::thread;
 
 const VICTIM: &str = env!("CARGO_BIN_EXE_victim");
 
-/// What is sent behind the end of a connection, until the system takes no more.
+/// Sends behind the end of a connection, until the system takes no more.
 fn flood(raw: &Raw) -> usize {
     let (mut socket, zeros, mut sent) = (raw.socket(), vec![0; 1 << 20], 0);
     while let Ok(count) = socket.write(&zeros) {

@@ -22,7 +22,7 @@ const PANIC: u64 = method_id("trial.trial.panic(string)->string");
 /// ends.
 const HOSTILE: &str = "a\u{1b}[2Jb\r\nERROR: forged\u{202e}c\u{2066}d\u{7}e\u{9b}f\u{2028}g";
 
-/// Whether a line may be shown on a terminal as it is.
+/// Returns whether a line may be shown on a terminal as it is.
 fn is_printable(line: &str) -> bool {
     let harmful = |c: char| {
         c.is_control()

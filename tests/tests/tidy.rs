@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Which of our crates a package may depend on, at run time and at build time.
+/// Says which of our crates a package may depend on, at run time and at build time.
 const LAYERS: [(&str, &[&str]); 10] = [
     ("kernel", &[]),
     ("wire", &[]),
@@ -26,7 +26,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("tests/counts", &["peers-rpc", "peers-wire", "peers-rpcc"]),
 ];
 
-/// What the top level consists of, beside files that begin with a dot.
+/// Is what the top level consists of, beside files that begin with a dot.
 const TOP: [&str; 13] = [
     "CHANGELOG.md",
     "Cargo.lock",
@@ -189,6 +189,44 @@ fn files_are_short_enough_to_read() {
         let lines = code(&path).lines().count();
         assert!(lines <= 500, "{name} has {lines} lines without its tests: divide it");
     }
+}
+
+/// A sentence about an item has a subject and an active verb. One in fifty may begin with a clause
+/// as its subject.
+#[test]
+fn doc_comments_begin_with_what_the_item_does() {
+    let clause = [
+        "What", "Whatever", "Whether", "Who", "Whoever", "Whom", "Whose", "Which", "How", "Where",
+        "When", "Why", "That", "Those",
+    ];
+    let (mut all, mut clauses, mut same) = (0, Vec::new(), Vec::new());
+    for path in files(&root(), ".rs").iter().filter(|path| !is_golden(path)) {
+        let text = fs::read_to_string(path).unwrap();
+        let mut before = None;
+        for (at, line) in text.lines().map(str::trim).enumerate() {
+            let mark = ["///", "//!"].into_iter().find(|mark| line.starts_with(mark));
+            if let Some(opening) =
+                mark.filter(|_| mark != before).map(|mark| line[mark.len()..].trim())
+            {
+                all += 1;
+                let place = format!("{}:{}: {opening}", shown(path), at + 1);
+                let word = opening.split(|c: char| !c.is_alphabetic()).next().unwrap();
+                if opening.starts_with("The same") {
+                    same.push(place);
+                } else if clause.contains(&word) {
+                    clauses.push(place);
+                }
+            }
+            before = mark;
+        }
+    }
+    assert!(same.is_empty(), "say what it is the same as:\n{}", same.join("\n"));
+    assert!(
+        clauses.len() * 50 <= all,
+        "{} of {all} doc comments are clauses: begin with a verb.\n{}",
+        clauses.len(),
+        clauses.join("\n")
+    );
 }
 
 /// Rows of tables are left out, since they cannot be wrapped.

@@ -18,7 +18,7 @@ mod wire;
 pub struct Program {
     /// Its name in commands and results: one word.
     pub name: &'static str,
-    /// What one operation is.
+    /// Holds what one operation is.
     pub one: &'static str,
     /// The smaller number of operations.
     pub few: u64,

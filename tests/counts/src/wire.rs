@@ -7,7 +7,7 @@ use peers_wire::{
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-/// What people put into calls: strings, numbers, something optional, a short list.
+/// Holds what people put into calls: strings, numbers, something optional, a short list.
 type Typical = (String, String, u64, Option<u32>, Vec<String>);
 
 fn typical() -> Typical {

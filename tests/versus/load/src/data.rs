@@ -1,4 +1,4 @@
-//! The same keys and values for every system.
+//! Makes keys and values, equal for every system.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -45,7 +45,7 @@ impl Words {
     }
 }
 
-/// What every server looks keys up in.
+/// Returns what every server looks keys up in.
 pub fn table() -> HashMap<String, String> {
     keys().into_iter().map(|key| (key.clone(), value(&key))).collect()
 }

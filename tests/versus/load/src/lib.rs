@@ -1,5 +1,5 @@
-//! What all programs of the comparison share, so that they differ in the system under test and in
-//! nothing else: flags, keys and values, the stopwatch, the line of results.
+//! Holds what all programs of the comparison share, so that they differ in the system under test
+//! and in nothing else: flags, keys and values, the stopwatch, the line of results.
 //!
 //! Knows no system under test.
 

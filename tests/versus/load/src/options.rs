@@ -4,7 +4,7 @@ use lexopt::{Arg, Parser, ValueExt};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What a client does.
+/// Says what a client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// One call at a time on one connection.
@@ -68,7 +68,7 @@ impl Mode {
 pub struct Options {
     /// `HOST:PORT` or `unix:/path`.
     pub addr: String,
-    /// What a client does.
+    /// Holds what a client does.
     pub mode: Mode,
     /// Calls at a time, on each connection.
     pub window: usize,
@@ -76,15 +76,15 @@ pub struct Options {
     pub conns: usize,
     /// Further connections that do nothing.
     pub idle: usize,
-    /// How long to measure.
+    /// Says how long to measure.
     pub seconds: Duration,
-    /// How long to run before measuring.
+    /// Says how long to run before measuring.
     pub warmup: Duration,
     /// Calls in a second, for [`Mode::Steady`].
     pub rate: f64,
     /// The server's process, to be measured as well.
     pub server_pid: Option<u32>,
-    /// What to call the system in the results.
+    /// Holds what to call the system in the results.
     pub name: String,
 }
 
@@ -150,8 +150,8 @@ impl Options {
         self.addr.strip_prefix("unix:")
     }
 
-    /// How often results look at the clock: each call where calls are slow, one in 64 where they
-    /// are fast.
+    /// Returns how often results look at the clock: each call where calls are slow, one in 64 where
+    /// they are fast.
     pub(crate) fn stride(&self) -> u64 {
         match self.mode {
             Mode::Pipeline | Mode::Conns if self.window * self.active() >= 16 => 64,

@@ -1,4 +1,4 @@
-//! What a process has used so far, as the system tells.
+//! Tells what a process has used so far, as the system tells.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs;

@@ -4,7 +4,7 @@ use crate::options::{Mode, Options};
 use crate::process::Usage;
 use std::time::{Duration, Instant};
 
-/// When a call was made, if its time is taken.
+/// Says when a call was made, if its time is taken.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark(Option<Instant>);
 
@@ -31,7 +31,7 @@ struct Measuring {
     report: Option<(Usage, Option<Usage>)>,
 }
 
-/// What came out.
+/// Holds what came out.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     fields: Vec<(&'static str, String)>,
@@ -75,7 +75,7 @@ impl Recorder {
         !self.over
     }
 
-    /// Whether it is time to stop.
+    /// Returns whether it is time to stop.
     pub fn is_over(&self) -> bool {
         self.over
     }

@@ -1,4 +1,4 @@
-//! What a stretch of work took of both sides, for what is no stream of calls.
+//! Measures what a stretch of work took of both sides, for what is no stream of calls.
 
 use crate::options::Options;
 use crate::process::Usage;

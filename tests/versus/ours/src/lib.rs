@@ -1,4 +1,4 @@
-//! What server and client share: the interface, and how an address is written.
+//! Holds what server and client share: the interface, and how an address is written.
 
 #![forbid(unsafe_code)]
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 const RATE: usize = 200;
 const SECONDS: usize = 4;
 
-/// How long a line may take before the client counts as hanging.
+/// Says how long a line may take before the client counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Ends with its owner, hard.
@@ -33,7 +33,7 @@ impl Running {
         server
     }
 
-    /// What it says, line by line, until it has ended.
+    /// Returns what it says, line by line, until it has ended.
     fn lines(&mut self) -> Receiver<String> {
         let out = self.0.stdout.take().expect("its lines are read once");
         let (give, take) = channel();

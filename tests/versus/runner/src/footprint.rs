@@ -1,5 +1,5 @@
-//! What a small program of ours takes before it does anything: its build from nothing, its size,
-//! its memory.
+//! Measures what a small program of ours takes before it does anything: its build from nothing, its
+//! size, its memory.
 
 use crate::root;
 use crate::run::Running;

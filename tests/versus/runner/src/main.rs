@@ -15,7 +15,7 @@ use lexopt::{Arg, ValueExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What was asked for.
+/// Holds what was asked for.
 #[derive(Debug)]
 struct Wishes {
     rounds: usize,

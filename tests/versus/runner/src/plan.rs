@@ -1,6 +1,6 @@
-//! What is measured on what.
+//! Plans what is measured on what.
 
-/// How a system's server is started.
+/// Says how a system's server is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Server {
     /// A program of this workspace.
@@ -39,7 +39,7 @@ pub(crate) fn systems() -> Vec<System> {
 pub(crate) struct Test {
     pub(crate) name: &'static str,
     pub(crate) label: &'static str,
-    /// What its figure counts.
+    /// Holds what its figure counts.
     pub(crate) unit: &'static str,
     /// The client's flags.
     pub(crate) flags: &'static str,
@@ -58,7 +58,7 @@ impl Test {
         system.name.starts_with(self.only)
     }
 
-    /// The same, for a table of something else.
+    /// Returns the test for a table of something else.
     pub(crate) fn without_unit(&self) -> Self {
         Self { unit: "", ..self.clone() }
     }
@@ -117,7 +117,7 @@ fn speed() -> Vec<Test> {
     ]
 }
 
-/// What connections and waiting calls take.
+/// Returns what connections and waiting calls take.
 fn cost() -> Vec<Test> {
     let of = |name, label, unit, flags, field| {
         let base = "raw-poll";

@@ -1,4 +1,4 @@
-//! What was measured, on what, when: the lines above the tables.
+//! Records what was measured, on what, when: the lines above the tables.
 
 use crate::root;
 use std::fs;

@@ -9,15 +9,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
-/// What a client said, and how much of the machine others used, from 0 to 1; unknown where the
-/// client does not say what it used itself.
+/// Holds what a client said, and how much of the machine others used, from 0 to 1; unknown where
+/// the client does not say what it used itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
     pub(crate) fields: BTreeMap<String, f64>,
     pub(crate) others: Option<f64>,
 }
 
-/// How long a server may take to start, and a client beyond its time.
+/// Says how long a server may take to start, and a client beyond its time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn program(name: &str) -> PathBuf {
@@ -25,7 +25,7 @@ fn program(name: &str) -> PathBuf {
     beside.unwrap_or_else(|| name.into())
 }
 
-/// Whether its programs were built, or installed.
+/// Returns whether its programs were built, or installed.
 pub(crate) fn is_there(system: &System) -> bool {
     let server = match system.server {
         Server::Ours(name) => program(name).exists(),

@@ -23,7 +23,7 @@ pub const ECHO: usize = CALL_HEAD + LENGTH + LARGE;
 /// Bytes of one message of a stream.
 pub const PUSH: usize = CALL_HEAD + LENGTH + CHUNK;
 
-/// What the raw programs' frames begin with: how the server is to answer.
+/// Says what the raw programs' frames begin with: how the server is to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// [`GET`], answered with [`FOUND`].
@@ -35,7 +35,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What a frame is that begins with this byte.
+    /// Returns what a frame is that begins with this byte.
     pub fn of(byte: u8) -> Option<Self> {
         [Self::Get, Self::Echo, Self::Push].into_iter().find(|kind| *kind as u8 == byte)
     }
@@ -55,7 +55,7 @@ impl Kind {
     }
 }
 
-/// How a client speaks.
+/// Says how a client speaks.
 #[derive(Clone, Debug)]
 pub struct Speech {
     /// The request.

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read, Write};
 /// Bytes offered to one write, at most.
 const OFFER: usize = 256 * 1024;
 
-/// The same frame, many times over.
+/// Repeats one frame, many times over.
 #[derive(Debug)]
 pub struct Pattern {
     bytes: Vec<u8>,

@@ -48,7 +48,7 @@ impl Socket {
         }
     }
 
-    /// Whether operations wait.
+    /// Sets whether operations wait.
     ///
     /// # Errors
     /// What the system says.
@@ -90,7 +90,7 @@ impl Listener {
         }
     }
 
-    /// Whether accepting waits.
+    /// Sets whether accepting waits.
     ///
     /// # Errors
     /// What the system says.

@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, reason = "the macro writes items without documentation")]
 
-/// What is measured.
+/// Holds the calls that are measured.
 #[tarpc::service]
 pub trait Bench {
     /// The value under `key`.
