@@ -118,6 +118,10 @@ pub(crate) trait Socket: Debug {
     fn unread(&self) -> io::Result<usize>;
     /// Writes as much as fits.
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
+    /// Returns whether a write may take long if what lies at `address` goes behind `head` bytes
+    /// from elsewhere. The seam decides, since where memory lies is as much of the outside as a
+    /// clock.
+    fn sends_slowly(&self, address: usize, head: usize) -> bool;
     /// Returns whether the peer was on another processor than we are when it last sent something;
     /// false where nobody knows.
     fn is_beside(&self) -> bool;

@@ -51,7 +51,9 @@ impl Outlet {
     /// As [`write`](Self::write).
     pub fn write_chunk(&self, chunk: Vec<u8>) -> Result<(), Full> {
         match self.pipe.upgrade() {
-            Some(pipe) => pipe.write(chunk.len(), |output| output.push_chunk(chunk)),
+            Some(pipe) => pipe.write(chunk.len(), |output| {
+                output.push_chunk(chunk, |address, head| pipe.sends_slowly(address, head))
+            }),
             None => Ok(()),
         }
     }

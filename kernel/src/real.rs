@@ -25,6 +25,9 @@ use std::sync::{Arc, OnceLock};
 
 /// Connections that the system may hold for us before they are accepted.
 const BACKLOG: i32 = 4096;
+/// Says how many bytes are more than a few: see [`is_slow`].
+const NEAR: usize = 16;
+const PAGE: usize = 4096;
 
 /// Is what the system says of a socket to which nothing came, or of a kind that is not looked at.
 #[cfg(target_os = "linux")]
@@ -281,6 +284,10 @@ impl Socket for RealSocket {
         result
     }
 
+    fn sends_slowly(&self, address: usize, head: usize) -> bool {
+        is_slow(address, head)
+    }
+
     /// Asks which processor took in what came: over the loopback interface it is the one that sent
     /// it.
     #[cfg(target_os = "linux")]
@@ -353,6 +360,14 @@ impl Acceptor for RealAcceptor {
     }
 }
 
+/// Returns whether the system may take long to copy what lies at `address` behind `head` other
+/// bytes: it copies to the start of a page, and some processors copy several times slower if the
+/// target lies a few bytes behind the source within their pages. What a system maps for one large
+/// value begins 16 bytes into a page, and the head of a reply has 20.
+fn is_slow(address: usize, head: usize) -> bool {
+    (1..NEAR).contains(&(head.wrapping_sub(address) % PAGE))
+}
+
 fn set_buffers(socket: &socket2::Socket, bytes: usize) -> io::Result<()> {
     // More than the system's type can say is more than it would allow.
     let bytes = bytes.min(i32::MAX as usize);
@@ -368,5 +383,26 @@ fn resolved(address: &SockAddr) -> io::Result<Resolved> {
     match address.as_socket() {
         Some(socket) => Ok(Resolved::Inet(socket)),
         None => Err(io::Error::new(ErrorKind::Unsupported, "an address of an unknown family")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_slow_to_copy_to_shortly_behind_the_source_within_their_pages() {
+        for (address, head, slow) in [
+            (0x7000, 0, false),
+            (0x7000, 1, true),
+            (0x7010, 20, true),
+            (0x7010, 31, true),
+            (0x7010, 32, false),
+            (0x7010, 16, false),
+            (0x7010, 15, false),
+            (0x7ff0, 4085, true),
+        ] {
+            assert_eq!(is_slow(address, head), slow, "{address:x} behind {head}");
+        }
     }
 }

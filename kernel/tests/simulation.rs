@@ -115,6 +115,43 @@ fn half_a_megabyte_comes_back_unchanged_however_it_is_cut() {
     });
 }
 
+/// A chunk whose memory begins so many bytes into a page.
+fn chunk_at(place: usize) -> Vec<u8> {
+    let mut others = Vec::new();
+    for _ in 0..100_000 {
+        let chunk = vec![2; 2_500];
+        if chunk.as_ptr().addr() % 4096 == place {
+            return chunk;
+        }
+        others.push(chunk);
+    }
+    panic!("no memory lies {place} bytes into a page")
+}
+
+/// Real hosts send a chunk in another way if it lies a few bytes ahead of where the system copies
+/// it to. With many chunks that shows in how much a write is offered.
+#[test]
+fn where_memory_lies_changes_nothing() {
+    for seed in SEEDS {
+        let run = |place: usize| {
+            let mut world = World::new(seed);
+            let (_, client, log) = echo_world(&mut world, b"first");
+            world.run_for(SECOND);
+            let (outlet, first) = (log.outlet.borrow().clone().unwrap(), chunk_at(place));
+            world.with(client, move |_| {
+                for chunk in std::iter::once(first).chain(vec![vec![2; 2_500]; 19]) {
+                    outlet.write(&[1; 20]).unwrap();
+                    outlet.write_chunk(chunk).unwrap();
+                }
+            });
+            world.run_for(SECOND);
+            assert_eq!(log.len(), 5 + 20 * 2_520);
+            (world.trace_hash(), world.now())
+        };
+        assert_eq!(run(16), run(2048), "seed {seed}");
+    }
+}
+
 #[test]
 fn many_clients_are_all_served_and_their_order_is_the_seeds() {
     let orders = RefCell::new(Vec::new());

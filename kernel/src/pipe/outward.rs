@@ -69,7 +69,8 @@ impl Pipe {
             true => (Some(bytes), self.buffered()),
             false => self.with_held(|Held { output, .. }| {
                 let before = output.memory();
-                let spent = output.push_vec(bytes);
+                let spent =
+                    output.push_vec(bytes, |address, head| self.sends_slowly(address, head));
                 core.spares.count_used(before, output.memory());
                 (spent, output.len())
             }),
@@ -112,6 +113,12 @@ impl Pipe {
         {
             self.send(&core)
         }
+    }
+
+    /// Returns whether the socket takes long to send what lies at `address` behind so many bytes
+    /// from elsewhere.
+    pub(crate) fn sends_slowly(&self, address: usize, head: usize) -> bool {
+        self.with_socket(|socket| socket.sends_slowly(address, head)).unwrap_or_default()
     }
 
     /// Returns whether the peer works on another processor, as far as is known.

@@ -166,6 +166,11 @@ impl Socket for SimSocket {
         self.net.borrow_mut().write(self.id, parts)
     }
 
+    /// Says so now and then: where memory lies is no part of a run.
+    fn sends_slowly(&self, _: usize, _: usize) -> bool {
+        self.net.borrow_mut().chance(4)
+    }
+
     fn is_beside(&self) -> bool {
         self.net.borrow().is_beside(self.id)
     }

@@ -39,7 +39,7 @@ pub(crate) struct Field {
     /// Iff the processes survive their panics.
     lenient: bool,
     /// Iff each turn of a process runs one task.
-    one_task: bool,
+    pub(crate) one_task: bool,
     /// Iff queues and windows that a test leaves alone are small.
     little_room: bool,
     rest: Rest,
