@@ -330,7 +330,11 @@ impl<T, E> Cont<T, E> {
     }
 
     /// Hands it to `f`. Whether `f` has ended it, by an outcome or by dropping it, when it returns:
-    /// the handler is queued then, and whoever has asked for the outcome waits for nobody else.
+    /// the handler is queued then, and whoever has asked for the outcome waits for nobody else. Of
+    /// one that is a part of another, such as a branch of a [`Collect`](crate::Collect), nobody can
+    /// tell: that is false.
+    ///
+    /// `f` may hand on others, end those that were handed on around it, and panic.
     ///
     /// ```
     /// use peers_kernel::{Cont, Kernel, Lost};
@@ -343,9 +347,13 @@ impl<T, E> Cont<T, E> {
     /// ```
     pub fn hand_to(self, f: impl FnOnce(Self)) -> bool {
         let (core, ticket) = (self.core().clone(), self.waiting().ticket());
-        let outer = core.registry.watch(ticket);
+        if ticket == Ticket::NONE {
+            f(self);
+            return false;
+        }
+        let watch = core.registry.watch(ticket);
         f(self);
-        core.registry.watch(outer) != ticket
+        watch.has_ended()
     }
 
     /// On whose behalf the handler will run: the cause of the task that made this.

@@ -7,6 +7,7 @@ use peers_kernel::{Cont, Cx, Kernel, Lost};
 use proptest::prelude::*;
 use std::cell::Cell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use support::Trace;
 
@@ -219,4 +220,61 @@ proptest! {
         prop_assert_eq!(ended.get(), deeds.len());
         prop_assert_eq!(kernel.handle().dump().continuations(), 0);
     }
+}
+
+// ---- handing on
+
+#[test]
+fn whoever_hands_on_knows_of_the_end_of_each_however_they_are_nested() -> io::Result<()> {
+    let mut kernel = Kernel::simulated(1);
+    let trace = Trace::new();
+    let (outer, inner) = (noting(&kernel, &trace), noting(&kernel, &trace));
+    let mut inner_ended = None;
+    // The inner one ends the outer one, whose place is another's at once.
+    let mut successors = Vec::new();
+    let outer_ended = outer.hand_to(|outer| {
+        let ended = inner.hand_to(|inner| {
+            outer.ok(1);
+            successors.extend([noting(&kernel, &trace), noting(&kernel, &trace)]);
+            successors.push(inner);
+        });
+        inner_ended = Some(ended);
+    });
+    assert_eq!((outer_ended, inner_ended), (true, Some(false)));
+    // Both end, the inner one first, or neither does.
+    let (outer, inner) = (noting(&kernel, &trace), noting(&kernel, &trace));
+    assert!(outer.hand_to(|outer| {
+        assert!(inner.hand_to(|inner| inner.ok(2)));
+        outer.ok(3);
+    }));
+    let (outer, inner) = (noting(&kernel, &trace), noting(&kernel, &trace));
+    assert!(!outer.hand_to(|outer| {
+        assert!(!inner.hand_to(|inner| successors.push(inner)));
+        successors.push(outer);
+    }));
+    successors.into_iter().for_each(|k| k.ok(9));
+    kernel.run()?;
+    assert_eq!(trace.all(), [1, 2, 3, 9, 9, 9, 9, 9].map(Ok));
+    Ok(())
+}
+
+#[test]
+fn a_panic_in_what_is_handed_on_within_says_nothing_of_the_one_without() -> io::Result<()> {
+    let mut kernel = Kernel::simulated(1);
+    let trace = Trace::new();
+    for ends in [false, true] {
+        let (outer, inner) = (noting(&kernel, &trace), noting(&kernel, &trace));
+        let mut kept = None;
+        let ended = outer.hand_to(|outer| {
+            let within = AssertUnwindSafe(|| inner.hand_to(|_lost| panic!("within")));
+            assert!(catch_unwind(within).is_err());
+            if ends { outer.ok(1) } else { kept = Some(outer) }
+        });
+        assert_eq!(ended, ends);
+        kept.into_iter().for_each(|k| k.ok(2));
+    }
+    kernel.run()?;
+    let lost = Err(Lost::Panicked);
+    assert_eq!(trace.all(), [lost, Ok(2), lost, Ok(1)]);
+    Ok(())
 }
