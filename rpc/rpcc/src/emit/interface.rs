@@ -78,7 +78,7 @@ fn bind(names: &scope::InterfaceNames, name: &str, out: &mut Lines) {
     out.line(format!("/// Serves `{name}` on `endpoint`, until that ends."));
     out.line("///");
     out.line("/// # Errors");
-    out.line("/// If one of its methods is served there already.");
+    out.line("/// If it is served there already, or one of its methods by another object.");
     let parameters =
         ["cx: &::peers_rpc::Cx<Self>", "endpoint: &::peers_rpc::Endpoint"].map(String::from);
     out.list(

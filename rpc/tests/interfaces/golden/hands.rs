@@ -51,7 +51,7 @@ pub trait LocalBody: ::std::marker::Sized + 'static {
     /// Serves `hands.body` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -168,7 +168,7 @@ pub trait LocalLeftHand: ::std::marker::Sized + 'static {
     /// Serves `hands.left_hand` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -273,7 +273,7 @@ pub trait LocalRightHand: ::std::marker::Sized + 'static {
     /// Serves `hands.right_hand` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,

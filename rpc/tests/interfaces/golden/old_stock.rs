@@ -84,7 +84,7 @@ pub trait LocalStock: ::std::marker::Sized + 'static {
     /// Serves `stock.stock` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,

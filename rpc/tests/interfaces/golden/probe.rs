@@ -442,7 +442,7 @@ pub trait LocalProbe: ::std::marker::Sized + 'static {
     /// Serves `probe.probe` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -766,7 +766,7 @@ pub trait LocalSideDoor: ::std::marker::Sized + 'static {
     /// Serves `probe.side_door` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,

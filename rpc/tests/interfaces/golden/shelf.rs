@@ -303,7 +303,7 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Serves `shelf.shelf` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -624,7 +624,7 @@ pub trait LocalDeepShelf: ::std::marker::Sized + 'static {
     /// Serves `shelf.deep_shelf` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,

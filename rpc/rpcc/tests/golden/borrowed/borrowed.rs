@@ -699,7 +699,7 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -1432,7 +1432,7 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// Serves `borrowed.inheriting` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -1822,7 +1822,7 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Serves `borrowed.overriding` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -2242,7 +2242,7 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Serves `borrowed.again` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -2659,7 +2659,7 @@ pub trait LocalBroad: ::std::marker::Sized + 'static {
     /// Serves `borrowed.broad` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -2888,7 +2888,7 @@ pub trait LocalExact: ::std::marker::Sized + 'static {
     /// Serves `borrowed.exact` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,

@@ -1171,7 +1171,7 @@ pub trait LocalPlain: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -2211,7 +2211,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.later` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -3638,7 +3638,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.lent` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,

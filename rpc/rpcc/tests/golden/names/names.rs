@@ -326,7 +326,7 @@ pub trait LocalGcd: ::std::marker::Sized + 'static {
     /// Serves `names.GCD` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -628,7 +628,7 @@ pub trait LocalOrder: ::std::marker::Sized + 'static {
     /// Serves `names.order` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -850,7 +850,7 @@ pub trait LocalT: ::std::marker::Sized + 'static {
     /// Serves `names.t` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -937,7 +937,7 @@ pub trait LocalU: ::std::marker::Sized + 'static {
     /// Serves `names.u` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -1024,7 +1024,7 @@ pub trait LocalV: ::std::marker::Sized + 'static {
     /// Serves `names.v` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,

@@ -150,7 +150,7 @@ pub trait LocalP2pNode: ::std::marker::Sized + 'static {
     /// Serves `p2p.p2p_node` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -392,7 +392,7 @@ mod registry {
         /// Serves `registry.node` on `endpoint`, until that ends.
         ///
         /// # Errors
-        /// If one of its methods is served there already.
+        /// If it is served there already, or one of its methods by another object.
         fn bind(
             cx: &::peers_rpc::Cx<Self>,
             endpoint: &::peers_rpc::Endpoint,

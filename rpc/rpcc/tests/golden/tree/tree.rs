@@ -387,7 +387,7 @@ pub trait LocalForest: ::std::marker::Sized + 'static {
     /// Serves `tree.forest` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -571,7 +571,7 @@ pub trait LocalJungle: ::std::marker::Sized + 'static {
     /// Serves `tree.jungle` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
@@ -750,7 +750,7 @@ mod left {
         /// Serves `left.garden` on `endpoint`, until that ends.
         ///
         /// # Errors
-        /// If one of its methods is served there already.
+        /// If it is served there already, or one of its methods by another object.
         fn bind(
             cx: &::peers_rpc::Cx<Self>,
             endpoint: &::peers_rpc::Endpoint,

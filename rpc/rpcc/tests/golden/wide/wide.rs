@@ -431,7 +431,7 @@ pub trait LocalSurveyor: ::std::marker::Sized + 'static {
     /// Serves `wide.surveyor` on `endpoint`, until that ends.
     ///
     /// # Errors
-    /// If one of its methods is served there already.
+    /// If it is served there already, or one of its methods by another object.
     fn bind(
         cx: &::peers_rpc::Cx<Self>,
         endpoint: &::peers_rpc::Endpoint,
