@@ -189,6 +189,11 @@ impl Handle {
         self.core.forget_cause(cause)
     }
 
+    /// Whether `cause` was [cancelled](Self::cancel_cause), and not forgotten since.
+    pub fn is_cancelled(&self, cause: Cause) -> bool {
+        self.core.is_cancelled(cause)
+    }
+
     /// On whose behalf the running task runs.
     #[inline]
     pub fn cause(&self) -> Cause {

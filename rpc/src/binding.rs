@@ -69,7 +69,9 @@ impl Binding {
     /// Runs `task` once if the call being served is over before it is answered: its caller has
     /// cancelled it or has gone, or its time has passed. At once if that is so already; never, if
     /// it is answered. It runs through the queue, on nobody's behalf, so that what it starts is not
-    /// cancelled with the call. A plain method is answered when it returns.
+    /// cancelled with the call: it is the place for calls that clean up. Elsewhere a call made for
+    /// one that is over fails at once, unless it is [`detached`](crate::Call::detached). A plain
+    /// method is answered when it returns.
     ///
     /// ```
     /// use peers_rpc::{Binding, Cx, Reply};
@@ -100,7 +102,7 @@ impl Binding {
         let unwatched = shared.serving.borrow_mut().watch(self.cause, watcher);
         match unwatched {
             Ok(()) => {}
-            Err(watcher) if shared.serving.borrow().is_over(self.cause) => watcher.ok(()),
+            Err(watcher) if shared.serving.borrow().over(self.cause).is_some() => watcher.ok(()),
             Err(watcher) => watcher.err(Lost::Dropped),
         }
     }

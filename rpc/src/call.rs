@@ -2,7 +2,8 @@
 //!
 //! Deadlines: the default of the interface or of the limits, an explicit one, or none. A call that
 //! is made while a call is being served inherits that one's deadline if it is earlier, is one level
-//! deeper, and is cancelled with it; [`Call::detached`] opts out of all three.
+//! deeper, and is cancelled with it; if that one is over already, it fails at once.
+//! [`Call::detached`] opts out of all four.
 
 use crate::endpoint::Endpoint;
 use crate::interface::Method;
@@ -110,7 +111,9 @@ impl<T: DecodeOwned + 'static> Call<T> {
         self
     }
 
-    /// Makes it independent of the call being served: no deadline, depth or cancel is inherited.
+    /// Makes it independent of the call being served: no deadline, depth or cancel is inherited,
+    /// and it is made although that call is over. So is what cleans up after a call that was
+    /// cancelled, unless it is called from [`Binding::on_cancel`](crate::Binding::on_cancel).
     pub fn detached(mut self) -> Self {
         self.plan.detached = true;
         self

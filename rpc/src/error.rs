@@ -66,7 +66,8 @@ pub enum ErrorKind {
         /// Some iff its own deadline had not come, but that of the call that it was made for.
         outer: Option<Box<Outer>>,
     },
-    /// Cancelled, by its caller or together with the call that it was made for.
+    /// Cancelled, by its caller or together with the call that it was made for, or that one was
+    /// over before.
     Cancelled,
     /// The connection ended first. Requests that were sent may have been executed.
     Disconnected(CloseReason),

@@ -21,11 +21,15 @@
 //!    doubles.
 
 mod audit;
+mod over;
+
+pub(crate) use over::Over;
 
 use crate::interface::Method;
 use crate::link::Link;
 use crate::session::CallId;
 use crate::{Error, Reply};
+use over::Past;
 use peers_kernel::{Cause, Instant, Lost};
 use peers_wire::Trace;
 use slab::Slab;
@@ -197,6 +201,7 @@ pub(crate) struct Serving {
     /// Records of calls that take a place, and those that somebody waits for.
     held: usize,
     running: usize,
+    past: Past,
 }
 
 impl Serving {
@@ -310,10 +315,14 @@ impl Serving {
 
     /// Notes that nobody waits for a running call any more, and gives the calls made for it, to be
     /// cancelled, and who wants to hear of it. `None` if it does not run, or that was known.
-    pub(crate) fn abandon(&mut self, cause: Cause) -> Option<(NestedCalls, Vec<Reply<()>>)> {
+    pub(crate) fn abandon(
+        &mut self,
+        cause: Cause,
+        now: Instant,
+    ) -> Option<(NestedCalls, Vec<Reply<()>>)> {
         let record = self.get_mut(cause).filter(|record| record.stage.is_awaited())?;
         record.stage = if record.stage.has_place() { Stage::Over } else { Stage::Past };
-        record.deadline = Instant::FAR;
+        record.lapse(now);
         let nested = std::mem::take(&mut record.nested);
         let watchers = record.rare.as_mut().map(|rare| std::mem::take(&mut rare.watchers));
         self.running -= 1;
@@ -330,12 +339,6 @@ impl Serving {
             }
             None => Err(watcher),
         }
-    }
-
-    /// Returns whether nobody waits any more for a call that has not been answered.
-    pub(crate) fn is_over(&self, cause: Cause) -> bool {
-        let record = self.records.get(cause.slot() as usize);
-        record.is_some_and(|record| record.is_of(cause) && record.is_over())
     }
 
     /// The connection and the method of a call whose deadline bounds what is made for it.
@@ -434,7 +437,9 @@ mod tests {
     use peers_kernel::{Address, Kernel};
     use peers_wire::NodeId;
 
-    fn link(kernel: &Kernel) -> (Rc<Shared>, Rc<Link>) {
+    const NOW: Instant = Instant::from_nanos(1);
+
+    pub(super) fn link(kernel: &Kernel) -> (Rc<Shared>, Rc<Link>) {
         let shared = Shared::new(kernel.handle(), NodeId::from_bits(1), Limits::default());
         let link = Link::dialled(&shared, &Address::Sim("nowhere".into()));
         (shared, link)
@@ -447,7 +452,7 @@ mod tests {
         made.expect("there is room for one call")
     }
 
-    fn until(nanos: u64) -> Inherited {
+    pub(super) fn until(nanos: u64) -> Inherited {
         let deadline = Some(Instant::from_nanos(nanos));
         Inherited { deadline, depth: 7, trace: None }
     }
@@ -460,7 +465,7 @@ mod tests {
         assert_eq!((serving.depth(cause), serving.deadline(cause)), (0, None));
         let Inherited { deadline, depth, trace } = serving.inherit(cause);
         assert_eq!((deadline, depth, trace), (None, 0, None));
-        assert!(serving.abandon(cause).is_none() && serving.end(cause).is_none());
+        assert!(serving.abandon(cause, NOW).is_none() && serving.end(cause).is_none());
         assert_eq!((serving.held, serving.running()), (0, 0));
     }
 
@@ -507,7 +512,7 @@ mod tests {
     /// A cause of the last call in its place does not end the one that runs there.
     fn names_nothing_but(serving: &mut Serving, stale: Cause) {
         serving.end_unless_running(stale);
-        assert!(serving.abandon(stale).is_none() && serving.end(stale).is_none());
+        assert!(serving.abandon(stale, NOW).is_none() && serving.end(stale).is_none());
         assert_eq!((serving.held, serving.running()), (1, 1));
     }
 
@@ -529,7 +534,7 @@ mod tests {
         assert_eq!(places(&serving), (3, 2, 1));
         serving.answered_at_once(first);
         assert_eq!((places(&serving), serving.running()), ((2, 1, 1), 3));
-        assert!(serving.abandon(first).is_some() && serving.abandon(second).is_some());
+        assert!(serving.abandon(first, NOW).is_some() && serving.abandon(second, NOW).is_some());
         assert_eq!((places(&serving), serving.running()), ((2, 1, 1), 1));
         for cause in [first, second, third] {
             assert!(serving.end(cause).is_some());
@@ -579,7 +584,7 @@ mod tests {
         serving.keep(call);
         assert_eq!(serving.inherit(call).deadline, until(9).deadline);
         serving.adopt(call, &link, some_call());
-        let (nested, _) = serving.abandon(call).expect("it runs");
+        let (nested, _) = serving.abandon(call, NOW).expect("it runs");
         assert_eq!(nested.len(), 1, "what was made for it since it owes a reply");
     }
 }

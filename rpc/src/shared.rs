@@ -302,6 +302,16 @@ impl Shared {
     }
 }
 
+/// Nobody can ask for the calls that were served any more: the kernel need not remember which of
+/// them were over.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        for cause in self.serving.get_mut().cancelled() {
+            self.handle.forget_cause(cause);
+        }
+    }
+}
+
 /// Work offloaded for a call is done on account of the connection that the call came by.
 impl Shares for Shared {
     fn share(&self, cause: Cause) -> Option<u64> {

@@ -4,7 +4,7 @@ use super::{Link, Outer, PendingCall, timed_out};
 use crate::call::Plan;
 use crate::error::Overload;
 use crate::interface::Method;
-use crate::serving::Inherited;
+use crate::serving::{Inherited, Over};
 use crate::session::{CallId, CloseReason, Head, Rejected, Why};
 use crate::{Error, ErrorKind};
 use peers_kernel::{Cause, Instant, Receiver};
@@ -56,6 +56,10 @@ impl Link {
         mut pending: PendingCall,
     ) -> Option<CallId> {
         let PendingCall { method, made, .. } = pending;
+        if let Some(error) = self.error_of_late(cause, &pending) {
+            pending.done.err(error);
+            return None;
+        }
         let inherited = self.serving().borrow().inherit(cause);
         if inherited.depth > self.shared().limits.call_depth {
             pending.done.err(self.error(ErrorKind::TooDeep { depth: inherited.depth }));
@@ -86,6 +90,24 @@ impl Link {
             Err(rejected) => {
                 self.reject(rejected);
                 None
+            }
+        }
+    }
+
+    /// What a call fails with that is made for one that was over before it was answered: whoever it
+    /// is made for is gone.
+    fn error_of_late(&self, cause: Cause, pending: &PendingCall) -> Option<Error> {
+        let over = self.serving().borrow().over(cause);
+        match over {
+            Some(Over::Late(link, method)) => {
+                let error = self.error(pending.timed_out(pending.made));
+                Some(Outer { link, method }.tell(error))
+            }
+            Some(Over::Cancelled) => Some(self.error(ErrorKind::Cancelled)),
+            // One that another `Rpc` serves.
+            None => {
+                let cancelled = self.handle().is_cancelled(cause);
+                cancelled.then(|| self.error(ErrorKind::Cancelled))
             }
         }
     }

@@ -240,7 +240,8 @@ impl Link {
     /// calls made for it. It keeps its place among those that run until its reply is given or
     /// dropped. `None` if it was over before.
     pub(crate) fn abandon(&self, cause: Cause) -> Option<()> {
-        let (nested, watchers) = self.serving().borrow_mut().abandon(cause)?;
+        let now = self.handle().latest();
+        let (nested, watchers) = self.serving().borrow_mut().abandon(cause, now)?;
         self.handle().cancel_cause(cause);
         for watcher in watchers {
             watcher.ok(());
@@ -402,10 +403,12 @@ impl Shared {
     /// has passed.
     pub(crate) fn finish<T: Encode>(&self, cause: Cause, result: Result<T, Error>) {
         let record = self.serving.borrow_mut().end(cause);
-        let Some(record) = record.filter(|record| !record.is_over()) else {
-            self.handle.forget_cause(cause);
+        let Some(record) = record else { return self.count_inert_reply() };
+        if let Some(over) = record.over() {
+            let forgotten = self.serving.borrow_mut().remember(cause, over);
+            forgotten.into_iter().for_each(|cause| self.handle.forget_cause(cause));
             return self.count_inert_reply();
-        };
+        }
         self.call_finished(); // first, since writing the answer may panic
         if let (Some(link), Some(call)) = (record.link.upgrade(), record.call()) {
             link.if_rare(|rare| rare.owed.remove(&call));
