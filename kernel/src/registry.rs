@@ -2,8 +2,8 @@
 //!
 //! Invariants:
 //! 1. An entry lives exactly as long as nobody resumed or dropped its continuation.
-//! 2. `watched` is that of an entry that lives, [`Ticket::ENDED`], or none. The same holds for all of `outer`, and if there is
-//!    any, `watched` is not none.
+//! 2. `watched` is that of an entry that lives, [`Ticket::ENDED`], or none. The same holds for all of
+//!    `outer`, and if there is any, `watched` is not none.
 
 use crate::time::Instant;
 use slab::Slab;
@@ -92,7 +92,8 @@ impl Registry {
         }
     }
 
-    /// Notes the end of that one until it is told to stop. Watches end in the reverse order of their beginning.
+    /// Notes the end of that one until it is told to stop. Watches end in the reverse order of their
+    /// beginning.
     pub(crate) fn watch(&self, ticket: Ticket) -> Watch<'_> {
         let before = self.watched.replace(ticket);
         let nested = before != Ticket::NONE;
