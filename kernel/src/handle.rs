@@ -189,7 +189,7 @@ impl Handle {
         self.core.forget_cause(cause)
     }
 
-    /// Whether `cause` was [cancelled](Self::cancel_cause), and not forgotten since.
+    /// Returns whether `cause` was [cancelled](Self::cancel_cause), and not forgotten since.
     pub fn is_cancelled(&self, cause: Cause) -> bool {
         self.core.is_cancelled(cause)
     }

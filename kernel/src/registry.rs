@@ -45,7 +45,7 @@ pub(crate) struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Whether it has ended since.
+    /// Returns whether it has ended since.
     pub(crate) fn has_ended(&self) -> bool {
         self.registry.watched.get() == Ticket::ENDED
     }

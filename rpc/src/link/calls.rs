@@ -94,8 +94,7 @@ impl Link {
         }
     }
 
-    /// What a call fails with that is made for one that was over before it was answered: whoever it
-    /// is made for is gone.
+    /// Returns the error of a call that is made for one that was over before it was answered.
     fn error_of_late(&self, cause: Cause, pending: &PendingCall) -> Option<Error> {
         let over = self.serving().borrow().over(cause);
         match over {

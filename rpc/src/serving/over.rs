@@ -23,7 +23,7 @@ const REMEMBERED: usize = 1_024;
 /// its deadline here.
 const ROUNDED: Duration = Duration::from_millis(1);
 
-/// How a call was over.
+/// A way in which a call was over.
 #[derive(Clone, Debug)]
 pub(crate) enum Over {
     /// Its caller has cancelled it, or has gone.
@@ -48,7 +48,7 @@ impl Record {
         }
     }
 
-    /// How it was over, if it is.
+    /// Returns how it was over, if it is.
     pub(crate) fn over(&self) -> Option<Over> {
         self.is_over().then(|| match self.deadline() {
             Some(_) => Over::Late(self.link.clone(), self.method),
@@ -58,7 +58,7 @@ impl Record {
 }
 
 impl Serving {
-    /// How that call was over before it was answered, if it was.
+    /// Returns how that call was over before it was answered, if it was.
     pub(crate) fn over(&self, cause: Cause) -> Option<Over> {
         let record = self.records.get(cause.slot() as usize);
         match record.filter(|record| record.is_of(cause)) {
@@ -77,7 +77,7 @@ impl Serving {
         oldest.inspect(|oldest| drop(all.remove(oldest)))
     }
 
-    /// The causes of all calls that are known to be over.
+    /// Returns the causes of all calls that are known to be over.
     pub(crate) fn cancelled(&self) -> Vec<Cause> {
         let with_reply = self.records.iter().filter(|(_, record)| record.is_over());
         let with_reply =
