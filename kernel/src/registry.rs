@@ -2,8 +2,8 @@
 //!
 //! Invariants:
 //! 1. An entry lives exactly as long as nobody resumed or dropped its continuation.
-//! 2. `watched` is that of an entry that lives, [`Ticket::ENDED`], or none. The same holds for all of
-//!    `outer`, and if there is any, `watched` is not none.
+//! 2. `watched` is that of an entry that lives, [`Ticket::ENDED`], or none. The same holds for all
+//!    of `outer`, and if there is any, `watched` is not none.
 
 use crate::time::Instant;
 use slab::Slab;

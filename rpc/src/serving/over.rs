@@ -36,7 +36,7 @@ pub(crate) enum Over {
 #[derive(Default)]
 pub(super) struct Past {
     all: BTreeMap<Cause, Over>,
-    /// The same, oldest first.
+    /// Their causes, oldest first.
     order: VecDeque<Cause>,
 }
 
