@@ -92,8 +92,8 @@ impl Registry {
         }
     }
 
-    /// Notes the end of that one until it is told to stop. Watches end in the reverse order of their
-    /// beginning.
+    /// Notes the end of that one until it is told to stop. Watches end in the reverse order of
+    /// their beginning.
     pub(crate) fn watch(&self, ticket: Ticket) -> Watch<'_> {
         let before = self.watched.replace(ticket);
         let nested = before != Ticket::NONE;
