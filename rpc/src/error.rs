@@ -10,7 +10,7 @@ use crate::interface::Exception;
 use crate::session::CloseReason;
 use crate::text::Escaped;
 use peers_kernel::Lost;
-use peers_wire::DecodeOwned;
+use peers_wire::{DecodeOwned, Quoted};
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ struct Report {
 }
 
 /// The causes, each with what the reader can do about it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The remote method raised a declared exception: ask [`Error::get`] for it.
@@ -109,7 +109,7 @@ pub enum ErrorKind {
 }
 
 /// A call being served, whose deadline bounds the calls that are made for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Outer {
     /// The method served.
     pub method: &'static str,
@@ -126,7 +126,7 @@ impl fmt::Display for Outer {
 }
 
 /// Says why the other side would not start a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
     /// Nobody bound this method there: an older server, or another kind of node.
@@ -175,7 +175,7 @@ pub enum Misuse {
 }
 
 /// A declared exception as it travels.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Raised {
     /// The wire class, `stem.name`.
     pub class: String,
@@ -282,7 +282,8 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error").field("kind", self.kind()).field("origin", &self.origin()).finish()
+        let origin = self.origin().map(Quoted);
+        f.debug_struct("Error").field("kind", self.kind()).field("origin", &origin).finish()
     }
 }
 

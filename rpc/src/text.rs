@@ -1,11 +1,14 @@
 //! Text from outside on its way to a log or a terminal: escaped, cut, and not too much of it.
 //!
-//! Invariant: two texts that differ are shown differently, unless they were cut.
+//! Invariant: two texts that differ are shown differently, unless they were cut or one spells an
+//! escape.
 
+use peers_wire::is_invisible;
 use std::fmt;
 
 /// Shows outside text on one line: whatever is invisible (control characters, line breaks,
-/// bidirectional marks, spaces other than the space, joiners) is written as an escape, and what is
+/// bidirectional marks, spaces other than the space, joiners, fillers: see
+/// [`is_invisible`](peers_kernel::is_invisible)) is written as an escape, and what is
 /// longer than [`Escaped::LIMIT`] bytes is cut with a mark.
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(pub &'a str);
@@ -36,16 +39,9 @@ fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str, limit: usize) -> fmt::R
         if at >= limit {
             return write!(f, "… ({} bytes)", text.len());
         }
-        if is_harmful(c) { write!(f, "{}", c.escape_unicode())? } else { f.write_char(c)? }
+        if is_invisible(c) { write!(f, "{}", c.escape_unicode())? } else { f.write_char(c)? }
     }
     Ok(())
-}
-
-/// Everything that a reader could not see or that does something to its surroundings: control
-/// characters, marks of direction, spaces that are not the space, joiners, fillers, code points
-/// without a meaning.
-fn is_harmful(c: char) -> bool {
-    !c.is_ascii_graphic() && c != ' ' && peers_kernel::is_invisible(c)
 }
 
 /// Anything displayable as one field of a log line.
@@ -62,7 +58,7 @@ mod tests {
         let hostile = "a\u{1b}[2J\r\nb\u{202e}c\u{7f}\u{9b}d";
         let shown = Escaped(hostile).to_string();
         assert_eq!(shown, "a\\u{1b}[2J\\u{d}\\u{a}b\\u{202e}c\\u{7f}\\u{9b}d");
-        assert!(!shown.chars().any(is_harmful));
+        assert!(!shown.contains(is_invisible));
     }
 
     #[test]

@@ -70,3 +70,13 @@ fn libraries_are_built_from_their_own_files() {
     }
     assert!(seen > 0, "the documentation of peers-rpc includes an interface");
 }
+
+/// They depend on nothing of ours, and all three show text of others.
+#[test]
+fn each_package_that_shows_text_has_the_same_rule() {
+    let read = |folder: &str| fs::read_to_string(root().join(folder).join("src/text.rs")).unwrap();
+    let wire = read("wire");
+    for folder in ["kernel", "rpc/rpcc"] {
+        assert!(read(folder) == wire, "{folder}/src/text.rs is not the file of wire: copy it");
+    }
+}

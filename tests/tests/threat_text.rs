@@ -20,15 +20,12 @@ const PANIC: u64 = method_id("trial.trial.panic(string)->string");
 
 /// Clears the screen, begins a line of its own, turns the text around, rings the bell, and never
 /// ends.
-const HOSTILE: &str = "a\u{1b}[2Jb\r\nERROR: forged\u{202e}c\u{2066}d\u{7}e\u{9b}f\u{2028}g";
+const HOSTILE: &str =
+    "a\u{1b}[2Jb\r\nERROR: forged\u{202e}c\u{2066}d\u{7}e\u{9b}f\u{2028}g\u{3164}\u{fe0f}h";
 
 /// Returns whether a line may be shown on a terminal as it is.
 fn is_printable(line: &str) -> bool {
-    let harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    !line.chars().any(harmful)
+    !line.contains(peers_wire::is_invisible)
 }
 
 /// A goodbye with more text than this library would write.

@@ -7,11 +7,12 @@
 use std::fmt;
 
 use crate::frame::{Kind, put_bounded, put_frame};
+use crate::quoted::Quoted;
 use crate::reader::read_structure;
 use crate::{Error, limits};
 
 /// A declared exception on its way to the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Exception<'a> {
     /// Its class, for example `registry.no_such_key`.
     pub class: &'a str,
@@ -25,6 +26,19 @@ pub struct Exception<'a> {
     pub text: &'a str,
     /// The exception's fields, encoded.
     pub data: &'a [u8],
+}
+
+impl fmt::Debug for Exception<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exception")
+            .field("class", &Quoted(self.class))
+            .field("origin", &Quoted(self.origin))
+            .field("file", &Quoted(self.file))
+            .field("line", &self.line)
+            .field("text", &Quoted(self.text))
+            .field("data", &self.data)
+            .finish()
+    }
 }
 
 impl<'a> Exception<'a> {
@@ -158,12 +172,19 @@ codes! {
 }
 
 /// The answer to a call that has neither value nor exception.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Refused<'a> {
     /// Says why.
     pub code: RefusedCode,
     /// Holds what a human is told. Cut to [`limits::REASON`].
     pub text: &'a str,
+}
+
+impl fmt::Debug for Refused<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Refused");
+        fields.field("code", &self.code).field("text", &Quoted(self.text)).finish()
+    }
 }
 
 impl<'a> Refused<'a> {
@@ -183,12 +204,19 @@ impl<'a> Refused<'a> {
 }
 
 /// The last frame of a side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Bye<'a> {
     /// Says why.
     pub code: ByeCode,
     /// Holds what a human is told. Cut to [`limits::REASON`].
     pub text: &'a str,
+}
+
+impl fmt::Debug for Bye<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Bye");
+        fields.field("code", &self.code).field("text", &Quoted(self.text)).finish()
+    }
 }
 
 impl<'a> Bye<'a> {

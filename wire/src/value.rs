@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use crate::quoted::Quoted;
 use crate::{Decode, Encode, Error, Reader, Writer};
 
 /// A self-describing value.
@@ -16,7 +17,7 @@ use crate::{Decode, Encode, Error, Reader, Writer};
 /// let value = Value::List(vec![Value::from("dune"), Value::from(1965), Value::Null]);
 /// assert_eq!(value.to_string(), r#"["dune", 1965, null]"#);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
     /// Nothing.
@@ -43,7 +44,7 @@ pub enum Value {
 }
 
 /// A name and named fields: a struct, or a variant of an enum.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Record {
     /// The name of the type or variant.
     pub name: String,
@@ -113,6 +114,36 @@ impl<'a> Decode<'a> for Value {
     }
 }
 
+/// Reads as if it were derived, with escapes for what cannot be seen in the text.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("Null"),
+            Self::Bool(value) => f.debug_tuple("Bool").field(value).finish(),
+            Self::Int(value) => f.debug_tuple("Int").field(value).finish(),
+            Self::Uint(value) => f.debug_tuple("Uint").field(value).finish(),
+            Self::Float(value) => f.debug_tuple("Float").field(value).finish(),
+            Self::String(value) => f.debug_tuple("String").field(&Quoted(value)).finish(),
+            Self::Bytes(value) => f.debug_tuple("Bytes").field(value).finish(),
+            Self::List(items) => f.debug_tuple("List").field(items).finish(),
+            Self::Map(pairs) => f.debug_tuple("Map").field(pairs).finish(),
+            Self::Record(record) => f.debug_tuple("Record").field(record).finish(),
+        }
+    }
+}
+
+/// Reads as if it were derived, with escapes for what cannot be seen in the names.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = self.fields.iter().map(|(name, value)| (Quoted(name), value));
+        let fields: Vec<_> = fields.collect();
+        f.debug_struct("Record")
+            .field("name", &Quoted(&self.name))
+            .field("fields", &fields)
+            .finish()
+    }
+}
+
 /// Reads like a literal: strings and bytes are quoted, and whatever a terminal might act on is
 /// escaped.
 impl fmt::Display for Value {
@@ -123,7 +154,7 @@ impl fmt::Display for Value {
             Self::Int(value) => write!(f, "{value}"),
             Self::Uint(value) => write!(f, "{value}"),
             Self::Float(value) => write!(f, "{value:?}"),
-            Self::String(value) => write!(f, "{value:?}"),
+            Self::String(value) => write!(f, "{:?}", Quoted(value)),
             Self::Bytes(value) => write!(f, "b\"{}\"", value.escape_ascii()),
             Self::List(items) => {
                 f.write_str("[")?;
@@ -172,7 +203,7 @@ fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     if !name.is_empty() && name.bytes().all(plain) {
         f.write_str(name)
     } else {
-        write!(f, "{name:?}")
+        write!(f, "{:?}", Quoted(name))
     }
 }
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 use common::{Link, Numbers, Point, Shape, Tree, vectors};
 use peers_wire::{
     Bye, ByeCode, CallHead, Decode, Deframer, Encode, Error, Exception, Hello, Kind, Message,
-    NodeId, Reader, Refused, RefusedCode, Value, Writer, from_slice, fuzz, limits, put_call,
-    put_call_head, put_frame, put_reply, to_vec,
+    NodeId, Reader, Record, Refused, RefusedCode, Value, Writer, from_slice, fuzz, is_invisible,
+    limits, put_call, put_call_head, put_frame, put_reply, to_vec,
 };
 
 /// Reads `bytes` as everything there is.
@@ -357,11 +357,25 @@ fn long_texts_are_cut() {
 /// Row 39: what is printed of a value cannot act on a terminal or reorder a line.
 #[test]
 fn printed_values_are_harmless() {
-    let value = Value::from("a\x1b[31m\r\n\u{202e}\u{2066}\u{0}\"");
-    let printed = value.to_string();
-    let harmful =
-        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    assert!(!printed.contains(harmful), "{printed:?}");
+    let text = "a\x1b[31m\r\n\u{202e}\u{2066}\u{0}\"\u{3164}\u{fe0f}\u{2800}\u{a0}\u{fdd0}";
+    let fields = vec![(text.to_owned(), Value::List(vec![Value::from(text)]))];
+    let record = Value::Record(Box::new(Record { name: text.to_owned(), fields }));
+    let value = Value::Map(vec![(Value::from(text), record)]);
+    let (class, origin, file) = (text, text, text);
+    let exception = Exception { class, origin, file, line: 1, text, data: &[] };
+    let refused = Refused { code: RefusedCode::from_number(1), text };
+    let bye = Bye { code: ByeCode::from_number(1), text };
+    for printed in [
+        value.to_string(),
+        format!("{value:?}"),
+        format!("{value:#?}").replace('\n', ""),
+        format!("{exception:?} {refused:?} {bye:?}"),
+    ] {
+        assert!(!printed.contains(is_invisible), "{printed:?}");
+        assert!(printed.contains(r"\u{3164}\u{fe0f}\u{2800}"), "{printed:?}");
+    }
+    let plain = Value::List(vec![Value::from("dune"), Value::from(1_u64)]);
+    assert_eq!(format!("{plain:?}"), r#"List([String("dune"), Uint(1)])"#);
     assert_eq!(Value::from(&b"\x1b\xff"[..]).to_string(), r#"b"\x1b\xff""#);
 }
 

@@ -28,6 +28,7 @@ mod model;
 mod names;
 mod source;
 mod syntax;
+mod text;
 mod visible;
 
 pub use build::compile;
@@ -37,4 +38,5 @@ pub use compat::Change;
 pub use compiler::{Compiler, Output};
 pub use diagnostics::{Diagnostic, Diagnostics};
 #[doc(hidden)]
+pub use text::is_invisible;
 pub use visible::visible;

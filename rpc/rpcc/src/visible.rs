@@ -1,13 +1,15 @@
-//! Characters that cannot be seen, or that change what is seen of others: none of them reaches
-//! generated code or the terminal of whoever reads a message.
+//! Characters that cannot be seen, or that change what is seen of others: none of them reaches the
+//! terminal of whoever reads a message, and those that no language needs reach no generated code.
 
+use crate::text::is_invisible;
 use std::path::Path;
 
 /// The most bytes of a name or a text in a message.
 const LONGEST: usize = 400;
 
-/// True of control characters, of what sets the direction of text, and of what has no shape of its
-/// own. Tabs and line feeds are for the caller to judge.
+/// True of what an interface file may not hold: control characters, what sets the direction of
+/// text, and what is ignorable by default. Tabs and line feeds are for the caller to judge. Fewer
+/// than [`is_invisible`]: the spaces of other languages may stand in documentation.
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -41,7 +43,7 @@ pub fn visible(text: &str) -> String {
             shown.push_str("...");
             break;
         }
-        if is_hidden(c) {
+        if is_invisible(c) {
             shown.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
         } else {
             shown.push(c);
@@ -55,13 +57,13 @@ pub(crate) fn shown(path: &Path) -> String {
     visible(&path.to_string_lossy())
 }
 
-/// A hidden character replaced by one that can be seen and has as many bytes, so that places in a
-/// text stay where they are. Those of one byte are for whoever draws the text: there is a picture
-/// of each.
+/// A character that cannot be seen replaced by one that can be seen and has as many bytes, so that
+/// places in a text stay where they are. Those of one byte are for whoever draws the text: there is
+/// a picture of each.
 pub(crate) fn replaced(c: char) -> char {
     match c.len_utf8() {
         1 => c,
-        _ if !is_hidden(c) => c,
+        _ if !is_invisible(c) => c,
         2 => '\u{bf}',
         3 => '\u{fffd}',
         _ => '\u{1f6ab}',
@@ -76,7 +78,11 @@ mod tests {
     fn hidden_characters_are_spelled_out_and_replaced_in_place() {
         assert_eq!(visible("a\u{1b}[31m\u{200e}b\u{e0041}"), r"a\u{1b}[31m\u{200e}b\u{e0041}");
         assert_eq!(visible("é€𝄞 "), "é€𝄞 ");
+        assert_eq!(visible("a\u{a0}\u{3164}\u{fe0f}\u{fdd0}"), r"a\u{a0}\u{3164}\u{fe0f}\u{fdd0}");
         for c in ('\0'..=char::MAX).filter(|c| is_hidden(*c)) {
+            assert!(is_invisible(c), "{c:?}");
+        }
+        for c in ('\0'..=char::MAX).filter(|c| is_invisible(*c)) {
             assert_eq!(replaced(c).len_utf8(), c.len_utf8(), "{c:?}");
         }
     }

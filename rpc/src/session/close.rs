@@ -11,7 +11,7 @@ use std::io;
 
 /// Says why a connection ended. The printed form says what to do about it where something can be
 /// done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseReason {
     /// Closed by this side.

@@ -128,7 +128,7 @@ pub struct Request<'a> {
 }
 
 /// Says how a call ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Outcome<'a> {
     /// With this encoded value.
     Value(&'a [u8]),
