@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! turn:  run ready tasks  ->  call turn ends  ->  flush streams
-//!     ->  poll  ->  read clock  ->  queue what is ready, due or posted
+//!     ->  poll  ->  read clock  ->  queue what is ready, posted or due
 //! ```
 //!
 //! Invariants:
@@ -43,8 +43,8 @@ pub enum Wait {
 /// Turns that [`Kernel::run`] makes after it was told to stop, at most.
 const LAST_TURNS: u32 = 64;
 
-/// Says how long the way from the tasks of a turn to its wait may take before the process was
-/// probably stopped on it.
+/// Says how long the tasks of a turn, or the way from them to its wait, may take before the process
+/// was probably stopped there.
 const STOOD_STILL: Duration = Duration::from_secs(1);
 
 /// The loop. Whoever owns it turns it; everything else sees a [`Handle`], a [`Cx`](crate::Cx) or a
@@ -217,23 +217,30 @@ impl Kernel {
     }
 
     /// Waits, and reads the clock. What is ready may have been there since the instant that is
-    /// returned.
+    /// returned: in doubt it is older, since nobody tells how long the process was stopped.
     fn poll(&mut self, wait: Wait) -> io::Result<Instant> {
         self.ready.clear();
         let until = self.until(wait);
         let (core, host) = (&self.core, self.core.host());
-        let ended = core.meter.tasks_ended();
+        let (began, ended) = (core.now(), core.meter.tasks_ended());
         // A process that was stopped on its way to the wait is not interrupted in it.
-        let stood_still = until != Some(core.now()) && host.coarse().since(ended) >= STOOD_STILL;
-        let until = if stood_still { Some(Instant::default()) } else { until };
-        let interrupted = host.wait(until, &mut self.ready)? == Waited::Interrupted;
+        let stood_still = until != Some(began) && host.coarse().since(ended) >= STOOD_STILL;
+        let wait = if stood_still { Some(Instant::default()) } else { until };
+        let interrupted = host.wait(wait, &mut self.ready)? == Waited::Interrupted;
         if interrupted {
             // The process may have been stopped for long: before the clock judges anything, look at
             // what came meanwhile.
             host.wait(Some(Instant::default()), &mut self.ready)?;
         }
         core.read_clock();
-        Ok(if interrupted || stood_still { ended } else { core.now() })
+        let late = until.is_some_and(|until| core.now().since(until) >= STOOD_STILL);
+        Ok(if ended.since(began) >= STOOD_STILL {
+            began // it was stopped at work, or one handler kept it from looking
+        } else if interrupted || stood_still || late {
+            ended
+        } else {
+            core.now()
+        })
     }
 
     /// Returns how long the host may wait.
@@ -250,15 +257,14 @@ impl Kernel {
         }
     }
 
-    /// Queues what happened outside: first sources, so that what came in time is heard before a
-    /// timer says that it did not; then timers, then other threads.
+    /// Queues what happened outside: first sources and what other threads say, so that what came in
+    /// time is heard before a timer says that it did not; then timers.
     fn collect(&mut self, since: Instant) {
         let core = &self.core;
         for (key, readiness) in self.ready.drain(..) {
             core.note(key, readiness, since);
         }
         let limit = core.meter.budget().tasks.max(1);
-        core.expire(limit);
         for _ in 0..limit {
             match core.inbox.take() {
                 Some(Posted::Task(task)) => core.push(Cause::NONE, task),
@@ -267,6 +273,7 @@ impl Kernel {
                 None => break,
             }
         }
+        core.expire(limit);
     }
 }
 

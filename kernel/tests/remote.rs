@@ -8,6 +8,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 use support::{keep_log, logged};
 
 thread_local! {
@@ -166,4 +167,35 @@ fn a_start_that_panics_is_an_error() {
     let started = spawn_loop(|_| -> () { panic!("no start today") });
     assert!(started.is_err());
     assert_eq!(logged("no start today").len(), 1);
+}
+
+#[test]
+fn what_was_posted_in_time_is_heard_before_a_timer_says_that_it_was_not() -> io::Result<()> {
+    let mut kernel = Kernel::new()?;
+    let (handle, remote) = (kernel.handle(), kernel.remote());
+    let came = Rc::new(RefCell::new(Vec::new()));
+    let (rings, clock, late) = (came.clone(), handle.clone(), came.clone());
+    thread_local! {
+        static POSTED: RefCell<Option<Rc<RefCell<Vec<&'static str>>>>> = const { RefCell::new(None) };
+    }
+    POSTED.set(Some(late));
+    handle.schedule(move || {
+        let due = clock.clock() + Duration::from_millis(20);
+        clock.at(due, move || rings.borrow_mut().push("the timer"));
+        let poster = thread::spawn(move || {
+            let note = |_: &Handle| {
+                let place = POSTED.take().unwrap();
+                place.borrow_mut().push("what was posted");
+            };
+            remote.post(note).unwrap();
+        });
+        poster.join().unwrap();
+        // The loop looks up from its work when both are there.
+        while clock.clock() <= due + Duration::from_millis(20) {
+            thread::yield_now();
+        }
+    });
+    kernel.run()?;
+    assert_eq!(*came.borrow(), ["what was posted", "the timer"]);
+    Ok(())
 }

@@ -167,3 +167,75 @@ fn a_frame_of_which_the_rest_lay_in_the_socket_is_no_slow_one() {
         assert_eq!(scene.field.outcomes(&large)[0].as_ref().unwrap().len(), 1_000_000, "{seed}");
     }
 }
+
+#[test]
+fn a_frame_of_which_the_rest_could_not_be_sent_is_no_slow_one() {
+    for seed in SEEDS {
+        let mut scene = scene(seed);
+        let large = scene.ask(1, &"x".repeat(2_000_000), Duration::ZERO);
+        scene.field.pass(millis(3)); // it has begun to arrive
+        scene.stop(|scene| &scene.server);
+        scene.field.pass(millis(100));
+        scene.stop(|scene| &scene.client); // the rest waits there
+        scene.field.pass(secs(60));
+        scene.resume(|scene| &scene.server);
+        scene.field.pass(millis(500));
+        scene.resume(|scene| &scene.client);
+        assert_eq!(scene.field.outcomes(&large)[0].as_ref().unwrap().len(), 2_000_000, "{seed}");
+    }
+}
+
+#[test]
+fn two_that_stood_still_together_find_each_other_alive() {
+    for seed in SEEDS {
+        let mut field = Field::simulated(seed);
+        let (client, server, node) = field.met_pair();
+        let other = field.dial(&client, &server);
+        field.outcome(&client, other.context()).unwrap();
+        let held: Vec<_> = (0..500)
+            .map(|n| field.start(&client, node.hold(n.to_string()).within(secs(5))))
+            .collect();
+        field.pass(secs(14));
+        for got in held {
+            assert!(got.take().is_err(), "nobody answers");
+        }
+        // Its pings of these seconds are not answered before both go on.
+        let (first, second) = (client.process(), server.process());
+        field.world().stop(first);
+        field.pass(secs(6));
+        field.world().stop(second);
+        field.pass(secs(60));
+        field.world().resume(second);
+        field.pass(secs(2));
+        field.world().resume(first);
+        field.pass(secs(1));
+        for node in [&node, &other] {
+            assert_eq!(field.outcome(&client, node.echo("alive")).unwrap(), "alive", "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn requests_whose_time_passed_while_the_server_was_stopped_at_work_are_never_executed() {
+    for seed in SEEDS {
+        let mut scene = scene(seed);
+        // As the loop sees it, a handler that takes a minute is one in which it was stopped.
+        scene.server.when_asked(|_: &mut Desk, cx, _, text, reply| {
+            cx.handle().take_time(secs(60));
+            reply.ok(text);
+        });
+        let (client, asked) = (&scene.client, scene.node.ask("at work").forever());
+        let asked = scene.field.start(client, asked);
+        let before = scene.ask(100, "too late", secs(5)); // behind it in the same turn
+        scene.field.pass(secs(2));
+        let meanwhile = scene.ask(100, "too late", secs(5));
+        let patient = scene.ask(3, "in time", Duration::ZERO);
+        scene.field.pass(secs(70));
+        assert_eq!(asked.take().unwrap(), "at work");
+        all_time_out(&before, seed);
+        all_time_out(&meanwhile, seed);
+        assert!(patient.iter().all(|got| got.take().unwrap() == "in time"), "seed {seed}");
+        let late = scene.server.heard().iter().filter(|text| *text == "too late").count();
+        assert_eq!(late, 0, "seed {seed}: executed after their deadline");
+    }
+}
