@@ -11,7 +11,7 @@ use super::{Link, Signs, Wire};
 use crate::Reply;
 use crate::endpoint::left;
 use crate::session::{CloseReason, Session};
-use peers_kernel::{Cause, Handle, Instant, TimerId};
+use peers_kernel::{Cause, Handle, Instant, Outlet, TimerId};
 use std::cell::RefCell;
 use std::iter::Sum;
 use std::mem::take;
@@ -144,7 +144,7 @@ impl Link {
             until = until.min(earlier.until);
             told.extend(earlier.told);
         }
-        let timer = self.at(until, |link| link.depart());
+        let timer = self.at(until, |link| link.depart_unless_behind());
         self.with_rare(|rare| rare.leaving = Some(Leaving { reason, until, timer, told }));
         self.show(Signs::LEAVES, true);
         if self.has_said_all() {
@@ -197,6 +197,20 @@ impl Link {
         let wanted = self.ask(Session::pending) + self.ask(Session::unconfirmed_events);
         let nowhere = self.wire.get() == Wire::Dialling && wanted > 0;
         !awaited && !nowhere && self.ask(Session::waiting) == 0
+    }
+
+    /// Says goodbye and ends, but behind what lies in the socket: it may be the credit that
+    /// requests wait for.
+    fn depart_unless_behind(&self) {
+        if !self.open_outlet().is_some_and(Outlet::is_behind) {
+            return self.depart();
+        }
+        let timer = self.at(self.handle().now(), |link| link.depart_unless_behind());
+        self.if_rare(|rare| {
+            if let Some(leaving) = &mut rare.leaving {
+                leaving.timer = timer;
+            }
+        });
     }
 
     /// Says goodbye and ends.

@@ -238,6 +238,26 @@ impl Clock {
         if self.pinged { self.since + given } else { NEVER }
     }
 
+    /// Lets all that the peer is waited for begin anew, as far as it should have come long ago:
+    /// this process stood still, and so may the peer. The present state of the connection is
+    /// `given` so long; a silent peer is asked once more.
+    pub(super) fn forgive(&mut self, now: Instant, given: Duration, limits: &Limits) {
+        let stood_still = |due: Instant| due <= now && now.since(due) >= PAUSE;
+        if stood_still(self.dead_at(limits)) {
+            self.pinged = false;
+        }
+        let Some(waits) = &mut self.waits else { return };
+        if stood_still(waits.frame_since + limits.frame_time) {
+            waits.frame_since = now;
+        }
+        if stood_still(waits.blocked_since + limits.no_progress) {
+            waits.blocked_since = now;
+        }
+        if stood_still(waits.until) {
+            waits.until = now + given;
+        }
+    }
+
     #[inline]
     pub(super) fn unused_at(&self, keep_alive: Duration) -> Instant {
         if keep_alive.is_zero() { NEVER } else { self.last_use + keep_alive }

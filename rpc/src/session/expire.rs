@@ -24,7 +24,8 @@ impl<K> Session<K> {
         let calls = self.calls.next_deadline().unwrap_or(NEVER);
         let frame = self.clock.frame_due(&self.limits).min(self.clock.dead_at(&self.limits));
         let hello = if self.phase == Phase::Opening { self.clock.until() } else { NEVER };
-        calls.min(frame).min(hello) <= now
+        let unused = if self.phase == Phase::Open { self.unused_at() } else { NEVER };
+        calls.min(frame).min(hello).min(unused) <= now
     }
 
     fn has_oversized(&self) -> bool {
@@ -86,6 +87,7 @@ impl<K> Session<K> {
             return Ok(None);
         }
         self.clock.settle(now);
+        self.forgive(now);
         if let Some(call) = self.expire_call(now, out) {
             return Ok(Some(call));
         }
@@ -96,6 +98,14 @@ impl<K> Session<K> {
             self.ping(now, out);
         }
         Ok(None)
+    }
+
+    /// Gives the peer its time anew for what was due so long ago that this process must have stood
+    /// still: then the peer may have done its part meanwhile, or have stood still as well.
+    fn forgive(&mut self, now: Instant) {
+        let limits = &self.limits;
+        let given = if self.phase == Phase::Opening { limits.hello } else { limits.linger };
+        self.clock.forgive(now, given, limits);
     }
 
     fn expire_call(
