@@ -89,6 +89,7 @@ everywhere! {
 
 everywhere! {
     fn too_many_bytes_that_wait_are_refused_as_overloaded(field: &mut Field) {
+        field.large_frames();
         let little = limits(|limits| limits.waiting_bytes = 10_000);
         let (client, _server, node) = field.pair_with(little, grant(64));
         field.outcome(&client, node.context()).unwrap();

@@ -288,6 +288,7 @@ everywhere! {
 
 everywhere! {
     fn large_values_are_lent_like_small_ones(field: &mut Field) {
+        field.large_frames();
         let shop = Shop::new(field);
         field.take_time();
         for round in 0..4 {
@@ -313,6 +314,7 @@ everywhere! {
 
 everywhere! {
     fn neither_way_out_shows_in_what_arrives(field: &mut Field) {
+        field.large_frames();
         let shop = Shop::new(field);
         for shelf in shop.shelves() {
             // Small values leave the short way, others are written like everything else.
@@ -330,6 +332,7 @@ everywhere! {
 
 everywhere! {
     fn what_is_too_large_to_be_lent_is_an_error_for_its_caller(field: &mut Field) {
+        field.large_frames();
         let mut limits = Limits::default();
         limits.frame = 16 << 10;
         let most = 16 * 1024 - 4; // behind its length
@@ -364,6 +367,7 @@ everywhere! {
 
 everywhere! {
     fn what_is_no_text_is_refused(field: &mut Field) {
+        field.large_frames();
         let shop = Shop::new(field);
         field.take_time();
         let no_text = |size| [vec![b'a'; size], vec![0xff]].concat();

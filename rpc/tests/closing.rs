@@ -89,6 +89,7 @@ everywhere! {
 
 everywhere! {
     fn what_was_sent_before_still_arrives(field: &mut Field) {
+        field.large_frames();
         let (client, server, node) = field.met_pair();
         field.on(&client, move || {
             for n in 0..1_000 {
@@ -192,6 +193,7 @@ everywhere! {
 
 everywhere! {
     fn the_last_replies_leave_before_the_end(field: &mut Field) {
+        field.large_frames();
         let (client, server, node) = field.met_pair();
         let large = "x".repeat(1_000_000);
         let calls: Vec<_> = (0..8).map(|n| field.start(&client, node.hold(n.to_string()))).collect();
@@ -225,6 +227,7 @@ everywhere! {
 
 everywhere! {
     fn what_was_said_in_the_turn_of_the_close_leaves_before_the_goodbye(field: &mut Field) {
+        field.large_frames();
         let (client, server, node) = field.met_pair();
         field.take_time();
         let there = server.watch(&server.accepted()[0]);

@@ -185,6 +185,7 @@ everywhere! {
 
 everywhere! {
     fn an_argument_that_is_too_large_for_the_peer(field: &mut Field) {
+        field.large_frames();
         let small = limits(|limits| limits.frame = 64 << 10);
         let (client, server, node) = field.pair_with(Limits::default(), small);
         let huge = "x".repeat(100_000);
@@ -200,6 +201,7 @@ everywhere! {
 
 everywhere! {
     fn a_result_that_is_too_large_for_the_caller(field: &mut Field) {
+        field.large_frames();
         let small = limits(|limits| limits.frame = 64 << 10);
         let (client, server, node) = field.pair_with(small, Limits::default());
         server.when_asked(|_, _, _, _, reply| reply.ok("x".repeat(100_000)));

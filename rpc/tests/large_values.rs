@@ -44,6 +44,7 @@ fn warm_pair(field: &mut Field) -> (Peer, Peer, ProbeProxy) {
 
 everywhere! {
     fn they_go_round_in_the_memory_that_they_arrive_in(field: &mut Field) {
+        field.large_frames();
         let (client, server, node) = warm_pair(field);
         let strange = Rc::new(Cell::new(0));
         let count = strange.clone();
@@ -72,6 +73,7 @@ everywhere! {
 
 everywhere! {
     fn they_keep_their_place_among_others(field: &mut Field) {
+        field.large_frames();
         let (client, server, node) = warm_pair(field);
         let heard = server.heard().len();
         let sizes = [LARGE, LARGE, 10, 300_000, LARGE, 70_000, 0, LARGE - 1, LARGE + 5_000, LARGE];
@@ -125,6 +127,7 @@ fn they_wait_for_their_turn_like_others() {
 
 everywhere! {
     fn nobody_waits_for_one_that_was_cancelled(field: &mut Field) {
+        field.large_frames();
         let (client, server, node) = warm_pair(field);
         let (k, got) = Got::new(client.handle());
         let (note, call) = (node.clone(), node.hold("x"));
@@ -147,6 +150,7 @@ everywhere! {
 
 everywhere! {
     fn a_method_that_nobody_bound_is_refused(field: &mut Field) {
+        field.large_frames();
         let server = field.peer_serving("server", Limits::default(), Desk::default(), LocalSideDoor::bind);
         let client = field.peer("client");
         let node = field.dial(&client, &server);
@@ -164,6 +168,7 @@ everywhere! {
 
 everywhere! {
     fn a_traced_one_is_no_different(field: &mut Field) {
+        field.large_frames();
         let (client, server, node) = warm_pair(field);
         client.rpc().set_tracing(true);
         for n in 0..3 {

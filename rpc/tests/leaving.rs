@@ -125,6 +125,7 @@ everywhere! {
 
 everywhere! {
     fn large_events_leave_as_well(field: &mut Field) {
+        field.large_frames();
         let (client, server, node) = field.pair_with(patient(), Limits::default());
         let (k, closed) = Got::new(client.handle());
         let here = node.clone();

@@ -149,6 +149,7 @@ impl Scene {
 
 everywhere! {
     fn this_side_closes(field: &mut Field) {
+        field.large_frames();
         for spare in [false, true] {
             let scene = Scene::set(field, spare);
             let endpoint = scene.server.accepted()[0].clone();
@@ -162,6 +163,7 @@ everywhere! {
 
 everywhere! {
     fn the_rpc_goes(field: &mut Field) {
+        field.large_frames();
         for spare in [false, true] {
             let scene = Scene::set(field, spare);
             drop(scene.server.take_rpc());
@@ -173,6 +175,7 @@ everywhere! {
 
 everywhere! {
     fn the_peer_ends_its_half(field: &mut Field) {
+        field.large_frames();
         for spare in [false, true] {
             let scene = Scene::set(field, spare);
             let outlet = scene.line.outlet();
@@ -184,6 +187,7 @@ everywhere! {
 
 everywhere! {
     fn the_peer_cuts_the_connection(field: &mut Field) {
+        field.large_frames();
         for spare in [false, true] {
             let scene = Scene::set(field, spare);
             let outlet = scene.line.outlet();

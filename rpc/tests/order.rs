@@ -57,6 +57,7 @@ everywhere! {
 
 everywhere! {
     fn large_arguments_do_not_overtake_small_ones(field: &mut Field) {
+        field.large_frames();
         let (client, server, node) = field.met_pair();
         let text = |n: usize| format!("{n}:{}", "x".repeat(if n.is_multiple_of(3) { 200_000 } else { 10 }));
         for n in 0..40 {

@@ -126,6 +126,7 @@ thread_local! {
 
 everywhere! {
     fn a_reply_that_panics_while_it_is_read_is_one_call_s_misfortune(field: &mut Field) {
+        field.large_frames();
         field.lenient();
         quietly();
         let (client, _server, node) = field.met_pair();
@@ -148,6 +149,7 @@ everywhere! {
 
 everywhere! {
     fn a_branch_s_reply_that_panics_while_it_is_read_has_its_place(field: &mut Field) {
+        field.large_frames();
         field.lenient();
         quietly();
         let (client, _server, node) = field.met_pair();

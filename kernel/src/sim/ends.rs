@@ -265,8 +265,14 @@ impl Net {
         self.ends.get(&id).is_some_and(|end| self.hosts[end.process].beside)
     }
 
-    /// Mostly everything, now and then less; never nothing of something.
+    /// Mostly everything, now and then less, or always little; never nothing of something.
     fn cut_short(&mut self, count: usize) -> usize {
+        let (most, times) = self.pieces;
+        if times > 0 {
+            self.pieces.1 -= 1;
+            let most = most.max(count / 32).min(count);
+            return if most > 1 { 1 + self.draw(most as u64 - 1) as usize } else { most };
+        }
         if count > 1 && self.chance(4) { 1 + self.draw(count as u64 - 2) as usize } else { count }
     }
 

@@ -336,6 +336,13 @@ impl World {
         self.net.borrow_mut().latency = latency;
     }
 
+    /// Cuts what is read, written and sent into small pieces, the next `times` times: of little at
+    /// most `most` bytes at once, of much at most a 32nd. So frames begin and end anywhere, and one
+    /// that is read whole is the exception.
+    pub fn in_pieces(&mut self, most: usize, times: u64) {
+        self.net.borrow_mut().pieces = (most.max(1), times);
+    }
+
     /// Gives a name several addresses: dialling `sim:NAME` looks it up, which takes up to 10 ms,
     /// and then tries them in this order as those of a name in the real world.
     ///

@@ -70,6 +70,9 @@ pub(super) struct Net {
     held: Vec<Id>,
     /// Iff one kernel alone moves the clock, and nobody asks for turns.
     pub(super) solo: bool,
+    /// The most bytes that a socket takes or gives at once, of little; a 32nd of much. And how
+    /// often that is so.
+    pub(super) pieces: (usize, u64),
 }
 
 /// Holds what the network knows about a process.
@@ -117,6 +120,7 @@ impl Net {
             partition: BTreeSet::new(),
             held: Vec::new(),
             solo,
+            pieces: (0, 0),
         }
     }
 

@@ -41,7 +41,10 @@ pub(crate) struct Field {
     /// Iff each turn of a process runs one task.
     pub(crate) one_task: bool,
     /// Iff queues and windows that a test leaves alone are small.
-    little_room: bool,
+    pub(super) little_room: bool,
+    /// Iff sockets take and give a few bytes at once, and frames that a test leaves alone are
+    /// small.
+    pub(super) small_pieces: bool,
     rest: Rest,
 }
 
@@ -74,43 +77,14 @@ impl Field {
     }
 
     fn of(ground: Ground) -> Self {
-        Self { ground, lenient: false, one_task: false, little_room: false, rest: Rest::default() }
-    }
-
-    /// Tells which world a failed test has failed in: what is printed is shown only then.
-    #[allow(clippy::print_stdout, reason = "the message of a failed test")]
-    pub(crate) fn shown(seed: u64, setting: &str) {
-        println!("seed {seed}, {setting}");
-    }
-
-    /// Lets the processes that come run one task in each turn.
-    pub(crate) fn one_task_a_turn(mut self) -> Self {
-        self.one_task = true;
-        self
-    }
-
-    /// Gives the processes that come little room wherever their tests do not say how much: few
-    /// credits, short queues.
-    pub(crate) fn little_room(mut self) -> Self {
-        self.little_room = true;
-        self
-    }
-
-    fn limits(&self, mut limits: Limits) -> Limits {
-        let usual = Limits::default();
-        if self.little_room {
-            let small = |value: &mut usize, usual: usize, small: usize| {
-                if *value == usual {
-                    *value = small;
-                }
-            };
-            small(&mut limits.output_soft, usual.output_soft, 64);
-            small(&mut limits.inbound_queue, usual.inbound_queue, 64);
-            if limits.grant == usual.grant {
-                limits.grant = limits.grant_before_hello;
-            }
+        Self {
+            ground,
+            lenient: false,
+            one_task: false,
+            little_room: false,
+            small_pieces: false,
+            rest: Rest::default(),
         }
-        limits
     }
 
     /// The simulated world, for its faults.
@@ -171,17 +145,22 @@ impl Field {
                 // the end of the turn.
                 world.beside(process, true);
                 let peer = Peer { process: Some(process), ..peer.unwrap() };
-                self.rest.watch(name, process, &peer.owners);
+                self.rest.watch(name, Some(process), &peer.owners);
                 peer
             }
             Ground::Tcp(kernels) => {
                 let address = "inet:localhost:0".parse().unwrap();
                 kernels.push(real_kernel(!self.lenient));
-                Peer::new(&kernels[kernels.len() - 1], &address, limits, state, bind)
+                let peer = Peer::new(&kernels[kernels.len() - 1], &address, limits, state, bind);
+                self.rest.watch(name, None, &peer.owners);
+                peer
             }
             Ground::Unix(kernels) => {
                 kernels.push(real_kernel(!self.lenient));
-                Peer::new(&kernels[kernels.len() - 1], &fresh_path(name), limits, state, bind)
+                let (kernel, address) = (&kernels[kernels.len() - 1], fresh_path(name));
+                let peer = Peer::new(kernel, &address, limits, state, bind);
+                self.rest.watch(name, None, &peer.owners);
+                peer
             }
         }
     }
@@ -394,13 +373,16 @@ impl Field {
     }
 }
 
-/// Every simulated run ends with a check of the invariants.
+/// Every run ends with a check of the invariants.
 impl Drop for Field {
     fn drop(&mut self) {
-        if let Ground::Simulated(world) = &mut self.ground
-            && !thread::panicking()
-        {
-            mem::take(&mut self.rest).check(world);
+        if thread::panicking() {
+            return;
+        }
+        let rest = mem::take(&mut self.rest);
+        match &mut self.ground {
+            Ground::Simulated(world) => rest.check(world),
+            Ground::Tcp(kernels) | Ground::Unix(kernels) => rest.check_real(kernels),
         }
     }
 }

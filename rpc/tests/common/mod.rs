@@ -17,6 +17,7 @@ mod field;
 mod outcome;
 mod rest;
 mod seen;
+mod setting;
 
 pub(crate) use desk::{Desk, stumble};
 pub(crate) use field::{Field, Peer};
@@ -88,6 +89,15 @@ macro_rules! everywhere {
                 for seed in 1..=2 {
                     Field::shown(seed, "little room");
                     scenario(&mut Field::simulated(seed).little_room());
+                }
+            }
+
+            /// Frames are cut anywhere, and a value that fills one is short.
+            #[test]
+            fn simulated_in_small_pieces() {
+                for seed in 1..=2 {
+                    Field::shown(seed, "in small pieces");
+                    scenario(&mut Field::simulated(seed).in_small_pieces());
                 }
             }
 

@@ -1,4 +1,4 @@
-//! Ends every simulated run: the world comes to rest, and the invariants of all its processes are
+//! Ends every run: the world comes to rest, and the invariants of all its processes are
 //! checked.
 //!
 //! First all counters must be those of what they count. Then faults are healed, held replies are
@@ -8,14 +8,16 @@
 
 use super::desk::Desk;
 use super::secs;
+use peers_rpc::kernel::Wait;
 use peers_rpc::kernel::sim::{ProcessId, World};
-use peers_rpc::{Audit, Instant, Listener, Node, Rpc};
+use peers_rpc::{Audit, Instant, Kernel, Listener, Node, Rpc};
 use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Says how long the world may take to come to rest, in virtual time.
+/// Says how long the world may take to come to rest, in virtual time; over sockets, how long its
+/// connections may take to end.
 const BOUND: Duration = secs(30);
 
 /// Says how often it is looked at meanwhile.
@@ -31,12 +33,26 @@ pub(crate) struct Owners<S: 'static> {
 /// A process that is looked at when the test ends.
 struct Watched {
     name: String,
-    process: ProcessId,
+    /// Absent over sockets.
+    process: Option<ProcessId>,
     audit: Audit,
     /// Drops the replies that its object holds.
     let_go: Box<dyn Fn()>,
     /// Drops its owners.
     leave: Box<dyn Fn()>,
+}
+
+impl Watched {
+    fn is_running(&self, world: &World) -> bool {
+        self.process.is_some_and(|process| world.is_running(process))
+    }
+
+    /// Does something in it, if it runs.
+    fn inside(&self, world: &mut World, act: &dyn Fn()) {
+        if let Some(process) = self.process.filter(|process| world.is_running(*process)) {
+            world.with(process, |_| act());
+        }
+    }
 }
 
 /// All processes that are.
@@ -52,7 +68,7 @@ impl Rest {
     pub(crate) fn watch<S: 'static>(
         &mut self,
         name: &str,
-        process: ProcessId,
+        process: Option<ProcessId>,
         owners: &Rc<Owners<S>>,
     ) {
         let audit = owners.rpc.borrow().as_ref().unwrap().audit();
@@ -73,13 +89,13 @@ impl Rest {
 
     /// Lets the world come to rest and checks what must hold.
     pub(crate) fn check(mut self, world: &mut World) {
-        self.watched.retain(|one| world.is_running(one.process));
+        self.watched.retain(|one| one.is_running(world));
         let begun = self.each(Audit::consistent);
         begun
             .unwrap_or_else(|broken| panic!("an invariant is broken when the test ends: {broken}"));
         world.heal();
         for one in &self.watched {
-            world.resume(one.process);
+            one.process.into_iter().for_each(|process| world.resume(process));
         }
         if self.left.is_none() {
             self.settle(world, "when the test ends", |rest| {
@@ -87,12 +103,32 @@ impl Rest {
                 rest.agree()
             });
         }
-        for one in
-            self.watched.iter().filter(|one| world.is_running(one.process)).collect::<Vec<_>>()
-        {
-            world.with(one.process, |_| (one.leave)());
+        for one in &self.watched {
+            one.inside(world, &one.leave);
         }
         self.settle(world, "when all owners have gone", |rest| rest.each(Audit::empty));
+    }
+
+    /// Checks over sockets what needs no waiting for pings: the counters as they are, and that
+    /// nothing is left of the connections when their owners have gone.
+    pub(crate) fn check_real(self, kernels: &mut [Kernel]) {
+        self.each(Audit::consistent)
+            .unwrap_or_else(|broken| panic!("an invariant is broken when the test ends: {broken}"));
+        for one in &self.watched {
+            (one.let_go)();
+            (one.leave)();
+        }
+        let Some(clock) = kernels.first().map(Kernel::remote) else { return };
+        let end = clock.now() + BOUND;
+        while let Err(broken) = self.each(Audit::empty) {
+            for kernel in kernels.iter_mut() {
+                kernel.turn(Wait::No).unwrap();
+            }
+            assert!(
+                clock.now() < end,
+                "an invariant is broken when all owners have gone: {broken}"
+            );
+        }
     }
 
     /// Lets time pass until that holds, within the bound.
@@ -105,9 +141,9 @@ impl Rest {
         let end: Instant = world.now() + BOUND;
         loop {
             world.run_for(STEP);
-            self.watched.retain(|one| world.is_running(one.process));
+            self.watched.retain(|one| one.is_running(world));
             for one in &self.watched {
-                world.with(one.process, |_| (one.let_go)()); // what came meanwhile, too
+                one.inside(world, &one.let_go); // what came meanwhile, too
             }
             match holds(self) {
                 Ok(()) => return,
