@@ -370,6 +370,7 @@ impl Core {
         if let Ok(mut buffer) = self.read_buffer.try_borrow_mut() {
             *buffer = Vec::new();
         }
+        self.give_pages_back();
     }
 
     // ---- panics and losses

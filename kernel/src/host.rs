@@ -134,6 +134,9 @@ pub(crate) trait Socket: Debug {
     fn interest(&self, wanted: Readiness) -> io::Result<()>;
     /// Sets how many bytes the system may hold in each direction, roughly.
     fn set_buffers(&self, bytes: usize) -> io::Result<()>;
+    /// Bounds how long the system may hold something for a peer that takes nothing of it; then the
+    /// connection fails. Of no effect where the system cannot do that.
+    fn set_patience(&self, patience: Duration) -> io::Result<()>;
     /// Our end's address.
     fn local(&self) -> io::Result<Resolved>;
     /// The other end's address.

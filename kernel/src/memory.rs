@@ -5,6 +5,7 @@
 //! in the list of what is mounted, and which group we are in, in a file of the process. A group has
 //! no more than those that it lies in.
 
+use crate::engine::Core;
 use crate::handle::Handle;
 use rustix::process::{Resource, getrlimit};
 use std::fs;
@@ -27,6 +28,18 @@ impl Handle {
         self.core.host().real()?;
         let read = |path: &Path| fs::read_to_string(path).ok();
         limit_of_groups(&read).into_iter().chain(getrlimit(Resource::As).current).min()
+    }
+}
+
+impl Core {
+    /// Gives the system the pages back that the allocator holds and nobody uses, also those between
+    /// others that are used, where the C library can do that: by itself it gives back the end of
+    /// its heap only, and one small block there keeps the rest.
+    pub(crate) fn give_pages_back(&self) {
+        #[cfg(target_env = "gnu")]
+        if self.host().real().is_some() {
+            let _gave_any = crate::poller::malloc_trim(0);
+        }
     }
 }
 

@@ -1,7 +1,6 @@
-//! Registering descriptors with `polling` and waiting for them: the only file of the workspace with
-//! `unsafe` in it.
-//!
-//! What a descriptor is for, and who reads it, is decided elsewhere.
+//! Registering descriptors with `polling` and waiting for them, and asking the C library to give
+//! memory back: the only file of the workspace with `unsafe` in it. What a descriptor is for, and
+//! who reads it, is decided elsewhere.
 //!
 //! Invariants:
 //! 1. A descriptor is registered for exactly as long as its [`Registered`] has an interest, and
@@ -27,6 +26,11 @@ compile_error!(
     "the kernel packs slot and generation into a 64-bit key and waits for Unix descriptors"
 );
 
+#[cfg(target_env = "gnu")]
+#[allow(unsafe_code)] // SAFETY: declared as in `malloc.h`; any thread may call it at any time.
+unsafe extern "C" {
+    pub(crate) safe fn malloc_trim(pad: usize) -> std::ffi::c_int;
+}
 /// `polling` keeps this key for itself.
 const RESERVED_KEY: usize = usize::MAX;
 

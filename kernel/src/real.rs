@@ -22,6 +22,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// Connections that the system may hold for us before they are accepted.
 const BACKLOG: i32 = 4096;
@@ -311,11 +312,26 @@ impl Socket for RealSocket {
     }
 
     fn forsake(&self) -> io::Result<()> {
-        self.0.io().set_linger(Some(std::time::Duration::ZERO))
+        self.0.io().set_linger(Some(Duration::ZERO))
     }
 
     fn set_buffers(&self, bytes: usize) -> io::Result<()> {
         set_buffers(self.0.io(), bytes)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn set_patience(&self, patience: Duration) -> io::Result<()> {
+        // The system's type is a signed one.
+        let most = Duration::from_millis(i32::MAX as u64);
+        match self.0.io().set_tcp_user_timeout(Some(patience.min(most))) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(()), // it is no TCP socket
+            decided => decided,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn set_patience(&self, _: Duration) -> io::Result<()> {
+        Ok(())
     }
 
     fn local(&self) -> io::Result<Resolved> {

@@ -29,8 +29,8 @@ pub(crate) struct Spares {
     bytes: Cell<usize>,
     /// Bytes that are in use: those of the outputs of all streams.
     used: Cell<usize>,
-    /// Set iff none is kept.
-    scarce: Cell<bool>,
+    /// Counts those who want none to be kept; some are iff there is nobody.
+    scarce: Cell<usize>,
 }
 
 impl Spares {
@@ -72,9 +72,10 @@ impl Spares {
         self.used.set(self.used.get().wrapping_add(after).wrapping_sub(before));
     }
 
-    /// Keeps none from now on, or some again.
+    /// Keeps none from now on, or, as far as one who said so before is concerned, some again.
     pub(crate) fn set_scarce(&self, scarce: bool) {
-        self.scarce.set(scarce);
+        let count = self.scarce.get();
+        self.scarce.set(if scarce { count + 1 } else { count.saturating_sub(1) });
         if scarce {
             self.clear();
         }
@@ -95,7 +96,7 @@ impl Spares {
     /// those that were not used for long, or it.
     pub(crate) fn keep(&self, mut buffer: Vec<u8>) {
         let room = buffer.capacity();
-        if self.scarce.get() && room > FRESH {
+        if self.scarce.get() > 0 && room > FRESH {
             return;
         }
         let kept = if room > SMALL { &self.large } else { &self.small };

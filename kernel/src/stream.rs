@@ -12,6 +12,7 @@ use std::fmt;
 use std::io;
 use std::panic::Location;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Tells a stream's handler what happens. `End` and `Failed` come last, and only one of them, once;
 /// then the handler is dropped.
@@ -164,6 +165,18 @@ impl Stream {
     /// If the connection is gone already.
     pub fn set_buffers(&self, bytes: usize) -> io::Result<()> {
         self.pipe.set_buffers(bytes)
+    }
+
+    /// Lets the system hold what was written for so long, about, if the peer takes nothing of it;
+    /// then the connection fails with [`TimedOut`](io::ErrorKind::TimedOut). Without it that can be
+    /// for ever: a peer that does not read tells the system that it is there, and
+    /// [`stalled`](Outlet::stalled) tells only of what the system has no room for. Means something
+    /// on Linux over TCP only, and nothing in a simulation.
+    ///
+    /// # Errors
+    /// If the connection is gone already.
+    pub fn set_patience(&self, patience: Duration) -> io::Result<()> {
+        self.pipe.set_patience(patience)
     }
 
     /// The address of our end.

@@ -80,8 +80,8 @@ pub struct Limits {
     /// Time in which what was accepted leaves when a connection is closed in good order, and for
     /// which running replies are waited for when the whole `Rpc` closes. Default 5 s.
     pub drain: Duration,
-    /// Time for which output may wait in this process without the peer taking a single byte of it.
-    /// Default 30 s.
+    /// Time for which output may wait in this process, or, over TCP on Linux, in the system,
+    /// without the peer taking a single byte of it. Default 30 s.
     pub no_progress: Duration,
     /// Says how long a call waits for its reply when neither the caller nor the interface says
     /// otherwise. Default 30 s.

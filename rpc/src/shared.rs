@@ -155,6 +155,7 @@ impl Shared {
         if self.links.borrow().is_empty() {
             self.alarms.take();
             self.stop_timer();
+            self.settle_now();
         }
         self.call_finished();
     }
@@ -303,11 +304,14 @@ impl Shared {
 }
 
 /// Nobody can ask for the calls that were served any more: the kernel need not remember which of
-/// them were over.
+/// them were over. Nor is it memory of ours that is scarce.
 impl Drop for Shared {
     fn drop(&mut self) {
         for cause in self.serving.get_mut().cancelled() {
             self.handle.forget_cause(cause);
+        }
+        if self.memory.is_tight() {
+            self.handle.save_memory(false);
         }
     }
 }

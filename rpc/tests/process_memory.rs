@@ -223,3 +223,51 @@ fn what_is_told_comes_back_when_everything_has_ended() {
         assert_eq!(server.rpc().endpoints(), Vec::<Endpoint>::new());
     }
 }
+
+#[test]
+fn what_other_streams_of_the_loop_hold_is_not_counted_against_it() {
+    let mut field = Field::simulated(6);
+    let (server, _) = server(&mut field, 1 << 20);
+    let honest = field.peer("honest");
+    let node = field.dial(&honest, &server);
+    field.outcome(&honest, node.context()).unwrap();
+    // A stream of the program's own, whose peer reads nothing.
+    let place = "sim:wall".parse().unwrap();
+    let (at, streams) = (Clone::clone(&place), Rc::new(RefCell::new(Vec::new())));
+    let wall = field.world().process("wall", move |kernel| {
+        let keep = move |stream: Stream| streams.borrow_mut().push(stream);
+        kernel.handle().listen(&at, keep).unwrap()
+    });
+    let (handle, foreign) = (server.handle().clone(), Rc::<RefCell<Option<Outlet>>>::default());
+    let kept = foreign.clone();
+    field.on(&server, move || {
+        let k = Cont::new(&handle, move |stream: io::Result<Stream>| {
+            let outlet = stream.unwrap().start(|_, _| {});
+            outlet.set_limit(8 << 20);
+            outlet.write_chunk(vec![0; 4 << 20]).unwrap();
+            *kept.borrow_mut() = Some(outlet);
+        });
+        handle.connect(&place, k);
+    });
+    field.pass(millis(200));
+    assert!(server.rpc().held_memory() > 3 << 20, "all outputs of the loop");
+    for n in 0..50 {
+        assert_eq!(field.outcome(&honest, node.ask(n.to_string())).unwrap(), n.to_string());
+        field.pass(millis(10));
+    }
+    // Its own limit holds as ever, beside that and when it has gone.
+    for beside in [4 << 20, 0] {
+        let (crowd, _) = crowd(&mut field, &server, 100);
+        for _ in 0..50 {
+            field.pass(millis(10));
+            let held = server.rpc().held_memory();
+            assert!(held <= beside + (1 << 20) + (1 << 20) / 10, "{held} bytes beside {beside}");
+        }
+        field.world().crash(crowd);
+        let outlet = foreign.borrow().clone().unwrap();
+        field.on(&server, move || outlet.abort());
+        field.pass(secs(1));
+    }
+    assert!(server.rpc().counters().relieved > 0);
+    let _wall = wall;
+}

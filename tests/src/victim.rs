@@ -18,7 +18,8 @@ pub struct Victim {
 }
 
 /// Runs the binary `$0` with at most `$2` descriptors, its log in the file `$1`.
-const RUN: &str = "ulimit -n \"$2\" && exec \"$0\" 2>\"$1\"";
+/// `$3` is what its environment says besides.
+const RUN: &str = "ulimit -n \"$2\" && exec env $3 \"$0\" 2>\"$1\"";
 
 impl Victim {
     /// Starts `binary` and connects the honest client.
@@ -34,11 +35,20 @@ impl Victim {
     /// # Panics
     /// When that does not work.
     pub fn with_descriptors(binary: &str, limit: u32) -> Self {
+        Self::with_environment(binary, limit, "")
+    }
+
+    /// Starts it likewise, with so much in its environment besides: words such as `NAME=VALUE`.
+    ///
+    /// # Panics
+    /// When that does not work.
+    pub fn with_environment(binary: &str, limit: u32, environment: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let file = format!("peers-victim-{}-{number}.log", std::process::id());
         let log = std::env::temp_dir().join(file);
-        let arguments = ["-c", RUN, binary, &log.display().to_string(), &limit.to_string()];
+        let arguments =
+            ["-c", RUN, binary, &log.display().to_string(), &limit.to_string(), environment];
         let process = NodeProcess::start(Path::new("/bin/sh"), arguments).expect("it starts");
         let client = spawn_loop().expect("a loop starts");
         let endpoint = client.connect(process.address()).expect("the loop lives");
@@ -119,6 +129,15 @@ impl Victim {
     /// When the system does not tell.
     pub fn peak_memory(&self) -> u64 {
         self.status("VmHWM:")
+    }
+
+    /// Returns how many descriptors it has open.
+    ///
+    /// # Panics
+    /// When the system does not tell.
+    pub fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.process.id());
+        fs::read_dir(folder).expect("the process lives").count()
     }
 
     fn status(&self, name: &str) -> u64 {

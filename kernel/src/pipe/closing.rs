@@ -1,7 +1,8 @@
 //! The end from our side: what was written leaves, what still comes is thrown away, up to a bound.
 //!
 //! Invariants:
-//! 1. A connection that is closed is cut after its time to linger at the latest.
+//! 1. A connection that is closed is cut after its time to linger at the latest, and then nothing
+//!    of its output stays with the system.
 //! 2. Of a peer that goes on sending, no more than allowed is read; the rest stays in the system.
 
 use super::{LINGER, Pipe};
@@ -62,6 +63,7 @@ impl Pipe {
         let pipe = Rc::downgrade(self);
         let give_up = move |_: &Rc<Core>| {
             if let Some(pipe) = pipe.upgrade() {
+                pipe.forsake(); // what has not left by now must not stay with the system instead
                 pipe.abort()
             }
         };

@@ -219,6 +219,10 @@ impl Pipe {
         self.ask(|socket| socket.set_buffers(bytes))
     }
 
+    pub(crate) fn set_patience(&self, patience: Duration) -> io::Result<()> {
+        self.ask(|socket| socket.set_patience(patience))
+    }
+
     pub(crate) fn local(&self) -> io::Result<Address> {
         self.ask(|socket| socket.local()).map(Address::from_resolved)
     }
@@ -323,10 +327,15 @@ impl Pipe {
     pub(crate) fn abort(&self) {
         let Some(core) = self.core.upgrade() else { return };
         if self.blocked.get() {
-            self.ask(|socket| socket.forsake()).ok(); // a connection that is gone needs it no more
+            self.forsake();
         }
         self.shut(&core);
         self.dismiss(&core);
+    }
+
+    /// Lets the system drop what it holds once the socket is closed.
+    fn forsake(&self) {
+        self.ask(|socket| socket.forsake()).ok(); // a connection that is gone needs it no more
     }
 
     /// Nobody listens any more.

@@ -194,6 +194,11 @@ impl Socket for SimSocket {
         Ok(())
     }
 
+    /// Does nothing: what was written is on its way, not in memory of the system.
+    fn set_patience(&self, _: Duration) -> io::Result<()> {
+        Ok(())
+    }
+
     fn local(&self) -> io::Result<Resolved> {
         self.name(|end| &end.local)
     }

@@ -39,6 +39,7 @@ impl Link {
         if let Some(bytes) = limits.socket_buffers {
             stream.set_buffers(bytes).ok(); // a connection that is gone tells so by itself
         }
+        stream.set_patience(limits.no_progress).ok(); // likewise
         let outlet = stream.start_for(self.clone());
         outlet.set_limit(limits.output_hard());
         let first = self.outlet.set(outlet).is_ok();
@@ -108,6 +109,7 @@ impl Link {
             return;
         }
         let (name, reason) = self.write_down(reason); // while the session knows who is there
+        self.shared().memory.frees(self.weight());
         let left = self.untaken();
         self.write_down_left(left);
         let lost = self.ask(Session::waiting_events);

@@ -415,9 +415,14 @@ impl Link {
         }
     }
 
+    /// Returns the bytes of memory that its output holds.
+    pub(crate) fn output_memory(&self) -> usize {
+        self.last_outlet().map_or(0, Outlet::memory)
+    }
+
     /// Bytes that it holds, all together.
     pub(crate) fn weight(&self) -> usize {
-        self.last_outlet().map_or(0, Outlet::memory) + self.if_rare(|rare| rare.told)
+        self.output_memory() + self.if_rare(|rare| rare.told)
     }
 
     /// Since when nothing has gone on: the peer has taken nothing of what waits for it, or, if

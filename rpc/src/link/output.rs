@@ -213,6 +213,9 @@ impl Link {
         self.due.set(Instant::FAR);
         self.release();
         self.note_flushed();
+        if let Some(since) = self.open_outlet().and_then(Outlet::stalled) {
+            self.step(|session, _| session.stalled(since));
+        }
         let now = self.handle().now();
         if self.ask(|session| session.misses_input(now))
             && self.open_outlet().is_some_and(Outlet::is_behind)

@@ -186,6 +186,20 @@ impl Clock {
         }
     }
 
+    /// Notes that nothing of the output that waits has left since `since`.
+    pub(super) fn stalled(&mut self, since: Instant) {
+        if let Some(waits) = &mut self.waits
+            && waits.blocked_since != NEVER
+        {
+            waits.blocked_since = since;
+        }
+    }
+
+    /// Returns when the session was last looked at by its input or its timer.
+    pub(super) fn looked_at(&self) -> Instant {
+        self.looked
+    }
+
     /// A ping is sent: this is its number.
     pub(super) fn ping(&mut self, now: Instant) -> u64 {
         self.since = now;

@@ -42,11 +42,19 @@ impl<K> Session<K> {
             Phase::HalfClosed if self.incoming.owed() == 0 => NOW,
             Phase::HalfClosed => until,
             Phase::Open => until
+                .min(self.output_due())
                 .min(self.clock.frame_due(&self.limits))
                 .min(self.clock.ping_at(&self.limits))
                 .min(self.clock.dead_at(&self.limits))
                 .min(self.unused_at()),
         }
+    }
+
+    /// Returns when it is to be seen whether the output has left that waited when the session was
+    /// last looked at.
+    fn output_due(&self) -> Instant {
+        let waits = self.meter.waiting() > 0;
+        if waits { self.clock.looked_at() + self.limits.no_progress } else { NEVER }
     }
 
     /// Returns when the connection has been unused for too long, or can be used no more; never

@@ -474,4 +474,11 @@ impl<K> Session<K> {
         self.clock.flushed(now, moved, self.meter.waiting() > 0);
         self.pump(now, out);
     }
+
+    /// Tells since when the socket has taken nothing of what waits for it, if it does not take all:
+    /// it is looked at by input and timers only, and the last of what it took may have left long
+    /// before.
+    pub fn stalled(&mut self, since: Instant) {
+        self.clock.stalled(since);
+    }
 }
