@@ -207,7 +207,7 @@ impl fmt::Display for AddressError {
         match self.fault {
             Fault::Kind => write!(
                 f,
-                "`{text}` names no kind of address: write inet:HOST:PORT, unix:/PATH or sim:NAME"
+                "`{text}` names no kind of address: write inet:HOST:PORT or unix:/PATH; sim:NAME is for simulations"
             ),
             Fault::Host => write!(
                 f,

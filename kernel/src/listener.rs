@@ -238,7 +238,8 @@ impl Gate {
     fn take_a_rest(self: &Rc<Self>, core: &Rc<Core>, error: &io::Error) {
         let rest = self.rest.get();
         if rest.is_zero() && may_log() {
-            log::warn!("{} accepts nobody for a while: {error}", self.address);
+            let advice = advice_on(error);
+            log::warn!("{} accepts nobody for a while: {error}{advice}", self.address);
         }
         let rest = (rest * 2).clamp(FIRST_REST, LAST_REST);
         self.rest.set(rest);
@@ -308,6 +309,17 @@ impl Watch for Gate {
     }
 }
 
+/// Returns what whoever runs the program can do about an error of accepting, to stand behind it.
+fn advice_on(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => {
+            "; raise the limit of open files (ulimit -n), or lower that of connections"
+        }
+        Some(Errno::NFILE) => "; the whole machine has no files left to open",
+        _ => "",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,5 +340,12 @@ mod tests {
         ] {
             assert_eq!(judge(&errno.into()), verdict, "{errno:?}");
         }
+    }
+
+    #[test]
+    fn what_to_do_is_said_where_something_can_be_done() {
+        assert!(advice_on(&Errno::MFILE.into()).contains("ulimit -n"));
+        assert!(advice_on(&Errno::NFILE.into()).contains("the whole machine"));
+        assert_eq!(advice_on(&Errno::CONNABORTED.into()), "");
     }
 }

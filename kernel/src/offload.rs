@@ -420,7 +420,9 @@ impl Pool {
     fn grow(&mut self, line: &Line) {
         match spawn_worker(self.rung.clone(), line.clone()) {
             Ok(()) => self.threads += 1,
-            Err(error) => log::warn!("no thread for a worker: {error}"),
+            Err(error) => {
+                log::warn!("cannot start one more worker thread, so work waits for others: {error}")
+            }
         }
     }
 }

@@ -58,6 +58,22 @@ impl Signal {
     }
 }
 
+/// Prints the name that the system and its tools use: `SIGTERM`.
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+            Self::Hangup => "SIGHUP",
+            Self::Quit => "SIGQUIT",
+            Self::User1 => "SIGUSR1",
+            Self::User2 => "SIGUSR2",
+            Self::Child => "SIGCHLD",
+            Self::WindowChange => "SIGWINCH",
+        })
+    }
+}
+
 impl Handle {
     /// Calls `handler` for each of these signals from now on, as a task. The system may merge
     /// signals of one kind that come close together.
@@ -201,7 +217,7 @@ impl Watch for Bell {
         let rings = match self.rings() {
             Ok(rings) => rings,
             Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-            Err(error) => return log::error!("cannot hear of {:?}: {error}", self.signal),
+            Err(error) => return log::error!("cannot hear of {}: {error}", self.signal),
         };
         for _ in 0..rings {
             let Some(mut handler) = self.hearing.handler.take() else { return };
@@ -220,6 +236,6 @@ impl Watch for Bell {
     }
 
     fn describe(&self) -> String {
-        format!("signal {:?}", self.signal)
+        format!("signal {}", self.signal)
     }
 }

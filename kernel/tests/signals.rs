@@ -91,3 +91,9 @@ fn a_simulated_world_has_none() {
     let error = kernel.handle().signals(&[Signal::Quit], |_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
 }
+
+#[test]
+fn a_signal_prints_the_name_that_the_system_uses() {
+    let names = [Signal::Interrupt, Signal::Terminate, Signal::Hangup].map(|one| one.to_string());
+    assert_eq!(names, ["SIGINT", "SIGTERM", "SIGHUP"]);
+}

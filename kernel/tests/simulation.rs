@@ -423,3 +423,12 @@ fn only_simulated_addresses_exist() {
         assert!(handle.listen(&address, drop).is_err());
     }
 }
+
+#[test]
+#[should_panic = "the process client is not running"]
+fn a_process_that_was_crashed_is_named_when_it_is_asked_for() {
+    let mut world = World::new(1);
+    let client = world.process("client", |_| ());
+    world.crash(client);
+    world.with(client, |_| ());
+}

@@ -247,8 +247,12 @@ impl World {
     /// # Panics
     /// If the process is not running.
     pub fn with<R>(&mut self, process: ProcessId, f: impl FnOnce(&Handle) -> R) -> R {
-        let running = self.processes[process.0].as_mut();
-        let running = running.unwrap_or_else(|| panic!("{process:?} is not running"));
+        let Some(running) = self.processes[process.0].as_mut() else {
+            let name = self.net.borrow().hosts[process.0].name.clone();
+            panic!(
+                "the process {name} is not running: it was crashed, or has not been started again"
+            )
+        };
         let handle = running.kernel.handle();
         let _current = throttle::enter(&handle.core);
         handle.core.read_clock();
