@@ -318,14 +318,20 @@ impl fmt::Display for ErrorKind {
             }
             Self::BadReply { method, expected, reason } => write!(
                 f,
-                "bad reply to {method}: not a {expected} ({}); compare the interfaces",
+                "bad reply to {method}: not a {expected} ({}); compare the interfaces with `rpcc check`",
                 Escaped(reason)
             ),
             Self::BadPickle(reason) => write!(f, "bad encoding: {}", Escaped(reason)),
             Self::TooLarge { size, limit } => {
-                write!(f, "too large: {size} bytes, over the limit of {limit}")
+                write!(
+                    f,
+                    "too large: {size} bytes, over the limit of {limit}; send less, or raise the limit on both sides"
+                )
             }
-            Self::TooDeep { depth } => write!(f, "too deep: a call at depth {depth}"),
+            Self::TooDeep { depth } => write!(
+                f,
+                "too deep: a call at depth {depth}; do two sides call each other for ever?"
+            ),
             Self::Lost(lost) => write!(f, "lost: {lost}"),
             Self::ClosurePanicked(text) => {
                 write!(f, "what was given to the loop to run panicked: {}", Escaped(text))
@@ -351,7 +357,11 @@ impl fmt::Display for Refusal {
                 write!(f, "nobody there bound {method}; an older server, or another kind of node?")
             }
             Self::BadArguments(text) => {
-                write!(f, "the arguments did not decode there: {}", Escaped(text))
+                write!(
+                    f,
+                    "the arguments did not decode there: {}; compare the interfaces with `rpcc check`",
+                    Escaped(text)
+                )
             }
             Self::Closing => f.write_str("the other side is closing; ask somebody else"),
             Self::TooDeep => f.write_str("calls are nested too deeply"),

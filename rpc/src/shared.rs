@@ -227,7 +227,7 @@ impl Shared {
 
     pub(crate) fn count_dropped_event(&self, method: u64, code: RefusedCode) {
         self.counters.borrow_mut().dropped_events += 1;
-        self.log(format_args!("dropped an event {method:#018x}: {code}"));
+        self.log(format_args!("dropped an event: {code} (id {method:#018x})"));
     }
 
     /// Looks for overdue calls every second as long as there may be any.

@@ -354,7 +354,7 @@ impl Link {
         let text = error.to_string();
         let limit = self.shared().limits.log_field;
         self.shared().log(format_args!(
-            "{}: dropped an event {method:#018x}: {}",
+            "{}: dropped an event whose arguments do not decode (id {method:#018x}): {}; compare the interfaces with `rpcc check`",
             self.name(),
             Brief(&text, limit)
         ));

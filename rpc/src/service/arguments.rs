@@ -161,15 +161,12 @@ impl Cli {
         words.iter().map(|word| self.address(word)).collect()
     }
 
-    /// Reads an address, or says what one looks like.
+    /// Reads an address; the error of one that is none says what to write instead.
     ///
     /// # Errors
     /// When it is none.
     pub fn address(&self, word: &str) -> Result<Address, Failure> {
-        word.parse().map_err(|error| {
-            let like = "an address looks like inet:localhost:5000, inet:[::1]:5000 or unix:/path";
-            Failure::usage(format!("{error}; {like}"))
-        })
+        word.parse().map_err(|error| Failure::usage(format!("{error}")))
     }
 }
 

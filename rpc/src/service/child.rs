@@ -2,6 +2,7 @@
 //! the line it prints.
 
 use super::{Failure, print_own};
+use crate::text::Escaped;
 use peers_kernel::Address;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -67,7 +68,7 @@ impl NodeProcess {
         let mut lines = BufReader::new(stdout);
         let mut first = String::new();
         lines.read_line(&mut first)?;
-        let unclear = || Failure::usage(format!("the node did not start to listen: {first:?}"));
+        let unclear = || Failure::usage(not_listening(&first));
         node.address = listening(&first).ok_or_else(unclear)?;
         show(first.trim_end().to_owned());
         node.readers.push(pass_on(lines, show)?);
@@ -115,6 +116,14 @@ fn pass_on(
 ) -> std::io::Result<JoinHandle<()>> {
     let thread = std::thread::Builder::new().name("node output".to_owned());
     thread.spawn(move || lines.lines().map_while(Result::ok).for_each(show))
+}
+
+/// Says what a node said instead of where it listens.
+fn not_listening(first: &str) -> String {
+    match first.trim_end() {
+        "" => "the node ended before it listened: see what it printed above".to_owned(),
+        line => format!("the node does not say where it listens, but: {}", Escaped(line)),
+    }
 }
 
 /// The address out of `PID [ADDRESS]: listening`.

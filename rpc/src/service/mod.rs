@@ -89,7 +89,7 @@ pub fn run(cli: &Cli, main: impl FnOnce(Arguments) -> Result<(), Failure>) -> Ex
         Ok(Err(failure)) => {
             // If nobody reads it, the code still says it.
             if !failure.text.is_empty() {
-                output::complain(&format!("{}: {}\n", cli.name, failure.text));
+                output::complain(&format!("{}: {}\n", cli.name, harmless(&failure.text)));
             }
             failure.code
         }
@@ -97,6 +97,13 @@ pub fn run(cli: &Cli, main: impl FnOnce(Arguments) -> Result<(), Failure>) -> Ex
     };
     finish();
     ExitCode::from(code)
+}
+
+/// Escapes what cannot be seen in each line of a text: the words of a command line and of a peer
+/// stand in it.
+fn harmless(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(|line| Escaped(line).to_string()).collect();
+    lines.join("\n")
 }
 
 /// Says on one line where a thread panicked, without waiting for whoever reads that. A kernel that
@@ -114,4 +121,17 @@ fn report(panic: &PanicHookInfo<'_>) {
     let text = Escaped(panic.payload_as_str().unwrap_or("no message"));
     let backtrace = if asked { Backtrace::force_capture().to_string() } else { String::new() };
     output::complain(&format!("thread {thread} panicked at {place}: {text}\n{backtrace}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_of_a_command_show_what_cannot_be_seen() {
+        assert_eq!(
+            harmless("\"1\u{3164}\": no number\n  help"),
+            "\"1\\u{3164}\": no number\n  help"
+        );
+    }
 }

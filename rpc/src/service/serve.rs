@@ -34,7 +34,7 @@ pub fn serve<T: 'static>(
         let listener = open.take();
         match (listener, closing.upgrade()) {
             (Some(listener), Some(rpc)) => {
-                log::info!("{signal:?}: closing");
+                log::info!("{signal}: closing");
                 drop(listener);
                 close(&rpc, &loop_of);
             }

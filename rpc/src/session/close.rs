@@ -220,7 +220,9 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes(error) => error.fmt(f),
-            Self::NoHello(kind) => write!(f, "its first frame was a {kind:?}, no hello"),
+            Self::NoHello(kind) => {
+                write!(f, "its first frame was no hello, but of kind {}", kind.number())
+            }
             Self::SecondHello => f.write_str("a second hello"),
             Self::ForgedReply { call } => {
                 write!(f, "an answer to call {call:#x}, which was never sent")
