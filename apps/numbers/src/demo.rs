@@ -68,7 +68,8 @@ impl Stage {
         self.nodes.push(node);
         let line = self.show_until(|line| line.starts_with(&begins))?;
         let address = line.strip_prefix(&begins).and_then(|rest| rest.strip_suffix("]: listening"));
-        let unclear = || Failure::usage(format!("the node did not start to listen: {line:?}"));
+        let unclear =
+            || Failure::usage(format!("the node does not say where it listens, but: {line}"));
         address.and_then(|address| address.parse().ok()).ok_or_else(unclear)
     }
 

@@ -43,7 +43,7 @@ impl P2pNode {
 
     fn met(&mut self, _: &Cx<Self>, id: String, (peer, _): (P2pNodeProxy, u32)) {
         if let Err(why) = self.enrol(&id, peer.clone()) {
-            log::warn!("not taken as a peer: {why}");
+            log::warn!("{} is not taken as a peer: {why}", peer.caller());
             peer.caller().close();
         }
     }
