@@ -142,6 +142,12 @@ impl Outlet {
         self.with(|pipe| pipe.close_within(linger))
     }
 
+    /// Closes the connection as [`close_within`](Self::close_within) does, but its output may take
+    /// `drain` more to leave; from when it has left, the peer has `linger` to close as well.
+    pub fn close_draining(&self, drain: Duration, linger: Duration) {
+        self.with(|pipe| pipe.close_draining(drain, linger))
+    }
+
     /// Closes the connection as [`close_within`](Self::close_within) does, to a peer that cannot be
     /// expected to stop: at most `discards` bytes of what still arrives are thrown away. Then
     /// nothing more is read, and the connection is cut a quarter of a second later, time for a peer

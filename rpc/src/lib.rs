@@ -82,6 +82,7 @@ mod audit;
 mod binding;
 mod call;
 mod caller;
+mod closing;
 mod debug;
 #[doc(hidden)]
 pub mod doc;

@@ -74,11 +74,14 @@ pub struct Limits {
     /// min.
     pub keep_alive: Duration,
     /// Time for which replies still owed are waited for once the peer has ended its half of the
-    /// connection, and for which the last output may take to leave once ours has ended. Default 5
-    /// s.
+    /// connection, and for which the last output may take to leave once ours has ended; where that
+    /// was closed in good order, counted from when [`drain`](Self::drain) is over, or all has left
+    /// before. Default 5 s.
     pub linger: Duration,
-    /// Time in which what was accepted leaves when a connection is closed in good order, and for
-    /// which running replies are waited for when the whole `Rpc` closes. Default 5 s.
+    /// Time in which what was accepted leaves when a connection is closed in good order, however
+    /// short [`linger`](Self::linger) is; in which events of the peer that have arrived are
+    /// started; and for which running replies are waited for when the whole `Rpc` closes. Default
+    /// 5 s.
     pub drain: Duration,
     /// Time for which output may wait in this process, or, over TCP on Linux, in the system,
     /// without the peer taking a single byte of it. Default 30 s.

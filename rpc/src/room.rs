@@ -41,6 +41,8 @@ pub(crate) struct Room {
     /// The largest frame that the peer takes.
     frame: AtomicU32,
     shut: AtomicBool,
+    /// Set iff that is because the peer has said that it sends nothing more.
+    finished: AtomicBool,
     /// Set iff the loop was asked to look whether somebody is still coming, and has not looked yet.
     nudge: AtomicBool,
     /// Set iff the request that the session is about to see has a place already. Only the loop
@@ -77,6 +79,7 @@ impl Room {
             flying: AtomicUsize::new(0),
             frame: AtomicU32::new(UNKNOWN),
             shut: AtomicBool::new(false),
+            finished: AtomicBool::new(false),
             nudge: AtomicBool::new(false),
             landed: AtomicBool::new(false),
             waiters: AtomicUsize::new(0),
@@ -218,6 +221,17 @@ impl Room {
     pub(crate) fn shut(&self) {
         self.shut.store(true, SeqCst);
         self.ring();
+    }
+
+    /// Shuts it because the peer sends nothing more.
+    pub(crate) fn finish(&self) {
+        self.finished.store(true, SeqCst);
+        self.shut();
+    }
+
+    /// Returns whether it is shut because the peer sends nothing more.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished.load(SeqCst)
     }
 
     /// Returns whether no more places are given to other threads.

@@ -6,8 +6,8 @@ use crate::link::{Drained, Link};
 use crate::listener::Listener;
 use crate::session::{self, CloseReason};
 use crate::shared::Shared;
-use crate::{AlreadyBound, Error, Reply};
-use peers_kernel::{Address, Cause, Collect, Cont, Handle, Instant};
+use crate::{AlreadyBound, Reply};
+use peers_kernel::{Address, Cause, Cont, Handle};
 use peers_wire::NodeId;
 use rand_core::Rng as _;
 use std::fmt;
@@ -29,7 +29,8 @@ pub enum Security {
 pub struct Counters {
     /// Replies resumed after their caller had gone or cancelled.
     pub inert_replies: u64,
-    /// Events of others that were not started: unknown, too late, too deep, or while closing.
+    /// Events of others that were not started: unknown, too late, too deep, or waiting for a turn
+    /// when their connection ended.
     pub dropped_events: u64,
     /// Our events that were accepted and not sent: too large for the peer, as its hello then said,
     /// or their connection ended first.
@@ -180,7 +181,7 @@ impl Rpc {
         self.shared.serving.borrow().running()
     }
 
-    /// Closes in good order, within [`Limits::drain`]: new requests are refused as closing, running
+    /// Closes in good order, within [`Limits::drain`]: new calls are refused as closing, running
     /// replies are waited for, and every connection takes its leave as [`Endpoint::close`] does:
     /// requests that wait leave as the peers give credit, output leaves, then comes the goodbye.
     /// `k` is told what the peers did not take in that time. Close listeners first, by dropping
@@ -193,44 +194,8 @@ impl Rpc {
 }
 
 impl Shared {
-    /// See [`Rpc::close`]. What is left of the process ends with it if its owner has gone
-    /// meanwhile.
-    fn close(self: &Rc<Self>, k: Reply<Drained>) {
-        self.closing.set(true);
-        let closings = &self.closings;
-        closings.set(closings.get() + 1);
-        if let Some(inbox) = self.inbox.get() {
-            inbox.shut();
-        }
-        let (handle, until) = (&self.handle, self.handle.now() + self.limits.drain);
-        let (late, me) = (self.clone(), self.clone());
-        handle.with_cause(Cause::NONE, || {
-            let overtime = handle.at(until, move || late.stop_waiting());
-            self.when_idle(Cont::new(handle, move |_: Result<(), Error>| {
-                me.handle.cancel(overtime);
-                me.leave_all(until, k);
-            }));
-        });
-    }
-
-    /// Lets every link leave, and resumes `k` when all have.
-    fn leave_all(self: &Rc<Self>, until: Instant, k: Reply<Drained>) {
-        let me = self.clone();
-        let all = Collect::all(Cont::new(&self.handle, move |all: Result<Vec<_>, Error>| {
-            me.closings.set(me.closings.get() - 1);
-            if me.closings.get() == 0 && me.abandoned.get() {
-                me.end();
-            }
-            k.ok(all.into_iter().flatten().map(Result::unwrap_or_default).sum());
-        }));
-        self.partings.tell_too(|| all.branch());
-        for link in self.all_links() {
-            link.leave(CloseReason::RpcGone, until, Some(all.branch()));
-        }
-    }
-
     /// The end of the owner.
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         self.ended.set(true);
         for link in self.all_links() {
             link.close(CloseReason::RpcGone);

@@ -2,6 +2,7 @@
 //! limits.
 
 use crate::alarms::Alarms;
+use crate::closing::Waiting;
 use crate::farewell::Farewell;
 use crate::limits::Limits;
 use crate::link::{Link, Object, Partings};
@@ -12,7 +13,7 @@ use crate::rpc::Counters;
 use crate::serving::Serving;
 use crate::session::{CloseReason, Inbound};
 use crate::text::Brief;
-use peers_kernel::{Cause, Cont, Handle, Instant, Shares, TimerId};
+use peers_kernel::{Cause, Handle, Instant, Shares, TimerId};
 use peers_wire::{NodeId, RefusedCode, Trace};
 use rand_core::Rng as _;
 use slab::Slab;
@@ -76,8 +77,8 @@ pub(crate) struct Shared {
     /// Holds what says goodbye to connections that are never used; listeners, which may live
     /// longer, share it.
     pub(crate) farewell: Rc<Farewell>,
-    /// Resumed when nothing is running any more, while closing.
-    idle: RefCell<Vec<Cont<(), crate::Error>>>,
+    /// Those that go on when nothing is running any more, while closing.
+    pub(crate) idle: RefCell<Vec<Weak<Waiting>>>,
 }
 
 impl Shared {
@@ -266,22 +267,9 @@ impl Shared {
     /// Something that was running is over: whoever waits for silence may go on.
     pub(crate) fn call_finished(&self) {
         if self.closing.get() && self.serving.borrow().running() == 0 {
-            for k in self.idle.take() {
-                k.ok(());
+            for waiting in self.idle.take().iter().filter_map(Weak::upgrade) {
+                waiting.go_on_soon();
             }
-        }
-    }
-
-    /// Resumes `k` when no call is running any more.
-    pub(crate) fn when_idle(&self, k: Cont<(), crate::Error>) {
-        self.idle.borrow_mut().push(k);
-        self.call_finished();
-    }
-
-    /// Gives up waiting for running calls.
-    pub(crate) fn stop_waiting(&self) {
-        for k in self.idle.take() {
-            k.ok(());
         }
     }
 

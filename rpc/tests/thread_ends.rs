@@ -8,7 +8,10 @@ mod common;
 mod threads;
 
 use common::{limits, millis, secs};
-use peers_rpc::{CloseReason, Error, ErrorKind, Limits, Misuse, spawn_loop};
+use peers_rpc::wire::{CallHead, HalfClose, Hello, NodeId, PREAMBLE, put_call};
+use peers_rpc::{CloseReason, Error, ErrorKind, Limits, Misuse, Rpc, spawn_loop};
+use std::io::Write;
+use std::net::TcpStream;
 use std::thread;
 use threads::{Blocked, connect, heard, serve, serve_with};
 
@@ -190,4 +193,37 @@ fn a_closure_that_panics_is_named_and_the_loop_lives_on() {
         assert!(error.to_string().contains(words), "{error}");
         assert_eq!(client.with(|_| 7).unwrap(), 7);
     }
+}
+
+/// A peer that has announced that it sends nothing more still waits for an answer, so the
+/// connection stands; but it would not give credit any more.
+#[test]
+fn who_has_announced_a_half_close_is_told_nothing_by_other_threads() {
+    let (server, address) = serve_with(limits(|limits| limits.linger = secs(600)));
+    let socket = address.to_string().replace("inet:", "").replace("localhost", "127.0.0.1");
+    let mut peer = TcpStream::connect(socket).unwrap();
+    let mut bytes = PREAMBLE.to_vec();
+    Hello::new(NodeId::from_bits(7)).put(&mut bytes);
+    let mut methods = common::probe::PROBE.methods.iter();
+    let hold = methods.find(|method| method.name == "probe.probe.hold").unwrap();
+    put_call(&mut bytes, u32::MAX, 1, &CallHead::new(hold.id), &("owed",)).unwrap();
+    peer.write_all(&bytes).unwrap();
+    while heard(&server).is_empty() {
+        thread::yield_now();
+    }
+    let endpoint = server.with(|rpc: &Rpc| rpc.endpoints()[0].to_sync()).unwrap().unwrap();
+    let node = threads::SyncProbe::new(endpoint);
+    node.note("taken").unwrap();
+    bytes.clear();
+    HalfClose.put(&mut bytes);
+    peer.write_all(&bytes).unwrap();
+    // It takes a moment to get there.
+    let error = (0..100_000).find_map(|_| {
+        thread::yield_now();
+        node.note("taken").err()
+    });
+    let finished = ErrorKind::Disconnected(CloseReason::Finished);
+    assert_eq!(*error.expect("nobody takes it").kind(), finished);
+    assert_eq!(*node.echo("x").wait().unwrap_err().kind(), finished);
+    assert_eq!(server.with(|rpc: &Rpc| rpc.endpoints().len()).unwrap(), 1, "the connection stands");
 }

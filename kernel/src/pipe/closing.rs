@@ -33,6 +33,33 @@ impl Pipe {
         self.close_discarding(linger, MOST_DISCARDED)
     }
 
+    /// Closes it as [`close_within`](Self::close_within) does, but what is buffered has so much
+    /// time more to leave.
+    pub(crate) fn close_draining(self: &Rc<Self>, drain: Duration, linger: Duration) {
+        let closing = self.if_rare(|rare| rare.linger).is_some();
+        if closing || drain.is_zero() || self.buffered() == 0 {
+            return self.close_within(linger);
+        }
+        let me = Rc::downgrade(self);
+        self.on_drained(Location::caller(), move || {
+            if let Some(pipe) = me.upgrade() {
+                pipe.linger_only(linger);
+            }
+        });
+        self.close_within(drain.saturating_add(linger))
+    }
+
+    /// What was buffered has left: from now on it is waited for the peer's end only.
+    fn linger_only(self: &Rc<Self>, linger: Duration) {
+        let lingers = self.if_rare(|rare| rare.linger).is_some();
+        if lingers
+            && self.inward.get() != Inward::Spent
+            && let Some(core) = self.core.upgrade()
+        {
+            self.arm_linger(&core, linger);
+        }
+    }
+
     /// Sends what is buffered, tells the peer, and ends when the peer has closed too; after
     /// `linger` in any case, and soon after so many bytes have been thrown away.
     pub(crate) fn close_discarding(self: &Rc<Self>, linger: Duration, discards: usize) {

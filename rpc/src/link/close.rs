@@ -105,6 +105,12 @@ impl Link {
     /// lets go of the stream. What was already written still leaves, for as long as the kernel
     /// lingers.
     pub(crate) fn end(&self, reason: CloseReason) {
+        self.end_within(reason, self.handle().now())
+    }
+
+    /// Ends it as [`end`](Self::end) does. What was written may take until that time to leave, and
+    /// only then the kernel lingers.
+    pub(super) fn end_within(&self, reason: CloseReason, until: Instant) {
         if self.live.borrow().is_none() {
             return;
         }
@@ -124,7 +130,8 @@ impl Link {
         let outlet = self.last_outlet();
         self.wire.set(Wire::Closed);
         if let Some(outlet) = outlet {
-            let_go(outlet, &reason, self.shared().limits.linger);
+            let drain = until.since(self.handle().now());
+            let_go(outlet, &reason, self.shared().limits.linger, drain, left.unconfirmed > 0);
             self.shared().memory.leave(outlet);
         }
         self.inbound.take();
@@ -138,6 +145,7 @@ impl Link {
             let Rare { deferred, watchers, .. } = rare;
             (take(deferred), take(watchers))
         });
+        self.shared().counters.borrow_mut().dropped_events += deferred.events() as u64;
         drop(deferred);
         self.abandon_all();
         if let Some(room) = self.room() {
@@ -183,7 +191,13 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// A peer that does not read is cut off; everybody else gets what was written. Who has no business
 /// to send any more is not read for long.
-fn let_go(outlet: &Outlet, reason: &CloseReason, linger: Duration) {
+fn let_go(
+    outlet: &Outlet,
+    reason: &CloseReason,
+    linger: Duration,
+    drain: Duration,
+    in_doubt: bool,
+) {
     match reason {
         CloseReason::SlowPeer => outlet.abort(),
         CloseReason::Dead
@@ -196,6 +210,8 @@ fn let_go(outlet: &Outlet, reason: &CloseReason, linger: Duration) {
         | CloseReason::FrameTimeout => {
             outlet.close_discarding(linger.min(LONGEST), MOST_DISCARDED);
         }
-        _ => outlet.close_within(linger),
+        // Events that the peer has not confirmed may lie unread over there.
+        _ if in_doubt => outlet.close_within(drain.saturating_add(linger)),
+        _ => outlet.close_draining(drain, linger),
     }
 }

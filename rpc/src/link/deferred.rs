@@ -155,6 +155,7 @@ impl Link {
         self.batch(|| self.start_while_budget_lasts());
         self.pause_or_resume();
         self.end_if_due();
+        self.go_on_leaving();
     }
 
     fn start_while_budget_lasts(self: &Rc<Self>) {

@@ -184,6 +184,9 @@ impl Link {
 
     /// The peer sends nothing more; what is owed to it is still sent.
     fn half_closed(&self, calls: Vec<(CallId, PendingCall)>) {
+        if let Some(room) = self.room() {
+            room.finish(); // other threads are told at once, too
+        }
         if calls.is_empty() {
             return;
         }

@@ -2,9 +2,9 @@
 //! long as there is time, the peer's own end, which says that it has read everything.
 //!
 //! Invariants:
-//! 1. A link that is leaving takes no new request, from either side. Those that wait leave as the
-//!    peer gives credit.
-//! 2. It says goodbye when nothing waits any more, or when its time is over.
+//! 1. A link that is leaving takes no new request of ours and no call of the peer. Requests of ours
+//!    that wait leave as the peer gives credit; events of the peer are started.
+//! 2. It says goodbye when nothing waits any more, here or there, or when its time is over.
 //! 3. Whoever asked is told once how much the peer did not take, however the link ends.
 
 use super::{Link, Signs, Wire};
@@ -196,7 +196,7 @@ impl Link {
         // Calls that nobody waits for any more are no reason to wait for a connection.
         let wanted = self.ask(Session::pending) + self.ask(Session::unconfirmed_events);
         let nowhere = self.wire.get() == Wire::Dialling && wanted > 0;
-        !awaited && !nowhere && self.ask(Session::waiting) == 0
+        !awaited && !nowhere && !self.is_deferring() && self.ask(Session::waiting) == 0
     }
 
     /// Says goodbye and ends, but behind what lies in the socket: it may be the credit that
@@ -263,7 +263,7 @@ impl Link {
                 }
             });
         }
-        self.end(reason);
+        self.end_within(reason, until);
     }
 
     /// It has ended without a goodbye of ours: whoever waits is told what was lost.

@@ -126,13 +126,13 @@ impl Link {
     }
 
     /// Starts a request, unless it may not start any more: it may have waited since the session let
-    /// it in. If there is a `run`, the arguments are its length and its bytes, whose memory they
-    /// may keep.
+    /// it in. Events are started as long as the connection stands, since nobody could be told that
+    /// they were not. If there is a `run`, the arguments are its length and its bytes, whose memory
+    /// they may keep.
     pub(super) fn start(self: &Rc<Self>, request: &Request<'_>, run: Option<&mut Vec<u8>>) {
         if request.call.is_none() {
             self.drive(|session, out| session.event_started(out));
-        }
-        if self.shared().closing.get() || self.shows(Signs::LEAVES) {
+        } else if self.shared().closing.get() || self.shows(Signs::LEAVES) {
             return self.turn_away(request, RefusedCode::Closing);
         }
         if request.deadline.is_some_and(|deadline| deadline <= self.handle().latest()) {

@@ -94,6 +94,9 @@ impl Outside {
 
     /// Tells why it takes no requests.
     pub(super) fn gone(&self) -> Error {
+        if self.end.get().is_none() && self.room.is_finished() {
+            return ErrorKind::Disconnected(CloseReason::Finished).into();
+        }
         let ours = self.end.get().is_none_or(|end| end.reason == CloseReason::RpcGone);
         if ours && self.remote.post(|_| ()).is_err_and(|error| error != PostError::Full) {
             return super::loop_gone();
@@ -278,7 +281,7 @@ impl Caller for SyncEndpoint {
     ) -> Result<(), Error> {
         let arguments = peers_wire::to_vec(&arguments)?;
         let outside = &self.outside;
-        if outside.end.get().is_some() {
+        if outside.end.get().is_some() || outside.room.is_finished() {
             return Err(outside.gone());
         }
         if outside.remote.is_loop_thread() {

@@ -1,0 +1,97 @@
+//! The orderly end of a whole process: its running calls, then its connections.
+//!
+//! Invariants:
+//! 1. The kernel owns what waits here, and nothing that the process itself owns leads to it: a
+//!    kernel that ends meanwhile drops it, and with it what is left of a process that nobody owns
+//!    any more.
+//! 2. `closings` counts the [`Closing`]s; the last of them ends a process whose owner has gone.
+
+use crate::link::Drained;
+use crate::session::CloseReason;
+use crate::shared::Shared;
+use crate::{Error, Reply};
+use peers_kernel::{Cause, Collect, Cont, Instant, TimerId};
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// A process that is being closed. It is dropped when that is over, or will never be.
+struct Closing {
+    shared: Rc<Shared>,
+}
+
+/// A close that waits until no call is running any more.
+pub(crate) struct Waiting {
+    /// None once it goes on.
+    next: Cell<Option<(Closing, Reply<Drained>)>>,
+    until: Instant,
+    /// The timer that owns it.
+    overtime: Cell<Option<TimerId>>,
+}
+
+impl Closing {
+    fn begin(shared: &Rc<Shared>) -> Self {
+        shared.closings.set(shared.closings.get() + 1);
+        Self { shared: shared.clone() }
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let others = self.shared.closings.get() - 1;
+        self.shared.closings.set(others);
+        if others == 0 && self.shared.abandoned.get() {
+            self.shared.end();
+        }
+    }
+}
+
+impl Waiting {
+    /// Goes on from a fresh task, unless it has before.
+    pub(crate) fn go_on_soon(&self) {
+        let Some((closing, k)) = self.next.take() else { return };
+        let (handle, until) = (closing.shared.handle.clone(), self.until);
+        if let Some(overtime) = self.overtime.take() {
+            handle.cancel(overtime);
+        }
+        handle.with_cause(Cause::NONE, || {
+            handle.schedule(move || leave_all(closing, until, k));
+        });
+    }
+}
+
+impl Shared {
+    /// Closes all connections in good order: see [`Rpc::close`](crate::Rpc::close). What is left of
+    /// the process ends with it if its owner has gone meanwhile.
+    pub(crate) fn close(self: &Rc<Self>, k: Reply<Drained>) {
+        self.closing.set(true);
+        if let Some(inbox) = self.inbox.get() {
+            inbox.shut();
+        }
+        let (handle, until) = (&self.handle, self.handle.now() + self.limits.drain);
+        let next = Cell::new(Some((Closing::begin(self), k)));
+        let waiting = Rc::new(Waiting { next, until, overtime: Cell::new(None) });
+        self.idle.borrow_mut().push(Rc::downgrade(&waiting));
+        let owned = waiting.clone();
+        handle.with_cause(Cause::NONE, || {
+            let overtime = handle.at(until, move || owned.go_on_soon());
+            waiting.overtime.set(Some(overtime));
+        });
+        self.call_finished();
+    }
+}
+
+/// Lets every link leave, and resumes `k` when all have.
+fn leave_all(closing: Closing, until: Instant, k: Reply<Drained>) {
+    let shared = closing.shared.clone();
+    let handle = shared.handle.clone();
+    // When that time is over, so is what the links have to do.
+    let owner = handle.with_cause(Cause::NONE, || handle.at(until, move || drop(closing)));
+    let all = Collect::all(Cont::new(&handle.clone(), move |all: Result<Vec<_>, Error>| {
+        handle.cancel(owner);
+        k.ok(all.into_iter().flatten().map(Result::unwrap_or_default).sum());
+    }));
+    shared.partings.tell_too(|| all.branch());
+    for link in shared.all_links() {
+        link.leave(CloseReason::RpcGone, until, Some(all.branch()));
+    }
+}
