@@ -7,12 +7,13 @@
 mod common;
 
 use common::{any_port, run_until, socket_addr, strict_kernel};
-use peers_kernel::{Budget, INBOX, PostError, Stream, Wait};
+use peers_kernel::{Budget, Cause, INBOX, PostError, Stream, Wait};
 use std::cell::{Cell, RefCell};
 use std::net::TcpStream;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 fn budget(tasks: u32) -> Budget {
@@ -129,4 +130,71 @@ fn ten_thousand_listeners_and_sources_leave_nothing() {
         drop(listener);
     }
     assert_eq!(handle.dump().sources(), 0);
+}
+
+#[test]
+fn a_million_tasks_leave_nothing() {
+    let mut kernel = peers_kernel::Kernel::simulated(1);
+    let handle = kernel.handle();
+    let ran = Rc::new(Cell::new(0));
+    for _ in 0..100 {
+        for _ in 0..10_000 {
+            let ran = ran.clone();
+            handle.schedule(move || ran.set(ran.get() + 1));
+        }
+        kernel.run().unwrap();
+    }
+    assert_eq!((ran.get(), Rc::strong_count(&ran), handle.dump().queued()), (1_000_000, 1, 0));
+}
+
+/// Each of them has a timer, and every other one is cancelled before that fires.
+#[test]
+fn a_million_causes_leave_nothing() {
+    let mut kernel = peers_kernel::Kernel::simulated(1);
+    let handle = kernel.handle();
+    let fired = Rc::new(Cell::new(0));
+    for batch in 0..100 {
+        for n in 0..10_000 {
+            let (cause, fired) = (Cause::from_parts(n, batch + 1), fired.clone());
+            let soon = Duration::from_millis(1);
+            let task = move || fired.set(fired.get() + 1);
+            handle.with_cause(cause, || drop(handle.after(soon, task)));
+            if n % 2 == 0 {
+                handle.cancel_cause(cause);
+            }
+            handle.forget_cause(cause);
+        }
+        kernel.run().unwrap();
+        assert_eq!(handle.dump().timers(), 0, "batch {batch}");
+    }
+    assert_eq!((fired.get(), Rc::strong_count(&fired)), (500_000, 1));
+}
+
+/// As many as there are, from several threads at once: each runs once, and those of one thread in
+/// its order.
+#[test]
+fn a_hundred_thousand_posts_of_several_threads_at_once_run_once_and_in_order() {
+    const EACH: u32 = 25_000;
+    let mut kernel = strict_kernel();
+    let (seen, done) = (Arc::new(Mutex::new(vec![0; 4])), Arc::new(AtomicU32::new(0)));
+    let threads: Vec<_> = (0..4)
+        .map(|of: usize| {
+            let (remote, seen, done) = (kernel.remote(), seen.clone(), done.clone());
+            thread::spawn(move || {
+                for n in 0..EACH {
+                    let (seen, done) = (seen.clone(), done.clone());
+                    let task = move |_: &peers_kernel::Handle| {
+                        let before = std::mem::replace(&mut seen.lock().unwrap()[of], n + 1);
+                        assert_eq!(before, n, "of thread {of}");
+                        done.fetch_add(1, Ordering::Relaxed);
+                    };
+                    remote.post_always(task).unwrap();
+                }
+            })
+        })
+        .collect();
+    run_until(&mut kernel, "all tasks", || done.load(Ordering::Relaxed) == 4 * EACH);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_eq!(*seen.lock().unwrap(), [EACH; 4]);
+    assert_eq!((Arc::strong_count(&seen), kernel.handle().dump().queued()), (1, 0));
 }
