@@ -5,6 +5,9 @@
 
 #![forbid(unsafe_code)]
 
+/// Stands with the compiler's tests, which cannot use this crate: it depends on the
+/// compiler, whose package has to hold its own tests.
+#[path = "../../rpc/rpcc/tests/difference/mod.rs"]
 pub mod difference;
 pub mod raw;
 pub mod stage;

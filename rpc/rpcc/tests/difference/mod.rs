@@ -1,7 +1,11 @@
 //! Shows what two texts differ in, for the message of a failed test: the lines that differ and a
 //! few around them.
 
-#![allow(dead_code, reason = "each test file uses its share")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses its share, and other crates too"
+)]
 
 /// The lines that are shown around those that differ.
 const AROUND: usize = 3;
@@ -14,14 +18,14 @@ const LONGEST: usize = 60;
 
 /// Fails if two texts differ, and shows the lines that do. `what` says which texts they are.
 #[track_caller]
-pub(crate) fn assert_same(expected: &str, found: &str, what: &str) {
+pub fn assert_same(expected: &str, found: &str, what: &str) {
     if expected != found {
         panic!("{what} differs (- expected, + found):\n{}", difference(expected, found));
     }
 }
 
 /// The lines that differ, each with its number: `-` those expected, `+` those found.
-pub(crate) fn difference(expected: &str, found: &str) -> String {
+pub fn difference(expected: &str, found: &str) -> String {
     let (before, after): (Vec<&str>, Vec<&str>) =
         (expected.split('\n').collect(), found.split('\n').collect());
     let mut shown = Vec::new();
