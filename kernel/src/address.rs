@@ -207,7 +207,7 @@ impl fmt::Display for AddressError {
         match self.fault {
             Fault::Kind => write!(
                 f,
-                "`{text}` names no kind of address: write inet:HOST:PORT or unix:/PATH; sim:NAME is for simulations"
+                "`{text}` names no kind of address: write inet:HOST:PORT, as in inet:localhost:5000, or unix:/PATH"
             ),
             Fault::Host => write!(
                 f,
