@@ -6,15 +6,16 @@
 //! and a request of another thread that was given a place cannot be refused any more.
 //!
 //! Invariants:
-//! 1. `taken` and `bytes` count the requests in the session's queue and those that other threads
-//!    have places for; they never exceed the most, but for what waited before the room was made.
+//! 1. `held` counts the requests, and their bytes, in the session's queue and those that other
+//!    threads have places for; they never exceed the most, but for what waited before the room was
+//!    made.
 //! 2. The loop takes no lock, unless a thread waits for what it has to tell.
 //! 3. After [`Room::shut`] no place is given to a thread any more; `flying` counts those given
 //!    before and not used yet.
 
 use peers_kernel::Instant;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// The frame limit of a peer that has not said hello.
@@ -29,13 +30,27 @@ pub(crate) enum NoPlace {
     Shut,
 }
 
+/// Bits of a count of bytes; the others are of the count of requests.
+const BYTES: u32 = 36;
+const MOST_BYTES: usize = (1 << BYTES) - 1;
+const MOST: usize = (1 << (u64::BITS - BYTES)) - 1;
+
+/// Puts a count of requests and one of bytes into one number, so that both change in one step.
+const fn pack(requests: usize, bytes: usize) -> u64 {
+    ((requests as u64) << BYTES) + bytes as u64
+}
+
+const fn unpack(held: u64) -> (usize, usize) {
+    ((held >> BYTES) as usize, held as usize & MOST_BYTES)
+}
+
 /// Room for a number of requests and their arguments.
 #[derive(Debug)]
 pub(crate) struct Room {
     most: usize,
     most_bytes: usize,
-    taken: AtomicUsize,
-    bytes: AtomicUsize,
+    /// The places that are taken, and their bytes: see [`pack`].
+    held: AtomicU64,
     /// Requests with a place that the loop has not taken over yet.
     flying: AtomicUsize,
     /// The largest frame that the peer takes.
@@ -72,10 +87,9 @@ impl Room {
     /// Room for so many requests, at least one, of so many bytes together.
     pub(crate) fn new(most: usize, most_bytes: usize) -> Self {
         Self {
-            most: most.max(1),
-            most_bytes,
-            taken: AtomicUsize::new(0),
-            bytes: AtomicUsize::new(0),
+            most: most.clamp(1, MOST),
+            most_bytes: most_bytes.min(MOST_BYTES),
+            held: AtomicU64::new(0),
             flying: AtomicUsize::new(0),
             frame: AtomicU32::new(UNKNOWN),
             shut: AtomicBool::new(false),
@@ -163,26 +177,20 @@ impl Room {
 
     // ---- for both
 
-    /// Takes a place if there is one.
+    /// Takes a place if there is one. Count and bytes are taken in one step: who needs more than
+    /// there is never takes anything, not even for a moment, from whom there is enough for.
     fn try_take(&self, bytes: usize) -> bool {
-        let fits =
-            |all: usize, more: usize, most: usize| all.checked_add(more).filter(|sum| *sum <= most);
-        let one = |taken| fits(taken, 1, self.most);
-        if self.taken.fetch_update(SeqCst, SeqCst, one).is_err() {
-            return false;
-        }
-        let some = |held| fits(held, bytes, self.most_bytes);
-        if self.bytes.fetch_update(SeqCst, SeqCst, some).is_err() {
-            self.taken.fetch_sub(1, SeqCst);
-            return false;
-        }
-        true
+        let take = |held: u64| {
+            let (requests, all) = unpack(held);
+            let fits = requests < self.most && bytes <= self.most_bytes.saturating_sub(all);
+            fits.then(|| held + pack(1, bytes))
+        };
+        self.held.fetch_update(SeqCst, SeqCst, take).is_ok()
     }
 
     /// Gives places back.
     pub(crate) fn give_back(&self, requests: usize, bytes: usize) {
-        self.bytes.fetch_sub(bytes, SeqCst);
-        self.taken.fetch_sub(requests, SeqCst);
+        self.held.fetch_sub(pack(requests, bytes), SeqCst);
         self.ring();
     }
 
@@ -202,8 +210,7 @@ impl Room {
 
     /// Counts what waits already, room or not.
     pub(crate) fn add(&self, requests: usize, bytes: usize) {
-        self.taken.fetch_add(requests, SeqCst);
-        self.bytes.fetch_add(bytes, SeqCst);
+        self.held.fetch_add(pack(requests, bytes), SeqCst);
     }
 
     /// Takes a place for the request at hand, unless it came with one.
@@ -252,12 +259,17 @@ impl Room {
 
     /// Fails unless the places taken are those of requests that wait, unless more are on their way.
     pub(crate) fn audit(&self, requests: usize, bytes: usize) -> Result<(), String> {
-        let taken = (self.taken.load(SeqCst), self.bytes.load(SeqCst));
+        let taken = self.taken();
         if self.is_awaited() || taken == (requests, bytes) {
             return Ok(());
         }
         let wait = (requests, bytes);
         Err(format!("no room lost: {taken:?} places and bytes are taken, {wait:?} wait"))
+    }
+
+    /// Returns the places that are taken, and their bytes.
+    fn taken(&self) -> (usize, usize) {
+        unpack(self.held.load(SeqCst))
     }
 
     /// Returns whether a request of another thread is still on its way to the loop.
@@ -320,7 +332,7 @@ mod tests {
         assert!(room.take(1) && !room.take(1));
         room.give_back(1, 1);
         drop(places);
-        assert_eq!((room.taken.load(SeqCst), room.bytes.load(SeqCst)), (0, 0));
+        assert_eq!(room.taken(), (0, 0));
         assert!(!room.is_awaited());
     }
 
@@ -335,7 +347,7 @@ mod tests {
         assert_eq!(reserve(&room, 61).err(), Some(NoPlace::Full));
         assert!(reserve(&room, 60).is_ok());
         drop(rest);
-        assert_eq!((room.taken.load(SeqCst), room.bytes.load(SeqCst)), (0, 0));
+        assert_eq!(room.taken(), (0, 0));
     }
 
     #[test]
@@ -388,6 +400,25 @@ mod tests {
     }
 
     #[test]
+    fn who_needs_too_much_is_in_nobodys_way() {
+        let room = Arc::new(Room::new(1, 10));
+        let (other, over) = (room.clone(), Arc::new(AtomicBool::new(false)));
+        let greedy = thread::spawn({
+            let over = over.clone();
+            move || {
+                while !over.load(SeqCst) {
+                    assert_eq!(reserve(&other, 11).err(), Some(NoPlace::Full));
+                }
+            }
+        });
+        let served = (0..200_000).filter(|_| room.take(1)).inspect(|_| room.give_back(1, 1));
+        let served = served.count();
+        over.store(true, SeqCst);
+        greedy.join().expect("no panic");
+        assert_eq!(served, 200_000);
+    }
+
+    #[test]
     fn a_million_places_leave_nothing_behind() {
         let room = Arc::new(Room::new(2, 1_000));
         for n in 0..1_000_000 {
@@ -398,7 +429,7 @@ mod tests {
                 }
             });
         }
-        assert_eq!((room.taken.load(SeqCst), room.bytes.load(SeqCst)), (0, 0));
+        assert_eq!(room.taken(), (0, 0));
         assert!(!room.is_awaited());
     }
 }
