@@ -8,6 +8,9 @@
 //!    thread. Offloaded work never waits for a name.
 //! 3. Each caller gets an answer within [`PATIENCE`], whatever the resolver does.
 //! 4. A name that nobody waits for any more, and whose turn has not come, is not looked up.
+//! 5. Names whose last look-up took long have half of the threads at most: who dials such names
+//!    again and again leaves the rest to all others.
+//! 6. At most [`WAITING`] names wait for their turn.
 
 use crate::cause::Cause;
 use crate::engine::Core;
@@ -15,6 +18,7 @@ use crate::handle::Handle;
 use crate::host::Resolved;
 use crate::resolve;
 use crate::task::Plain;
+use crate::time::Instant;
 use crate::timer::TimerId;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -26,6 +30,14 @@ use std::time::Duration;
 
 /// Look-ups that run at a time.
 const THREADS: usize = 4;
+/// Look-ups that run at a time of names that are known to take long.
+const SLOW_THREADS: usize = THREADS / 2;
+/// A look-up that takes so long takes long.
+const LONG: Duration = Duration::from_secs(1);
+/// Names that are remembered for it.
+const REMEMBERED: usize = 64;
+/// Names that wait for their turn.
+const WAITING: usize = 256;
 /// The time that a caller waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -42,13 +54,16 @@ pub(crate) struct Lookups {
     /// Names whose turn has not come.
     queue: RefCell<VecDeque<String>>,
     running: Cell<usize>,
+    /// Names whose last look-up took long, the latest at the end.
+    slow: RefCell<VecDeque<String>>,
     next_caller: Cell<u64>,
 }
 
 #[derive(Default)]
 struct Asked {
     callers: Vec<Caller>,
-    running: bool,
+    /// Some iff it is being looked up: since when.
+    running: Option<Instant>,
 }
 
 struct Caller {
@@ -66,6 +81,11 @@ impl Lookups {
         name: &str,
         then: impl FnOnce(&Rc<Core>, Answer) + 'static,
     ) {
+        if self.queue.borrow().len() >= WAITING && !self.names.borrow().contains_key(name) {
+            let text = format!("{name} was not looked up: {WAITING} other names wait for that");
+            let refuse = |core: &Rc<Core>| then(core, Err((ErrorKind::ResourceBusy, text)));
+            return core.push(core.cause.get(), Plain::boxed(Location::caller(), refuse));
+        }
         let number = self.next_caller.get();
         self.next_caller.set(number + 1);
         let impatient = name.to_owned();
@@ -85,10 +105,9 @@ impl Lookups {
     /// Starts look-ups for names whose turn has come.
     fn start(&self, core: &Rc<Core>) {
         while self.running.get() < THREADS {
-            let next = self.queue.borrow_mut().pop_front();
-            let Some(name) = next else { return };
+            let Some(name) = self.next() else { return };
             if let Some(asked) = self.names.borrow_mut().get_mut(&name) {
-                asked.running = true;
+                asked.running = Some(core.now());
             }
             self.running.set(self.running.get() + 1);
             if let Err(error) = look_up(core, &name) {
@@ -97,10 +116,36 @@ impl Lookups {
         }
     }
 
+    /// The first name whose turn it is.
+    fn next(&self) -> Option<String> {
+        let (names, slow) = (self.names.borrow(), self.slow.borrow());
+        let busy = |name: &&String| names.get(*name).is_some_and(|asked| asked.running.is_some());
+        let full = slow.iter().filter(busy).count() >= SLOW_THREADS;
+        let mut queue = self.queue.borrow_mut();
+        let may_run = |name: &String| !full || !slow.contains(name);
+        let at = queue.iter().position(may_run)?;
+        queue.remove(at)
+    }
+
+    /// Remembers for how long a name was looked up.
+    fn remember(&self, name: &str, took: Duration) {
+        let mut slow = self.slow.borrow_mut();
+        slow.retain(|other| other != name);
+        if took >= LONG {
+            slow.push_back(name.to_owned());
+        }
+        if slow.len() > REMEMBERED {
+            slow.pop_front();
+        }
+    }
+
     /// A look-up has ended.
     fn finish(&self, core: &Rc<Core>, name: &str, answer: &Answer) {
         self.running.set(self.running.get() - 1);
         let asked = self.names.borrow_mut().remove(name);
+        if let Some(since) = asked.as_ref().and_then(|asked| asked.running) {
+            self.remember(name, core.now() - since);
+        }
         for Caller { patience, then, .. } in asked.into_iter().flat_map(|asked| asked.callers) {
             core.cancel(patience);
             then(core, answer.clone());
@@ -115,8 +160,9 @@ impl Lookups {
         let found = asked.callers.iter().position(|caller| caller.number == number);
         let Some(caller) = found.map(|at| asked.callers.remove(at)) else { return };
         let mut text = format!("the look-up of {name} did not end in {PATIENCE:?}");
-        if !asked.running {
-            text = format!("{name} was not looked up: {THREADS} other look-ups hang");
+        if asked.running.is_none() {
+            let others = self.running.get();
+            text = format!("{name} was not looked up: {others} other look-ups hang");
             if asked.callers.is_empty() {
                 names.remove(name);
                 self.queue.borrow_mut().retain(|queued| queued != name);

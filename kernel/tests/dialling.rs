@@ -363,3 +363,41 @@ fn the_same_seed_dials_the_same_way() {
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
 }
+
+#[test]
+fn names_that_hang_again_and_again_leave_half_of_the_threads_to_others() {
+    let mut stage = Stage::new(1, &["a"]);
+    stage.world.name("db", ["sim:a"]);
+    // Nobody knows yet, so the first time they have all.
+    hang(&mut stage, 4, 12 * SECOND);
+    stage.world.run_for(30 * SECOND);
+    for _ in 0..5 {
+        hang(&mut stage, 4, 12 * SECOND);
+        let before = stage.ends.all().len();
+        stage.dial(&sim("db"), SECOND);
+        stage.world.run_for(50 * MILLI);
+        let ends = stage.ends.all();
+        assert_eq!(ends.len(), before + 1, "{ends:?}");
+        assert_eq!(ends[before].1.as_deref(), Ok("sim:a"));
+        stage.world.run_for(30 * SECOND);
+    }
+}
+
+#[test]
+fn so_many_names_wait_for_their_turn_and_not_one_more() {
+    let mut stage = Stage::new(1, &["a"]);
+    hang(&mut stage, 4 + 256, 12 * SECOND);
+    stage.world.name("more", ["sim:a"]);
+    stage.world.run_for(MILLI);
+    assert_eq!(stage.ends.all(), [], "all of them wait");
+    // One that waits already may be asked for by many.
+    stage.dial(&sim("slow7"), SECOND);
+    stage.world.run_for(MILLI);
+    assert_eq!(stage.ends.all(), []);
+    stage.dial(&sim("more"), SECOND);
+    stage.world.run_for(MILLI);
+    let (_, end) = stage.ends.only();
+    let (kind, text) = end.unwrap_err();
+    assert_eq!(kind, ErrorKind::ResourceBusy);
+    assert!(text.contains("256 other names wait"), "{text}");
+}
