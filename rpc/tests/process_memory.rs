@@ -151,7 +151,7 @@ fn where_all_make_progress_the_largest_is_ended() {
 #[test]
 fn from_three_quarters_on_our_requests_wait_and_at_all_of_it_they_are_refused() {
     let mut field = Field::simulated(4);
-    let (server, _) = server(&mut field, 1_100_000);
+    let (server, _) = server(&mut field, 1_050_000);
     let far = field.peer("far");
     let node = field.dial(&server, &far);
     field.outcome(&server, node.context()).unwrap();
@@ -159,7 +159,7 @@ fn from_three_quarters_on_our_requests_wait_and_at_all_of_it_they_are_refused() 
     let (crowd, _) = crowd(&mut field, &server, 4);
     field.pass(millis(500));
     let held = server.rpc().held_memory();
-    assert!((825_000..1_100_000).contains(&held), "{held} bytes");
+    assert!((787_500..1_050_000).contains(&held), "{held} bytes");
     let waiting = field.start(&server, node.echo("waits").forever());
     field.pass(millis(200));
     assert!(!waiting.is_done());

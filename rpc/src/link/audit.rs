@@ -1,7 +1,7 @@
 //! Checks what must hold of a connection between two turns.
 
 use super::{Link, Rare};
-use crate::session::{Ledger, Session};
+use crate::session::Ledger;
 
 impl Link {
     /// Fails unless its counters are those of what it keeps.
@@ -33,7 +33,7 @@ impl Link {
     }
 
     fn audit_memory(&self) -> Result<(), String> {
-        let waiting = self.ask(Session::waiting_memory);
+        let waiting = self.waiting_memory();
         let (held, told) = self
             .if_rare(|Rare { deferred, partial, told, .. }| (deferred.weighed() + *partial, *told));
         if waiting + held != told {

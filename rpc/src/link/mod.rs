@@ -184,6 +184,9 @@ impl Rare {
     }
 }
 
+/// Bytes that may gather for a stream that is being dialled without being counted.
+const LITTLE: usize = 1 << 10;
+
 const _: () =
     assert!(size_of::<Link>() <= 312, "a connection that does nothing should cost little");
 
@@ -396,10 +399,24 @@ impl Link {
     /// Tells the process what it holds besides its output, if that has changed.
     #[inline]
     fn tell_memory(&self) {
-        let waiting = self.ask(Session::waiting_memory);
+        let waiting = self.waiting_memory();
         if waiting > 0 || with(&self.rare, |rare| rare.is_some()) {
             self.tell_memory_of(waiting);
         }
+    }
+
+    /// Returns the bytes of memory of requests that wait, also for a stream that is not there yet.
+    #[inline]
+    fn waiting_memory(&self) -> usize {
+        let waiting = self.ask(Session::waiting_memory);
+        if self.wire.get() == Wire::Dialling { waiting + self.gathered() } else { waiting }
+    }
+
+    #[cold]
+    fn gathered(&self) -> usize {
+        let live = self.live.borrow();
+        let said = live.as_ref().map_or(0, |live| live.said.capacity());
+        if said > LITTLE { said } else { 0 }
     }
 
     fn tell_memory_of(&self, waiting: usize) {
