@@ -19,52 +19,48 @@ pip --quiet --disable-pip-version-check install msgpack==1.2.4 msgspec==0.23.0 c
 npm install --silent --no-audit --no-fund --ignore-scripts --omit=optional msgpackr@2.1.4 cbor-x@1.6.9 \
     @msgpack/msgpack@3.1.3 notepack.io@3.0.1 cborg@6.1.5 cbor2@2.3.0 >/dev/null
 
-cat >write.mjs <<'JS'
-const codec = await import(process.argv[2]);
-const encode = codec.encode ?? codec.default.encode;
+cat >node.mjs <<'JS'
+const [of_msgpack, of_cbor] = process.argv.slice(2);
 const numbers = [5, 2 ** 32 - 1, 2 ** 32, 5_000_000_000, -5_000_000_000];
-process.stdout.write(Buffer.from(encode(numbers)).toString("hex"));
-JS
-cat >read.mjs <<'JS'
-const { decode } = await import(process.argv[2]);
-process.stdout.write(typeof decode(Buffer.from(process.argv[3], "hex")));
+const written = {};
+for (const name of ["msgpackr", "@msgpack/msgpack", "notepack.io", "cbor-x", "cborg", "cbor2"]) {
+  const codec = await import(name);
+  written[name] = Buffer.from((codec.encode ?? codec.default.encode)(numbers)).toString("hex");
+}
+const read = {};
+for (const [name, data] of [["msgpackr", of_msgpack], ["cbor-x", of_cbor]]) {
+  read[name] = typeof (await import(name)).decode(Buffer.from(data, "hex"));
+}
+console.log(JSON.stringify({ version: process.version, written, read }));
 JS
 
 python - <<'PY'
+import json
 import subprocess
 
 import cbor2
 import msgpack
 import msgspec
 
-print("Node", subprocess.check_output(["node", "--version"], text=True).strip())
-integers = [5, 2**32 - 1, 2**32, 5_000_000_000, -5_000_000_000]
+large = 5_000_000_000
+command = "node", "node.mjs", msgpack.packb(large).hex(), cbor2.dumps(large).hex()
+node = json.loads(subprocess.check_output(command))
+print("Node", node["version"])
+integers = [5, 2**32 - 1, 2**32, large, -large]
 seen = {}
-for package, read in (
-    ("msgpackr", msgpack.unpackb),
-    ("@msgpack/msgpack", msgpack.unpackb),
-    ("notepack.io", msgpack.unpackb),
-    ("cbor-x", cbor2.loads),
-    ("cborg", cbor2.loads),
-    ("cbor2", cbor2.loads),
-):
-    data = bytes.fromhex(subprocess.check_output(["node", "write.mjs", package], text=True))
-    values = read(data)
+for package, data in node["written"].items():
+    values = (cbor2.loads if "cbor" in package else msgpack.unpackb)(bytes.fromhex(data))
     print(f"{package}: {values}")
     seen[package] = values == integers and [type(value).__name__ for value in values]
-    if package == "msgpackr":
-        try:
-            msgspec.msgpack.decode(data, type=list[int])
-        except msgspec.ValidationError as error:
-            refusal = str(error)
+try:
+    msgspec.msgpack.decode(bytes.fromhex(node["written"]["msgpackr"]), type=list[int])
+    refusal = "none"
+except msgspec.ValidationError as error:
+    refusal = str(error)
 print("msgspec of msgpackr's bytes:", refusal)
-back = {
-    package: subprocess.check_output(["node", "read.mjs", package, data.hex()], text=True)
-    for package, data in (("msgpackr", msgpack.packb(5_000_000_000)), ("cbor-x", cbor2.dumps(5_000_000_000)))
-}
-print("5,000,000,000 of Python is read as", back)
+print("5,000,000,000 of Python is read as", node["read"])
 doubles, kept = ["int", "int", "float", "float", "float"], ["int"] * 5
 expected = {package: doubles if package in ("msgpackr", "cbor-x") else kept for package in seen}
-as_seen = seen == expected and set(back.values()) == {"bigint"} and "got `float`" in refusal
+as_seen = seen == expected and set(node["read"].values()) == {"bigint"} and "got `float`" in refusal
 raise SystemExit(0 if as_seen else "the behaviour has changed")
 PY

