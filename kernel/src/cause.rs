@@ -54,7 +54,18 @@ pub(crate) struct Cancelled {
 
 impl Core {
     /// Arms a timer under the running task's cause, unless that was cancelled.
+    #[inline]
     pub(crate) fn at_for_running(&self, at: Instant, task: Box<dyn Task>) -> TimerId {
+        let cause = self.cause.get();
+        if cause.is_none() {
+            self.at_for(cause, at, task)
+        } else {
+            self.at_unless_cancelled(at, task)
+        }
+    }
+
+    #[inline(never)]
+    fn at_unless_cancelled(&self, at: Instant, task: Box<dyn Task>) -> TimerId {
         let cause = self.cause.get();
         if self.is_cancelled(cause) {
             self.drop_later(vec![task]);

@@ -10,6 +10,7 @@
 
 use crate::beside::Beside;
 use crate::cause::{Cancelled, Cause};
+use crate::clock::Clock;
 use crate::gone;
 use crate::host::{Host, Key, Readiness};
 use crate::lookups::Lookups;
@@ -52,13 +53,14 @@ pub(crate) struct Core {
     burying: Cell<bool>,
     pub(crate) stopping: Cell<bool>,
     now: Cell<Instant>,
-    latest: Cell<Instant>,
+    pub(crate) latest: Cell<Instant>,
     /// Since when what the source has to give that runs right now may have been there.
     pub(crate) arrived: Cell<Instant>,
     pub(crate) meter: Meter,
     pub(crate) panics: Panics,
     pub(crate) throttle: Throttle,
     host: RefCell<Rc<dyn Host>>,
+    pub(crate) coarse: Box<dyn Clock>,
     timers: RefCell<Timers>,
     watches: RefCell<Watches>,
     flushes: RefCell<Vec<Rc<dyn Watch>>>,
@@ -106,6 +108,7 @@ impl Core {
             lookups: Lookups::default(),
             inbox: Inbox::new(host.waker()),
             rng: RefCell::new(rng),
+            coarse: host.clock(),
             host: RefCell::new(host),
         }))
     }
@@ -114,20 +117,6 @@ impl Core {
     #[inline]
     pub(crate) fn now(&self) -> Instant {
         self.now.get()
-    }
-
-    /// The time, read anew: up to ten milliseconds behind, but not behind the clock of this turn.
-    #[inline]
-    pub(crate) fn clock(&self) -> Instant {
-        let clock = self.host.borrow().coarse().max(self.now.get());
-        self.latest.set(clock);
-        clock
-    }
-
-    /// The latest reading of the clock, by whomever.
-    #[inline]
-    pub(crate) fn latest(&self) -> Instant {
-        self.latest.get()
     }
 
     /// Reads the host's clock. Once a turn, and only by the turn.
@@ -191,7 +180,7 @@ impl Core {
     /// Charges one unit to the turn; see [`Handle::spend`](crate::Handle::spend).
     #[inline]
     pub(crate) fn spend(&self) -> bool {
-        if self.meter.has_time(self.clock()) {
+        if self.meter.has_time(self.look_at_clock()) {
             self.meter.tick() || self.spend_more()
         } else {
             self.meter.interrupt(); // whoever looks next looks exactly
@@ -357,9 +346,9 @@ impl Core {
 
     /// Returns whether anything is left that could ever make a task.
     pub(crate) fn is_alive(&self) -> bool {
-        self.is_ready()
+        !self.watches.borrow().is_empty()
             || self.timers.borrow().len() > 0
-            || !self.watches.borrow().is_empty()
+            || self.is_ready()
             || !self.works.is_empty()
             || self.inbox.is_alive()
     }

@@ -1,5 +1,6 @@
 //! Stands in for the outside when a kernel has ended: everything fails, and the clock stands still.
 
+use crate::clock::Clock;
 use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Waited, Waker};
 use crate::time::Instant;
 use std::io;
@@ -13,9 +14,19 @@ pub(crate) fn gone<T>() -> io::Result<T> {
     Err(io::Error::new(io::ErrorKind::NotConnected, "the kernel has ended"))
 }
 
+impl Clock for Gone {
+    fn coarse(&self) -> Instant {
+        self.0
+    }
+}
+
 impl Host for Gone {
     fn now(&self) -> Instant {
         self.0
+    }
+
+    fn clock(&self) -> Box<dyn Clock> {
+        Box::new(Self(self.0))
     }
 
     fn entropy(&self) -> io::Result<[u8; 32]> {

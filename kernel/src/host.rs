@@ -12,6 +12,7 @@
 //! 3. An event whose key is no longer registered may still arrive; whoever receives it compares
 //!    generations.
 
+use crate::clock::Clock;
 use crate::real::RealSocket;
 use crate::time::Instant;
 use std::fmt::Debug;
@@ -62,10 +63,8 @@ pub(crate) trait Host: Debug {
     /// The monotonic clock, now. The kernel caches it once a turn.
     fn now(&self) -> Instant;
 
-    /// Reads the clock for those who ask often: cheaper, and up to ten milliseconds behind.
-    fn coarse(&self) -> Instant {
-        self.now()
-    }
+    /// Returns the same clock for those who ask often.
+    fn clock(&self) -> Box<dyn Clock>;
 
     /// Lets the running handler take so long, where handlers take no time by themselves
     /// (simulation).

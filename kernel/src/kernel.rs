@@ -76,6 +76,11 @@ impl Kernel {
         Handle { core: self.core.clone() }
     }
 
+    #[inline]
+    pub(crate) fn core(&self) -> &Rc<Core> {
+        &self.core
+    }
+
     /// The loop, for other threads. As long as one lives, [`Kernel::run`] does not end by itself.
     pub fn remote(&self) -> Remote {
         self.core.inbox.remote()
@@ -224,7 +229,7 @@ impl Kernel {
         let (core, host) = (&self.core, self.core.host());
         let (began, ended) = (core.now(), core.meter.tasks_ended());
         // A process that was stopped on its way to the wait is not interrupted in it.
-        let stood_still = until != Some(began) && host.coarse().since(ended) >= STOOD_STILL;
+        let stood_still = until != Some(began) && core.coarse.coarse().since(ended) >= STOOD_STILL;
         let wait = if stood_still { Some(Instant::default()) } else { until };
         let interrupted = host.wait(wait, &mut self.ready)? == Waited::Interrupted;
         if interrupted {

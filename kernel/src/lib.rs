@@ -106,6 +106,7 @@ mod address;
 mod alarm;
 mod beside;
 mod cause;
+mod clock;
 mod collect;
 mod cont;
 mod descriptors;

@@ -91,7 +91,14 @@ impl Meter {
     }
 
     pub(crate) fn set_budget(&self, budget: Budget) {
-        self.budget.set(budget)
+        self.budget.set(budget);
+        self.limit_time();
+    }
+
+    /// A clock that is behind must not make time of none.
+    fn limit_time(&self) {
+        let (began, time) = (self.began.get(), self.budget.get().time);
+        self.until.set(if time.is_zero() { Instant::default() } else { began + time });
     }
 
     pub(crate) fn budget(&self) -> Budget {
@@ -101,7 +108,7 @@ impl Meter {
     /// A turn begins.
     pub(crate) fn begin(&self, now: Instant) {
         self.began.set(now);
-        self.until.set(now + self.budget.get().time);
+        self.limit_time();
         self.turn.set(self.turn.get() + 1);
         self.checked.set(now);
         self.cleared.set(0);
@@ -211,7 +218,7 @@ impl Meter {
     fn charge(&self, now: Instant, units: u32) -> bool {
         let (used, budget) = (self.used.get(), self.budget.get());
         let limit = budget.tasks.max(1);
-        if used >= limit || now.since(self.began.get()) >= budget.time {
+        if used >= limit || !self.has_time(now) {
             return false;
         }
         self.next_check.set(used.saturating_add(units).min(limit));
@@ -221,11 +228,12 @@ impl Meter {
 
     /// Times the handlers since the last reading of the clock, and complains if that was long.
     fn time(&self, now: Instant) {
-        let took = now.since(self.checked.replace(now));
+        let before = self.checked.replace(now);
         let cleared = self.cleared.replace(self.used.get());
-        if took >= SLOW {
-            self.complain(took, cleared)
-        } else if took >= self.budget.get().time {
+        let took = now.as_nanos().saturating_sub(before.as_nanos());
+        if took >= SLOW.as_nanos() as u64 {
+            self.complain(now.since(before), cleared)
+        } else if took >= self.until.get().as_nanos().saturating_sub(self.began.get().as_nanos()) {
             self.suspicious.set(EXACT_AFTER_SLOW)
         }
     }

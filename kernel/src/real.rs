@@ -9,6 +9,7 @@
 //! 2. TCP sockets do not delay small writes (`TCP_NODELAY`).
 //! 3. Instants of all real kernels of a process count from the same origin.
 
+use crate::clock::Clock;
 use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Socket, Waited, Waker};
 use crate::poller::{Registered, Waiting};
 use crate::throttle::may_log;
@@ -94,6 +95,15 @@ fn instant(time: rustix::time::Timespec) -> Instant {
     Instant::from_nanos(now.saturating_sub(*ORIGIN.get_or_init(|| now)))
 }
 
+#[derive(Debug)]
+struct RealClock;
+
+impl Clock for RealClock {
+    fn coarse(&self) -> Instant {
+        coarse_clock()
+    }
+}
+
 impl Host for RealHost {
     fn now(&self) -> Instant {
         clock()
@@ -105,8 +115,8 @@ impl Host for RealHost {
         Ok(seed)
     }
 
-    fn coarse(&self) -> Instant {
-        coarse_clock()
+    fn clock(&self) -> Box<dyn Clock> {
+        Box::new(RealClock)
     }
 
     fn wait(

@@ -81,6 +81,8 @@ impl Registry {
     }
 
     /// Its place may be another's soon.
+    #[cold]
+    #[inline(never)]
     fn note_end(&self, ticket: Ticket) {
         if self.watched.get() == ticket {
             self.watched.set(Ticket::ENDED);

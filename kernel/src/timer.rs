@@ -63,7 +63,7 @@ impl Timers {
             .expect("four billion timers do not fit in memory");
         self.heap.push(Due { at, sequence, slot });
         if !cause.is_none() {
-            self.caused.insert((cause, sequence), slot);
+            self.remember(cause, sequence, slot);
         }
         TimerId { sequence, slot }
     }
@@ -101,10 +101,21 @@ impl Timers {
         ids.into_iter().filter_map(|id| self.cancel(id)).collect()
     }
 
+    #[inline(never)]
+    fn remember(&mut self, cause: Cause, sequence: u64, slot: u32) {
+        self.caused.insert((cause, sequence), slot);
+    }
+
+    #[inline]
     fn forget(&mut self, cause: Cause, sequence: u64) {
         if !cause.is_none() {
-            self.caused.remove(&(cause, sequence));
+            self.forget_caused(cause, sequence)
         }
+    }
+
+    #[inline(never)]
+    fn forget_caused(&mut self, cause: Cause, sequence: u64) {
+        self.caused.remove(&(cause, sequence));
     }
 
     /// Returns when the earliest timer is due.

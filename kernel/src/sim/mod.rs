@@ -197,9 +197,9 @@ impl World {
 
     fn turn(&mut self, process: Process) {
         let Some(running) = &mut self.processes[process] else { return };
-        let _current = throttle::enter(&running.kernel.handle().core);
+        let _current = throttle::enter(running.kernel.core());
         if !self.net.borrow().hosts[process].in_turn {
-            running.kernel.handle().core.read_clock();
+            running.kernel.core().read_clock();
             running.kernel.run_tasks();
         }
         let mut net = self.net.borrow_mut();
@@ -210,7 +210,7 @@ impl World {
         }
         drop(net);
         turned(running.kernel.look_outside(Wait::No));
-        if running.kernel.handle().core.stopping.get() {
+        if running.kernel.core().stopping.get() {
             turned(running.kernel.drain());
             let mut net = self.net.borrow_mut();
             net.hosts[process].alive = false;
@@ -303,7 +303,7 @@ impl World {
     /// it hears of what came meanwhile.
     pub fn resume(&mut self, process: ProcessId) {
         let Some(running) = &self.processes[process.0] else { return };
-        let waited = !running.kernel.handle().core.is_ready();
+        let waited = !running.kernel.core().is_ready();
         let mut net = self.net.borrow_mut();
         let host = &mut net.hosts[process.0];
         if std::mem::take(&mut host.stopped) {

@@ -17,7 +17,7 @@ use crate::host::{Key, Readiness};
 use crate::rng::ForkedRng;
 use crate::time::Instant;
 use rand_core::Rng as _;
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(super) type Process = usize;
 pub(super) type Id = u64;
 
 /// Something that is going to happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// Tells that the process has something to do.
     Turn(Process),
@@ -50,13 +50,53 @@ pub(super) enum Event {
     Arrive(Id),
 }
 
+/// An event and its place among all: by instant, then by what was drawn, then by what was planned
+/// first.
+#[derive(Clone, Copy, Debug)]
+struct Planned {
+    /// The instant, what was drawn, and a number that grows, from the highest bits down.
+    order: u128,
+    event: Event,
+}
+
+impl Planned {
+    fn new(at: Instant, tie: u32, serial: u64, event: Event) -> Self {
+        let tie = u64::from(tie) << 32 | serial & u64::from(u32::MAX);
+        Self { order: u128::from(at.as_nanos()) << 64 | u128::from(tie), event }
+    }
+
+    fn at(&self) -> Instant {
+        Instant::from_nanos((self.order >> 64) as u64)
+    }
+}
+
+impl PartialEq for Planned {
+    fn eq(&self, other: &Self) -> bool {
+        self.order == other.order
+    }
+}
+
+impl Eq for Planned {}
+
+impl PartialOrd for Planned {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Planned {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order.cmp(&other.order)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Net {
     pub(super) now: Instant,
     pub(super) rng: ForkedRng,
     pub(super) trace: Trace,
     pub(super) latency: RangeInclusive<Duration>,
-    events: BinaryHeap<Reverse<(Instant, u32, u64, Event)>>,
+    events: BinaryHeap<Reverse<Planned>>,
     next_id: u64,
     pub(super) hosts: Vec<HostState>,
     pub(super) ends: BTreeMap<Id, End>,
@@ -155,11 +195,11 @@ impl Net {
     pub(super) fn schedule(&mut self, at: Instant, event: Event) {
         let tie = self.rng.next_u32();
         let serial = self.fresh_id();
-        self.events.push(Reverse((at, tie, serial, event)));
+        self.events.push(Reverse(Planned::new(at, tie, serial, event)));
     }
 
     pub(super) fn next_event(&self) -> Option<Instant> {
-        self.events.peek().map(|Reverse((at, ..))| *at)
+        self.events.peek().map(|Reverse(planned)| planned.at())
     }
 
     /// Handles the next event if it is due by `limit`. A process whose turn has come is for the
@@ -168,7 +208,8 @@ impl Net {
         if self.next_event().is_none_or(|at| at > limit) {
             return Step::Nothing;
         }
-        let Some(Reverse((at, _, _, event))) = self.events.pop() else { return Step::Nothing };
+        let Some(Reverse(planned)) = self.events.pop() else { return Step::Nothing };
+        let (at, event) = (planned.at(), planned.event);
         self.now = self.now.max(at);
         match event {
             Event::Turn(process) => {
@@ -310,8 +351,10 @@ impl Net {
 
     /// Parcels for an end may be due.
     fn arrive(&mut self, id: Id) {
-        let Some(end) = self.ends.get(&id) else { return };
-        if self.is_parted(end.process, end.peer_process) {
+        if !self.partition.is_empty()
+            && let Some(end) = self.ends.get(&id)
+            && self.is_parted(end.process, end.peer_process)
+        {
             return;
         }
         while let Some(parcel) =

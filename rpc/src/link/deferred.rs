@@ -13,7 +13,7 @@
 //! 4. `ending` is set iff the peer has ended the connection while events of it wait; no calls wait
 //!    then.
 
-use super::{Link, Rare};
+use super::{Link, Rare, Signs};
 use crate::session::{CloseReason, Request};
 use peers_kernel::{Cause, Instant};
 use peers_wire::Trace;
@@ -118,6 +118,7 @@ impl Link {
         if !self.is_deferring() {
             self.continue_soon();
         }
+        self.show(Signs::DEFERS, true);
         self.with_rare(|rare| rare.deferred.push(Waiting::new(request)));
         self.pause_or_resume();
     }
@@ -167,6 +168,7 @@ impl Link {
                 return self.continue_soon();
             }
         }
+        self.show(Signs::DEFERS, false);
         self.drive(|session, out| session.return_credits(out));
     }
 

@@ -21,6 +21,7 @@ mod leave;
 mod output;
 mod run;
 mod serve;
+mod signs;
 
 #[cfg(test)]
 pub(crate) use deferred::tests::reading_pauses_above_the_limit_and_goes_on_at_half_of_it as inbound_queue_is_exact;
@@ -40,6 +41,7 @@ use deferred::Deferred;
 use leave::Leaving;
 use peers_kernel::{Address, Cause, Handle, Instant, Outlet, Receiver};
 use peers_wire::NodeId;
+use signs::Signs;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -105,17 +107,6 @@ enum Speech {
     /// So much that the beginning was sent already, or was kept because that would not pay; the end
     /// of the turn will see to the rest.
     Decided,
-}
-
-/// Two signs in one byte.
-#[derive(Clone, Copy, Default)]
-struct Signs(u8);
-
-impl Signs {
-    /// Set iff the stream will tell when it has written everything.
-    const WATCHES_DRAIN: u8 = 1;
-    /// Set iff it takes no more requests, and ends when those it has taken have left.
-    const LEAVES: u8 = 2;
 }
 
 /// Holds what a link has until it ends.

@@ -118,7 +118,8 @@ impl Link {
     #[inline(always)]
     pub(super) fn requested(self: &Rc<Self>, request: &Request<'_>) {
         // One that will not be started need not wait for that.
-        if (self.is_deferring() || !self.handle().spend()) && !self.shared().is_full() {
+        let defers = self.shows(Signs::DEFERS) && self.is_deferring();
+        if (defers || !self.handle().spend()) && !self.shared().is_full() {
             self.defer(request);
         } else {
             self.start(request, None);
@@ -132,7 +133,7 @@ impl Link {
     pub(super) fn start(self: &Rc<Self>, request: &Request<'_>, run: Option<&mut Vec<u8>>) {
         if request.call.is_none() {
             self.drive(|session, out| session.event_started(out));
-        } else if self.shared().closing.get() || self.shows(Signs::LEAVES) {
+        } else if self.shared().closing.get() | self.shows(Signs::LEAVES) {
             return self.turn_away(request, RefusedCode::Closing);
         }
         if request.deadline.is_some_and(|deadline| deadline <= self.handle().latest()) {

@@ -119,7 +119,8 @@ impl<K> Session<K> {
             )
         };
         let open = self.phase == Phase::Open && self.waiting() == 0;
-        if !open || deadline <= now || args.len() >= CHUNK || !self.may_send(16 + args.len()) {
+        let may_send = self.outgoing.is_available() && self.has_room_for_output();
+        if !open || deadline <= now || args.len() >= CHUNK || !may_send {
             return Err(pending);
         }
         let id = self.calls.open(pending, deadline, Stage::Sent)?;
