@@ -11,17 +11,17 @@
 //! 3. A turn ends: its tasks are bounded by the budget, everything else by what was there when it
 //!    began.
 
-use crate::cause::Cause;
-use crate::engine::Core;
-use crate::handle::Handle;
+use crate::core::Core;
+use crate::core::budget::Budget;
+use crate::core::cause::Cause;
+use crate::core::handle::Handle;
+use crate::core::remote::{Posted, Remote};
+use crate::core::task::{Entry, Job};
+use crate::host::os::RealHost;
+use crate::host::throttle;
+use crate::host::time::Instant;
 use crate::host::{Host, Key, Readiness, Waited};
-use crate::meter::Budget;
 use crate::node::Node;
-use crate::real::RealHost;
-use crate::remote::{Posted, Remote};
-use crate::task::{Entry, Job};
-use crate::throttle;
-use crate::time::Instant;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -127,7 +127,7 @@ impl Kernel {
     ///
     /// If a handler did, and the kernel is [strict](Self::set_strict).
     pub fn turn(&mut self, wait: Wait) -> io::Result<bool> {
-        let _current = throttle::enter(&self.core);
+        let _current = throttle::enter(&self.core.throttle);
         self.core.read_clock();
         self.cycle(wait)
     }
@@ -150,7 +150,7 @@ impl Kernel {
     ///
     /// As [`Kernel::turn`].
     pub fn run_until(&mut self, deadline: Instant) -> io::Result<()> {
-        let _current = throttle::enter(&self.core);
+        let _current = throttle::enter(&self.core.throttle);
         let wait = if deadline == Instant::FAR { Wait::Idle } else { Wait::Until(deadline) };
         self.core.read_clock();
         while self.core.now() < deadline {
@@ -195,7 +195,7 @@ impl Kernel {
         self.raise();
         core.meter.begin(core.now());
         run_ready(core);
-        crate::turn::end(core);
+        crate::core::turn_end::end(core);
         self.raise();
         flush(core);
     }

@@ -101,90 +101,53 @@
 
 #![deny(unsafe_code)]
 
-mod address;
-#[cfg(target_os = "linux")]
-mod alarm;
-mod beside;
-mod cause;
-mod clock;
-mod collect;
-mod cont;
-mod descriptors;
-mod dial;
-mod dump;
-mod engine;
-#[cfg(target_os = "linux")]
-mod epoll;
-mod fair;
+// The floors, lowest first, a blank line between two: a room uses itself and those before it.
+mod host;
+
+mod core;
+
+mod node;
+
+mod io;
+
+mod kernel;
+
+mod loop_thread;
+mod world;
+
 #[doc(hidden)]
 pub mod fuzz;
-mod gone;
-mod half;
-mod handle;
-mod heap;
-mod host;
-mod kernel;
-mod lines;
-mod listener;
-mod lookups;
-mod lost;
-mod memory;
-mod meter;
-mod node;
-mod offload;
-mod outlet;
-mod output;
-mod panics;
-mod pipe;
-mod poller;
-mod real;
-mod receiver;
-mod registry;
-mod remote;
-mod resolve;
-mod rng;
-mod signal;
 pub mod sim;
-mod source;
-mod spare;
-mod stream;
-mod task;
-mod text;
-mod thread;
-mod throttle;
-mod time;
-mod timer;
-mod turn;
-mod watch;
 
-pub use address::{Address, AddressError};
-pub use cause::Cause;
-pub use collect::Collect;
-pub use cont::Cont;
-pub use dump::Dump;
-pub use handle::Handle;
+pub use self::core::budget::Budget;
+pub use self::core::cause::Cause;
+pub use self::core::cont::Cont;
+pub use self::core::dump::Dump;
+pub use self::core::handle::Handle;
+pub use self::core::lost::{Lost, Overloaded, PostError};
+pub use self::core::offload::{Shares, Stop};
+#[doc(hidden)]
+pub use self::core::panics::note_panic;
+pub use self::core::receiver::{FromBytes, Receiver};
+pub use self::core::remote::{INBOX, Remote};
+pub use self::core::rng::Rng;
+#[doc(hidden)]
+pub use self::core::text::is_invisible;
+pub use self::core::timers::TimerId;
+pub use self::core::turn_end::TurnEnd;
+pub use host::os::lines::Lines;
+pub use host::os::poller::Descriptor;
+pub use host::rng::ForkedRng;
+pub use host::throttle::may_log;
+pub use host::time::Instant;
+pub use io::address::{Address, AddressError};
+pub use io::listener::Listener;
+pub use io::outlet::{Full, Outlet};
+pub use io::signal::{Signal, Signals};
+pub use io::source::Source;
+pub use io::stream::{Input, Listen, Stream};
 pub use kernel::{Kernel, Wait};
-pub use lines::Lines;
-pub use listener::Listener;
-pub use lost::{Lost, Overloaded, PostError};
-pub use meter::Budget;
+pub use loop_thread::{LoopThread, spawn_loop};
+pub use node::collect::Collect;
 pub use node::{Cx, Node};
-pub use offload::{Shares, Stop};
-pub use outlet::{Full, Outlet};
-#[doc(hidden)]
-pub use panics::note_panic;
-pub use poller::Descriptor;
 pub use rand_core;
-pub use receiver::{FromBytes, Receiver};
-pub use remote::{INBOX, Remote};
-pub use rng::{ForkedRng, Rng};
-pub use signal::{Signal, Signals};
-pub use source::Source;
-pub use stream::{Input, Listen, Stream};
-#[doc(hidden)]
-pub use text::is_invisible;
-pub use thread::{LoopThread, spawn_loop};
-pub use throttle::may_log;
-pub use time::Instant;
-pub use timer::TimerId;
-pub use turn::TurnEnd;

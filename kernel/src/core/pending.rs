@@ -1,0 +1,111 @@
+//! Knows which continuations wait, where they were made, since when.
+//!
+//! Invariants:
+//! 1. An entry lives exactly as long as nobody resumed or dropped its continuation.
+//! 2. `watched` is that of an entry that lives, [`Ticket::ENDED`], or none. The same holds for all
+//!    of `outer`, and if there is any, `watched` is not none.
+
+use crate::host::time::Instant;
+use slab::Slab;
+use std::cell::{Cell, RefCell};
+use std::panic::Location;
+
+/// One waiting continuation.
+#[derive(Clone, Copy)]
+pub(crate) struct Waiting {
+    pub(crate) born: &'static Location<'static>,
+    pub(crate) since: Instant,
+}
+
+/// Names an entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket(usize);
+
+impl Ticket {
+    /// Stands for no entry.
+    pub(crate) const NONE: Self = Self(usize::MAX);
+    /// That of an entry that has ended while somebody watched it.
+    const ENDED: Self = Self(usize::MAX - 1);
+}
+
+/// All waiting continuations of one kernel.
+pub(crate) struct Registry {
+    all: RefCell<Slab<Waiting>>,
+    /// Says whose end somebody wants to know of.
+    watched: Cell<Ticket>,
+    /// Those that are watched meanwhile further down the stack, outermost first.
+    outer: RefCell<Vec<Ticket>>,
+}
+
+/// While it lives, the end of an entry is noted.
+pub(crate) struct Watch<'a> {
+    registry: &'a Registry,
+    /// Set iff another one was watched before.
+    nested: bool,
+}
+
+impl Watch<'_> {
+    /// Returns whether it has ended since.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.registry.watched.get() == Ticket::ENDED
+    }
+}
+
+/// However the stack was left: the one before is watched again.
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        let before = if self.nested { self.registry.outer.borrow_mut().pop() } else { None };
+        self.registry.watched.set(before.unwrap_or(Ticket::NONE));
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        let (all, outer) = (RefCell::default(), RefCell::default());
+        Self { all, watched: Cell::new(Ticket::NONE), outer }
+    }
+}
+
+impl Registry {
+    #[inline]
+    pub(crate) fn enter(&self, born: &'static Location<'static>, since: Instant) -> Ticket {
+        Ticket(self.all.borrow_mut().insert(Waiting { born, since }))
+    }
+
+    #[inline]
+    pub(crate) fn leave(&self, ticket: Ticket) {
+        if self.watched.get() != Ticket::NONE {
+            self.note_end(ticket);
+        }
+        self.all.borrow_mut().try_remove(ticket.0);
+    }
+
+    /// Its place may be another's soon.
+    #[cold]
+    #[inline(never)]
+    fn note_end(&self, ticket: Ticket) {
+        if self.watched.get() == ticket {
+            self.watched.set(Ticket::ENDED);
+        }
+        for outer in &mut *self.outer.borrow_mut() {
+            if *outer == ticket {
+                *outer = Ticket::ENDED;
+            }
+        }
+    }
+
+    /// Notes the end of that one until it is told to stop. Watches end in the reverse order of
+    /// their beginning.
+    pub(crate) fn watch(&self, ticket: Ticket) -> Watch<'_> {
+        let before = self.watched.replace(ticket);
+        let nested = before != Ticket::NONE;
+        if nested {
+            self.outer.borrow_mut().push(before);
+        }
+        Watch { registry: self, nested }
+    }
+
+    pub(crate) fn all(&self) -> Vec<Waiting> {
+        self.all.borrow().iter().map(|(_, waiting)| *waiting).collect()
+    }
+}

@@ -1,0 +1,82 @@
+//! What the errors of `accept` mean: most are those of one connection, and none ends a listener.
+
+use rustix::io::Errno;
+use std::io::{self, ErrorKind};
+
+/// Says what an error of `accept` asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nobody is waiting.
+    Done,
+    /// Goes on to the next: that connection is gone.
+    Next,
+    /// The system has no resources, or something we do not know has happened: rest.
+    Rest,
+}
+
+/// Returns what to do after an error of `accept`.
+pub(crate) fn judge(error: &io::Error) -> Verdict {
+    match error.kind() {
+        ErrorKind::WouldBlock => Verdict::Done,
+        ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset => {
+            Verdict::Next
+        }
+        // Linux reports errors that are already pending on the new connection as errors of accept.
+        _ => match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(
+                Errno::PROTO
+                | Errno::NETDOWN
+                | Errno::NETUNREACH
+                | Errno::HOSTDOWN
+                | Errno::HOSTUNREACH
+                | Errno::NOPROTOOPT
+                | Errno::NONET
+                | Errno::OPNOTSUPP
+                | Errno::PERM
+                | Errno::TIMEDOUT,
+            ) => Verdict::Next,
+            _ => Verdict::Rest,
+        },
+    }
+}
+
+/// Returns what whoever runs the program can do about an error of accepting, to stand behind it.
+pub(crate) fn advice_on(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => {
+            "; raise the limit of open files (ulimit -n), or lower that of connections"
+        }
+        Some(Errno::NFILE) => "; the whole machine has no files left to open",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_error_of_accept_ends_a_listener() {
+        for (errno, verdict) in [
+            (Errno::AGAIN, Verdict::Done),
+            (Errno::INTR, Verdict::Next),
+            (Errno::CONNABORTED, Verdict::Next),
+            (Errno::PROTO, Verdict::Next),
+            (Errno::HOSTUNREACH, Verdict::Next),
+            (Errno::MFILE, Verdict::Rest),
+            (Errno::NFILE, Verdict::Rest),
+            (Errno::NOBUFS, Verdict::Rest),
+            (Errno::NOMEM, Verdict::Rest),
+            (Errno::INVAL, Verdict::Rest),
+        ] {
+            assert_eq!(judge(&errno.into()), verdict, "{errno:?}");
+        }
+    }
+
+    #[test]
+    fn what_to_do_is_said_where_something_can_be_done() {
+        assert!(advice_on(&Errno::MFILE.into()).contains("ulimit -n"));
+        assert!(advice_on(&Errno::NFILE.into()).contains("the whole machine"));
+        assert_eq!(advice_on(&Errno::CONNABORTED.into()), "");
+    }
+}

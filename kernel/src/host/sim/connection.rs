@@ -1,0 +1,398 @@
+//! The two kinds of sockets in a simulated network, and what may be done with them.
+//!
+//! Invariants:
+//! 1. An end is kept until both ends of its connection are closed.
+//! 2. Where to cut writes and reads is drawn from the seed: callers must cope with every cut.
+//! 3. What arrives at a closed end is answered with a reset, as a real system does.
+
+use crate::host::sim::lane::{Lane, Parcel};
+use crate::host::sim::network::{Id, Net, Process};
+use crate::host::{Key, Readiness};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice};
+
+/// One end of a connection.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) process: Process,
+    /// Says whose parcels arrive here; itself as long as nobody's do.
+    pub(crate) peer_process: Process,
+    peer: Option<Id>,
+    /// Absent until it is accepted.
+    key: Option<Key>,
+    interest: Readiness,
+    pub(crate) stage: Stage,
+    pub(crate) local: String,
+    pub(crate) remote: String,
+    /// Holds what the peer has sent.
+    pub(crate) inbound: Lane,
+    /// Iff the end of the stream has arrived.
+    ended: bool,
+    /// Iff we have sent the end of ours.
+    finished: bool,
+    closed: bool,
+}
+
+/// Says how far a connection is, as seen from one end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Dialling,
+    Open,
+    Refused,
+    Broken,
+}
+
+/// A listener.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) process: Process,
+    name: String,
+    key: Key,
+    readable: bool,
+    pub(crate) backlog: VecDeque<Id>,
+}
+
+impl Net {
+    // ---- opening
+
+    pub(crate) fn dial(&mut self, process: Process, key: Key, to: &str) -> io::Result<Id> {
+        self.check_descriptors(process)?;
+        let id = self.fresh_id();
+        let local = format!("{}/{id}", self.hosts[process].name);
+        let mut end = End::new(process, process, local, to.to_owned());
+        end.key = Some(key);
+        end.interest = Readiness { readable: false, writable: true };
+        self.ends.insert(id, end);
+        self.note(4, id, process as u64);
+        self.dial_again(id);
+        Ok(id)
+    }
+
+    pub(crate) fn open_door(&mut self, process: Process, key: Key, name: &str) -> io::Result<Id> {
+        self.check_descriptors(process)?;
+        if self.names.contains_key(name) {
+            return Err(ErrorKind::AddrInUse.into());
+        }
+        let id = self.fresh_id();
+        let door =
+            Door { process, name: name.to_owned(), key, readable: true, backlog: VecDeque::new() };
+        self.doors.insert(id, door);
+        self.names.insert(name.to_owned(), id);
+        self.note(5, id, process as u64);
+        Ok(id)
+    }
+
+    fn check_descriptors(&self, process: Process) -> io::Result<()> {
+        if !self.hosts[process].alive {
+            return Err(ErrorKind::NotConnected.into());
+        }
+        if self.hosts[process].exhausted {
+            return Err(rustix::io::Errno::MFILE.into());
+        }
+        Ok(())
+    }
+
+    /// Gives a dialler its other end, in the backlog of a listener.
+    pub(crate) fn introduce(&mut self, dialler: Id, door: Id) {
+        let id = self.fresh_id();
+        let (Some(end), Some(door)) = (self.ends.get_mut(&dialler), self.doors.get_mut(&door))
+        else {
+            return;
+        };
+        end.peer = Some(id);
+        end.peer_process = door.process;
+        let mut other = End::new(door.process, end.process, door.name.clone(), end.local.clone());
+        other.peer = Some(dialler);
+        other.stage = Stage::Open;
+        door.backlog.push_back(id);
+        self.ends.insert(id, other);
+    }
+
+    /// Takes the next connection out of a backlog. Now and then it is interrupted, as the real one
+    /// is.
+    pub(crate) fn accept(
+        &mut self,
+        door: Id,
+        key: &mut dyn FnMut() -> Key,
+    ) -> io::Result<(Id, Key)> {
+        let found = self.doors.get(&door).ok_or(ErrorKind::NotConnected)?;
+        let process = found.process;
+        if found.backlog.is_empty() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.check_descriptors(process)?;
+        if self.chance(16) {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        let next = self.doors.get_mut(&door).and_then(|door| door.backlog.pop_front());
+        let id = next.ok_or(ErrorKind::WouldBlock)?;
+        let end = self.ends.get_mut(&id).ok_or(ErrorKind::ConnectionAborted)?;
+        let key = key();
+        end.key = Some(key);
+        end.interest = Readiness { readable: true, writable: false };
+        self.note(6, id, door);
+        self.touch(process, id);
+        Ok((id, key))
+    }
+
+    // ---- readiness
+
+    /// Under which key an end or a listener is ready, and what for; `None` if for nothing that is
+    /// wanted.
+    pub(crate) fn readiness(&self, id: Id) -> Option<(Key, Readiness)> {
+        if let Some(door) = self.doors.get(&id) {
+            let readiness = Readiness { readable: true, writable: false };
+            return (door.readable && !door.backlog.is_empty()).then_some((door.key, readiness));
+        }
+        let end = self.ends.get(&id)?;
+        let (wanted, none) = (end.interest, Readiness::default());
+        let ready = match end.stage {
+            Stage::Dialling => none,
+            _ if end.closed || wanted == none => none,
+            // As with the real one, a failure is reported as both, whatever was wanted.
+            Stage::Refused | Stage::Broken => Readiness { readable: true, writable: true },
+            Stage::Open => Readiness {
+                readable: wanted.readable && (end.inbound.readable() > 0 || end.ended),
+                writable: wanted.writable && self.room(end) > 0,
+            },
+        };
+        end.key.filter(|_| ready != none).map(|key| (key, ready))
+    }
+
+    /// Bytes that an end may send. Where nobody reads any more, any number may be sent and is lost.
+    fn room(&self, end: &End) -> usize {
+        let peer = end.peer.and_then(|peer| self.ends.get(&peer));
+        peer.filter(|peer| !peer.closed).map_or(usize::MAX, |peer| peer.inbound.room())
+    }
+
+    pub(crate) fn set_interest(&mut self, id: Id, wanted: Readiness) {
+        let Some(end) = self.ends.get_mut(&id) else { return };
+        end.interest = wanted;
+        self.look_again(id);
+    }
+
+    pub(crate) fn set_door_interest(&mut self, id: Id, readable: bool) {
+        let Some(door) = self.doors.get_mut(&id) else { return };
+        door.readable = readable;
+        self.look_again(id);
+    }
+
+    /// Interest has changed. That is done in a turn, which ends by asking what is ready: no other
+    /// is needed.
+    fn look_again(&mut self, id: Id) {
+        let end = self.ends.get(&id).map(|end| end.process);
+        let Some(process) = end.or_else(|| Some(self.doors.get(&id)?.process)) else { return };
+        self.hosts[process].maybe_ready.insert(id);
+    }
+
+    // ---- reading and writing
+
+    pub(crate) fn connected(&self, id: Id) -> io::Result<()> {
+        match self.ends.get(&id).map(|end| end.stage) {
+            Some(Stage::Open) => Ok(()),
+            Some(Stage::Dialling) => Err(ErrorKind::WouldBlock.into()),
+            Some(Stage::Refused) => Err(ErrorKind::ConnectionRefused.into()),
+            Some(Stage::Broken) | None => Err(ErrorKind::ConnectionReset.into()),
+        }
+    }
+
+    pub(crate) fn read(&mut self, id: Id, into: &mut Vec<u8>) -> io::Result<usize> {
+        let end = self.ends.get(&id).ok_or(ErrorKind::ConnectionReset)?;
+        let count = end.inbound.readable().min(into.capacity() - into.len());
+        let (ended, stage, peer) = (end.ended, end.stage, end.peer);
+        if count == 0 {
+            return match stage {
+                Stage::Open if ended => Ok(0),
+                Stage::Open | Stage::Dialling => Err(ErrorKind::WouldBlock.into()),
+                Stage::Refused | Stage::Broken => Err(ErrorKind::ConnectionReset.into()),
+            };
+        }
+        let count = self.cut_short(count);
+        self.note(7, id, count as u64);
+        if let Some(end) = self.ends.get_mut(&id) {
+            end.inbound.read(count, into);
+        }
+        // Whoever writes to us has room again.
+        let writer = peer.and_then(|peer| Some((peer, self.ends.get(&peer)?)));
+        if let Some((peer, end)) = writer
+            && end.interest.writable
+        {
+            self.touch(end.process, peer);
+        }
+        Ok(count)
+    }
+
+    /// Bytes that have arrived and were not read.
+    pub(crate) fn unread(&self, id: Id) -> usize {
+        self.ends.get(&id).map_or(0, |end| end.inbound.readable())
+    }
+
+    pub(crate) fn write(&mut self, id: Id, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let end = self.ends.get(&id).ok_or(ErrorKind::ConnectionReset)?;
+        match end.stage {
+            _ if end.closed => return Err(ErrorKind::BrokenPipe.into()), // its process was killed
+            Stage::Open if end.finished => return Err(ErrorKind::BrokenPipe.into()),
+            Stage::Open => {}
+            Stage::Dialling => return Err(ErrorKind::WouldBlock.into()),
+            Stage::Refused | Stage::Broken => return Err(ErrorKind::ConnectionReset.into()),
+        }
+        let (room, peer) = (self.room(end), end.peer);
+        let wanted: usize = parts.iter().map(|part| part.len()).sum();
+        if room == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let count = self.cut_short(wanted.min(room));
+        let mut bytes = Vec::with_capacity(count);
+        for part in parts {
+            let taken = part.len().min(count - bytes.len());
+            bytes.extend_from_slice(&part[..taken]);
+        }
+        self.note(8, id, count as u64);
+        self.trace.bytes(&bytes);
+        if let Some(peer) = peer {
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                let cut = self.cut_short(rest.len());
+                let (first, others) = rest.split_at(cut);
+                self.send(peer, Parcel::Bytes(first.to_vec()));
+                rest = others;
+            }
+        }
+        Ok(count)
+    }
+
+    pub(crate) fn is_beside(&self, id: Id) -> bool {
+        self.ends.get(&id).is_some_and(|end| self.hosts[end.process].beside)
+    }
+
+    /// Mostly everything, now and then less, or always little; never nothing of something.
+    fn cut_short(&mut self, count: usize) -> usize {
+        let (most, times) = self.pieces;
+        if times > 0 {
+            self.pieces.1 -= 1;
+            let most = most.max(count / 32).min(count);
+            return if most > 1 { 1 + self.draw(most as u64 - 1) as usize } else { most };
+        }
+        if count > 1 && self.chance(4) { 1 + self.draw(count as u64 - 2) as usize } else { count }
+    }
+
+    /// Sends the end of the stream.
+    pub(crate) fn shutdown(&mut self, id: Id) -> io::Result<()> {
+        let end = self.ends.get_mut(&id).ok_or(ErrorKind::NotConnected)?;
+        if end.stage != Stage::Open || end.closed {
+            return Err(ErrorKind::NotConnected.into());
+        }
+        if !std::mem::replace(&mut end.finished, true)
+            && let Some(peer) = end.peer
+        {
+            self.note(9, id, 0);
+            self.send(peer, Parcel::Fin);
+        }
+        Ok(())
+    }
+
+    // ---- arriving
+
+    pub(crate) fn deliver(&mut self, id: Id, parcel: Parcel) {
+        let Some(end) = self.ends.get_mut(&id) else { return };
+        let (process, peer, closed) = (end.process, end.peer, end.closed);
+        match parcel {
+            Parcel::Accepted => end.stage = Stage::Open,
+            Parcel::Refused => end.stage = Stage::Refused,
+            Parcel::Bytes(bytes) if closed => {
+                end.inbound.discard(bytes.len());
+                if let Some(peer) = peer {
+                    self.send(peer, Parcel::Reset);
+                }
+            }
+            Parcel::Bytes(bytes) => end.inbound.land(&bytes),
+            Parcel::Fin => end.ended = true,
+            Parcel::Reset => end.stage = Stage::Broken,
+        }
+        self.note(10, id, 0);
+        if !closed {
+            self.touch(process, id);
+        }
+    }
+
+    /// Breaks a connection at this end, now.
+    pub(crate) fn break_end(&mut self, id: Id) {
+        let Some(end) = self.ends.get_mut(&id) else { return };
+        end.stage = Stage::Broken;
+        end.inbound.lose_flight();
+        let process = end.process;
+        self.note(11, id, 0);
+        self.touch(process, id);
+    }
+
+    // ---- closing
+
+    /// Our process closes this end, or is no more: the peer sees the end of the stream, or a reset
+    /// if we left something unread.
+    pub(crate) fn close(&mut self, id: Id) {
+        let Some(end) = self.ends.get_mut(&id) else { return };
+        if std::mem::replace(&mut end.closed, true) {
+            return;
+        }
+        let unread = end.inbound.readable();
+        let (peer, silent) = (end.peer, end.stage != Stage::Open || end.finished && unread == 0);
+        self.note(12, id, unread as u64);
+        if let Some(peer) = peer
+            && !silent
+        {
+            self.send(peer, if unread > 0 { Parcel::Reset } else { Parcel::Fin });
+        }
+        self.forget(id);
+    }
+
+    /// Nobody has accepted this end, and nobody will.
+    fn vanish(&mut self, id: Id) {
+        let Some(end) = self.ends.get_mut(&id) else { return };
+        if !std::mem::replace(&mut end.closed, true)
+            && let Some(peer) = end.peer
+        {
+            self.send(peer, Parcel::Reset);
+        }
+        self.forget(id);
+    }
+
+    /// Removes a connection if both its ends are closed.
+    fn forget(&mut self, id: Id) {
+        let peer = self.ends.get(&id).and_then(|end| end.peer);
+        let open = |id: Id| self.ends.get(&id).is_some_and(|end| !end.closed);
+        if !open(id) && !peer.is_some_and(open) {
+            self.ends.remove(&id);
+            if let Some(peer) = peer {
+                self.ends.remove(&peer);
+            }
+        }
+    }
+
+    pub(crate) fn close_door(&mut self, id: Id) {
+        let Some(door) = self.doors.remove(&id) else { return };
+        self.names.remove(&door.name);
+        self.note(13, id, 0);
+        for end in door.backlog {
+            self.vanish(end)
+        }
+    }
+}
+
+impl End {
+    fn new(process: Process, peer_process: Process, local: String, remote: String) -> Self {
+        Self {
+            process,
+            peer_process,
+            peer: None,
+            key: None,
+            interest: Readiness::default(),
+            stage: Stage::Dialling,
+            local,
+            remote,
+            inbound: Lane::default(),
+            ended: false,
+            finished: false,
+            closed: false,
+        }
+    }
+}

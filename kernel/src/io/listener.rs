@@ -1,0 +1,274 @@
+//! Listening: accepts connections as fast as the loop allows, and survives what the system throws
+//! at it.
+//!
+//! Invariants:
+//! 1. No error of one connection, and no lack of resources, ends a listener.
+//! 2. While the system has no resources left, accepting rests: it never spins, and says so once.
+//! 3. At most [`PER_TURN`] connections are accepted in a turn; the rest are reported again.
+//! 4. Interest is on iff the listener is open, not paused and not resting.
+
+use crate::core::Core;
+use crate::core::handle::Handle;
+use crate::core::sources::Watch;
+use crate::core::task::Plain;
+use crate::core::timers::TimerId;
+use crate::host::os::accept_errors::{Verdict, advice_on, judge};
+use crate::host::throttle::may_log;
+use crate::host::{Acceptor, Key, Readiness, Resolved};
+use crate::io::address::Address;
+use crate::io::pipe::Pipe;
+use crate::io::resolve;
+use crate::io::stream::Stream;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io;
+use std::panic::Location;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+/// Connections accepted in one turn.
+const PER_TURN: u32 = 64;
+/// Says how long accepting rests when resources run out; doubles from the first to the last.
+const FIRST_REST: Duration = Duration::from_millis(5);
+const LAST_REST: Duration = Duration::from_secs(1);
+
+impl Handle {
+    /// Listens at `at` and calls `accept` for each connection. The listener closes on drop;
+    /// connections it accepted live on.
+    ///
+    /// An `inet:` address needs an IP address or `localhost`, which means 127.0.0.1. A `unix:`
+    /// address replaces a socket file left behind by a process that is gone, and removes its file
+    /// at the end.
+    ///
+    /// # Errors
+    /// If the address is taken, not of this machine, or not allowed.
+    #[track_caller]
+    pub fn listen(
+        &self,
+        at: &Address,
+        accept: impl FnMut(Stream) + 'static,
+    ) -> io::Result<Listener> {
+        let born = Location::caller();
+        let key = self.core.reserve();
+        let place = resolve::for_listening(at);
+        match place.and_then(|place| Gate::open(&self.core, key, &place, at, born, accept)) {
+            Ok(gate) => {
+                self.core.fill(key, gate.clone());
+                Ok(Listener { gate })
+            }
+            Err(error) => {
+                self.core.unregister(key);
+                Err(io::Error::new(error.kind(), format!("cannot listen on {at}: {error}")))
+            }
+        }
+    }
+}
+
+/// Accepts connections for as long as it lives.
+#[must_use = "a listener that is dropped is closed"]
+pub struct Listener {
+    gate: Rc<Gate>,
+}
+
+impl Listener {
+    /// Returns where it listens: the address as it was given, port 0 replaced by the real one.
+    pub fn address(&self) -> &Address {
+        &self.gate.address
+    }
+
+    /// Lets the system hold about so many bytes in each direction of each connection that is
+    /// accepted from now on: see [`Stream::set_buffers`].
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_buffers(&self, bytes: usize) -> io::Result<()> {
+        self.gate.buffers.set(Some(bytes));
+        // For those that wait to be accepted, where the listener's apply to them.
+        self.gate.acceptor.borrow().as_ref().map_or(Ok(()), |acceptor| acceptor.set_buffers(bytes))
+    }
+
+    /// Accepts no more for now; the system queues connections, and refuses or ignores them when its
+    /// queue is full.
+    pub fn pause(&self) {
+        self.gate.paused.set(true);
+        self.gate.renew_interest();
+    }
+
+    /// Accepts again after [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.gate.paused.set(false);
+        self.gate.renew_interest();
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.gate.close()
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").field("address", self.address()).finish_non_exhaustive()
+    }
+}
+
+type Accept = dyn FnMut(Stream);
+
+struct Gate {
+    core: Weak<Core>,
+    key: Key,
+    address: Address,
+    born: &'static Location<'static>,
+    /// Present until it is closed.
+    acceptor: RefCell<Option<Box<dyn Acceptor>>>,
+    /// Absent after the end, and while it runs.
+    accept: Cell<Option<Box<Accept>>>,
+    /// Holds what the system may hold for each connection, if it is not as much as it likes.
+    buffers: Cell<Option<usize>>,
+    paused: Cell<bool>,
+    /// Iff accepting rests, when it will be tried again.
+    resting: Cell<Option<TimerId>>,
+    /// Says how long the next rest will be; zero iff the last attempt found resources.
+    rest: Cell<Duration>,
+}
+
+impl Gate {
+    fn open(
+        core: &Rc<Core>,
+        key: Key,
+        place: &Resolved,
+        given: &Address,
+        born: &'static Location<'static>,
+        accept: impl FnMut(Stream) + 'static,
+    ) -> io::Result<Rc<Self>> {
+        let acceptor = core.host().listen(key, place)?;
+        let address = match acceptor.local()? {
+            Resolved::Inet(local) => given.with_port(local.port()),
+            _ => given.clone(),
+        };
+        Ok(Rc::new(Self {
+            core: Rc::downgrade(core),
+            key,
+            address,
+            born,
+            acceptor: RefCell::new(Some(acceptor)),
+            accept: Cell::new(Some(Box::new(accept))),
+            buffers: Cell::default(),
+            paused: Cell::new(false),
+            resting: Cell::default(),
+            rest: Cell::default(),
+        }))
+    }
+
+    /// Takes the next connection; `None` when this turn should take no more.
+    fn accept_one(self: &Rc<Self>, core: &Rc<Core>) -> Option<io::Result<Rc<Pipe>>> {
+        let mut key = None;
+        let accepted = {
+            let acceptor = self.acceptor.borrow();
+            acceptor.as_ref()?.accept(&mut || *key.insert(core.reserve()))
+        };
+        let key = match (accepted, key) {
+            (Ok(socket), Some(key)) => match Pipe::open(core, key, socket) {
+                Ok(pipe) => {
+                    if let Some(bytes) = self.buffers.get() {
+                        // A connection that is gone tells so by itself.
+                        pipe.set_buffers(bytes).ok();
+                    }
+                    return Some(Ok(pipe));
+                }
+                Err(error) => (key, error),
+            },
+            (Err(error), Some(key)) => (key, error),
+            (Err(error), None) => return Some(Err(error)),
+            (Ok(_), None) => return None,
+        };
+        let (key, error) = key;
+        core.unregister(key);
+        Some(Err(error))
+    }
+
+    fn admit(&self, core: &Rc<Core>, pipe: Rc<Pipe>) {
+        self.rest.set(Duration::ZERO);
+        let Some(mut accept) = self.accept.take() else { return };
+        let stream = Stream::new(pipe);
+        core.catch(self.born, || accept(stream));
+        // The handler may have dropped the listener, and then it goes too.
+        if self.acceptor.borrow().is_some() {
+            self.accept.set(Some(accept))
+        }
+    }
+
+    fn take_a_rest(self: &Rc<Self>, core: &Rc<Core>, error: &io::Error) {
+        let rest = self.rest.get();
+        if rest.is_zero() && may_log() {
+            let advice = advice_on(error);
+            log::warn!("{} accepts nobody for a while: {error}{advice}", self.address);
+        }
+        let rest = (rest * 2).clamp(FIRST_REST, LAST_REST);
+        self.rest.set(rest);
+        let gate = self.clone();
+        let resume = Plain::boxed(self.born, move |_: &Rc<Core>| {
+            gate.resting.set(None);
+            gate.renew_interest()
+        });
+        self.resting.set(Some(core.at(core.now() + rest, resume)));
+        self.renew_interest();
+    }
+
+    fn renew_interest(&self) {
+        let wanted = !self.paused.get() && self.resting.get().is_none();
+        if let Some(acceptor) = &*self.acceptor.borrow()
+            && let Err(error) = acceptor.interest(wanted)
+            && may_log()
+        {
+            log::error!("{} cannot wait for connections: {error}", self.address);
+        }
+    }
+
+    fn close(&self) {
+        drop(self.acceptor.take());
+        let accept = self.accept.take();
+        if let Some(core) = self.core.upgrade() {
+            if let Some(timer) = self.resting.take() {
+                core.cancel(timer);
+            }
+            core.unregister(self.key);
+            core.let_go(self.born, accept);
+        }
+    }
+}
+
+impl Watch for Gate {
+    fn ready(self: Rc<Self>, core: &Rc<Core>, _: Readiness) {
+        for _ in 0..PER_TURN {
+            if self.paused.get() || self.resting.get().is_some() {
+                return;
+            }
+            match self.accept_one(core) {
+                None => return,
+                Some(Ok(pipe)) => self.admit(core, pipe),
+                Some(Err(error)) => match judge(&error) {
+                    Verdict::Done => return,
+                    Verdict::Next => {
+                        log::debug!("{}: a connection was lost: {error}", self.address)
+                    }
+                    Verdict::Rest => return self.take_a_rest(core, &error),
+                },
+            }
+            if !core.spend() {
+                return;
+            }
+        }
+    }
+
+    fn flush(self: Rc<Self>, _: &Rc<Core>) {}
+
+    fn end(&self) {
+        self.close()
+    }
+
+    fn describe(&self) -> String {
+        format!("listener on {}", self.address)
+    }
+}

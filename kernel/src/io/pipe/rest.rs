@@ -1,0 +1,90 @@
+//! Tells how old what lies in the socket is: the loop is told that there is something, and not
+//! since when.
+//!
+//! Whoever counts deadlines from when a request came must not count anew what a full read left
+//! behind, or what came while nobody read. In doubt bytes are taken to be older than they are.
+//!
+//! Invariant: bytes are taken to be at least as old as those behind them.
+
+use crate::core::Core;
+use crate::host::time::Instant;
+use crate::io::pipe::Pipe;
+use crate::io::pipe::state::Inward;
+
+/// Bytes in the socket that may have been there since an instant.
+#[derive(Clone, Copy)]
+pub(super) struct Rest {
+    bytes: usize,
+    since: Instant,
+}
+
+impl Pipe {
+    /// Something is read next: lets the core know since when it may have been there. Returns when
+    /// the loop was told.
+    #[inline]
+    pub(super) fn date(core: &Core, rest: Option<Rest>) -> Instant {
+        let told = core.arrived.get();
+        if let Some(rest) = rest {
+            core.arrived.set(rest.since.min(told));
+        }
+        told
+    }
+
+    /// So many bytes were read, and there may be a rest.
+    #[cold]
+    pub(super) fn renew_rest(&self, count: usize, rest: bool, told: Instant) {
+        let unread = if rest { self.unread() } else { 0 };
+        if self.with_socket(|_| ()).is_none() {
+            return; // closed meanwhile
+        }
+        self.with_rare(|rare| {
+            let left =
+                rare.rest.map(|rest| Rest { bytes: rest.bytes.saturating_sub(count), ..rest });
+            let behind = Rest { bytes: unread, since: told };
+            rare.rest =
+                left.filter(|rest| rest.bytes > 0).or_else(|| (unread > 0).then_some(behind));
+            rare.behind = rare.behind.map(|bytes| bytes.saturating_sub(count));
+        });
+        self.if_rare(|_| Some(())); // gives it back if it is empty
+    }
+
+    /// Returns whether something is unread that had arrived when this was asked first since it was
+    /// no.
+    pub(crate) fn is_behind(&self) -> bool {
+        let before = self.if_rare(|rare| rare.behind);
+        let unread = if self.inward.get() == Inward::Open { self.unread() } else { 0 };
+        let behind = before.unwrap_or(unread).min(unread);
+        if behind > 0 {
+            self.with_rare(|rare| rare.behind = Some(behind));
+        } else if before.is_some() {
+            self.if_rare(|rare| rare.behind.take());
+        }
+        behind > 0
+    }
+
+    /// Reads no more, until [`resume`](Self::resume).
+    pub(crate) fn pause(&self) {
+        if let Some(core) = self.switch(Inward::Open, Inward::Paused) {
+            self.with_rare(|rare| {
+                let since = rare.rest.map_or_else(|| core.now(), |rest| rest.since);
+                rare.rest = Some(Rest { bytes: usize::MAX, since });
+            });
+        }
+    }
+
+    pub(crate) fn resume(&self) {
+        if self.switch(Inward::Paused, Inward::Open).is_some() {
+            let unread = self.unread();
+            self.if_rare(|rare| {
+                let rest = rare.rest.map(|rest| Rest { bytes: rest.bytes.min(unread), ..rest });
+                rare.rest = rest.filter(|rest| rest.bytes > 0);
+                Some(())
+            });
+        }
+    }
+
+    /// Bytes that have arrived and were not read.
+    fn unread(&self) -> usize {
+        self.ask(|socket| socket.unread()).unwrap_or_default()
+    }
+}
