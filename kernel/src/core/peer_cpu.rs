@@ -6,7 +6,7 @@
 //! Invariant: the system is asked now and then, so that the answer costs next to nothing and still
 //! follows a process that moves.
 
-use crate::host::Key;
+use crate::host::ready::Key;
 use std::cell::Cell;
 
 /// Says how often an answer is good.

@@ -12,7 +12,7 @@ use crate::core::lost::PostError;
 use crate::core::offload::WorkId;
 use crate::core::task::Task;
 use crate::core::task::unbox;
-use crate::host::Waker;
+use crate::host::ready::Waker;
 use crate::host::time::Instant;
 use crossbeam_channel::{Receiver, Sender};
 use std::cell::RefCell;
@@ -127,7 +127,11 @@ impl Remote {
     /// The clock, read now: on the same scale as [`Handle::now`]. Zero in a simulation, whose clock
     /// has no now.
     pub fn now(&self) -> Instant {
-        if self.shared.waker.is_some() { crate::host::os::clock() } else { Instant::default() }
+        if self.shared.waker.is_some() {
+            crate::host::os::clock::clock()
+        } else {
+            Instant::default()
+        }
     }
 }
 

@@ -9,8 +9,8 @@
 //! 3. No table is borrowed while a source runs.
 
 use crate::core::Core;
+use crate::host::ready::{Key, Readiness};
 use crate::host::time::Instant;
-use crate::host::{Key, Readiness};
 use slab::Slab;
 use std::rc::Rc;
 

@@ -9,7 +9,7 @@
 
 use crate::core::Core;
 use crate::core::cause::Cause;
-use crate::host::Key;
+use crate::host::ready::Key;
 use std::collections::VecDeque;
 use std::panic::Location;
 use std::rc::Rc;

@@ -1,9 +1,12 @@
 //! Stands in for the outside when a kernel has ended: everything fails, and the clock stands still.
 
+use crate::host::os::poller::Waiting;
+use crate::host::ready::{Key, Readiness, Resolved, Waited, Waker};
 use crate::host::time::Clock;
 use crate::host::time::Instant;
-use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Waited, Waker};
+use crate::host::{Acceptor, AnySocket, Host};
 use std::io;
+use std::rc::Rc;
 
 /// The host of a kernel that has ended.
 #[derive(Debug)]
@@ -49,7 +52,7 @@ impl Host for Gone {
         gone()
     }
 
-    fn real(&self) -> Option<&crate::host::os::RealHost> {
+    fn waiting(&self) -> Option<&Rc<Waiting>> {
         None
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: families alternate, IPv4 first, each address once, otherwise in the resolver's order.
 
-use crate::host::Resolved;
+use crate::host::ready::Resolved;
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 

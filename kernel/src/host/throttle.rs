@@ -142,7 +142,7 @@ pub fn may_log() -> bool {
         return throttle.admits();
     }
     let mut others = OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let verdict = others.get_or_insert_default().take(crate::host::os::clock(), PER_SECOND);
+    let verdict = others.get_or_insert_default().take(crate::host::os::clock::clock(), PER_SECOND);
     drop(others);
     say(verdict.say);
     verdict.passes

@@ -8,7 +8,7 @@
 //!    and sent as it is.
 
 use crate::core::text::is_invisible;
-use crate::host::Resolved;
+use crate::host::ready::Resolved;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;

@@ -16,7 +16,8 @@ use crate::core::handle::Handle;
 use crate::core::sources::Watch;
 use crate::core::task::Plain;
 use crate::core::timers::TimerId;
-use crate::host::{AnySocket, Key, Readiness, Resolved};
+use crate::host::AnySocket;
+use crate::host::ready::{Key, Readiness, Resolved};
 use crate::io::address::Address;
 use crate::io::pipe::Pipe;
 use crate::io::resolve;
@@ -66,7 +67,7 @@ impl Handle {
                 _ => order.dial(core, found),
             },
             Err(_) if !core.is_open() => drop(order),
-            Err(_) if core.host().real().is_none() => {
+            Err(_) if core.host().waiting().is_none() => {
                 let hint = "it exists only in the real world: use sim: here".to_owned();
                 order.found(core, Err((ErrorKind::Unsupported, hint)), 0)
             }

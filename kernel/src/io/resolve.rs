@@ -5,7 +5,7 @@
 //!    addresses.
 //! 2. Names are looked up elsewhere, by `lookups`, since the system's resolver blocks.
 
-use crate::host::Resolved;
+use crate::host::ready::Resolved;
 use crate::io::address::Address;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -9,7 +9,7 @@ use crate::core::Core;
 use crate::core::handle::Handle;
 use crate::core::sources::Watch;
 use crate::host::os::signals::{SignalPipe, number};
-use crate::host::{Key, Readiness};
+use crate::host::ready::{Key, Readiness};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -153,14 +153,14 @@ impl Bell {
     fn hang(core: &Rc<Core>, signal: Signal, hearing: &Rc<Hearing>) -> io::Result<Rc<Self>> {
         core.check_open()?;
         let host = core.host();
-        let Some(real) = host.real() else {
+        let Some(waiting) = host.waiting() else {
             return Err(io::Error::new(
                 ErrorKind::Unsupported,
                 "there are no signals in a simulated world",
             ));
         };
         let key = core.reserve();
-        match SignalPipe::open(real.waiting(), signal.number(), key) {
+        match SignalPipe::open(waiting, signal.number(), key) {
             Ok(pipe) => {
                 let bell = Rc::new(Self {
                     core: Rc::downgrade(core),

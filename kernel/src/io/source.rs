@@ -13,8 +13,8 @@ use crate::core::handle::Handle;
 use crate::core::sources::Watch;
 use crate::core::task::{Plain, Task};
 use crate::host::os::poller::{Descriptor, Registered};
+use crate::host::ready::{Key, Readiness};
 use crate::host::throttle::may_log;
-use crate::host::{Key, Readiness};
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -31,14 +31,14 @@ impl Handle {
     pub fn source<D: Descriptor>(&self, io: D) -> io::Result<Source<D>> {
         self.core.check_open()?;
         let host = self.core.host();
-        let Some(real) = host.real() else {
+        let Some(waiting) = host.waiting() else {
             return Err(io::Error::new(
                 ErrorKind::Unsupported,
                 "there are no descriptors in a simulated world",
             ));
         };
         let key = self.core.reserve();
-        let io = match Registered::new(real.waiting(), io, key, Readiness::default()) {
+        let io = match Registered::new(waiting, io, key, Readiness::default()) {
             Ok(io) => io,
             Err(error) => {
                 self.core.unregister(key);

@@ -12,7 +12,7 @@
 //!    would swallow every later one. So whenever one shows, the poller is asked, without waiting.
 
 use crate::host::os::poller::unpack;
-use crate::host::{Key, Readiness, Waited};
+use crate::host::ready::{Key, Readiness, Waited};
 use polling::Poller;
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;

@@ -1,8 +1,8 @@
 //! Looks names up with the system's resolver, which blocks, takes as long as it likes, and cannot be
 //! stopped: each on a thread of its own.
 
-use crate::host::Resolved;
 use crate::host::names::{Answer, usable};
+use crate::host::ready::Resolved;
 use std::io::{self, ErrorKind};
 use std::net::ToSocketAddrs;
 use std::thread;

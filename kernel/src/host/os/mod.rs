@@ -10,6 +10,7 @@
 //! 3. Instants of all real kernels of a process count from the same origin.
 
 pub(crate) mod accept_errors;
+pub(crate) mod clock;
 #[cfg(target_os = "linux")]
 mod epoll;
 pub(crate) mod lines;
@@ -18,34 +19,27 @@ pub(crate) mod memory;
 pub(crate) mod poller;
 pub(crate) mod rlimit;
 pub(crate) mod signals;
+pub(crate) mod socket;
 #[cfg(target_os = "linux")]
 mod timerfd;
 
+use crate::host::os::clock::{clock, coarse_clock};
 use crate::host::os::poller::{Registered, Waiting};
+use crate::host::os::socket::{RealSocket, resolved, set_buffers};
+use crate::host::ready::{Key, Readiness, Resolved, Waited, Waker};
 use crate::host::throttle::may_log;
 use crate::host::time::Clock;
 use crate::host::time::Instant;
-use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Socket, Waited, Waker};
-use rustix::buffer::spare_capacity;
-use rustix::net::{RecvFlags, recv};
+use crate::host::{Acceptor, AnySocket, Host};
 use socket2::{Domain, SockAddr, Socket as RawSocket, Type};
-use std::io::{self, ErrorKind, IoSlice};
-use std::net::Shutdown;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 /// Connections that the system may hold for us before they are accepted.
 const BACKLOG: i32 = 4096;
-/// Says how many bytes are more than a few: see [`is_slow`].
-const NEAR: usize = 16;
-const PAGE: usize = 4096;
-
-/// Is what the system says of a socket to which nothing came, or of a kind that is not looked at.
-#[cfg(target_os = "linux")]
-const NO_PROCESSOR: u32 = u32::MAX;
 
 const READ: Readiness = Readiness { readable: true, writable: false };
 const WRITE: Readiness = Readiness { readable: false, writable: true };
@@ -68,43 +62,6 @@ impl RealHost {
             waiting,
         })
     }
-
-    /// For sources and signals, which register descriptors of their own.
-    pub(crate) fn waiting(&self) -> &Rc<Waiting> {
-        &self.waiting
-    }
-}
-
-/// Says where instants count from, on the system's clock.
-static ORIGIN: OnceLock<u64> = OnceLock::new();
-
-/// An instant as the system's clock says it.
-#[cfg(target_os = "linux")]
-pub(crate) fn nanos_of_system(instant: Instant) -> u64 {
-    instant.as_nanos().saturating_add(ORIGIN.get().copied().unwrap_or_default())
-}
-
-/// One of the two places that read the clock.
-pub(crate) fn clock() -> Instant {
-    instant(rustix::time::clock_gettime(rustix::time::ClockId::Monotonic))
-}
-
-/// The other one: as the system noted it at its last tick.
-#[cfg(target_os = "linux")]
-fn coarse_clock() -> Instant {
-    instant(rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn coarse_clock() -> Instant {
-    clock()
-}
-
-#[inline]
-fn instant(time: rustix::time::Timespec) -> Instant {
-    // Neither is ever negative, nor beyond what nanoseconds of 64 bits can say for five centuries.
-    let now = (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64);
-    Instant::from_nanos(now.saturating_sub(*ORIGIN.get_or_init(|| now)))
 }
 
 #[derive(Debug)]
@@ -195,8 +152,8 @@ impl Host for RealHost {
         memory::give_pages_back()
     }
 
-    fn real(&self) -> Option<&RealHost> {
-        Some(self)
+    fn waiting(&self) -> Option<&Rc<Waiting>> {
+        Some(&self.waiting)
     }
 }
 
@@ -268,115 +225,6 @@ impl Drop for SocketFile {
     }
 }
 
-/// A stream socket of the system.
-#[derive(Debug)]
-pub(crate) struct RealSocket(Registered<RawSocket>);
-
-impl Socket for RealSocket {
-    fn key(&self) -> Key {
-        self.0.key()
-    }
-
-    fn connected(&self) -> io::Result<()> {
-        let socket = self.0.io();
-        self.0.rearm();
-        if let Some(error) = socket.take_error()? {
-            return Err(error);
-        }
-        let peer = match socket.peer_addr() {
-            Err(error) if error.kind() == ErrorKind::NotConnected => {
-                return Err(ErrorKind::WouldBlock.into());
-            }
-            other => other?,
-        };
-        // Dialling a free port of one's own machine can meet oneself when the system picks that
-        // very port for our end.
-        if peer.is_ipv4() || peer.is_ipv6() {
-            let local = socket.local_addr()?;
-            if local == peer {
-                return Err(ErrorKind::ConnectionRefused.into());
-            }
-        }
-        Ok(())
-    }
-
-    fn read(&self, into: &mut Vec<u8>) -> io::Result<usize> {
-        let result = recv(self.0.io(), spare_capacity(into), RecvFlags::empty());
-        self.0.rearm();
-        Ok(result?.0)
-    }
-
-    fn unread(&self) -> io::Result<usize> {
-        Ok(rustix::io::ioctl_fionread(self.0.io())? as usize)
-    }
-
-    fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        let result = match parts {
-            [part] => self.0.io().send(part),
-            parts => self.0.io().send_vectored(parts),
-        };
-        self.0.rearm();
-        result
-    }
-
-    fn sends_slowly(&self, address: usize, head: usize) -> bool {
-        is_slow(address, head)
-    }
-
-    /// Asks which processor took in what came: over the loopback interface it is the one that sent
-    /// it.
-    #[cfg(target_os = "linux")]
-    fn is_beside(&self) -> bool {
-        let theirs = rustix::net::sockopt::socket_incoming_cpu(self.0.io());
-        let ours = rustix::thread::sched_getcpu();
-        theirs.is_ok_and(|theirs| theirs != NO_PROCESSOR && theirs as usize != ours)
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn is_beside(&self) -> bool {
-        false
-    }
-
-    fn shutdown(&self) -> io::Result<()> {
-        self.0.io().shutdown(Shutdown::Write)
-    }
-
-    fn interest(&self, wanted: Readiness) -> io::Result<()> {
-        self.0.set_interest(wanted)
-    }
-
-    fn forsake(&self) -> io::Result<()> {
-        self.0.io().set_linger(Some(Duration::ZERO))
-    }
-
-    fn set_buffers(&self, bytes: usize) -> io::Result<()> {
-        set_buffers(self.0.io(), bytes)
-    }
-
-    #[cfg(target_os = "linux")]
-    fn set_patience(&self, patience: Duration) -> io::Result<()> {
-        // The system's type is a signed one.
-        let most = Duration::from_millis(i32::MAX as u64);
-        match self.0.io().set_tcp_user_timeout(Some(patience.min(most))) {
-            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(()), // it is no TCP socket
-            decided => decided,
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn set_patience(&self, _: Duration) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn local(&self) -> io::Result<Resolved> {
-        resolved(&self.0.io().local_addr()?)
-    }
-
-    fn peer(&self) -> io::Result<Resolved> {
-        resolved(&self.0.io().peer_addr()?)
-    }
-}
-
 #[derive(Debug)]
 struct RealAcceptor {
     // Closed before its file goes, so that whoever finds the file finds a listener.
@@ -407,52 +255,5 @@ impl Acceptor for RealAcceptor {
 
     fn local(&self) -> io::Result<Resolved> {
         resolved(&self.socket.io().local_addr()?)
-    }
-}
-
-/// Returns whether the system may take long to copy what lies at `address` behind `head` other
-/// bytes: it copies to the start of a page, and some processors copy several times slower if the
-/// target lies a few bytes behind the source within their pages. What a system maps for one large
-/// value begins 16 bytes into a page, and the head of a reply has 20.
-fn is_slow(address: usize, head: usize) -> bool {
-    (1..NEAR).contains(&(head.wrapping_sub(address) % PAGE))
-}
-
-fn set_buffers(socket: &socket2::Socket, bytes: usize) -> io::Result<()> {
-    // More than the system's type can say is more than it would allow.
-    let bytes = bytes.min(i32::MAX as usize);
-    socket.set_send_buffer_size(bytes)?;
-    socket.set_recv_buffer_size(bytes)
-}
-
-fn resolved(address: &SockAddr) -> io::Result<Resolved> {
-    if address.is_unix() {
-        // The dialling end has no name.
-        return Ok(Resolved::Unix(address.as_pathname().map(Path::to_owned).unwrap_or_default()));
-    }
-    match address.as_socket() {
-        Some(socket) => Ok(Resolved::Inet(socket)),
-        None => Err(io::Error::new(ErrorKind::Unsupported, "an address of an unknown family")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_is_slow_to_copy_to_shortly_behind_the_source_within_their_pages() {
-        for (address, head, slow) in [
-            (0x7000, 0, false),
-            (0x7000, 1, true),
-            (0x7010, 20, true),
-            (0x7010, 31, true),
-            (0x7010, 32, false),
-            (0x7010, 16, false),
-            (0x7010, 15, false),
-            (0x7ff0, 4085, true),
-        ] {
-            assert_eq!(is_slow(address, head), slow, "{address:x} behind {head}");
-        }
     }
 }

@@ -10,8 +10,8 @@
 //! 3. Sources are level-triggered where the platform can do that. Where it cannot, every operation
 //!    re-arms its source.
 
+use crate::host::ready::{Key, Readiness, Waited};
 use crate::host::throttle::may_log;
-use crate::host::{Key, Readiness, Waited};
 use polling::{Event, Events, PollMode, Poller};
 use std::cell::{Cell, RefCell};
 use std::fmt;

@@ -3,7 +3,7 @@
 //! Nothing of ours runs inside a signal handler.
 
 use crate::host::os::poller::{Registered, Waiting};
-use crate::host::{Key, Readiness};
+use crate::host::ready::{Key, Readiness};
 use signal_hook::SigId;
 pub(crate) use signal_hook::consts::signal as number;
 use signal_hook::low_level::{pipe, unregister};

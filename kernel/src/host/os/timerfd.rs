@@ -8,10 +8,10 @@
 //! 1. It never rings later than it was last asked to; earlier, it wakes the loop for nothing.
 //! 2. `rings` is when it will ring; [`Instant::FAR`] iff it is not set.
 
-use crate::host::os::nanos_of_system;
+use crate::host::os::clock::nanos_of_system;
 use crate::host::os::poller::{Registered, Waiting};
+use crate::host::ready::{Key, Readiness};
 use crate::host::time::Instant;
-use crate::host::{Key, Readiness};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
@@ -85,7 +85,7 @@ impl Alarm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::os::clock;
+    use crate::host::os::clock::clock;
 
     fn at(millis: u64) -> Instant {
         Instant::from_nanos(0) + Duration::from_millis(millis)

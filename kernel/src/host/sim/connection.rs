@@ -5,9 +5,9 @@
 //! 2. Where to cut writes and reads is drawn from the seed: callers must cope with every cut.
 //! 3. What arrives at a closed end is answered with a reset, as a real system does.
 
+use crate::host::ready::{Key, Readiness};
 use crate::host::sim::lane::{Lane, Parcel};
 use crate::host::sim::network::{Id, Net, Process};
-use crate::host::{Key, Readiness};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 

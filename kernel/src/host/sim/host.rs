@@ -1,10 +1,13 @@
 //! The simulated host: what a kernel in a [`World`](crate::world::World) sees instead of the operating
 //! system.
 
+use crate::host::os::poller::Waiting;
+use crate::host::ready::{Key, Readiness, Resolved, Waited, Waker};
 use crate::host::sim::network::{Id, Net, Process, Step, TURN};
+use crate::host::socket::Socket;
 use crate::host::time::Clock;
 use crate::host::time::Instant;
-use crate::host::{Acceptor, AnySocket, Host, Key, Readiness, Resolved, Socket, Waited, Waker};
+use crate::host::{Acceptor, AnySocket, Host};
 use rand_core::Rng as _;
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice};
@@ -123,7 +126,7 @@ impl Host for SimHost {
         self.net.borrow_mut().look_up(name)
     }
 
-    fn real(&self) -> Option<&crate::host::os::RealHost> {
+    fn waiting(&self) -> Option<&Rc<Waiting>> {
         None
     }
 

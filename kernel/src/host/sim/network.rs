@@ -10,12 +10,12 @@
 //! 3. Every decision is drawn from the one generator, and nothing iterates over a randomly keyed
 //!    map.
 
+use crate::host::ready::{Key, Readiness};
 use crate::host::rng::ForkedRng;
 use crate::host::sim::connection::{Door, End, Stage};
 use crate::host::sim::lane::Parcel;
 use crate::host::sim::trace::Trace;
 use crate::host::time::Instant;
-use crate::host::{Key, Readiness};
 use rand_core::Rng as _;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};

@@ -9,7 +9,7 @@
 use crate::core::Core;
 use crate::core::cause::Cause;
 use crate::core::task::{Plain, Task};
-use crate::host::Socket;
+use crate::host::socket::Socket;
 use crate::host::time::Instant;
 use crate::io::outlet::Full;
 use crate::io::pipe::output::Output;
