@@ -109,7 +109,7 @@ const PLACES: [(&str, Mischief); 10] = [
 /// The file that is named as the birth place of what panicked. The end of a turn has none of its
 /// own.
 fn made_in(place: &str) -> &'static str {
-    if place == "the end of a turn" { "turn.rs" } else { file!() }
+    if place == "the end of a turn" { "turn_end.rs" } else { file!() }
 }
 
 fn echo() -> peers_kernel::Address {

@@ -10,6 +10,7 @@
 #[path = "../../rpc/rpcc/tests/difference/mod.rs"]
 pub mod difference;
 pub mod raw;
+pub mod rooms;
 pub mod stage;
 pub mod transcript;
 pub mod trial;

@@ -44,17 +44,17 @@ const TOP: [&str; 13] = [
 ];
 
 /// The one file that may say `unsafe`.
-const UNSAFE: &str = "kernel/src/poller.rs";
+const UNSAFE: &str = "kernel/src/host/os/poller.rs";
 
 /// Files that read a clock, wait, or start threads, and why they may.
 const HOST_SEAM: [&str; 7] = [
-    "kernel/src/real.rs",
-    "kernel/src/poller.rs",
-    "kernel/src/epoll.rs",
-    "kernel/src/offload.rs",
-    "kernel/src/thread.rs",
-    "kernel/src/lines.rs",
-    "kernel/src/lookups.rs",
+    "kernel/src/host/os/clock.rs",
+    "kernel/src/host/os/poller.rs",
+    "kernel/src/host/os/epoll.rs",
+    "kernel/src/core/offload.rs",
+    "kernel/src/loop_thread.rs",
+    "kernel/src/host/os/lines.rs",
+    "kernel/src/host/os/look_up.rs",
 ];
 
 fn library_sources() -> Vec<PathBuf> {
