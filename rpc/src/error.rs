@@ -260,7 +260,8 @@ impl Error {
 
     /// Returns the error, said to have come through `origin`, unless it already says where it comes
     /// from.
-    pub(crate) fn through(self, origin: &Arc<str>) -> Self {
+    #[doc(hidden)]
+    pub fn through(self, origin: &Arc<str>) -> Self {
         match self.0.origin {
             Some(_) => self,
             None => {

@@ -83,6 +83,7 @@ mod binding;
 mod call;
 mod caller;
 mod closing;
+mod contact;
 mod debug;
 #[doc(hidden)]
 pub mod doc;
@@ -100,8 +101,6 @@ mod memory;
 mod name;
 mod room;
 mod rpc;
-#[cfg(feature = "service")]
-pub mod service;
 mod serving;
 pub mod session;
 mod shared;
@@ -114,6 +113,7 @@ pub use audit::Audit;
 pub use binding::Binding;
 pub use call::{Call, Cancel};
 pub use caller::Caller;
+pub use contact::stay_connected;
 pub use endpoint::{AlreadyBound, Endpoint};
 pub use error::{Error, ErrorKind, Misuse, Outer, Overload, Raised, Refusal};
 pub use helpers::{collect_async, pickle, unpickle, warn, with_error_handler, wrap, wrap_left};

@@ -102,6 +102,12 @@ impl Rpc {
         &self.shared.limits
     }
 
+    /// Keeps what is held for peers to half of the memory that the system lets the process have, if
+    /// that is less than [`Limits::process_bytes`]. Limits that change later are followed.
+    pub fn follow_memory_limit(&self) {
+        self.shared.follow_system()
+    }
+
     /// Returns what happened so far.
     pub fn counters(&self) -> Counters {
         let mut counters = *self.shared.counters.borrow();

@@ -1,15 +1,14 @@
 //! Promise: the first signal lets a node finish what it has begun, the second ends it at once.
 
-#![cfg(feature = "service")]
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
 mod common;
 
 use common::{Desk, LocalProbe, ProbeProxy, limits, secs};
-use peers_rpc::service::serve;
 use peers_rpc::{
     Address, Cont, Endpoint, Error, ErrorKind, Peers, Refusal, SyncEndpoint, spawn_loop,
 };
+use peers_service::serve;
 use std::io::{BufRead as _, BufReader};
 use std::process::{self, Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};

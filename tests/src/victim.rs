@@ -2,8 +2,8 @@
 
 use crate::raw::Raw;
 use crate::trial::TrialProxy;
-use peers_rpc::service::NodeProcess;
 use peers_rpc::{Address, Error, Peers, SyncEndpoint, spawn_loop};
+use peers_service::NodeProcess;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

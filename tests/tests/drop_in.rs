@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
-use peers_rpc::service::NodeProcess;
+use peers_service::NodeProcess;
 use peers_tests::binary;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -6,9 +6,9 @@
 //! pipe and shows everything before it.
 
 use peers_numbers::Client;
-use peers_rpc::service::{Failure, print, print_own};
 use peers_rpc::wire::DecodeOwned;
 use peers_rpc::{Address, Error, Peers, SyncCall, SyncEndpoint, spawn_loop};
+use peers_service::{Failure, print, print_own};
 use std::fmt::Display;
 use std::io::{BufRead as _, BufReader, PipeWriter, Write as _};
 use std::process::{Child, Command, Stdio};

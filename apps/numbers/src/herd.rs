@@ -8,7 +8,7 @@
 use crate::operation::{Gcd, GetPrime, GetRandom, Inverse, IsPrime, Operation};
 use crate::{HerdNodeProxy, LocalHerdNode};
 use peers_rpc::kernel::rand_core::Rng as _;
-use peers_rpc::service::stay_connected;
+use peers_rpc::stay_connected;
 use peers_rpc::{
     Address, Binding, CloseReason, Cx, Endpoint, Error, ErrorKind, Kernel, Listener, Node, Reply,
     Rpc, Security, warn,

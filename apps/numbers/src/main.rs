@@ -7,9 +7,9 @@ mod demo;
 mod progress;
 
 use peers_numbers::{Client, Herd, Loner, Number};
-use peers_rpc::service::{self, Arguments, Cli, Failure};
 use peers_rpc::wire::DecodeOwned;
 use peers_rpc::{Address, Limits, SyncCall, SyncEndpoint};
+use peers_service::{self as service, Arguments, Cli, Failure};
 use progress::Progress;
 use std::fmt::Display;
 use std::process::ExitCode;

@@ -6,8 +6,8 @@
 //! 2. Quick answers never show one.
 
 use peers_rpc::kernel::Remote;
-use peers_rpc::service::{Errors, finish};
 use peers_rpc::{Handle, Instant};
+use peers_service::{Errors, finish};
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -2,8 +2,8 @@
 //! session with them.
 
 use peers_p2p::P2pNodeProxy;
-use peers_rpc::service::{Failure, NodeProcess, print_own};
 use peers_rpc::{Error, Peers, SyncEndpoint, spawn_loop};
+use peers_service::{Failure, NodeProcess, print_own};
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;

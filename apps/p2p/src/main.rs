@@ -5,9 +5,9 @@
 mod demo;
 
 use peers_p2p::{Findings, NoSuchKey, P2pNode, P2pNodeProxy};
-use peers_rpc::service::{self, Arguments, Cli, Failure};
 use peers_rpc::wire::DecodeOwned;
 use peers_rpc::{Address, Error, SyncCall, SyncEndpoint};
+use peers_service::{self as service, Arguments, Cli, Failure};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 

@@ -11,7 +11,7 @@
 
 use crate::{LocalP2pNode as _, P2pNode, P2pNodeProxy};
 use peers_rpc::kernel::may_log;
-use peers_rpc::service::stay_connected;
+use peers_rpc::stay_connected;
 use peers_rpc::{
     Address, CloseReason, Cx, Dialler, Endpoint, Error, ErrorKind, Escaped, Reply, warn,
 };

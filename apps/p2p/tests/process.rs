@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
-use peers_rpc::service::NodeProcess;
+use peers_service::NodeProcess;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

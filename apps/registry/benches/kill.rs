@@ -8,8 +8,8 @@
 
 use peers_registry::NodeProxy;
 use peers_rpc::kernel::Wait;
-use peers_rpc::service::{Failure, NodeProcess};
 use peers_rpc::{Cont, Error, Kernel, Rpc};
+use peers_service::{Failure, NodeProcess};
 use std::cell::Cell;
 use std::path::Path;
 use std::process::Command;

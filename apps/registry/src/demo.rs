@@ -1,8 +1,8 @@
 //! `registry demo`: a node in a process of its own, and the tutorial's first session with it.
 
 use peers_registry::{NoSuchKey, NodeProxy};
-use peers_rpc::service::{Failure, NodeProcess, print_own};
 use peers_rpc::{Error, SyncEndpoint, spawn_loop, wrap_left};
+use peers_service::{Failure, NodeProcess, print_own};
 use std::sync::mpsc;
 use std::time::Duration;
 

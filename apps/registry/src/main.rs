@@ -6,8 +6,8 @@
 mod demo;
 
 use peers_registry::{NodeProxy, Registry};
-use peers_rpc::service::{self, Arguments, Cli, Failure};
 use peers_rpc::{Address, Limits, SyncEndpoint};
+use peers_service::{self as service, Arguments, Cli, Failure};
 use std::process::ExitCode;
 
 const CLI: Cli = Cli {

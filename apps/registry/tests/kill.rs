@@ -3,8 +3,8 @@
 
 use peers_registry::NodeProxy;
 use peers_rpc::kernel::{Budget, Wait};
-use peers_rpc::service::NodeProcess;
 use peers_rpc::{Cont, Error, ErrorKind, Kernel, Rpc};
+use peers_service::NodeProcess;
 use std::cell::Cell;
 use std::path::Path;
 use std::process::Command;

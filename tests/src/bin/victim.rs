@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use peers_rpc::Limits;
-use peers_rpc::service::{self, Cli};
+use peers_service::{self as service, Cli};
 use peers_tests::trial::Trial;
 use std::env;
 use std::process::ExitCode;

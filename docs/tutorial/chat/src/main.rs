@@ -3,10 +3,10 @@
 #![forbid(unsafe_code)]
 
 use peers_chat::{LocalGuest, LocalRoom, Room, RoomProxy};
-use peers_rpc::service::{self, Arguments, Cli, Failure};
 use peers_rpc::{
     Address, Binding, CloseReason, Cont, Cx, Error, Limits, SyncEndpoint, spawn_loop_with,
 };
+use peers_service::{self as service, Arguments, Cli, Failure};
 use std::io::BufRead as _;
 use std::process::ExitCode;
 

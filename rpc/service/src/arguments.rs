@@ -1,9 +1,9 @@
 //! Command lines: words, and the few options that every binary knows.
 
 use super::Failure;
-use crate::{Security, SyncCall};
-use peers_kernel::Address;
-use peers_wire::DecodeOwned;
+use peers_rpc::kernel::Address;
+use peers_rpc::wire::DecodeOwned;
+use peers_rpc::{Security, SyncCall};
 use std::ffi::OsString;
 use std::time::Duration;
 

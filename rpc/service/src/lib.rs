@@ -1,27 +1,26 @@
 //! Holds what the applications share: command lines, log lines, output, serving until a signal,
-//! exit codes, and staying connected.
+//! and exit codes.
 //!
-//! This is the only part of the crate that prints or ends a process. Libraries use
-//! [`stay_connected`] at most.
+//! This is the only library of ours that prints or ends a process.
+
+#![forbid(unsafe_code)]
 
 mod advice;
 mod arguments;
 mod child;
-mod contact;
 mod log_lines;
 mod output;
 mod serve;
 
 pub use arguments::{Arguments, Cli};
 pub use child::NodeProcess;
-pub use contact::stay_connected;
 pub use log_lines::init_log;
 pub use output::{Errors, finish, note, print, print_own, say, show};
 pub use serve::serve;
 
-use crate::text::Escaped;
-use crate::{Error, Peers, spawn_loop};
-use peers_kernel::Address;
+use peers_rpc::Escaped;
+use peers_rpc::kernel::Address;
+use peers_rpc::{Error, Peers, spawn_loop};
 use std::backtrace::Backtrace;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::process::ExitCode;
@@ -111,8 +110,8 @@ fn harmless(text: &str) -> String {
 /// asked for one.
 fn report(panic: &PanicHookInfo<'_>) {
     let asked = std::env::var_os("RUST_BACKTRACE").is_some_and(|asked| asked != "0");
-    let reported = peers_kernel::note_panic(panic);
-    if (reported && !asked) || !peers_kernel::may_log() {
+    let reported = peers_rpc::kernel::note_panic(panic);
+    if (reported && !asked) || !peers_rpc::kernel::may_log() {
         return;
     }
     let current = std::thread::current();

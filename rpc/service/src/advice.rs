@@ -5,8 +5,8 @@
 //! is to be started.
 
 use super::{Failure, RAISED, UNREACHED};
-use crate::{CloseReason, Error, ErrorKind, Refusal};
-use peers_kernel::Address;
+use peers_rpc::kernel::Address;
+use peers_rpc::{CloseReason, Error, ErrorKind, Refusal};
 use std::io;
 use std::net::IpAddr;
 
@@ -82,7 +82,7 @@ fn refused(refusal: &Refusal) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Overload;
+    use peers_rpc::Overload;
     use std::sync::Arc;
     use std::time::Duration;
 

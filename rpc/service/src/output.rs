@@ -6,8 +6,8 @@
 //!    words and a code.
 
 use super::{DONE, Failure, UNWRITTEN};
-use crate::text::Escaped;
-use peers_kernel::{Address, Lines};
+use peers_rpc::Escaped;
+use peers_rpc::kernel::{Address, Lines};
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::OnceLock;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 //! second.
 
 use super::{Failure, say};
-use crate::{Drained, Listener, Rpc};
-use peers_kernel::{Cont, Handle, Kernel, Signal};
+use peers_rpc::kernel::{Cont, Handle, Kernel, Signal};
+use peers_rpc::{Drained, Listener, Rpc};
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
@@ -12,20 +12,20 @@ use std::rc::Rc;
 ///
 /// `start` makes the node and listens; what it returns besides the listener is kept until the end.
 /// When it listens, one line says where. At the first signal nothing new is accepted, running
-/// replies are waited for at most [`Limits::drain`](crate::Limits::drain), everything written is
+/// replies are waited for at most [`Limits::drain`](peers_rpc::Limits::drain), everything written is
 /// flushed; a second signal ends the process at once with code 1.
 ///
 /// # Errors
 /// What `start` and the operating system say.
 pub fn serve<T: 'static>(
-    limits: crate::Limits,
+    limits: peers_rpc::Limits,
     start: impl FnOnce(&Kernel, &Rpc) -> io::Result<(Listener, T)>,
 ) -> Result<(), Failure> {
     let mut kernel = Kernel::new()?;
     let handle = kernel.handle();
     let limits = fitting(limits, handle.memory_limit());
     let rpc = Rc::new(Rpc::with_limits(&handle, limits));
-    rpc.shared().follow_system();
+    rpc.follow_memory_limit();
     let (listener, owned) = start(&kernel, &rpc)?;
     let address = listener.address();
     let open = Rc::new(RefCell::new(Some(listener)));
@@ -53,7 +53,7 @@ const SMALL_BUFFERS: usize = 64 << 10;
 
 /// Returns the limits for a process that may have so much memory: half of it at most is for its
 /// peers.
-fn fitting(mut limits: crate::Limits, memory: Option<u64>) -> crate::Limits {
+fn fitting(mut limits: peers_rpc::Limits, memory: Option<u64>) -> peers_rpc::Limits {
     let half = memory.map_or(usize::MAX, |bytes| usize::try_from(bytes / 2).unwrap_or(usize::MAX));
     if half < limits.process_bytes {
         limits.process_bytes = half;
@@ -64,7 +64,7 @@ fn fitting(mut limits: crate::Limits, memory: Option<u64>) -> crate::Limits {
 
 fn close(rpc: &Rpc, handle: &Handle) {
     let stopper = handle.clone();
-    rpc.close(Cont::new(handle, move |drained: Result<Drained, crate::Error>| {
+    rpc.close(Cont::new(handle, move |drained: Result<Drained, peers_rpc::Error>| {
         if let Ok(Drained { unsent, unconfirmed, .. }) = drained
             && unsent + unconfirmed > 0
         {
@@ -79,11 +79,12 @@ fn close(rpc: &Rpc, handle: &Handle) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Limits;
+    use peers_rpc::Limits;
 
     #[test]
     fn peers_have_half_of_the_memory_and_no_more_than_the_limit() {
-        let own = Limits { socket_buffers: Some(1), ..Limits::default() };
+        let mut own = Limits::default();
+        own.socket_buffers = Some(1);
         for (memory, expected, buffers) in [
             (None, 256 << 20, None),
             (Some(u64::MAX), 256 << 20, None),

@@ -2,8 +2,8 @@
 //! the line it prints.
 
 use super::{Failure, print_own};
-use crate::text::Escaped;
-use peers_kernel::Address;
+use peers_rpc::Escaped;
+use peers_rpc::kernel::Address;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
