@@ -158,7 +158,9 @@ fn a_million_causes_leave_nothing() {
             let (cause, fired) = (Cause::from_parts(n, batch + 1), fired.clone());
             let soon = Duration::from_millis(1);
             let task = move || fired.set(fired.get() + 1);
-            handle.with_cause(cause, || drop(handle.after(soon, task)));
+            handle.with_cause(cause, || {
+                let _timer = handle.after(soon, task);
+            });
             if n % 2 == 0 {
                 handle.cancel_cause(cause);
             }
