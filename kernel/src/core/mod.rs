@@ -14,6 +14,7 @@ pub(crate) mod cause;
 pub(crate) mod clock;
 pub(crate) mod cont;
 pub(crate) mod dump;
+mod ending;
 pub(crate) mod fair;
 pub(crate) mod handle;
 pub(crate) mod heap;
@@ -430,62 +431,6 @@ impl Core {
     pub(crate) fn with_cause<R>(&self, cause: Cause, f: impl FnOnce() -> R) -> R {
         let _restore = Restore { cell: &self.cause, outer: self.cause.replace(cause) };
         f()
-    }
-
-    // ---- the end
-
-    /// Ends everything: what waits is dropped, and from here on whatever is handed in is dropped
-    /// too.
-    pub(crate) fn close(&self) {
-        self.open.set(false);
-        self.quietly(|| self.inbox.close(|posted| self.quietly(|| posted.bury(self))));
-        self.drop_quietly(self.works.close());
-        loop {
-            let timers = self.timers.borrow_mut().clear();
-            let watches = self.watches.borrow_mut().clear();
-            let flushes = self.flushes.take();
-            let endings = self.endings.take();
-            let works = self.works.clear();
-            let lookups = self.lookups.clear();
-            let nothing = timers.is_empty() && watches.is_empty() && flushes.is_empty();
-            if nothing && endings.is_empty() && works.is_empty() && lookups.is_empty() {
-                break;
-            }
-            for task in timers {
-                self.push(Cause::NONE, task);
-            }
-            // One by one: of two that panic in one unwinding, the second would end the process.
-            for watch in watches {
-                self.quietly(|| watch.end());
-                self.drop_quietly(watch);
-            }
-            flushes.into_iter().for_each(|flush| self.drop_quietly(flush));
-            endings.into_iter().for_each(|ending| self.drop_quietly(ending));
-            works.into_iter().for_each(|work| self.drop_quietly(work));
-            lookups.into_iter().for_each(|lookup| self.drop_quietly(lookup));
-        }
-        self.bury();
-        self.throttle.finish();
-        let last = self.now.get();
-        drop(self.host.replace(Rc::new(gone::Gone(last))));
-    }
-
-    /// Drops what is queued. A dropped task may drop continuations, which queue their failure:
-    /// hence a loop and not a recursion, which a long chain would turn into a stack overflow.
-    #[cold]
-    fn bury(&self) {
-        if self.burying.replace(true) {
-            return;
-        }
-        loop {
-            let entry = self.queue.borrow_mut().pop_front();
-            let Some(entry) = entry else { break };
-            self.quietly(|| match entry.job {
-                Job::Task(task) => self.let_go(task.born(), task),
-                Job::Ready(_) => {}
-            });
-        }
-        self.burying.set(false);
     }
 }
 

@@ -1,5 +1,5 @@
-//! Reads the system's monotonic clock. Instants of all real kernels of a process count from the same
-//! origin.
+//! Reads the system's monotonic clock. Instants of all real kernels of a process count from the
+//! same origin.
 
 use crate::host::time::Instant;
 use std::sync::OnceLock;

@@ -1,5 +1,5 @@
-//! Looks names up with the system's resolver, which blocks, takes as long as it likes, and cannot be
-//! stopped: each on a thread of its own.
+//! Looks names up with the system's resolver, which blocks, takes as long as it likes, and cannot
+//! be stopped: each on a thread of its own.
 
 use crate::host::names::{Answer, usable};
 use crate::host::ready::Resolved;
