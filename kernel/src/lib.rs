@@ -94,6 +94,12 @@
 //!
 //! The examples are programs of one page each: `echo`, `ticker`, `chat`, `background`, `shutdown`.
 //!
+//! # Rooms of the source
+//!
+//! Lowest first; each uses itself and those above it in this list: `host` (the outside: `os` and
+//! `sim`), `core` (tasks, timers, continuations), `node`, `io` (streams and what makes them),
+//! `kernel` (the turn), `world` and `loop_thread`.
+//!
 //! # Where it runs
 //!
 //! On Linux 5.11 or later, which is where waiting can be as precise as the clock, and on other
