@@ -227,7 +227,10 @@ impl fmt::Display for AddressError {
                     "`{text}` lacks a port: write inet:{text}:5000, or port 0 for any free one"
                 )
             }
-            Fault::Port => write!(f, "`{text}` is no port: write a number from 0 to 65535"),
+            Fault::Port => write!(
+                f,
+                "`{text}` is no port: write a number from 0 to 65535, as in inet:localhost:5000"
+            ),
             Fault::Path => {
                 write!(
                     f,
