@@ -1,5 +1,5 @@
-//! The simulated host: what a kernel in a [`World`](crate::world::World) sees instead of the operating
-//! system.
+//! The simulated host: what a kernel in a [`World`](crate::world::World) sees instead of the
+//! operating system.
 
 use crate::host::os::poller::Waiting;
 use crate::host::ready::{Key, Readiness, Resolved, Waited, Waker};
