@@ -22,8 +22,8 @@ pub(crate) mod socket;
 pub(crate) mod throttle;
 pub(crate) mod time;
 
-use crate::host::os::poller::Waiting;
 use crate::host::os::socket::RealSocket;
+use crate::host::os::waiting::Waiting;
 use crate::host::ready::{Key, Readiness, Resolved, Waited, Waker};
 use crate::host::socket::Socket;
 use crate::host::time::{Clock, Instant};

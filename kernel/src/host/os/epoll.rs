@@ -39,14 +39,6 @@ pub(crate) struct Epoll {
     events: RefCell<Vec<epoll::Event>>,
 }
 
-/// Says how a wait ended.
-pub(crate) enum Outcome {
-    /// Everything that was ready has been told, or nothing.
-    Done(Waited),
-    /// Nothing has been told yet: ask the poller, without waiting.
-    AskPoller,
-}
-
 impl Default for Epoll {
     fn default() -> Self {
         Self { events: RefCell::new(Vec::with_capacity(BATCH)) }
@@ -56,26 +48,27 @@ impl Default for Epoll {
 impl Epoll {
     /// Waits, and asks again where more is ready than one call tells: whoever looks at the clock
     /// afterwards shall have heard of everything that came before. The system tells of all in turn,
-    /// so all have been told once it tells of the first again.
+    /// so all have been told once it tells of the first again. `take` takes a notification.
     pub(crate) fn wait(
         &self,
         poller: &Poller,
         timeout: Option<Duration>,
         ready: &mut Vec<(Key, Readiness)>,
-    ) -> io::Result<Outcome> {
+        take: impl Fn() -> io::Result<()>,
+    ) -> io::Result<Waited> {
         let before = ready.len();
-        let mut outcome = self.wait_once(poller, timeout, ready)?;
-        for batches in 1..=MOST_BATCHES {
-            if ready.len() - before < batches * BATCH || matches!(outcome, Outcome::AskPoller) {
+        let mut waited = self.wait_once(poller, timeout, ready, &take)?;
+        for _ in 1..=MOST_BATCHES {
+            if self.events.borrow().len() < BATCH {
                 break;
             }
             let (first, told) = (ready.get(before).map(|(key, _)| *key), ready.len());
-            outcome = self.wait_once(poller, Some(Duration::ZERO), ready)?;
+            waited = self.wait_once(poller, Some(Duration::ZERO), ready, &take)?;
             if ready.iter().skip(told).any(|(key, _)| Some(*key) == first) {
                 break;
             }
         }
-        Ok(outcome)
+        Ok(waited)
     }
 
     fn wait_once(
@@ -83,22 +76,20 @@ impl Epoll {
         poller: &Poller,
         timeout: Option<Duration>,
         ready: &mut Vec<(Key, Readiness)>,
-    ) -> io::Result<Outcome> {
+        take: &impl Fn() -> io::Result<()>,
+    ) -> io::Result<Waited> {
         let mut events = self.events.borrow_mut();
         events.clear();
         // A time-out too long for the system's type is for ever.
         let limit = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         match epoll::wait(poller, spare_capacity(&mut events), limit.as_ref()) {
             Ok(_) => {}
-            Err(Errno::INTR) => return Ok(Outcome::Done(Waited::Interrupted)),
+            Err(Errno::INTR) => return Ok(Waited::Interrupted),
             Err(error) => return Err(error.into()),
         }
-        if events.iter().any(|event| { event.data }.u64() == NOTIFICATION) {
-            // Sources are level-triggered, so the poller reports again all that is thrown away
-            // here.
-            return Ok(Outcome::AskPoller);
-        }
-        ready.extend(events.iter().map(|event| {
+        let notified = events.iter().any(|event| { event.data }.u64() == NOTIFICATION);
+        let sources = events.iter().filter(|event| { event.data }.u64() != NOTIFICATION);
+        ready.extend(sources.map(|event| {
             let (flags, data) = (event.flags, event.data);
             let readiness = Readiness {
                 readable: flags.intersects(READABLE),
@@ -106,6 +97,9 @@ impl Epoll {
             };
             (unpack(data.u64() as usize), readiness)
         }));
-        Ok(Outcome::Done(Waited::Over))
+        if notified {
+            take()?;
+        }
+        Ok(Waited::Over)
     }
 }

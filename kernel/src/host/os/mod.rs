@@ -22,10 +22,12 @@ pub(crate) mod signals;
 pub(crate) mod socket;
 #[cfg(target_os = "linux")]
 mod timerfd;
+pub(crate) mod waiting;
 
 use crate::host::os::clock::{clock, coarse_clock};
-use crate::host::os::poller::{Registered, Waiting};
+use crate::host::os::poller::Registered;
 use crate::host::os::socket::{RealSocket, resolved, set_buffers};
+use crate::host::os::waiting::Waiting;
 use crate::host::ready::{Key, Readiness, Resolved, Waited, Waker};
 use crate::host::throttle::may_log;
 use crate::host::time::Clock;

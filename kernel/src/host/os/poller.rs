@@ -1,4 +1,4 @@
-//! Registering descriptors with `polling` and waiting for them, and asking the C library to give
+//! Registering descriptors with `polling`, and asking the C library to give
 //! memory back: the only file of the workspace with `unsafe` in it. What a descriptor is for, and
 //! who reads it, is decided elsewhere.
 //!
@@ -10,16 +10,15 @@
 //! 3. Sources are level-triggered where the platform can do that. Where it cannot, every operation
 //!    re-arms its source.
 
-use crate::host::ready::{Key, Readiness, Waited};
+use crate::host::os::waiting::Waiting;
+use crate::host::ready::{Key, Readiness};
 use crate::host::throttle::may_log;
-use polling::{Event, Events, PollMode, Poller};
-use std::cell::{Cell, RefCell};
+use polling::{Event, PollMode};
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
-use std::sync::Arc;
-use std::time::Duration;
 
 #[cfg(not(all(unix, target_pointer_width = "64")))]
 compile_error!(
@@ -31,63 +30,9 @@ compile_error!(
 unsafe extern "C" {
     pub(crate) safe fn malloc_trim(pad: usize) -> std::ffi::c_int;
 }
+
 /// `polling` keeps this key for itself.
 const RESERVED_KEY: usize = usize::MAX;
-
-/// A poller and room for the events of one wait.
-pub(crate) struct Waiting {
-    poller: Arc<Poller>,
-    mode: PollMode,
-    events: RefCell<Events>,
-    #[cfg(target_os = "linux")]
-    epoll: crate::host::os::epoll::Epoll,
-}
-
-impl Waiting {
-    pub(crate) fn new() -> io::Result<Self> {
-        let poller = Poller::new()?;
-        let mode = if poller.supports_level() { PollMode::Level } else { PollMode::Oneshot };
-        Ok(Self {
-            poller: Arc::new(poller),
-            mode,
-            events: RefCell::new(Events::new()),
-            #[cfg(target_os = "linux")]
-            epoll: crate::host::os::epoll::Epoll::default(),
-        })
-    }
-
-    /// Returns what wakes [`Waiting::wait`] from another thread.
-    pub(crate) fn poller(&self) -> &Arc<Poller> {
-        &self.poller
-    }
-
-    /// Appends what is ready to `ready`; waits for it at most `timeout` (`None`: for ever). May
-    /// return early with nothing.
-    pub(crate) fn wait(
-        &self,
-        timeout: Option<Duration>,
-        ready: &mut Vec<(Key, Readiness)>,
-    ) -> io::Result<Waited> {
-        #[cfg(target_os = "linux")]
-        let timeout = match self.epoll.wait(&self.poller, timeout, ready)? {
-            crate::host::os::epoll::Outcome::Done(waited) => return Ok(waited),
-            crate::host::os::epoll::Outcome::AskPoller => Some(Duration::ZERO),
-        };
-        let mut events = self.events.borrow_mut();
-        events.clear();
-        self.poller.wait(&mut events, timeout)?;
-        ready.extend(events.iter().map(|event| {
-            (unpack(event.key), Readiness { readable: event.readable, writable: event.writable })
-        }));
-        Ok(Waited::Over)
-    }
-}
-
-impl fmt::Debug for Waiting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Waiting").field("mode", &self.mode).finish_non_exhaustive()
-    }
-}
 
 /// A descriptor together with its registration, which ends first.
 pub(crate) struct Registered<T: Descriptor> {
@@ -147,7 +92,7 @@ impl<T: Descriptor> Registered<T> {
     ) -> io::Result<Self> {
         let this = Self {
             io,
-            mode: waiting.mode,
+            mode: waiting.mode(),
             waiting: waiting.clone(),
             key: pack(key),
             interest: Cell::new(Readiness::default()),
@@ -177,7 +122,7 @@ impl<T: Descriptor> Registered<T> {
         if wanted == none {
             // An empty interest would still report hang-ups, for ever in level mode. So leave the
             // poller altogether.
-            self.waiting.poller.delete(&self.io)?;
+            self.waiting.poller().delete(&self.io)?;
         } else if held == none {
             self.add(wanted)?;
         } else {
@@ -202,7 +147,7 @@ impl<T: Descriptor> Registered<T> {
 
     fn modify(&self, wanted: Readiness) -> io::Result<()> {
         // Plain `modify` would silently turn the source into a one-shot one.
-        self.waiting.poller.modify_with_mode(&self.io, self.event(wanted), self.mode)
+        self.waiting.poller().modify_with_mode(&self.io, self.event(wanted), self.mode)
     }
 
     fn event(&self, wanted: Readiness) -> Event {
@@ -216,14 +161,14 @@ impl<T: Descriptor> Registered<T> {
         // descriptor through `&`. `self.interest` is non-empty exactly while it is registered,
         // `drop` deletes it in that case, and the field `io` is dropped only after `drop` has
         // returned. Leaking `self` leaks the descriptor too, which is then never closed.
-        unsafe { self.waiting.poller.add_with_mode(&self.io, self.event(wanted), self.mode) }
+        unsafe { self.waiting.poller().add_with_mode(&self.io, self.event(wanted), self.mode) }
     }
 }
 
 impl<T: Descriptor> Drop for Registered<T> {
     fn drop(&mut self) {
         if self.interest.get() != Readiness::default()
-            && let Err(error) = self.waiting.poller.delete(&self.io)
+            && let Err(error) = self.waiting.poller().delete(&self.io)
             && may_log()
         {
             log::error!("cannot stop waiting for a descriptor: {error}");
@@ -253,6 +198,7 @@ mod tests {
     use super::*;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
+    use std::time::Duration;
 
     const READ: Readiness = Readiness { readable: true, writable: false };
     const NONE: Readiness = Readiness { readable: false, writable: false };
@@ -310,10 +256,15 @@ mod tests {
                 Registered::new(&waiting, reader.try_clone().unwrap(), key(slot), READ).unwrap()
             };
             let sources: Vec<_> = (0..count).map(register).collect();
-            let told = ready(&waiting);
-            for source in &sources {
-                let times = told.iter().filter(|key| **key == source.key()).count();
-                assert!((1..=2).contains(&times), "{times} times, of {count}");
+            for notified in [false, true] {
+                if notified {
+                    waiting.poller().notify().unwrap();
+                }
+                let told = ready(&waiting);
+                for source in &sources {
+                    let times = told.iter().filter(|key| **key == source.key()).count();
+                    assert!((1..=2).contains(&times), "{times} times, of {count}");
+                }
             }
         }
     }

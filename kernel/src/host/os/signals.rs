@@ -2,7 +2,8 @@
 //!
 //! Nothing of ours runs inside a signal handler.
 
-use crate::host::os::poller::{Registered, Waiting};
+use crate::host::os::poller::Registered;
+use crate::host::os::waiting::Waiting;
 use crate::host::ready::{Key, Readiness};
 use signal_hook::SigId;
 pub(crate) use signal_hook::consts::signal as number;

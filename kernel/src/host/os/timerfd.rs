@@ -9,7 +9,8 @@
 //! 2. `rings` is when it will ring; [`Instant::FAR`] iff it is not set.
 
 use crate::host::os::clock::nanos_of_system;
-use crate::host::os::poller::{Registered, Waiting};
+use crate::host::os::poller::Registered;
+use crate::host::os::waiting::Waiting;
 use crate::host::ready::{Key, Readiness};
 use crate::host::time::Instant;
 use rustix::time::{

@@ -1,7 +1,7 @@
 //! The simulated host: what a kernel in a [`World`](crate::world::World) sees instead of the
 //! operating system.
 
-use crate::host::os::poller::Waiting;
+use crate::host::os::waiting::Waiting;
 use crate::host::ready::{Key, Readiness, Resolved, Waited, Waker};
 use crate::host::sim::network::{Id, Net, Process, Step, TURN};
 use crate::host::socket::Socket;
