@@ -10,7 +10,7 @@ use crate::link::Drained;
 use crate::session::CloseReason;
 use crate::shared::Shared;
 use crate::{Error, Reply};
-use peers_kernel::{Cause, Collect, Cont, Instant, TimerId};
+use peers_kernel::{Cause, Collect, Cont, TimerId};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -23,7 +23,6 @@ struct Closing {
 pub(crate) struct Waiting {
     /// None once it goes on.
     next: Cell<Option<(Closing, Reply<Drained>)>>,
-    until: Instant,
     /// The timer that owns it.
     overtime: Cell<Option<TimerId>>,
 }
@@ -49,12 +48,12 @@ impl Waiting {
     /// Goes on from a fresh task, unless it has before.
     pub(crate) fn go_on_soon(&self) {
         let Some((closing, k)) = self.next.take() else { return };
-        let (handle, until) = (closing.shared.handle.clone(), self.until);
+        let handle = closing.shared.handle.clone();
         if let Some(overtime) = self.overtime.take() {
             handle.cancel(overtime);
         }
         handle.with_cause(Cause::NONE, || {
-            handle.schedule(move || leave_all(closing, until, k));
+            handle.schedule(move || leave_all(closing, k));
         });
     }
 }
@@ -69,7 +68,7 @@ impl Shared {
         }
         let (handle, until) = (&self.handle, self.handle.now() + self.limits.drain);
         let next = Cell::new(Some((Closing::begin(self), k)));
-        let waiting = Rc::new(Waiting { next, until, overtime: Cell::new(None) });
+        let waiting = Rc::new(Waiting { next, overtime: Cell::new(None) });
         self.idle.borrow_mut().push(Rc::downgrade(&waiting));
         let owned = waiting.clone();
         handle.with_cause(Cause::NONE, || {
@@ -80,10 +79,12 @@ impl Shared {
     }
 }
 
-/// Lets every link leave, and resumes `k` when all have.
-fn leave_all(closing: Closing, until: Instant, k: Reply<Drained>) {
+/// Lets every link leave, and resumes `k` when all have. That has a time of its own: else a reply
+/// that never comes would leave none for what was accepted.
+fn leave_all(closing: Closing, k: Reply<Drained>) {
     let shared = closing.shared.clone();
     let handle = shared.handle.clone();
+    let until = handle.now() + shared.limits.drain;
     // When that time is over, so is what the links have to do.
     let owner = handle.with_cause(Cause::NONE, || handle.at(until, move || drop(closing)));
     let all = Collect::all(Cont::new(&handle.clone(), move |all: Result<Vec<_>, Error>| {

@@ -79,9 +79,9 @@ pub struct Limits {
     /// before. Default 5 s.
     pub linger: Duration,
     /// Time in which what was accepted leaves when a connection is closed in good order, however
-    /// short [`linger`](Self::linger) is; in which events of the peer that have arrived are
-    /// started; and for which running replies are waited for when the whole `Rpc` closes. Default
-    /// 5 s.
+    /// short [`linger`](Self::linger) is, and in which events of the peer that have arrived are
+    /// started; when the whole `Rpc` closes, running replies are waited for as long before that.
+    /// Default 5 s.
     pub drain: Duration,
     /// Time for which output may wait in this process, or, over TCP on Linux, in the system,
     /// without the peer taking a single byte of it. Default 30 s.

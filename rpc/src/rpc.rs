@@ -187,11 +187,11 @@ impl Rpc {
         self.shared.serving.borrow().running()
     }
 
-    /// Closes in good order, within [`Limits::drain`]: new calls are refused as closing, running
-    /// replies are waited for, and every connection takes its leave as [`Endpoint::close`] does:
-    /// requests that wait leave as the peers give credit, output leaves, then comes the goodbye.
-    /// `k` is told what the peers did not take in that time. Close listeners first, by dropping
-    /// them.
+    /// Closes in good order. New calls are refused as closing, and running replies are waited
+    /// for, within [`Limits::drain`]; then every connection takes its leave as [`Endpoint::close`]
+    /// does, within [`Limits::drain`] again: requests that wait leave as the peers give credit,
+    /// output leaves, then comes the goodbye. `k` is told what the peers did not take in that time.
+    /// Close listeners first, by dropping them.
     ///
     /// Dropping the `Rpc` meanwhile changes nothing: it ends when the closing does.
     pub fn close(&self, k: Reply<Drained>) {

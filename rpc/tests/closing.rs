@@ -329,6 +329,26 @@ fn the_drain_time_is_a_limit() {
 }
 
 #[test]
+fn a_reply_that_is_waited_for_in_vain_leaves_what_was_accepted_its_own_time() {
+    let mut field = Field::simulated(1);
+    let narrow = limits(|limits| limits.grant = 64);
+    let (client, server, node) = field.pair_with(Limits::default(), narrow);
+    field.outcome(&client, node.context()).unwrap();
+    let back = ProbeProxy::new(server.accepted()[0].clone());
+    let runs = field.start(&server, back.hold("for ever").forever());
+    field.until(|| client.holds() == 1);
+    let process = server.process();
+    field.world().stall(process, secs(7)); // no credit comes as long as the reply is waited for
+    field.on(&client, move || (0..500).for_each(|n| node.note(n.to_string()).unwrap()));
+    let before = field.now();
+    let closed = close(&mut field, &client);
+    field.until_within(secs(9), || closed.is_done() && runs.is_done());
+    assert!(field.now() - before >= secs(5), "the reply was waited for");
+    assert!(closed.take().unwrap().is_complete());
+    assert_eq!(server.heard().len(), 500);
+}
+
+#[test]
 fn a_peer_that_does_not_read_does_not_keep_a_process_from_ending() {
     let mut field = Field::simulated(1);
     field.leaves_work_behind("the client is stalled for an hour, with a call pending");

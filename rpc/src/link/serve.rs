@@ -37,6 +37,9 @@ pub(crate) trait Object {
     fn shares_methods(&self, cx: &dyn Any, interface: &'static Interface) -> bool;
 }
 
+/// The words of a refusal as expired of a call that had begun; one that had not has none.
+const HAD_BEGUN: &str = "it had begun";
+
 /// Objects bound lately that a new link may share.
 const LATELY: usize = 8;
 
@@ -263,7 +266,7 @@ impl Link {
         if self.abandon(cause).is_some()
             && let Some(call) = call
         {
-            self.refuse(call, RefusedCode::Expired, "");
+            self.refuse(call, RefusedCode::Expired, HAD_BEGUN);
         }
     }
 

@@ -58,8 +58,8 @@ pub fn spawn_loop_with<T: 'static>(
 
 /// A loop with an [`Rpc`] on a thread of its own.
 ///
-/// Dropping it ends both in good order, as [`Rpc::close`] does: what was accepted leaves, as the
-/// peers give credit, and running replies are waited for, within [`Limits::drain`].
+/// Dropping it ends both in good order, as [`Rpc::close`] does: running replies are waited for, and
+/// then what was accepted leaves, as the peers give credit, each within [`Limits::drain`].
 /// [`close`](Self::close) tells how that went. If a handler keeps the loop from ending, the thread
 /// is left to itself after some seconds more, and the log says so.
 ///
@@ -151,7 +151,7 @@ impl Peers {
             }
         };
         self.remote.post_always(begin).map_err(refused)?;
-        let longest = self.drain.saturating_add(GRACE);
+        let longest = self.drain.saturating_mul(2).saturating_add(GRACE);
         let drained = told.recv_timeout(longest).unwrap_or_else(|error| {
             Err(match error {
                 RecvTimeoutError::Disconnected => loop_gone(),
