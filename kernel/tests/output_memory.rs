@@ -127,6 +127,18 @@ fn an_output_stalls_from_when_the_peer_takes_nothing_any_more() {
 }
 
 #[test]
+fn nothing_at_all_takes_no_memory() {
+    let mut ground = ground(1, 1);
+    let (outlet, writer) = (ground.outlets.borrow()[0].clone(), ground.writer);
+    ground.world.with(writer, move |_| outlet.write(b"").unwrap());
+    ground.world.run_for(Duration::from_secs(1));
+    assert_eq!((ground.sum(), ground.handle.output_memory()), (0, 0));
+    let outlet = ground.outlets.borrow()[0].clone();
+    ground.world.with(writer, move |_| outlet.abort());
+    assert_eq!(ground.handle.output_memory(), 0, "as long as the kernel lives");
+}
+
+#[test]
 fn memory_that_is_kept_for_later_can_be_given_back() {
     let mut ground = ground(1, 1);
     let (outlet, writer) = (ground.outlets.borrow()[0].clone(), ground.writer);

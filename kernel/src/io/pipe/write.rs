@@ -39,8 +39,8 @@ impl Pipe {
         len: usize,
         put: impl FnOnce(&mut Output),
     ) -> Result<(), Full> {
-        if !self.is_open() {
-            return Ok(());
+        if len == 0 || !self.is_open() {
+            return Ok(()); // an empty output holds no memory
         }
         let (buffered, limit) = (self.buffered(), self.limit.get() as usize);
         if buffered.saturating_add(len) > limit {
