@@ -44,7 +44,7 @@ fn bye(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn threat_39_log_injection() {
+fn hostile_text_stays_on_its_line_of_the_log() {
     let victim = Victim::start(VICTIM);
     let long = HOSTILE.repeat((1 << 20) / HOSTILE.len());
     for text in [HOSTILE, &long] {
@@ -71,7 +71,7 @@ fn threat_39_log_injection() {
 }
 
 #[test]
-fn threat_39_log_flood() {
+fn two_thousand_offences_are_some_lines_in_the_log() {
     let victim = Victim::start(VICTIM);
     for _ in 0..2_000 {
         let mut raw = victim.raw();
@@ -86,7 +86,7 @@ fn threat_39_log_flood() {
 /// A hostile server: what it raises, refuses and says at the end is printed by the client's
 /// program.
 #[test]
-fn threat_39_hostile_words_on_the_way_to_a_terminal() {
+fn a_hostile_servers_words_are_spelled_out_in_errors() {
     let door = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("inet:localhost:{}", door.local_addr().unwrap().port()).parse().unwrap();
     let server = thread::spawn(move || {
@@ -127,7 +127,7 @@ fn threat_39_hostile_words_on_the_way_to_a_terminal() {
 }
 
 #[test]
-fn threat_40_error_text_as_a_bomb() {
+fn error_texts_are_cut_and_declared_data_comes_whole() {
     let victim = Victim::start(VICTIM);
     let mut raw = victim.greeted();
     raw.send(&call(1, FAIL, &(10_u32 << 20,)));
@@ -151,7 +151,7 @@ fn threat_40_error_text_as_a_bomb() {
 }
 
 #[test]
-fn threat_40_error_text_as_a_leak() {
+fn a_panics_text_goes_to_the_log_and_not_to_the_caller() {
     let victim = Victim::start(VICTIM);
     let error = victim.honest().panic("swordfish").wait().unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Panicked);

@@ -39,7 +39,7 @@ fn refusal(said: &Said) -> (RefusedCode, String) {
 }
 
 #[test]
-fn threat_06_length_of_four_gigabytes() {
+fn a_length_of_four_gigabytes_is_refused_at_its_header() {
     let victim = Victim::start(VICTIM);
     let mut liars: Vec<Raw> = (0..1_000).map(|_| victim.greeted()).collect();
     let before = victim.memory();
@@ -59,7 +59,7 @@ fn threat_06_length_of_four_gigabytes() {
 }
 
 #[test]
-fn threat_07_body_that_never_comes() {
+fn a_body_that_never_comes_costs_what_has_come() {
     let victim = Victim::start(VICTIM);
     let mut liars: Vec<Raw> = (0..1_000).map(|_| victim.greeted()).collect();
     let before = victim.memory();
@@ -79,7 +79,7 @@ fn threat_07_body_that_never_comes() {
 }
 
 #[test]
-fn threat_08_count_of_four_billion_elements() {
+fn counts_beyond_the_bytes_are_refused_and_cost_nothing() {
     let victim = Victim::start(VICTIM);
     let before = victim.memory();
     let mut raw = victim.greeted();
@@ -124,7 +124,7 @@ fn with_a_small_stack(attack: impl FnOnce(Raw)) {
 }
 
 #[test]
-fn threat_09_nesting_without_end() {
+fn nesting_without_end_is_refused_on_a_small_stack() {
     with_a_small_stack(|mut raw| {
         let deep = [7, 0, 0, 0, 1].repeat(800_000);
         raw.send(&call(1, COUNT, &Lies(&deep)));
@@ -138,7 +138,7 @@ fn threat_09_nesting_without_end() {
 }
 
 #[test]
-fn threat_11_numbers_at_their_ends() {
+fn numbers_at_their_ends_are_served_or_refused() {
     let victim = Victim::start(VICTIM);
     for id in [0, 1, u64::MAX - 1, u64::MAX] {
         for remaining_ms in [0, 30_000, u32::MAX - 1, u32::MAX] {
@@ -180,7 +180,7 @@ fn assert_numbers(mut raw: Raw, bytes: &[u8], id: u64, depth: u16) {
 }
 
 #[test]
-fn threat_11_numbers_of_a_hello_at_their_ends() {
+fn numbers_of_a_hello_at_their_ends_are_kept_or_end_it() {
     let victim = Victim::start(VICTIM);
     for grant in [0, 1, u32::MAX - 1, u32::MAX] {
         for max_frame in [0, 1, 4_095, 4_096, u32::MAX - 1, u32::MAX] {
@@ -207,7 +207,7 @@ fn threat_11_numbers_of_a_hello_at_their_ends() {
 }
 
 #[test]
-fn threat_12_unknown_kinds_in_every_state() {
+fn every_kind_in_every_state_is_skipped_or_ends_the_connection() {
     let victim = Victim::start(VICTIM);
     for kind in 0..=u8::MAX {
         let empty = frame(0, kind, 0, 0, b"");
@@ -234,7 +234,7 @@ fn threat_12_unknown_kinds_in_every_state() {
 }
 
 #[test]
-fn threat_12_unknown_flags_and_versions() {
+fn unknown_flags_and_versions_end_the_connection() {
     let victim = Victim::start(VICTIM);
     for kind in (1..12).chain([Kind::HalfClose.number()]) {
         for flags in [2, 4, 0x80, 0xff] {
@@ -266,7 +266,7 @@ fn session() -> Vec<u8> {
 }
 
 #[test]
-fn threat_14_truncation_at_every_byte() {
+fn a_session_cut_at_any_byte_ends_and_leaves_nothing() {
     let victim = Victim::start(VICTIM);
     let bytes = session();
     let sweep = || {
@@ -295,7 +295,7 @@ fn threat_14_truncation_at_every_byte() {
 
 /// The other direction: a server that is cut off in the middle of its answers.
 #[test]
-fn threat_14_truncated_answers() {
+fn calls_whose_answers_are_cut_off_fail_as_disconnected() {
     let door = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("inet:localhost:{}", door.local_addr().unwrap().port()).parse().unwrap();
     let mut answers = greeting();
@@ -345,7 +345,7 @@ fn transcript(victim: &Victim, segments: impl Iterator<Item = Vec<u8>>) -> (Vec<
 }
 
 #[test]
-fn threat_15_segments_of_any_size() {
+fn segments_of_any_size_come_to_the_same_answers() {
     let victim = Victim::start(VICTIM);
     let mut bytes = greeting();
     for id in 1..=20 {

@@ -47,7 +47,7 @@ fn bye(line: &Line) -> Option<ByeCode> {
 }
 
 #[test]
-fn threat_01_connect_then_silence() {
+fn who_says_nothing_is_dropped_after_five_seconds() {
     let (mut world, server, silent) = lines(500);
     world.run_until(at(5));
     assert!(silent.iter().all(|line| line.ended().is_none()), "they have five seconds");
@@ -60,7 +60,7 @@ fn threat_01_connect_then_silence() {
 }
 
 #[test]
-fn threat_01_silence_costs_less_than_four_kilobytes_each() {
+fn a_silent_connection_costs_less_than_four_kilobytes() {
     const SILENT: u64 = 2_000;
     let victim = Victim::start(VICTIM);
     let wave = || -> Vec<Raw> {
@@ -82,7 +82,7 @@ fn threat_01_silence_costs_less_than_four_kilobytes_each() {
 }
 
 #[test]
-fn threat_02_slowloris_in_the_hello() {
+fn a_dripping_hello_has_five_seconds_in_all() {
     let (mut world, server, drips) = lines(200);
     let hello = greeting();
     for second in 1..20 {
@@ -98,7 +98,7 @@ fn threat_02_slowloris_in_the_hello() {
 }
 
 #[test]
-fn threat_02_slowloris_in_a_frame() {
+fn a_dripping_frame_has_thirty_seconds_in_all() {
     let (mut world, server, drips) = lines(200);
     let slow = call(1, ECHO, &("a text that is long enough for a minute of dripping",));
     for line in &drips {
@@ -118,7 +118,7 @@ fn threat_02_slowloris_in_a_frame() {
 }
 
 #[test]
-fn threat_04_no_descriptors_left() {
+fn without_descriptors_who_is_in_is_served() {
     let victim = Victim::with_descriptors(VICTIM, 64);
     let crowd: Vec<Raw> = (0..200).map(|_| victim.raw()).collect();
     for n in 0..100 {
@@ -132,7 +132,7 @@ fn threat_04_no_descriptors_left() {
 }
 
 #[test]
-fn threat_04_accepting_rests_until_there_are_descriptors() {
+fn accepting_rests_until_there_are_descriptors() {
     let mut world = World::new(2);
     let server = Actor::enter(&mut world, "server", Limits::default());
     let client = Actor::enter(&mut world, "client", Limits::default());
@@ -155,7 +155,7 @@ fn threat_04_accepting_rests_until_there_are_descriptors() {
 }
 
 #[test]
-fn threat_05_connections_that_die_in_the_queue() {
+fn connections_that_die_in_the_queue_do_not_end_accepting() {
     let victim = Victim::start(VICTIM);
     for _ in 0..50 {
         for _ in 0..100 {
@@ -167,7 +167,7 @@ fn threat_05_connections_that_die_in_the_queue() {
 }
 
 #[test]
-fn threat_13_a_foreign_protocol_on_the_port() {
+fn a_foreign_protocol_is_named_and_dropped_at_once() {
     let victim = Victim::start(VICTIM);
     let openings: [(&[u8], &str); 8] = [
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "an HTTP request"),
@@ -194,7 +194,7 @@ fn threat_13_a_foreign_protocol_on_the_port() {
 
 /// The other process is there and its connection is open, but nothing passes any more.
 #[test]
-fn threat_24_half_open() {
+fn a_host_that_vanished_is_found_dead_within_46_seconds() {
     let mut world = World::new(3);
     let server = Actor::enter(&mut world, "server", Limits::default());
     let client = Actor::enter(&mut world, "client", Limits::default());

@@ -64,7 +64,7 @@ fn deaf_line(world: &mut World) -> (Actor, Line) {
 }
 
 #[test]
-fn threat_16_peer_never_reads_replies() {
+fn a_peer_that_takes_nothing_for_thirty_seconds_is_cut_off() {
     let mut world = World::new(16);
     let (server, line) = deaf_line(&mut world);
     let endpoint = server.rpc.endpoints().remove(0);
@@ -79,7 +79,7 @@ fn threat_16_peer_never_reads_replies() {
 }
 
 #[test]
-fn threat_16_too_much_for_a_peer_that_never_reads() {
+fn a_peer_is_cut_off_at_once_when_too_much_waits_for_it() {
     let mut world = World::new(16);
     let (server, line) = deaf_line(&mut world);
     let endpoint = server.rpc.endpoints().remove(0);
@@ -91,7 +91,7 @@ fn threat_16_too_much_for_a_peer_that_never_reads() {
 }
 
 #[test]
-fn threat_16_replies_that_nobody_reads_cost_little() {
+fn replies_that_nobody_reads_cost_little() {
     let victim = Victim::start(VICTIM);
     let mut deaf: Vec<Raw> = (0..50).map(|_| victim.greeted()).collect();
     let before = victim.peak_memory();
@@ -108,7 +108,7 @@ fn threat_16_replies_that_nobody_reads_cost_little() {
 }
 
 #[test]
-fn threat_17_both_sides_full_of_calls() {
+fn two_sides_full_of_calls_answer_them_all() {
     let mut world = World::new(17);
     let one = Actor::enter(&mut world, "one", Limits::default());
     let other = Actor::enter(&mut world, "other", Limits::default());
@@ -126,7 +126,7 @@ fn threat_17_both_sides_full_of_calls() {
 }
 
 #[test]
-fn threat_18_flood_of_calls() {
+fn a_flood_within_the_grant_is_answered_once_each_in_order() {
     let victim = Victim::start(VICTIM);
     let mut raw = victim.greeted();
     let before = victim.memory();
@@ -144,7 +144,7 @@ fn threat_18_flood_of_calls() {
 }
 
 #[test]
-fn threat_18_more_calls_than_granted() {
+fn one_call_more_than_granted_ends_the_connection() {
     let victim = Victim::start(VICTIM);
     let mut raw = victim.greeted();
     raw.send(&calls(1..GRANT + 1, HOLD, &("x",)));
@@ -156,7 +156,7 @@ fn threat_18_more_calls_than_granted() {
 }
 
 #[test]
-fn threat_18_more_calls_than_a_process_may_run() {
+fn calls_beyond_what_a_process_may_run_are_refused_as_overloaded() {
     let victim = Victim::start(VICTIM);
     let mut holders: Vec<Raw> = (0..5).map(|_| victim.greeted()).collect();
     let mut refused = 0;
@@ -188,7 +188,7 @@ fn threat_18_more_calls_than_a_process_may_run() {
 
 /// A cancelled call keeps its place among those that run until the work for it has really ended.
 #[test]
-fn threat_19_rapid_cancel() {
+fn a_cancelled_call_keeps_its_place_until_its_work_has_ended() {
     let victim = Victim::start(VICTIM);
     let mut raw = victim.greeted();
     let overloaded = (0..100).any(|wave| {
@@ -223,7 +223,7 @@ fn threat_19_rapid_cancel() {
 }
 
 #[test]
-fn threat_19_two_running_calls_of_one_id() {
+fn two_running_calls_of_one_id_end_the_connection() {
     let victim = Victim::start(VICTIM);
     let mut raw = victim.greeted();
     raw.send(&calls(7..8, HOLD, &("one",)));
@@ -233,7 +233,7 @@ fn threat_19_two_running_calls_of_one_id() {
 }
 
 #[test]
-fn threat_20_frames_that_cost_nothing() {
+fn floods_of_frames_that_cost_nothing_are_cut_off() {
     let victim = Victim::start(VICTIM);
     let mut ping = Vec::new();
     Ping { number: 7 }.put(&mut ping);
@@ -254,7 +254,7 @@ fn threat_20_frames_that_cost_nothing() {
 /// Duplicates of an answer are free: they may be the peer's honest mistake of timing. They are only
 /// counted.
 #[test]
-fn threat_20_replies_to_a_call_that_was_answered() {
+fn only_the_first_of_many_replies_counts() {
     let victim = Victim::start(VICTIM);
     let mut raw = victim.greeted();
     raw.send(&call(1, method_id("trial.trial.bounce()->u16"), &()));
@@ -266,7 +266,7 @@ fn threat_20_replies_to_a_call_that_was_answered() {
 }
 
 #[test]
-fn threat_30_recursion_between_two_peers() {
+fn a_recursion_between_two_peers_is_stopped_after_64_hops() {
     let mut world = World::new(30);
     let one = Actor::enter(&mut world, "one", Limits::default());
     let other = Actor::enter(&mut world, "other", Limits::default());
@@ -278,7 +278,7 @@ fn threat_30_recursion_between_two_peers() {
 }
 
 #[test]
-fn threat_32_a_handler_that_computes_for_seconds() {
+fn a_handler_that_computes_for_seconds_holds_no_caller_beyond_its_deadline() {
     let mut world = World::new(32);
     let server = Actor::enter(&mut world, "server", Limits::default());
     let client = Actor::enter(&mut world, "client", Limits::default());
@@ -297,7 +297,7 @@ fn threat_32_a_handler_that_computes_for_seconds() {
 }
 
 #[test]
-fn threat_32_a_slow_handler_is_named() {
+fn a_slow_handler_is_named_in_the_log() {
     let victim = Victim::start(VICTIM);
     let slow = (16..40).any(|power| {
         drop(victim.honest().ponder(1_u64 << power).wait());
@@ -308,7 +308,7 @@ fn threat_32_a_slow_handler_is_named() {
 }
 
 #[test]
-fn threat_33_an_endless_chain_of_continuations() {
+fn an_endless_chain_of_continuations_keeps_nobody_waiting_on_a_small_stack() {
     let (tell, told) = std::sync::mpsc::channel();
     let server = thread::Builder::new().stack_size(256 << 10).spawn(move || {
         let mut kernel = Kernel::new().unwrap();
@@ -339,7 +339,7 @@ fn link(links: &mut u64, cx: &peers_rpc::Cx<u64>) {
 }
 
 #[test]
-fn threat_34_panic_in_a_handler() {
+fn ten_thousand_panics_of_a_handler_cost_nothing_and_tell_nothing() {
     const PANICS: u64 = 10_000;
     let victim = Victim::start(VICTIM);
     let mut raw = victim.greeted();
@@ -368,7 +368,7 @@ fn threat_34_panic_in_a_handler() {
 /// Turns are counted, not milliseconds: what an honest request waits for is a turn's budget of the
 /// flood.
 #[test]
-fn threat_38_one_greedy_connection() {
+fn an_honest_request_waits_for_a_budget_of_the_flood_at_most() {
     const BUDGET: u32 = 64;
     let mut kernel = Kernel::new().unwrap();
     kernel.set_strict(true);
@@ -407,7 +407,7 @@ fn threat_38_one_greedy_connection() {
 
 /// Requests that wait for their turn are bounded in bytes: beyond that the budget yields.
 #[test]
-fn threat_38_what_waits_for_its_turn_is_bounded() {
+fn what_waits_for_its_turn_is_bounded() {
     const EVENTS: usize = 3_000;
     let mut kernel = Kernel::new().unwrap();
     kernel.set_strict(true);
@@ -442,7 +442,7 @@ fn threat_38_what_waits_for_its_turn_is_bounded() {
 }
 
 #[test]
-fn threat_38_a_flood_of_events_keeps_its_order_and_nobody_waiting() {
+fn a_flood_of_events_keeps_its_order_and_nobody_waiting() {
     let victim = Victim::start(VICTIM);
     let mut greedy = victim.greeted();
     for round in 0..50 {

@@ -30,7 +30,7 @@ fn called_back(victim: &Victim) -> (Raw, u64) {
 }
 
 #[test]
-fn threat_21_forged_reply_ids() {
+fn a_reply_to_a_call_that_was_never_made_ends_the_connection() {
     let victim = Victim::start(VICTIM);
     let (_, id) = called_back(&victim);
     let next = id + (1 << 24);
@@ -52,7 +52,7 @@ fn threat_21_forged_reply_ids() {
 }
 
 #[test]
-fn threat_21_a_reply_to_a_call_that_still_waits_for_credit() {
+fn a_reply_to_a_call_that_still_waits_for_credit_ends_the_connection() {
     let victim = Victim::start(VICTIM);
     let mut raw = victim.raw();
     let mut bytes = PREAMBLE.to_vec();
@@ -89,7 +89,7 @@ fn calls(line: &Line, read: &mut usize) -> Vec<Said> {
 
 /// Each reply carries what its call carried; each comes twice, and every other one too late.
 #[test]
-fn threat_22_late_and_duplicate_replies() {
+fn late_and_duplicate_replies_reach_no_other_call() {
     let mut world = World::new(22);
     let (server, line, node) = reverse(&mut world);
     let (mut read, mut late) = (0, Vec::new());
@@ -124,7 +124,7 @@ fn threat_22_late_and_duplicate_replies() {
 }
 
 #[test]
-fn threat_23_reply_of_the_wrong_type() {
+fn a_reply_of_the_wrong_type_is_one_callers_error_with_both_types() {
     let mut world = World::new(23);
     let (server, line, node) = reverse(&mut world);
     let sum = server.call(&mut world, node.sum(vec![1, 2]));
