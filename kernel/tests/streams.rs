@@ -57,17 +57,36 @@ fn bytes_written_before_the_stream_is_started_are_sent() {
 #[test]
 fn a_stream_that_is_dropped_is_closed() {
     let mut kernel = strict_kernel();
-    let listener = kernel.handle().listen(&any_port(), drop).unwrap();
+    let accepted = Rc::new(Cell::new(false));
+    let seen = accepted.clone();
+    let accept = move |stream: Stream| {
+        seen.set(true);
+        drop(stream);
+    };
+    let listener = kernel.handle().listen(&any_port(), accept).unwrap();
     let mut peer = TcpStream::connect(socket_addr(listener.address())).unwrap();
+    run_until(&mut kernel, "the connection", || accepted.get());
     drop(listener);
-    kernel.run().unwrap(); // the backlog is gone with the listener: the peer sees an end either way
+    kernel.run().unwrap();
     peer.set_read_timeout(Some(common::DEADLINE)).unwrap();
-    assert!(matches!(peer.read(&mut [0]), Ok(0) | Err(_)));
+    assert_eq!(peer.read(&mut [0]).unwrap(), 0, "an end in good order");
 
     let listener = kernel.handle().listen(&any_port(), drop).unwrap();
     let heard = Heard::default();
     heard.listen_to(dialled(&mut kernel, listener.address()).unwrap());
     run_until(&mut kernel, "the end", || heard.ended.get());
+}
+
+#[test]
+fn a_connection_that_was_not_accepted_is_reset_with_its_listener() {
+    let mut kernel = strict_kernel();
+    let listener = kernel.handle().listen(&any_port(), drop).unwrap();
+    let mut peer = TcpStream::connect(socket_addr(listener.address())).unwrap();
+    drop(listener);
+    kernel.run().unwrap();
+    peer.set_read_timeout(Some(common::DEADLINE)).unwrap();
+    let error = peer.read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
 #[test]
