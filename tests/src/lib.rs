@@ -16,8 +16,9 @@ pub mod transcript;
 pub mod trial;
 pub mod victim;
 
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The folder of the workspace.
 pub fn root() -> PathBuf {
@@ -47,7 +48,8 @@ pub fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
-/// The path of one of the workspace's binaries, built as this test was and up to date.
+/// Returns the path of one of the workspace's binaries, built as this test was and up to date.
+/// While it is being built, standard error says so, also where a test's output is captured.
 ///
 /// # Panics
 /// When it cannot be built.
@@ -55,13 +57,24 @@ pub fn binary(package: &str, name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test runs from a file");
     let folder = test.parent().and_then(Path::parent).expect("in target/PROFILE/deps");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--package", package, "--bin", name]).current_dir(root());
+    cargo.args(["build", "--package", package, "--bin", name]).current_dir(root());
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
-    let built = cargo.status().expect("cargo runs");
+    let mut build = cargo.stderr(Stdio::piped()).spawn().expect("cargo runs");
+    let said = BufReader::new(build.stderr.take().expect("a pipe"));
+    for line in said.lines().map_while(Result::ok).filter(|line| !is_usual(line)) {
+        // What eprintln! says is captured. Nobody there to read it is no failure.
+        drop(writeln!(io::stderr(), "building {name} for a test: {}", line.trim_start()));
+    }
+    let built = build.wait().expect("cargo ends");
     assert!(built.success(), "cannot build {name}");
     folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// Returns whether cargo says this when there was nothing to do.
+fn is_usual(line: &str) -> bool {
+    line.trim_start().starts_with("Finished ")
 }
 
 /// The Rust of the tutorial, compiled and run.

@@ -7,6 +7,7 @@ use peers_service::NodeProcess;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::sync_channel;
 
 /// A running victim and an honest client that is connected to it all the time.
 #[derive(Debug)]
@@ -49,7 +50,9 @@ impl Victim {
         let log = std::env::temp_dir().join(file);
         let arguments =
             ["-c", RUN, binary, &log.display().to_string(), &limit.to_string(), environment];
-        let process = NodeProcess::start(Path::new("/bin/sh"), arguments).expect("it starts");
+        let (unread, _) = sync_channel(0); // its lines go nowhere
+        let process =
+            NodeProcess::start_into(Path::new("/bin/sh"), arguments, &unread).expect("it starts");
         let client = spawn_loop().expect("a loop starts");
         let endpoint = client.connect(process.address()).expect("the loop lives");
         let victim = Self { process, honest: TrialProxy::new(endpoint), _client: client, log };

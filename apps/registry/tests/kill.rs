@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 const CALLS: usize = 1_000;
@@ -20,7 +21,9 @@ const STEP: Duration = Duration::from_millis(20);
 #[test]
 fn every_pending_call_fails_once_in_the_turn_that_sees_the_close() {
     let binary = Path::new(env!("CARGO_BIN_EXE_registry"));
-    let mut server = NodeProcess::start(binary, ["serve", "inet:localhost:0"]).unwrap();
+    let (unread, _) = sync_channel(0); // its lines go nowhere
+    let serve = ["serve", "inet:localhost:0"];
+    let mut server = NodeProcess::start_into(binary, serve, &unread).unwrap();
 
     let mut kernel = Kernel::new().unwrap();
     kernel.set_strict(true);
