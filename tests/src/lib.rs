@@ -19,6 +19,7 @@ pub mod victim;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// The folder of the workspace.
 pub fn root() -> PathBuf {
@@ -54,6 +55,9 @@ pub fn shown(path: &Path) -> String {
 /// # Panics
 /// When it cannot be built.
 pub fn binary(package: &str, name: &str) -> PathBuf {
+    // One at a time: else each cargo complains that it waits for the others.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _building = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let test = std::env::current_exe().expect("a test runs from a file");
     let folder = test.parent().and_then(Path::parent).expect("in target/PROFILE/deps");
     let mut cargo = Command::new(env!("CARGO"));
