@@ -385,11 +385,13 @@ impl World {
 }
 
 /// Ends all processes. What panicked in one of them and was not told yet panics here, unless the
-/// thread does already.
+/// thread does already; and so does a world in which a socket is still open then: something owns
+/// itself, and its connections with it.
 impl Drop for World {
     fn drop(&mut self) {
         let ended = self.processes.iter_mut().filter_map(Option::take).map(Running::end);
         let mut failures: Vec<String> = ended.flatten().collect();
+        failures.extend(self.net.borrow().left_open());
         if !failures.is_empty() && !panicking() {
             resume_unwind(Box::new(failures.swap_remove(0)))
         }

@@ -6,7 +6,10 @@
 mod common;
 mod threads;
 
-use common::{Field, limits, millis, secs};
+use common::{Context, Field, limits, millis, secs};
+use peers_rpc::{Cont, Error};
+use std::cell::Cell;
+use std::rc::Rc;
 use threads::{connect, heard, serve_with};
 
 /// Returns what a process holds.
@@ -37,6 +40,52 @@ fn a_thousand_connections_that_come_and_go_leave_nothing() {
             assert_eq!(Some(now), before, "round {round}");
         }
     }
+}
+
+/// A hundred at a time: they are dialled, used and closed in the same turns.
+#[test]
+fn ten_thousand_connections_in_crowds_leave_nothing() {
+    let mut field = Field::simulated(2);
+    let (server, client) = (field.peer("server"), field.peer("client"));
+    let mut before = None;
+    for round in 0..100 {
+        let nodes: Vec<_> = (0..100).map(|_| field.dial_only(&client, &server)).collect();
+        let calls: Vec<_> = nodes.iter().map(|node| field.start(&client, node.context())).collect();
+        field.outcomes(&calls).into_iter().for_each(|outcome| drop(outcome.unwrap()));
+        let endpoints: Vec<_> = nodes.iter().map(|node| node.caller().clone()).collect();
+        field.on(&client, move || endpoints.iter().for_each(|endpoint| endpoint.close()));
+        field.until(|| server.rpc().endpoints().is_empty());
+        field.pass(secs(6));
+        let now = (pending(&mut field, &client), pending(&mut field, &server));
+        assert_eq!(*before.get_or_insert(now), now, "round {round}");
+    }
+}
+
+/// The audit at the end of the run looks for their records and credits.
+#[test]
+fn a_hundred_thousand_calls_leave_nothing() {
+    let mut field = Field::simulated(3);
+    let (client, server, node) = field.met_pair();
+    field.pass(secs(20));
+    let before = (pending(&mut field, &client), pending(&mut field, &server));
+    let answered = Rc::new(Cell::new(0));
+    for batch in 1..=100 {
+        let (line, handle, done) = (node.clone(), client.handle().clone(), answered.clone());
+        field.on(&client, move || {
+            for _ in 0..1_000 {
+                let done = done.clone();
+                let count = move |outcome: Result<Context, Error>| {
+                    outcome.unwrap();
+                    done.set(done.get() + 1);
+                };
+                line.context().then(Cont::new(&handle, count));
+            }
+        });
+        field.until(|| answered.get() == batch * 1_000);
+        assert_eq!((node.caller().pending(), server.rpc().running()), (0, 0), "batch {batch}");
+    }
+    field.pass(secs(20));
+    assert_eq!((pending(&mut field, &client), pending(&mut field, &server)), before);
 }
 
 #[test]

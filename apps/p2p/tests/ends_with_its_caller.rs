@@ -91,8 +91,8 @@ fn what_was_found_within_the_time_comes_back_within_it() {
         net.send_put(node, "who", node);
     }
     net.world.run_for(MINUTE);
-    let values = net.ask("0", |node| node.get_all("who").within(time)).unwrap();
+    let values = net.ask_within(time, "0", |node| node.get_all("who").within(time)).unwrap();
     assert!(values.iter().eq(["0", "1", "8"]), "the far corner is out of reach: {values:?}");
-    let found = net.ask("0", |node| node.search("who").within(time)).unwrap();
+    let found = net.ask_within(time, "0", |node| node.search("who").within(time)).unwrap();
     assert!(found.values.iter().eq(["0", "1", "8"]) && found.exhausted, "{found:?}");
 }

@@ -180,7 +180,8 @@ fn a_peer_that_hangs_is_a_time_out_and_no_claim_that_nobody_has_it() {
     net.settle();
     let (one, other) = (net.process("1"), net.process("2"));
     net.world.partition(&[one], &[other]);
-    let answer = net.ask("0", |node| node.get("arrakis")).unwrap_err();
+    let time = Duration::from_secs(11);
+    let answer = net.ask_within(time, "0", |node| node.get("arrakis")).unwrap_err();
     assert!(matches!(answer.kind(), ErrorKind::TimedOut { .. }), "{answer}");
     assert_eq!(net.peers("1").len(), 2, "silence removes nobody");
     net.world.heal();

@@ -8,14 +8,18 @@
 use peers_numbers::{Client, Herd, HerdNodeProxy, Loner};
 use peers_rpc::kernel::sim::{ProcessId, World};
 use peers_rpc::wire::DecodeOwned;
-use peers_rpc::{Address, Call, Cancel, Cont, Endpoint, Error, Listener, Node, Rpc};
+use peers_rpc::{Address, Audit, Call, Cancel, Cont, Endpoint, Error, Listener, Node, Rpc};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Longer than any call waits.
-const PATIENCE: Duration = Duration::from_secs(150);
+/// How soon a call has its outcome in virtual time unless a test says otherwise.
+const PROMPT: Duration = Duration::from_secs(10);
+
+/// How long a herd may take to come to rest when its test ends: numbers that nobody asks for any
+/// more are tried to their end.
+const REST: Duration = Duration::from_secs(300);
 
 pub(crate) struct Field {
     pub(crate) world: World,
@@ -30,6 +34,33 @@ struct Member {
     rpc: Rc<Rpc>,
     node: Rc<Node<Herd>>,
     _listener: Rc<Listener>,
+}
+
+/// Every run ends with a check: the herd comes to rest, with no call served or made, and no credit
+/// missing.
+impl Drop for Field {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        self.world.heal();
+        let members = self.members.values().map(|member| (member.process, &member.rpc));
+        let all = members.chain([(self.client, &self.rpc)]);
+        let running = all.filter(|(process, _)| self.world.is_running(*process));
+        let audits: Vec<Audit> = running.map(|(_, rpc)| rpc.audit()).collect();
+        audits.iter().try_for_each(Audit::consistent).expect("invariants hold when the test ends");
+        let end = self.world.now() + REST;
+        while let Err(broken) = at_rest(&audits) {
+            assert!(self.world.now() < end, "it does not come to rest: {broken}");
+            self.world.run_for(Duration::from_millis(500));
+        }
+    }
+}
+
+fn at_rest(audits: &[Audit]) -> Result<(), String> {
+    audits.iter().try_for_each(Audit::quiet)?;
+    let others = |(at, one)| audits[..at].iter().map(move |other| (one, other));
+    audits.iter().enumerate().flat_map(others).try_for_each(|(one, other)| one.agrees_with(other))
 }
 
 fn address(name: &str) -> Address {
@@ -148,17 +179,28 @@ impl Field {
         self.world.with(self.client, |_| cancels.into_iter().for_each(Cancel::now));
     }
 
-    /// Sends a call and runs the world until its outcome.
+    /// Sends a call and runs the world until its outcome, which comes soon.
+    #[track_caller]
     pub(crate) fn ask<T: DecodeOwned + Clone + 'static>(
         &mut self,
         call: Call<T>,
     ) -> Result<T, Error> {
+        self.ask_within(PROMPT, call)
+    }
+
+    /// Sends a call and runs the world until its outcome, which comes before `span` has passed.
+    #[track_caller]
+    pub(crate) fn ask_within<T: DecodeOwned + Clone + 'static>(
+        &mut self,
+        span: Duration,
+        call: Call<T>,
+    ) -> Result<T, Error> {
         let outcome = self.send(call);
-        let end = self.world.now() + PATIENCE;
+        let end = self.world.now() + span;
         while outcome.borrow().is_none() && self.world.now() < end {
             self.world.run_for(Duration::from_millis(5));
         }
-        outcome.take().expect("a call has an outcome in time")
+        outcome.take().unwrap_or_else(|| panic!("no outcome in {span:?}"))
     }
 
     pub(crate) fn take_lines(&mut self) -> Vec<String> {

@@ -9,14 +9,17 @@ pub(crate) mod graphs;
 use peers_p2p::{Bounds, P2pNode, P2pNodeProxy, Requests, limits};
 use peers_rpc::kernel::sim::{ProcessId, World};
 use peers_rpc::wire::DecodeOwned;
-use peers_rpc::{Address, Call, Cont, Error, Listener, Node, Rpc};
+use peers_rpc::{Address, Audit, Call, Cont, Error, Listener, Node, Rpc};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Longer than any call waits.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How soon a call has its outcome in virtual time unless a test says otherwise.
+const PROMPT: Duration = Duration::from_secs(5);
+
+/// How long a network may take to come to rest when its test ends.
+const REST: Duration = Duration::from_secs(60);
 
 pub(crate) struct Net {
     pub(crate) world: World,
@@ -190,14 +193,25 @@ impl Net {
         outcome
     }
 
-    /// Runs until there is an outcome.
+    /// Runs until there is an outcome, which is soon.
     pub(crate) fn finish<T>(
         &mut self,
         outcome: &RefCell<Option<Result<T, Error>>>,
     ) -> Result<T, Error> {
-        let end = self.world.now() + PATIENCE;
+        self.finish_within(PROMPT, outcome)
+    }
+
+    /// Runs until there is an outcome, before `span` has passed.
+    #[track_caller]
+    pub(crate) fn finish_within<T>(
+        &mut self,
+        span: Duration,
+        outcome: &RefCell<Option<Result<T, Error>>>,
+    ) -> Result<T, Error> {
+        let end = self.world.now() + span;
         while outcome.borrow().is_none() {
-            assert!(self.world.step() && self.world.now() < end, "a call has no outcome");
+            assert!(self.world.step(), "nothing will ever happen any more");
+            assert!(self.world.now() <= end, "no outcome in {span:?}");
         }
         outcome.take().unwrap()
     }
@@ -209,6 +223,17 @@ impl Net {
     ) -> Result<T, Error> {
         let outcome = self.begin(name, call);
         self.finish(&outcome)
+    }
+
+    /// The same if the outcome may take so long.
+    pub(crate) fn ask_within<T: DecodeOwned + 'static>(
+        &mut self,
+        span: Duration,
+        name: &str,
+        call: impl FnOnce(&P2pNodeProxy) -> Call<T>,
+    ) -> Result<T, Error> {
+        let outcome = self.begin(name, call);
+        self.finish_within(span, &outcome)
     }
 
     pub(crate) fn put(&mut self, name: &str, key: &str, value: &str) {
@@ -229,6 +254,33 @@ impl Net {
     pub(crate) fn get_all(&mut self, name: &str, key: &str) -> Vec<String> {
         self.ask(name, |node| node.get_all(key)).unwrap().into_iter().collect()
     }
+}
+
+/// Every run ends with a check: the network comes to rest, with no call served or made, and no
+/// credit missing.
+impl Drop for Net {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        self.world.heal();
+        let members = self.members.values().map(|member| (member.process, &member.rpc));
+        let all = members.chain([(self.client.0, &self.client.1)]);
+        let running = all.filter(|(process, _)| self.world.is_running(*process));
+        let audits: Vec<Audit> = running.map(|(_, rpc)| rpc.audit()).collect();
+        audits.iter().try_for_each(Audit::consistent).expect("invariants hold when the test ends");
+        let end = self.world.now() + REST;
+        while let Err(broken) = at_rest(&audits) {
+            assert!(self.world.now() < end, "it does not come to rest: {broken}");
+            self.world.run_for(Duration::from_millis(500));
+        }
+    }
+}
+
+fn at_rest(audits: &[Audit]) -> Result<(), String> {
+    audits.iter().try_for_each(Audit::quiet)?;
+    let others = |(at, one)| audits[..at].iter().map(move |other| (one, other));
+    audits.iter().enumerate().flat_map(others).try_for_each(|(one, other)| one.agrees_with(other))
 }
 
 /// A process with nothing but connections.

@@ -395,4 +395,9 @@ impl End {
             closed: false,
         }
     }
+
+    /// Whether somebody has it who has not closed it.
+    pub(super) fn is_held(&self) -> bool {
+        self.key.is_some() && !self.closed
+    }
 }

@@ -419,6 +419,16 @@ impl Net {
         self.hosts[process].maybe_ready.clear();
     }
 
+    /// Returns the first socket that is open, in words.
+    pub(crate) fn left_open(&self) -> Option<String> {
+        let ends = self.ends.values().filter(|end| end.is_held());
+        let ends = ends.map(|end| (end.process, format!("connection to {}", end.remote)));
+        let doors = self.doors.values().map(|door| (door.process, "listener".to_owned()));
+        let (process, what) = ends.chain(doors).next()?;
+        let name = &self.hosts[process].name;
+        Some(format!("a {what} of {name} is open though all have ended: something owns itself"))
+    }
+
     /// A process that has ended neither works nor stands still any more.
     pub(crate) fn set_free(&mut self, process: Process) {
         let now = self.now;
@@ -436,4 +446,26 @@ pub(crate) enum Step {
     Handled,
     /// Tells that the process must be turned.
     Turn(Process),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_what_is_open_until_that_is_closed() {
+        let mut net = Net::new(1, false);
+        let name = "here".to_owned();
+        net.hosts.push(HostState { name, alive: true, ..HostState::default() });
+        assert_eq!(net.left_open(), None);
+        let key = |slot| Key { slot, generation: 1 };
+        let door = net.open_door(0, key(1), "there").unwrap();
+        assert!(net.left_open().is_some_and(|text| text.contains("a listener of here is open")));
+        let end = net.dial(0, key(2), "there").unwrap();
+        while net.step(Instant::FAR) != Step::Nothing {}
+        net.close_door(door);
+        assert!(net.left_open().is_some_and(|text| text.contains("connection to there of here")));
+        net.close(end);
+        assert_eq!(net.left_open(), None, "what nobody has accepted is nobody's");
+    }
 }
