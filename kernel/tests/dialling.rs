@@ -132,6 +132,33 @@ fn one_that_refuses_costs_nothing_and_one_that_is_silent_a_quarter() {
     }
 }
 
+/// The second is tried when the first refuses, and from then on a quarter of a second counts anew.
+#[test]
+fn an_address_has_its_quarter_also_behind_one_that_refused() {
+    const ABCD: [&str; 4] = ["a", "b", "c", "d"];
+    for seed in 0..20 {
+        let mut stage = Stage::new(seed, &ABCD);
+        // It refuses after 0.2 s, and so the timer that was set for the second has not fired.
+        stage.world.set_latency(100 * MILLI..=100 * MILLI);
+        stage.refuse(0);
+        stage.silence(1);
+        stage.silence(2);
+        let (took, end) = stage.dial_db(&ABCD);
+        assert_eq!(end, Ok("sim:d".to_owned()));
+        assert!(took >= 700 * MILLI, "seed {seed}: {took:?}");
+    }
+}
+
+#[test]
+fn a_dial_that_has_ended_leaves_no_timer() {
+    let mut stage = Stage::new(3, &ABC);
+    stage.world.name("db", ["sim:a", "sim:b", "sim:c"]);
+    stage.dial(&sim("db"), 8 * SECOND);
+    stage.world.run_for(100 * MILLI);
+    assert_eq!(stage.ends.only().1, Ok("sim:a".to_owned()));
+    assert_eq!((stage.sources(), stage.timers()), (0, 0));
+}
+
 #[test]
 fn the_first_address_is_taken_if_it_answers() {
     let mut stage = Stage::new(3, &ABC);

@@ -110,6 +110,42 @@ fn an_ordinary_end_throws_more_away_but_not_for_ever() {
     assert!(cut < Duration::from_secs(2), "{cut:?}");
 }
 
+/// Closed from outside its handler, which could still be told something.
+#[test]
+fn who_has_closed_hears_nothing_more_not_even_the_end() {
+    for seed in 0..10 {
+        let mut world = World::new(seed);
+        let heard = Rc::new(RefCell::new(Vec::new()));
+        let (at, log): (Address, _) = ("sim:brief".parse().unwrap(), heard.clone());
+        let to = at.clone();
+        world.process("brief", move |kernel| {
+            let handle = kernel.handle();
+            let timers = handle.clone();
+            let accept = move |stream: Stream| {
+                let log = log.clone();
+                let outlet =
+                    stream.start(move |_, input| log.borrow_mut().push(format!("{input:?}")));
+                timers.after(Duration::from_secs(1), move || outlet.close());
+            };
+            handle.listen(&at, accept).unwrap()
+        });
+        world.process("sender", move |kernel| {
+            let handle = kernel.handle();
+            let timers = handle.clone();
+            let k = Cont::new(&handle, move |stream: io::Result<Stream>| {
+                let outlet = stream.unwrap().start(|_, _| ());
+                timers.clone().after(Duration::from_secs(2), move || {
+                    outlet.write(b"late").unwrap();
+                    timers.after(Duration::from_secs(1), move || outlet.close());
+                });
+            });
+            handle.connect(&to, k);
+        });
+        world.run_for(Duration::from_secs(20));
+        assert!(heard.borrow().is_empty(), "seed {seed}: {heard:?}");
+    }
+}
+
 /// Writes zeros until that fails: how many, and what can be read afterwards.
 fn flood(mut socket: impl Read + Write) -> (usize, Vec<u8>) {
     let (zeros, mut sent, mut heard) = (vec![0; 1 << 20], 0, Vec::new());

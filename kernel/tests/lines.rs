@@ -107,6 +107,24 @@ fn the_number_of_missing_lines_stands_where_they_would() {
 }
 
 #[test]
+fn a_line_that_fills_the_queue_is_taken_and_one_that_is_longer_is_not() {
+    const QUEUE: usize = 256 << 10;
+    for (length, missing) in [(QUEUE, 0), (QUEUE + 1, 1)] {
+        let (mut reader, writer) = pipe().unwrap();
+        let lines = Lines::new(&writer).unwrap();
+        let line = |length| format!("{}\n", "w".repeat(length - 1));
+        lines.put(&line(100_000)); // more than a pipe holds
+        reader.read_exact(&mut [0]).unwrap(); // so it is with the writer, and the queue is empty
+        lines.put(&line(length));
+        assert_eq!(lines.missing(), missing, "{length} bytes");
+        let reading = std::thread::spawn(move || read_lines(reader));
+        assert!(lines.flush(LONG));
+        drop((lines, writer));
+        assert_eq!(reading.join().unwrap().len(), 2 - missing as usize);
+    }
+}
+
+#[test]
 fn lines_of_many_threads_stay_whole() {
     let (reader, writer) = pipe().unwrap();
     let lines = Lines::new(&writer).unwrap();

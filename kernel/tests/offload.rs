@@ -138,6 +138,30 @@ fn work_is_told_when_its_cause_is_stopped() -> io::Result<()> {
 }
 
 #[test]
+fn work_is_told_when_its_cause_is_cancelled() -> io::Result<()> {
+    let mut kernel = Kernel::new()?;
+    let (handle, trace) = (kernel.handle(), Trace::new());
+    let (started, starting) = mpsc::channel();
+    let (told, hearing) = mpsc::channel();
+    let cause = Cause::from_parts(1, 1);
+    let until = until_stopped(started);
+    let work = move |stop: &Stop| {
+        let outcome = until(stop);
+        told.send(()).map_err(io::Error::other)?;
+        outcome
+    };
+    handle.with_cause(cause, || handle.offload(work, noting(&handle, &trace)));
+    starting.recv().unwrap();
+    handle.cancel_cause(Cause::from_parts(1, 2));
+    assert!(hearing.try_recv().is_err(), "another cause is none of its business");
+    handle.cancel_cause(cause);
+    hearing.recv_timeout(Duration::from_secs(20)).expect("it is told");
+    kernel.run()?;
+    assert_eq!(trace.all(), [Ok(7)], "its result still counts");
+    Ok(())
+}
+
+#[test]
 fn work_of_a_node_is_told_when_the_node_is_gone() -> io::Result<()> {
     let mut kernel = Kernel::new()?;
     let (node, trace) = (kernel.node(()), Trace::new());

@@ -225,7 +225,7 @@ impl Net {
         self.finish(&outcome)
     }
 
-    /// The same if the outcome may take so long.
+    /// Asks likewise where the outcome may take so long.
     pub(crate) fn ask_within<T: DecodeOwned + 'static>(
         &mut self,
         span: Duration,
