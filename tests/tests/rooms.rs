@@ -3,11 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
+use peers_tests::picture::draw;
 use peers_tests::rooms::{Uses, between_folders, circles, uses};
 use peers_tests::{files, root, shown};
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
+use std::{env, fs};
 
 /// The floors of a crate, lowest first; rooms in one row do not use each other.
 struct House {
@@ -134,4 +135,18 @@ fn the_kernel_reaches_for_the_system_in_its_host_only() {
             assert!(comment || said.is_none() || may(&name), "{name}:{}: {line}", at + 1);
         }
     }
+}
+
+/// Run with `PEERS_DRAW=1` to draw it anew.
+#[test]
+fn the_picture_of_the_kernel_is_current() {
+    let house = &HOUSES[0];
+    let title = "peers-kernel: a room uses itself and rooms on lower floors";
+    let drawn = draw(title, &read(house), house.floors);
+    let path = root().join("docs/kernel-rooms.svg");
+    if env::var_os("PEERS_DRAW").is_some() {
+        fs::write(&path, &drawn).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == drawn, "docs/kernel-rooms.svg is out of date: run this test with PEERS_DRAW=1");
 }
