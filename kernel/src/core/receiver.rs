@@ -1,6 +1,6 @@
 //! Continuations that wait for bytes: what comes from outside, before anybody knows its type.
 //!
-//! Whoever matches answers with questions keeps continuations of many types in one table. A
+//! A table that matches answers with questions holds continuations of many types. A
 //! [`Receiver`] is what fits there: the type is forgotten, and no second box is needed for
 //! remembering how to make a value of it.
 //!

@@ -15,8 +15,8 @@ use std::time::Duration;
 /// Writes to a connection. Clone it freely: it is weak, and using it after the connection has ended
 /// is harmless.
 ///
-/// What is written is buffered and sent at the end of the turn, with one system call for all writes
-/// of that turn, unless [`flush`](Outlet::flush) sends it earlier. Writing to a connection that is
+/// It buffers what is written and sends it at the end of the turn, with one system call for all
+/// writes of that turn, unless [`flush`](Outlet::flush) sends it earlier. Writing to a connection that is
 /// closed, finished or broken succeeds and goes nowhere, as bytes sent to a peer that has just died
 /// would; [`Outlet::is_open`] tells beforehand, and the stream's handler hears of every end it did
 /// not cause itself.

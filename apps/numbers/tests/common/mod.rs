@@ -14,11 +14,11 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How soon a call has its outcome in virtual time unless a test says otherwise.
+/// A call has its outcome within this virtual time unless a test says otherwise.
 const PROMPT: Duration = Duration::from_secs(10);
 
-/// How long a herd may take to come to rest when its test ends: numbers that nobody asks for any
-/// more are tried to their end.
+/// A herd comes to rest within this time when its test ends: numbers that nobody asks for any more
+/// are tried to their end.
 const REST: Duration = Duration::from_secs(300);
 
 pub(crate) struct Field {

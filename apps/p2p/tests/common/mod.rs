@@ -15,10 +15,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How soon a call has its outcome in virtual time unless a test says otherwise.
+/// A call has its outcome within this virtual time unless a test says otherwise.
 const PROMPT: Duration = Duration::from_secs(5);
 
-/// How long a network may take to come to rest when its test ends.
+/// A network comes to rest within this time when its test ends.
 const REST: Duration = Duration::from_secs(60);
 
 pub(crate) struct Net {

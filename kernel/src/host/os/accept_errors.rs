@@ -1,4 +1,4 @@
-//! What the errors of `accept` mean: most are those of one connection, and none ends a listener.
+//! Judges the errors of `accept`: most are those of one connection, and none ends a listener.
 
 use rustix::io::Errno;
 use std::io::{self, ErrorKind};

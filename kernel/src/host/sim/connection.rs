@@ -396,7 +396,7 @@ impl End {
         }
     }
 
-    /// Whether somebody has it who has not closed it.
+    /// Returns whether somebody has it who has not closed it.
     pub(super) fn is_held(&self) -> bool {
         self.key.is_some() && !self.closed
     }

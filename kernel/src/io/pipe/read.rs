@@ -115,16 +115,13 @@ impl Pipe {
         if let Some(error) = self.take_broken() {
             return self.fail(core, error);
         }
-        let before = self.inward.replace(Inward::Ended);
-        let discarded = matches!(before, Inward::Discarded | Inward::Spent);
+        self.inward.set(Inward::Ended);
         if self.settled() {
             self.shut(core);
         } else {
             self.renew_interest(core);
         }
-        if !discarded {
-            self.deliver(core, Input::End);
-        }
+        self.deliver(core, Input::End); // to nobody, if input is discarded
     }
 
     pub(super) fn fail(self: &Rc<Self>, core: &Rc<Core>, error: io::Error) {
