@@ -65,6 +65,33 @@ fn an_endpoint_that_is_closed_tells_that_all_was_taken() {
     }
 }
 
+/// While it leaves, the connection stands, since the peer still gives credit for what waits.
+#[test]
+fn an_endpoint_that_is_being_closed_takes_no_more_from_other_threads() {
+    let (server, address) = serve_with(narrow());
+    let (_client, node) = connect(&address, Limits::default());
+    node.context().wait().unwrap();
+    let busy = Blocked::of(&server.remote());
+    (0..EVENTS).for_each(|n| node.note(n.to_string()).unwrap());
+    let closing = node.clone();
+    let closes = thread::spawn(move || closing.caller().close());
+    let mut taken = EVENTS;
+    let error = (0..100_000).find_map(|n| {
+        thread::yield_now();
+        let refused = node.note(n.to_string()).err();
+        taken += usize::from(refused.is_none());
+        refused
+    });
+    assert_eq!(
+        *error.expect("it is being closed").kind(),
+        ErrorKind::Disconnected(CloseReason::Local)
+    );
+    assert!(!closes.is_finished(), "the peer has not taken what waits");
+    busy.end();
+    assert!(closes.join().unwrap().unwrap().is_complete());
+    assert_eq!(heard(&server).len(), taken);
+}
+
 #[test]
 fn what_the_peer_does_not_take_in_time_is_told() {
     let (server, address) = serve_with(narrow());
