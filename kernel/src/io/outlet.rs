@@ -16,10 +16,10 @@ use std::time::Duration;
 /// is harmless.
 ///
 /// It buffers what is written and sends it at the end of the turn, with one system call for all
-/// writes of that turn, unless [`flush`](Outlet::flush) sends it earlier. Writing to a connection that is
-/// closed, finished or broken succeeds and goes nowhere, as bytes sent to a peer that has just died
-/// would; [`Outlet::is_open`] tells beforehand, and the stream's handler hears of every end it did
-/// not cause itself.
+/// writes of that turn, unless [`flush`](Outlet::flush) sends it earlier. Writing to a connection
+/// that is closed, finished or broken succeeds and goes nowhere, as bytes sent to a peer that has
+/// just died would; [`Outlet::is_open`] tells beforehand, and the stream's handler hears of every
+/// end it did not cause itself.
 ///
 /// Outlets say who may still answer: when the peer has ended its half and the last outlet is
 /// dropped, what is buffered is sent and the connection is closed.
