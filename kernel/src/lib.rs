@@ -137,18 +137,20 @@ pub use self::core::panics::note_panic;
 pub use self::core::receiver::{FromBytes, Receiver};
 pub use self::core::remote::{INBOX, Remote};
 pub use self::core::rng::Rng;
-#[doc(hidden)]
-pub use self::core::text::is_invisible;
 pub use self::core::timers::TimerId;
 pub use self::core::turn_end::TurnEnd;
 pub use host::os::lines::Lines;
 pub use host::os::poller::Descriptor;
+pub use host::public_key::{PublicKey, PublicKeyError};
 pub use host::rng::ForkedRng;
+#[doc(hidden)]
+pub use host::text::is_invisible;
 pub use host::throttle::may_log;
 pub use host::time::Instant;
 pub use io::address::{Address, AddressError};
 pub use io::listener::Listener;
 pub use io::outlet::{Full, Outlet};
+pub use io::secure_layer::{Opened, SecureLayer};
 pub use io::signal::{Signal, Signals};
 pub use io::source::Source;
 pub use io::stream::{Input, Listen, Stream};

@@ -41,6 +41,34 @@ fn real_kernels_differ() -> io::Result<()> {
 }
 
 #[test]
+fn a_fresh_generator_has_nothing_to_do_with_the_kernels() -> io::Result<()> {
+    let kernel = Kernel::simulated(1);
+    let handle = kernel.handle();
+    let fresh = draw(handle.fresh_rng()?, 8);
+    assert_eq!(fresh, draw(Kernel::simulated(1).handle().fresh_rng()?, 8), "the seed decides");
+    assert_ne!(fresh, draw(handle.fresh_rng()?, 8), "each has a seed of its own");
+    let twin = Kernel::simulated(1);
+    assert_eq!(draw(handle.rng(), 8), draw(twin.handle().rng(), 8), "the kernel's was not used");
+    let real = Kernel::new()?;
+    assert_ne!(draw(real.handle().fresh_rng()?, 4), draw(real.handle().fresh_rng()?, 4));
+    let ended = handle.clone();
+    drop(kernel);
+    assert_eq!(ended.fresh_rng().unwrap_err().kind(), io::ErrorKind::NotConnected);
+    Ok(())
+}
+
+#[test]
+fn a_handle_knows_whether_it_is_in_a_simulation_also_afterwards() -> io::Result<()> {
+    for (kernel, simulated) in [(Kernel::simulated(1), true), (Kernel::new()?, false)] {
+        let handle = kernel.handle();
+        assert_eq!(handle.is_simulated(), simulated);
+        drop(kernel);
+        assert_eq!(handle.is_simulated(), simulated);
+    }
+    Ok(())
+}
+
+#[test]
 fn its_state_is_not_shown() {
     let handle = Kernel::simulated(1).handle();
     assert_eq!(format!("{:?} {:?}", handle.rng(), handle.fork_rng()), "Rng(..) ForkedRng(..)");

@@ -41,7 +41,7 @@ impl Core {
         self.bury();
         self.throttle.finish();
         let last = self.now.get();
-        drop(self.host.replace(Rc::new(gone::Gone(last))));
+        drop(self.host.replace(Rc::new(gone::Gone(last, self.host().mode()))));
     }
 
     /// Drops what is queued. A dropped task may drop continuations, which queue their failure:

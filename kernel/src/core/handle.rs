@@ -13,9 +13,11 @@ use crate::core::offload::{Shares, Stop};
 use crate::core::rng::Rng;
 use crate::core::task::Plain;
 use crate::core::timers::TimerId;
+use crate::host::Mode;
 use crate::host::rng::ForkedRng;
 use crate::host::time::Instant;
 use std::fmt;
+use std::io;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -299,6 +301,33 @@ impl Handle {
     /// A generator of its own, for work on other threads.
     pub fn fork_rng(&self) -> ForkedRng {
         self.core.rng.borrow_mut().fork()
+    }
+
+    /// Returns a generator with a seed of its own, fresh from the operating system or, in a
+    /// simulation, from the world's seed: for secrets that must stay secret even if somebody reads
+    /// this process's memory later. The kernel's generator, and what is [forked](Self::fork_rng)
+    /// from it, would give them away: whoever knows its state can tell what comes, and where the
+    /// same state is kept, what came.
+    ///
+    /// # Errors
+    /// If the system has no entropy to give, or the kernel has ended.
+    ///
+    /// ```
+    /// use peers_kernel::{Kernel, rand_core::Rng as _};
+    ///
+    /// let kernel = Kernel::new()?;
+    /// let mut nonce = [0; 16];
+    /// kernel.handle().fresh_rng()?.fill_bytes(&mut nonce);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn fresh_rng(&self) -> io::Result<ForkedRng> {
+        self.core.host().entropy().map(|seed| ForkedRng::from_seed(&seed))
+    }
+
+    /// Returns whether the kernel lives in a simulation: its time is virtual, its network in
+    /// memory, and the same seed gives the same run.
+    pub fn is_simulated(&self) -> bool {
+        self.core.host().mode() == Mode::Simulated
     }
 
     /// Ends [`Kernel::run`](crate::Kernel::run): it returns after it has run what is ready and

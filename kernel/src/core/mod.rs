@@ -29,7 +29,6 @@ pub(crate) mod remote;
 pub(crate) mod rng;
 pub(crate) mod sources;
 pub(crate) mod task;
-pub(crate) mod text;
 pub(crate) mod timers;
 pub(crate) mod turn_end;
 
@@ -47,13 +46,13 @@ use crate::core::sources::{Watch, Watches};
 use crate::core::task::{Entry, Job, Queue, Task};
 use crate::core::timers::{TimerId, Timers};
 use crate::core::turn_end::TurnEnd;
-use crate::host::Host;
 use crate::host::gone;
 use crate::host::ready::{Key, Readiness};
 use crate::host::rng::ForkedRng;
 use crate::host::throttle::Throttle;
 use crate::host::time::Clock;
 use crate::host::time::Instant;
+use crate::host::{Host, Mode};
 use std::cell::{Cell, RefCell, RefMut};
 use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -106,7 +105,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(host: Rc<dyn Host>) -> io::Result<Rc<Self>> {
-        let rng = ForkedRng::from_seed(host.entropy()?);
+        let rng = ForkedRng::from_seed(&*host.entropy()?);
         Ok(Rc::new(Self {
             queue: RefCell::default(),
             cause: Cell::default(),
@@ -130,7 +129,7 @@ impl Core {
             spares: Spares::default(),
             beside: Beside::default(),
             registry: Registry::default(),
-            works: Works::new(host.waker().is_some()),
+            works: Works::new(host.mode() == Mode::Real),
             lookups: Lookups::default(),
             inbox: Inbox::new(host.waker()),
             rng: RefCell::new(rng),

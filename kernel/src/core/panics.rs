@@ -7,7 +7,7 @@
 
 use crate::core::Core;
 use crate::core::lost::Lost;
-use crate::core::text::is_invisible;
+use crate::host::text::is_invisible;
 use crate::host::throttle::{is_on_a_loop, may_log};
 use std::any::Any;
 use std::cell::{Cell, RefCell};

@@ -4,13 +4,14 @@ use crate::host::os::waiting::Waiting;
 use crate::host::ready::{Key, Readiness, Resolved, Waited, Waker};
 use crate::host::time::Clock;
 use crate::host::time::Instant;
-use crate::host::{Acceptor, AnySocket, Host};
+use crate::host::{Acceptor, AnySocket, Host, Mode};
 use std::io;
 use std::rc::Rc;
+use zeroize::Zeroizing;
 
-/// The host of a kernel that has ended.
+/// The host of a kernel that has ended, at its last instant, and which one it had.
 #[derive(Debug)]
-pub(crate) struct Gone(pub(crate) Instant);
+pub(crate) struct Gone(pub(crate) Instant, pub(crate) Mode);
 
 /// Returns the error that everything fails with there.
 pub(crate) fn gone<T>() -> io::Result<T> {
@@ -24,15 +25,19 @@ impl Clock for Gone {
 }
 
 impl Host for Gone {
+    fn mode(&self) -> Mode {
+        self.1
+    }
+
     fn now(&self) -> Instant {
         self.0
     }
 
     fn clock(&self) -> Box<dyn Clock> {
-        Box::new(Self(self.0))
+        Box::new(Self(self.0, self.1))
     }
 
-    fn entropy(&self) -> io::Result<[u8; 32]> {
+    fn entropy(&self) -> io::Result<Zeroizing<[u8; 32]>> {
         gone()
     }
 

@@ -15,10 +15,12 @@
 pub(crate) mod gone;
 pub(crate) mod names;
 pub(crate) mod os;
+pub(crate) mod public_key;
 pub(crate) mod ready;
 pub(crate) mod rng;
 pub(crate) mod sim;
 pub(crate) mod socket;
+pub(crate) mod text;
 pub(crate) mod throttle;
 pub(crate) mod time;
 
@@ -32,9 +34,22 @@ use std::io;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Says which outside a kernel has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// The operating system.
+    Real,
+    /// One clock and one network in memory.
+    Simulated,
+}
 
 /// The outside, as one kernel sees it.
 pub(crate) trait Host: Debug {
+    /// Returns which of them it is.
+    fn mode(&self) -> Mode;
+
     /// The monotonic clock, now. The kernel caches it once a turn.
     fn now(&self) -> Instant;
 
@@ -45,8 +60,9 @@ pub(crate) trait Host: Debug {
     /// (simulation).
     fn pass(&self, _: Duration) {}
 
-    /// A seed for the kernel's generator: from the operating system, or from the world's seed.
-    fn entropy(&self) -> io::Result<[u8; 32]>;
+    /// A seed for a generator: from the operating system, or from the world's seed. It is wiped
+    /// when it is dropped.
+    fn entropy(&self) -> io::Result<Zeroizing<[u8; 32]>>;
 
     /// Waits until something is ready, the waker is called, or `until` has come (`None`: for ever;
     /// at or before `now`: not at all).

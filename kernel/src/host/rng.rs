@@ -3,20 +3,22 @@
 use chacha20::ChaCha12Rng;
 use rand_core::{Infallible, SeedableRng, TryCryptoRng, TryRng};
 use std::fmt;
+use zeroize::Zeroizing;
 
-/// A generator of its own, forked from a kernel's: for work on other threads.
+/// A generator of its own, forked from a kernel's or seeded afresh: for work on other threads, and
+/// for secrets. Its state is wiped when it is dropped.
 pub struct ForkedRng(ChaCha12Rng);
 
 impl ForkedRng {
-    pub(crate) fn from_seed(seed: [u8; 32]) -> Self {
-        Self(ChaCha12Rng::from_seed(seed))
+    pub(crate) fn from_seed(seed: &[u8; 32]) -> Self {
+        Self(ChaCha12Rng::from_seed(*seed))
     }
 
     /// Another generator, independent of what this one yields from here on.
     pub fn fork(&mut self) -> Self {
-        let mut seed = [0; 32];
-        let Ok(()) = self.try_fill_bytes(&mut seed);
-        Self::from_seed(seed)
+        let mut seed = Zeroizing::new([0; 32]);
+        let Ok(()) = self.try_fill_bytes(&mut *seed);
+        Self::from_seed(&seed)
     }
 }
 

@@ -7,8 +7,8 @@
 //! 2. A parsed address holds no invisible characters and has a bounded length, so it may be logged
 //!    and sent as it is.
 
-use crate::core::text::is_invisible;
 use crate::host::ready::Resolved;
+use crate::host::text::is_invisible;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;

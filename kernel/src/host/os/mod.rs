@@ -32,13 +32,14 @@ use crate::host::ready::{Key, Readiness, Resolved, Waited, Waker};
 use crate::host::throttle::may_log;
 use crate::host::time::Clock;
 use crate::host::time::Instant;
-use crate::host::{Acceptor, AnySocket, Host};
+use crate::host::{Acceptor, AnySocket, Host, Mode};
 use socket2::{Domain, SockAddr, Socket as RawSocket, Type};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Connections that the system may hold for us before they are accepted.
 const BACKLOG: i32 = 4096;
@@ -76,13 +77,17 @@ impl Clock for RealClock {
 }
 
 impl Host for RealHost {
+    fn mode(&self) -> Mode {
+        Mode::Real
+    }
+
     fn now(&self) -> Instant {
         clock()
     }
 
-    fn entropy(&self) -> io::Result<[u8; 32]> {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(io::Error::other)?;
+    fn entropy(&self) -> io::Result<Zeroizing<[u8; 32]>> {
+        let mut seed = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *seed).map_err(io::Error::other)?;
         Ok(seed)
     }
 

@@ -7,12 +7,13 @@ use crate::host::sim::network::{Id, Net, Process, Step, TURN};
 use crate::host::socket::Socket;
 use crate::host::time::Clock;
 use crate::host::time::Instant;
-use crate::host::{Acceptor, AnySocket, Host};
+use crate::host::{Acceptor, AnySocket, Host, Mode};
 use rand_core::Rng as _;
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// One process's view of the network.
 #[derive(Debug)]
@@ -70,6 +71,10 @@ impl Clock for SimClock {
 }
 
 impl Host for SimHost {
+    fn mode(&self) -> Mode {
+        Mode::Simulated
+    }
+
     fn now(&self) -> Instant {
         self.net.borrow().clock(self.process)
     }
@@ -84,9 +89,9 @@ impl Host for SimHost {
         net.hosts[self.process].busy_until = clock + span;
     }
 
-    fn entropy(&self) -> io::Result<[u8; 32]> {
-        let mut seed = [0; 32];
-        self.net.borrow_mut().rng.fill_bytes(&mut seed);
+    fn entropy(&self) -> io::Result<Zeroizing<[u8; 32]>> {
+        let mut seed = Zeroizing::new([0; 32]);
+        self.net.borrow_mut().rng.fill_bytes(&mut *seed);
         Ok(seed)
     }
 

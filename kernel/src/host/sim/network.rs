@@ -147,7 +147,7 @@ impl Net {
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         Self {
             now: Instant::default(),
-            rng: ForkedRng::from_seed(bytes),
+            rng: ForkedRng::from_seed(&bytes),
             trace: Trace::default(),
             latency: LATENCY,
             events: BinaryHeap::new(),
