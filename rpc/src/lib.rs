@@ -65,10 +65,14 @@
 //!  Session -> the pending call's box -> k is queued -> k runs on a clean stack
 //! ```
 //!
-//! Rooms of this house: [`session`] is the protocol without input or output; `link` joins a session
-//! to a kernel stream; [`Endpoint`], [`Call`], [`Binding`] and [`Rpc`] are what programs hold;
-//! [`stub`] is what generated code is written against; `sync` reaches the loop from other threads;
-//! [`Limits`] bounds all of it.
+//! # Rooms of the source
+//!
+//! Lowest first; each uses itself and those before it in this list: [`limits`] bounds all of it;
+//! [`session`] is the protocol without input or output; `interface` has methods, exceptions and
+//! errors; `link` joins a session to a kernel stream; `call` sends calls ([`Call`]) and `serve`
+//! answers those of the peer ([`Binding`], and [`stub`], which generated code is written against);
+//! `process` looks after all connections together; `api` has what programs hold ([`Rpc`],
+//! [`Listener`], and `sync` for other threads).
 //!
 //! Owners hold strongly ([`Kernel`], [`Node`], [`Rpc`], [`Listener`]); everything handed around is
 //! weak.
@@ -77,55 +81,50 @@
 
 extern crate self as peers_rpc;
 
-mod alarms;
-mod audit;
-mod binding;
-mod call;
-mod caller;
-mod closing;
-mod contact;
-mod debug;
-#[doc(hidden)]
-pub mod doc;
-mod endpoint;
-mod error;
-mod farewell;
-#[doc(hidden)]
-pub mod fuzz;
-mod helpers;
-mod interface;
+// The floors, lowest first, a blank line between two: a room uses itself and those before it.
 pub mod limits;
-mod link;
-mod listener;
-mod memory;
-mod name;
-mod room;
-mod rpc;
-mod serving;
+
 pub mod session;
-mod shared;
-pub mod stub;
-mod sync;
-mod text;
+
+mod interface;
+
+mod link;
+
+mod call;
+mod serve;
+
+mod process;
+
+mod api;
 
 #[doc(hidden)]
-pub use audit::Audit;
-pub use binding::Binding;
+pub mod doc;
+#[doc(hidden)]
+pub mod fuzz;
+
+#[doc(hidden)]
+pub use api::audit::Audit;
+pub use api::helpers::{
+    collect_async, pickle, unpickle, warn, with_error_handler, wrap, wrap_left,
+};
+pub use api::listener::{InsecureBind, Listener};
+pub use api::reconnect::stay_connected;
+pub use api::rpc::{Counters, Dialler, Rpc, Security};
+pub use api::sync::{
+    Peers, Started, SyncCall, SyncCancel, SyncEndpoint, spawn_loop, spawn_loop_with,
+};
 pub use call::{Call, Cancel};
-pub use caller::Caller;
-pub use contact::stay_connected;
-pub use endpoint::{AlreadyBound, Endpoint};
-pub use error::{Error, ErrorKind, Misuse, Outer, Overload, Raised, Refusal};
-pub use helpers::{collect_async, pickle, unpickle, warn, with_error_handler, wrap, wrap_left};
+pub use interface::caller::Caller;
+pub use interface::error::{Error, ErrorKind, Misuse, Outer, Overload, Raised, Refusal};
 pub use interface::{Convention, Exception, Interface, Method, Proxy};
 pub use limits::Limits;
 pub use link::Drained;
-pub use listener::{InsecureBind, Listener};
-pub use name::EndpointName;
-pub use rpc::{Counters, Dialler, Rpc, Security};
+pub use link::endpoint::{AlreadyBound, Endpoint};
+pub use link::name::EndpointName;
+pub use serve::binding::Binding;
+pub use serve::stub;
 pub use session::CloseReason;
-pub use sync::{Peers, Started, SyncCall, SyncCancel, SyncEndpoint, spawn_loop, spawn_loop_with};
-pub use text::Escaped;
+pub use session::text::Escaped;
 
 pub use peers_kernel as kernel;
 pub use peers_kernel::{Address, Collect, Cont, Cx, Handle, Instant, Kernel, Lost, Node, TimerId};

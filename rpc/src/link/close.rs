@@ -1,8 +1,8 @@
 //! Brings a link to life on a stream, and ends it: once, with a reason, leaving nobody waiting.
 
 use super::{Drained, Link, Live, Rare, Wire};
-use crate::endpoint::Ended;
-use crate::name::{EndpointName, Route};
+use crate::link::endpoint::Ended;
+use crate::link::name::{EndpointName, Route};
 use crate::session::{CloseReason, Session};
 use peers_kernel::{Address, Cause, Instant, Outlet, Stream};
 use std::io;
@@ -52,7 +52,7 @@ impl Link {
     }
 
     /// Ends the link from a fresh task: for places where the session or a handler is on the stack.
-    pub(super) fn end_soon(&self, reason: CloseReason) {
+    pub(crate) fn end_soon(&self, reason: CloseReason) {
         let me = self.weak();
         self.handle().with_cause(Cause::NONE, || {
             self.handle().schedule(move || {
@@ -65,7 +65,7 @@ impl Link {
 
     /// The end is decided and comes soon: nothing more is said, who calls now hears the true
     /// reason, and nobody waits for what is being served.
-    pub(super) fn decide(&self, reason: CloseReason) {
+    pub(crate) fn decide(&self, reason: CloseReason) {
         self.flush();
         self.wire.set(Wire::Ending);
         self.write_down(reason);
@@ -73,7 +73,7 @@ impl Link {
     }
 
     /// Writes down why it ends, unless that was decided before; gives what holds.
-    pub(super) fn write_down(&self, reason: CloseReason) -> (EndpointName, CloseReason) {
+    pub(crate) fn write_down(&self, reason: CloseReason) -> (EndpointName, CloseReason) {
         let (name, left) = (self.name(), OnceLock::new());
         let end = self.end_for_others();
         let end = end.get_or_init(|| Box::new(Ended { name, reason, left }));
@@ -81,7 +81,7 @@ impl Link {
     }
 
     /// Writes down what the peer has not taken, unless that was done before.
-    pub(super) fn write_down_left(&self, left: Drained) {
+    pub(crate) fn write_down_left(&self, left: Drained) {
         let end = self.end_for_others();
         if let Some(end) = end.get() {
             end.left.get_or_init(|| left);
@@ -110,7 +110,7 @@ impl Link {
 
     /// Ends it as [`end`](Self::end) does. What was written may take until that time to leave, and
     /// only then the kernel lingers.
-    pub(super) fn end_within(&self, reason: CloseReason, until: Instant) {
+    pub(crate) fn end_within(&self, reason: CloseReason, until: Instant) {
         if self.live.borrow().is_none() {
             return;
         }

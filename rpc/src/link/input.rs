@@ -1,7 +1,7 @@
 //! The way into a link: bytes become frames, frames events, events go to whom they concern.
 
 use super::{Link, Live, PendingCall};
-use crate::error::{Overload, Raised, Refusal};
+use crate::interface::error::{Overload, Raised, Refusal};
 use crate::session::{CallId, CloseReason, Event, Inbound, Outcome, too_large_answer};
 use crate::{Error, ErrorKind};
 use peers_kernel::{Input, Instant, Listen, Outlet};
@@ -27,7 +27,7 @@ impl Link {
     }
 
     /// Takes bytes, behind what `first` does with what was lent.
-    pub(super) fn received(
+    pub(crate) fn received(
         self: &Rc<Self>,
         bytes: &[u8],
         first: impl FnOnce(&mut Inbound, &mut Vec<u8>),
@@ -82,7 +82,7 @@ impl Link {
 
     /// Tells the session that there is input, and since when.
     #[inline(always)]
-    pub(super) fn input_begins(&self) -> Instant {
+    pub(crate) fn input_begins(&self) -> Instant {
         let now = self.handle().now();
         self.drive(|session, _| session.input_begins(now));
         let since = self.handle().arrived();

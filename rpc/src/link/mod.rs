@@ -13,35 +13,37 @@
 //! 4. All frames go through [`Link::received`], all output through [`Link::step`].
 
 mod audit;
-mod calls;
 mod close;
-mod deferred;
+pub(crate) mod context;
+mod drain;
+pub(crate) mod endpoint;
+mod flags;
 mod input;
-mod leave;
-mod output;
-mod run;
-mod serve;
-mod signs;
+mod large_frames;
+pub(crate) mod name;
+pub(crate) mod output;
+pub(crate) mod reject;
+pub(crate) mod served;
+mod timers;
 
-#[cfg(test)]
-pub(crate) use deferred::tests::reading_pauses_above_the_limit_and_goes_on_at_half_of_it as inbound_queue_is_exact;
-pub use leave::Drained;
-pub(crate) use leave::Partings;
-pub(crate) use serve::{Object, Serve};
+pub use drain::Drained;
+pub(crate) use drain::Partings;
 
-use crate::endpoint::{End, Endpoint, gone};
 use crate::interface::Method;
-use crate::name::{EndpointName, Ends, Route};
-use crate::room::Room;
-use crate::serving::Serving;
+use crate::interface::error;
+use crate::link::context::Shared;
+use crate::link::endpoint::{End, Endpoint, gone};
+use crate::link::name::{EndpointName, Ends, Route};
+use crate::link::served::Serving;
+use crate::serve::deferred::Deferred;
+use crate::serve::start::Object;
+use crate::session::permits::Room;
 use crate::session::{CallId, CloseReason, Inbound, Role, Session};
-use crate::shared::Shared;
-use crate::{Error, ErrorKind, Reply, error};
-use deferred::Deferred;
-use leave::Leaving;
+use crate::{Error, ErrorKind, Reply};
+use drain::Leaving;
+pub(crate) use flags::Signs;
 use peers_kernel::{Address, Cause, Handle, Instant, Outlet, Receiver};
 use peers_wire::NodeId;
-use signs::Signs;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -58,13 +60,13 @@ pub(crate) struct PendingCall {
 
 /// A call being served that another one was made for: whose it is, and which method.
 pub(crate) struct Outer {
-    link: Weak<Link>,
-    method: &'static Method,
+    pub(crate) link: Weak<Link>,
+    pub(crate) method: &'static Method,
 }
 
 impl Outer {
     /// Says in the error of a call made for this one that the time that has passed was this one's.
-    fn tell(&self, error: Error) -> Error {
+    pub(crate) fn tell(&self, error: Error) -> Error {
         let caller = self.link.upgrade().map(|link| link.name().to_string());
         error.in_time_of(error::Outer { method: self.method.name, caller })
     }
@@ -72,13 +74,13 @@ impl Outer {
 
 impl PendingCall {
     /// It has run out of time at `now`.
-    fn timed_out(&self, now: Instant) -> ErrorKind {
+    pub(crate) fn timed_out(&self, now: Instant) -> ErrorKind {
         timed_out(self.method, self.made, now)
     }
 }
 
 /// Returns what a request made at `made` fails with that has run out of time at `now`.
-fn timed_out(method: &Method, made: Instant, now: Instant) -> ErrorKind {
+pub(crate) fn timed_out(method: &Method, made: Instant, now: Instant) -> ErrorKind {
     ErrorKind::TimedOut { method: method.name, after: now - made, outer: None }
 }
 
@@ -110,12 +112,12 @@ enum Speech {
 }
 
 /// Holds what a link has until it ends.
-struct Live {
-    session: Session<PendingCall>,
+pub(crate) struct Live {
+    pub(crate) session: Session<PendingCall>,
     /// Holds what the session has said since the stream was last given its words.
-    said: Vec<u8>,
+    pub(crate) said: Vec<u8>,
     /// The object bound last, which knows the one bound before.
-    bound: Option<Rc<dyn Object>>,
+    pub(crate) bound: Option<Rc<dyn Object>>,
 }
 
 /// One connection.
@@ -125,9 +127,9 @@ pub(crate) struct Link {
     id: u64,
     /// Says where it stands in the table of links.
     slot: Cell<u32>,
-    live: RefCell<Option<Live>>,
+    pub(crate) live: RefCell<Option<Live>>,
     /// Some iff the peer's opening, or a frame, is not complete; none, too, while it is looked at
-    /// or [`run`] has the frame.
+    /// or [`large_frames`] has the frame.
     inbound: Cell<Option<Box<Inbound>>>,
     wire: Cell<Wire>,
     /// The stream, from when it is connected.
@@ -145,17 +147,17 @@ pub(crate) struct Link {
 
 /// Holds what few links have at a time.
 #[derive(Default)]
-struct Rare {
+pub(crate) struct Rare {
     /// The peer's `:async` calls that still owe an answer, by the peer's id.
-    owed: BTreeMap<u64, Cause>,
+    pub(crate) owed: BTreeMap<u64, Cause>,
     /// Requests that the turn's budget had no room for, in order.
-    deferred: Deferred,
+    pub(crate) deferred: Deferred,
     /// Places that its calls have among those that run.
     places: usize,
     /// Bytes that it holds of a frame that has begun.
-    partial: usize,
+    pub(crate) partial: usize,
     /// Bytes that the process was told it holds, besides its output.
-    told: usize,
+    pub(crate) told: usize,
     watchers: Vec<Reply<CloseReason>>,
     /// Says how it ended, once it has; before, iff others are to be told.
     end: Option<End>,
@@ -239,27 +241,27 @@ impl Link {
     }
 
     /// Does something with what few links have. It must not run or drop anything of the program.
-    fn with_rare<R>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
+    pub(crate) fn with_rare<R>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
         with(&self.rare, |rare| f(rare.get_or_insert_default()))
     }
 
     /// Lends it only if there is anything.
-    fn if_rare<R: Default>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
+    pub(crate) fn if_rare<R: Default>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
         with(&self.rare, |rare| rare.as_mut().map(|rare| f(rare))).unwrap_or_default()
     }
 
     #[inline]
-    fn shows(&self, sign: u8) -> bool {
+    pub(crate) fn shows(&self, sign: u8) -> bool {
         self.signs.get().0 & sign != 0
     }
 
-    fn show(&self, sign: u8, on: bool) {
+    pub(crate) fn show(&self, sign: u8, on: bool) {
         let Signs(all) = self.signs.get();
         self.signs.set(Signs(if on { all | sign } else { all & !sign }));
     }
 
     /// Gives memory back that nothing needs just now.
-    fn release(&self) {
+    pub(crate) fn release(&self) {
         with(&self.rare, |rare| drop(rare.take_if(|rare| rare.is_empty())));
     }
 
@@ -284,28 +286,28 @@ impl Link {
     }
 
     /// Itself as the process holds it, for as long as it lives.
-    fn me(&self) -> Option<Rc<Self>> {
+    pub(crate) fn me(&self) -> Option<Rc<Self>> {
         let links = self.shared.links.borrow();
         links.get(self.slot()).filter(|link| ptr::eq(&***link, self)).cloned()
     }
 
     /// Returns it for those who do not want to keep it.
-    fn weak(&self) -> Weak<Self> {
+    pub(crate) fn weak(&self) -> Weak<Self> {
         self.me().map_or_else(Weak::new, |me| Rc::downgrade(&me))
     }
 
     /// Asks the session something; the answer of one that has ended is the type's default.
-    fn ask<R: Default>(&self, f: impl FnOnce(&Session<PendingCall>) -> R) -> R {
+    pub(crate) fn ask<R: Default>(&self, f: impl FnOnce(&Session<PendingCall>) -> R) -> R {
         self.live.borrow().as_ref().map(|live| f(&live.session)).unwrap_or_default()
     }
 
     /// The stream, as long as what is said goes there.
-    fn open_outlet(&self) -> Option<&Outlet> {
+    pub(crate) fn open_outlet(&self) -> Option<&Outlet> {
         self.outlet.get().filter(|_| self.wire.get() == Wire::Open)
     }
 
     /// The stream, unless it was let go of.
-    fn last_outlet(&self) -> Option<&Outlet> {
+    pub(crate) fn last_outlet(&self) -> Option<&Outlet> {
         self.outlet.get().filter(|_| self.wire.get() != Wire::Closed)
     }
 
@@ -381,7 +383,7 @@ impl Link {
     }
 
     /// Notes how much it holds of a frame that has begun.
-    fn note_partial(&self, bytes: usize) {
+    pub(crate) fn note_partial(&self, bytes: usize) {
         if bytes != self.if_rare(|rare| rare.partial) {
             self.with_rare(|rare| rare.partial = bytes);
         }
@@ -389,7 +391,7 @@ impl Link {
 
     /// Tells the process what it holds besides its output, if that has changed.
     #[inline]
-    fn tell_memory(&self) {
+    pub(crate) fn tell_memory(&self) {
         let waiting = self.waiting_memory();
         if waiting > 0 || with(&self.rare, |rare| rare.is_some()) {
             self.tell_memory_of(waiting);

@@ -21,7 +21,7 @@ const BEGINNING: usize = 4 << 10;
 const _: () = assert!(BEGINNING.is_power_of_two() && MOST_GATHERED.is_multiple_of(BEGINNING));
 
 /// Says where a session's words go.
-pub(super) struct Out<'a> {
+pub(crate) struct Out<'a> {
     link: &'a Link,
     said: &'a mut Vec<u8>,
 }
@@ -49,7 +49,7 @@ impl Output for Out<'_> {
 impl Link {
     /// Runs one step of the session and sets the timer, now or at the end of the batch. `None` if
     /// the link has ended.
-    pub(super) fn drive<R>(
+    pub(crate) fn drive<R>(
         &self,
         step: impl FnOnce(&mut Session<PendingCall>, &mut Out<'_>) -> R,
     ) -> Option<R> {
@@ -66,7 +66,7 @@ impl Link {
     /// Runs one step of the session. What it says gathers here and is sent at the end of the turn.
     /// `None` if the link has ended.
     #[inline]
-    pub(super) fn step<R>(
+    pub(crate) fn step<R>(
         &self,
         step: impl FnOnce(&mut Session<PendingCall>, &mut Out<'_>) -> R,
     ) -> Option<R> {
@@ -111,7 +111,7 @@ impl Link {
     }
 
     /// Gives what was said to the stream, if there is one yet.
-    pub(super) fn hand_over(&self, said: &mut Vec<u8>) {
+    pub(crate) fn hand_over(&self, said: &mut Vec<u8>) {
         match (self.wire.get(), self.outlet.get()) {
             (Wire::Open, Some(outlet)) => {
                 if outlet.write_vec(said).is_err() {
@@ -125,7 +125,7 @@ impl Link {
 
     /// Gives all that was said to the stream now, for those who want to know how much of it waits
     /// there.
-    pub(super) fn flush(&self) {
+    pub(crate) fn flush(&self) {
         if let Some(Live { said, .. }) = self.live.borrow_mut().as_mut() {
             self.hand_over(said);
         }
@@ -139,7 +139,7 @@ impl Link {
     }
 
     /// Tells the session how much the socket has taken.
-    pub(super) fn note_flushed(&self) {
+    pub(crate) fn note_flushed(&self) {
         let taken = match self.wire.get() {
             Wire::Open => self.outlet.get().map_or(0, Outlet::written),
             Wire::Dialling => 0,
@@ -151,7 +151,7 @@ impl Link {
     }
 
     /// Runs `steps` of the session and sets the timer after the last.
-    pub(super) fn batch(&self, steps: impl FnOnce()) {
+    pub(crate) fn batch(&self, steps: impl FnOnce()) {
         let batch = Batch::of(&self.batching);
         steps();
         drop(batch);
@@ -167,7 +167,7 @@ impl Link {
     /// Requests may wait because the socket does not take what was written; then nothing else may
     /// tell that it has.
     #[inline]
-    pub(super) fn watch_drain(&self) {
+    pub(crate) fn watch_drain(&self) {
         if self.ask(Session::waits_for_output) && !self.shows(Signs::WATCHES_DRAIN) {
             self.watch_drain_now();
         }
@@ -192,7 +192,7 @@ impl Link {
     }
 
     /// Sets the timer for the session's next deadline.
-    pub(super) fn arm(&self) {
+    pub(crate) fn arm(&self) {
         let next = self.ask(Session::next_deadline);
         if let Some(next) = next {
             self.arm_by(next);
@@ -201,7 +201,7 @@ impl Link {
 
     /// Sees to it that the timer fires at `next` or before. If that is too early, it looks again.
     #[inline]
-    pub(super) fn arm_by(&self, next: Instant) {
+    pub(crate) fn arm_by(&self, next: Instant) {
         if next < self.due.get() {
             self.due.set(next);
             self.shared().wake(self.slot(), next);

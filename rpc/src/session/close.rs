@@ -4,7 +4,7 @@
 //! so that one word serves calls, `on_close` and the log.
 
 use crate::AlreadyBound;
-use crate::text::Escaped;
+use crate::session::text::Escaped;
 use peers_wire::{ByeCode, Kind, Opening};
 use std::fmt;
 use std::io;

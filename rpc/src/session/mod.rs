@@ -39,9 +39,11 @@ mod expire;
 mod grant;
 mod inbound;
 mod output;
+pub(crate) mod permits;
 mod queue;
+mod round_trip;
 mod send;
-mod way;
+pub(crate) mod text;
 
 pub(crate) use audit::Ledger;
 pub use close::{CloseReason, Violation};
@@ -51,7 +53,7 @@ pub use output::Output;
 pub(crate) use send::too_large_answer;
 
 use crate::limits::Limits;
-use crate::room::Room;
+use crate::session::permits::Room;
 use budget::Budget;
 use calls::Calls;
 use clock::Clock;
@@ -60,12 +62,12 @@ use output::Meter;
 use peers_kernel::Instant;
 use peers_wire::{Bye, Hello, NodeId, PREAMBLE, limits as protocol};
 use queue::Queue;
+use round_trip::Way;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use way::Way;
 
 /// Says what the connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

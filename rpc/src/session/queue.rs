@@ -14,7 +14,7 @@ use super::clock::NEVER;
 use super::event::{CallId, Head, remaining_ms};
 use super::send::CHUNK;
 use crate::limits::Limits;
-use crate::room::Room;
+use crate::session::permits::Room;
 use peers_kernel::Instant;
 use peers_wire::{Trace, put_plain_call};
 use smallvec::SmallVec;

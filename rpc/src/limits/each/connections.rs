@@ -1,7 +1,7 @@
 //! Counts of connections: see the listener, which counts them.
 
 use super::Limits;
-use crate::listener::counts;
+use crate::api::listener::counts;
 
 pub(super) fn connections() {
     counts::connections_are_counted_whatever_they_are();

@@ -34,7 +34,7 @@ pub(super) fn output_soft() {
 
 /// Reading pauses above it: in the link, where the requests wait.
 pub(super) fn inbound_queue() {
-    crate::link::inbound_queue_is_exact();
+    crate::serve::deferred::tests::reading_pauses_above_the_limit_and_goes_on_at_half_of_it();
     assert_eq!(Limits::default().inbound_queue, 2 << 20);
 }
 

@@ -2,7 +2,7 @@
 
 use super::common::{Field, Got, ProbeProxy};
 use super::harness::{Pair, Seen, frames, limits, secs};
-use crate::error::Overload;
+use crate::interface::error::Overload;
 use crate::limits::Limits;
 use crate::session::{CloseReason, Head, Rejected, Violation, Why};
 use crate::{ErrorKind, Refusal};

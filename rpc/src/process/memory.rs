@@ -13,8 +13,8 @@
 //! 4. There is a second timer iff much was held and what was kept for it has not been given back.
 
 use crate::link::Link;
+use crate::link::context::Shared;
 use crate::session::CloseReason;
-use crate::shared::Shared;
 use peers_kernel::{Cause, Instant, Outlet, TimerId};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

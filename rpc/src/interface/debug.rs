@@ -1,7 +1,7 @@
 //! `Debug` of the types that hold text of a peer: as if it were derived, with escapes for what
 //! cannot be seen in the text.
 
-use crate::error::{ErrorKind, Outer, Raised, Refusal};
+use crate::interface::error::{ErrorKind, Outer, Raised, Refusal};
 use crate::session::{CloseReason, Outcome};
 use peers_wire::Quoted;
 use std::fmt::{Debug, Formatter, Result};

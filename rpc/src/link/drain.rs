@@ -9,7 +9,7 @@
 
 use super::{Link, Signs, Wire};
 use crate::Reply;
-use crate::endpoint::left;
+use crate::link::endpoint::left;
 use crate::session::{CloseReason, Session};
 use peers_kernel::{Cause, Handle, Instant, Outlet, TimerId};
 use std::cell::RefCell;
@@ -58,7 +58,7 @@ impl Sum for Drained {
 }
 
 /// A link that is leaving.
-pub(super) struct Leaving {
+pub(crate) struct Leaving {
     reason: CloseReason,
     until: Instant,
     timer: TimerId,
@@ -220,7 +220,7 @@ impl Link {
     }
 
     /// Tells what the peer has not taken, as far as is known.
-    pub(super) fn untaken(&self) -> Drained {
+    pub(crate) fn untaken(&self) -> Drained {
         self.ask(|session| Drained {
             unsent: session.waiting() as u64,
             unconfirmed: session.unconfirmed_events() as u64,
@@ -267,7 +267,7 @@ impl Link {
     }
 
     /// It has ended without a goodbye of ours: whoever waits is told what was lost.
-    pub(super) fn left_early(&self, left: Drained) {
+    pub(crate) fn left_early(&self, left: Drained) {
         self.show(Signs::LEAVES, false);
         if let Some(leaving) = self.take_leaving() {
             leaving.told.into_iter().for_each(|k| k.ok(left));

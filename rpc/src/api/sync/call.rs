@@ -9,7 +9,7 @@
 use super::endpoint::{Outside, SyncEndpoint};
 use super::loop_gone;
 use crate::call::{Call, Patience, Plan};
-use crate::error::Misuse;
+use crate::interface::error::Misuse;
 use crate::session::CallId;
 use crate::{Error, ErrorKind};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -178,9 +178,9 @@ struct Hold<T> {
 
 impl<T: DecodeOwned + Send + 'static> Hold<T> {
     /// Makes the call, on the loop's thread.
-    fn call_there(&self, plan: Plan, teller: Teller<T>, place: crate::room::Place) {
+    fn call_there(&self, plan: Plan, teller: Teller<T>, place: crate::session::permits::Place) {
         let Some(link) = self.outside.link() else {
-            return teller.tell(Err(crate::endpoint::gone(&self.outside.end)));
+            return teller.tell(Err(crate::link::endpoint::gone(&self.outside.end)));
         };
         if self.cancelled.load(Ordering::Acquire) {
             drop(place);

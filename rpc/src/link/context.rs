@@ -1,18 +1,19 @@
 //! Holds what all connections of one process share: the table of links, the calls being served, the
 //! limits.
 
-use crate::alarms::Alarms;
-use crate::closing::Waiting;
-use crate::farewell::Farewell;
+use crate::api::rpc::Counters;
 use crate::limits::Limits;
-use crate::link::{Link, Object, Partings};
-use crate::memory::Memory;
-use crate::name::EndpointName;
-use crate::room::Room;
-use crate::rpc::Counters;
-use crate::serving::Serving;
+use crate::link::name::EndpointName;
+use crate::link::reject::Farewell;
+use crate::link::served::Serving;
+use crate::link::timers::Alarms;
+use crate::link::{Link, Partings};
+use crate::process::close::Waiting;
+use crate::process::memory::Memory;
+use crate::serve::start::Object;
+use crate::session::permits::Room;
+use crate::session::text::Brief;
 use crate::session::{CloseReason, Inbound};
-use crate::text::Brief;
 use peers_kernel::{Cause, Handle, Instant, Shares, TimerId};
 use peers_wire::{NodeId, RefusedCode, Trace};
 use rand_core::Rng as _;

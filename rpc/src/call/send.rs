@@ -1,10 +1,10 @@
 //! Calls and events that go out over a link.
 
-use super::{Link, Outer, PendingCall, timed_out};
 use crate::call::Plan;
-use crate::error::Overload;
 use crate::interface::Method;
-use crate::serving::{Inherited, Over};
+use crate::interface::error::Overload;
+use crate::link::served::{Inherited, Over};
+use crate::link::{Link, Outer, PendingCall, timed_out};
 use crate::session::{CallId, CloseReason, Head, Rejected, Why};
 use crate::{Error, ErrorKind};
 use peers_kernel::{Cause, Instant, Receiver};
@@ -177,7 +177,7 @@ impl Link {
     }
 
     /// Fails a call that will not be sent, or no longer be waited for.
-    pub(super) fn reject(&self, rejected: Rejected<PendingCall>) {
+    pub(crate) fn reject(&self, rejected: Rejected<PendingCall>) {
         let Rejected { pending, why } = rejected;
         let kind = self.why(why, || pending.timed_out(self.handle().now()));
         pending.done.err(self.error(kind));

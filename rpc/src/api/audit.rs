@@ -2,10 +2,10 @@
 //! its [`Rpc`] has gone: for tests, which ask at the end of every simulated run. Each message
 //! begins with the invariant that is broken.
 
+use crate::api::rpc::Rpc;
 use crate::link::Link;
-use crate::rpc::Rpc;
+use crate::link::context::Shared;
 use crate::session::Ledger;
-use crate::shared::Shared;
 use std::fmt;
 use std::rc::Rc;
 

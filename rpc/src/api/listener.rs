@@ -1,13 +1,13 @@
 //! Accepting connections: who may, how many, and what is bound on each.
 
 use crate::AlreadyBound;
-use crate::endpoint::Endpoint;
-use crate::farewell::Farewell;
+use crate::api::rpc::Security;
 use crate::link::Link;
-use crate::name::{Route, ip};
-use crate::rpc::Security;
+use crate::link::context::Shared;
+use crate::link::endpoint::Endpoint;
+use crate::link::name::{Route, ip};
+use crate::link::reject::Farewell;
 use crate::session::CloseReason;
-use crate::shared::Shared;
 use peers_kernel::{Address, Stream};
 use std::cell::RefCell;
 use std::fmt;

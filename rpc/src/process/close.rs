@@ -7,8 +7,8 @@
 //! 2. `closings` counts the [`Closing`]s; the last of them ends a process whose owner has gone.
 
 use crate::link::Drained;
+use crate::link::context::Shared;
 use crate::session::CloseReason;
-use crate::shared::Shared;
 use crate::{Error, Reply};
 use peers_kernel::{Cause, Collect, Cont, TimerId};
 use std::cell::Cell;

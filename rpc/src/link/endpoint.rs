@@ -2,12 +2,13 @@
 //! through. It keeps nothing open.
 
 use crate::call::{Call, Plan};
-use crate::caller::Caller;
+use crate::interface::caller::Caller;
 use crate::interface::{Interface, Method};
-use crate::link::{Drained, Link, Serve};
-use crate::name::EndpointName;
+use crate::link::context::{MOST_FOR_ARGUMENTS, Shared};
+use crate::link::name::EndpointName;
+use crate::link::{Drained, Link};
+use crate::serve::start::Serve;
 use crate::session::CloseReason;
-use crate::shared::{MOST_FOR_ARGUMENTS, Shared};
 use crate::{Error, ErrorKind, Reply};
 use peers_kernel::{Cx, Handle};
 use peers_wire::{DecodeOwned, Encode, NodeId, Writer};

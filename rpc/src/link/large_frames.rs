@@ -8,8 +8,8 @@
 //!    bounded for the whole process.
 
 use super::{Link, Live};
+use crate::link::context::Shared;
 use crate::session::Inbound;
-use crate::shared::Shared;
 use peers_kernel::{Instant, Outlet};
 use peers_wire::{Front, Kind};
 use std::rc::{Rc, Weak};
@@ -48,7 +48,7 @@ impl Drop for Ahead {
 impl Link {
     /// Lets the rest of such a frame be read to where its value may stay, if one is owed and there
     /// is memory.
-    pub(super) fn lend_run(
+    pub(crate) fn lend_run(
         &self,
         outlet: &Outlet,
         inbound: &mut Inbound,

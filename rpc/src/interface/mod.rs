@@ -1,7 +1,11 @@
 //! Holds what is known of an interface at run time: methods, exceptions, proxies. The generated
 //! code fills these in.
 
-use crate::caller::Caller;
+pub(crate) mod caller;
+mod debug;
+pub(crate) mod error;
+
+use crate::interface::caller::Caller;
 use peers_wire::{DecodeOwned, Encode};
 use std::fmt;
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! A loop with an `Rpc` on a thread of its own: how it starts, what it can be asked, how it ends.
 
 use super::{SyncEndpoint, enlist, find, loop_gone, post, refused};
-use crate::error::Misuse;
+use crate::api::rpc::Rpc;
+use crate::interface::error::Misuse;
 use crate::limits::Limits;
 use crate::link::Drained;
-use crate::rpc::Rpc;
 use crate::{Error, ErrorKind};
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use peers_kernel::{Address, Cont, Handle, Kernel, LoopThread, Remote};

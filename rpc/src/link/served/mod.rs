@@ -432,8 +432,8 @@ impl Serving {
 mod tests {
     use super::*;
     use crate::limits::Limits;
+    use crate::link::context::Shared;
     use crate::session::{Head, Role, Session};
-    use crate::shared::Shared;
     use peers_kernel::{Address, Kernel};
     use peers_wire::NodeId;
 

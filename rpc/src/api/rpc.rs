@@ -1,11 +1,11 @@
 //! The owner of all endpoints and listeners of a process.
 
-use crate::endpoint::Endpoint;
+use crate::api::listener::Listener;
 use crate::limits::Limits;
+use crate::link::context::Shared;
+use crate::link::endpoint::Endpoint;
 use crate::link::{Drained, Link};
-use crate::listener::Listener;
 use crate::session::{self, CloseReason};
-use crate::shared::Shared;
 use crate::{AlreadyBound, Reply};
 use peers_kernel::{Address, Cause, Cont, Handle};
 use peers_wire::NodeId;

@@ -2,13 +2,13 @@
 
 /// Three signs in one byte.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Signs(pub(super) u8);
+pub(crate) struct Signs(pub(super) u8);
 
 impl Signs {
     /// Set iff the stream will tell when it has written everything.
-    pub(super) const WATCHES_DRAIN: u8 = 1;
+    pub(crate) const WATCHES_DRAIN: u8 = 1;
     /// Set iff it takes no more requests, and ends when those it has taken have left.
-    pub(super) const LEAVES: u8 = 2;
+    pub(crate) const LEAVES: u8 = 2;
     /// Set if a request waits for a turn, and for some time afterwards.
-    pub(super) const DEFERS: u8 = 4;
+    pub(crate) const DEFERS: u8 = 4;
 }

@@ -8,7 +8,7 @@
 
 use crate::interface::Exception;
 use crate::session::CloseReason;
-use crate::text::Escaped;
+use crate::session::text::Escaped;
 use peers_kernel::Lost;
 use peers_wire::{DecodeOwned, Quoted};
 use std::fmt;

@@ -14,10 +14,10 @@ pub use call::{Started, SyncCall, SyncCancel};
 pub use endpoint::SyncEndpoint;
 pub use peers::{Peers, spawn_loop, spawn_loop_with};
 
-use crate::error::{Misuse, Overload};
-use crate::room::Room;
-use crate::rpc::Rpc;
-use crate::shared::Shared;
+use crate::api::rpc::Rpc;
+use crate::interface::error::{Misuse, Overload};
+use crate::link::context::Shared;
+use crate::session::permits::Room;
 use crate::{Error, ErrorKind};
 use peers_kernel::{INBOX, PostError, Remote};
 use std::cell::RefCell;

@@ -2,13 +2,13 @@
 
 use super::{HERE, SyncCall, find_shared, post, refused};
 use crate::call::Plan;
-use crate::caller::Caller;
-use crate::endpoint::{End, Endpoint, gone, left};
-use crate::error::{Misuse, Overload};
 use crate::interface::Method;
+use crate::interface::caller::Caller;
+use crate::interface::error::{Misuse, Overload};
+use crate::link::endpoint::{End, Endpoint, gone, left};
 use crate::link::{Drained, Link};
-use crate::room::{NoPlace, Place, Room};
 use crate::session::CloseReason;
+use crate::session::permits::{NoPlace, Place, Room};
 use crate::{Error, ErrorKind};
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use peers_kernel::{Cont, Handle, Instant, PostError, Remote};

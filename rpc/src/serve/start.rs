@@ -1,16 +1,16 @@
 //! Requests that come in over a link: from the frame to the object, and from its result to the
 //! answer.
 
-use super::output::Out;
-use super::{Link, PendingCall, Signs};
-use crate::binding::Binding;
-use crate::endpoint::AlreadyBound;
 use crate::interface::{Interface, Method};
-use crate::serving::Inherited;
+use crate::link::context::Shared;
+use crate::link::endpoint::AlreadyBound;
+use crate::link::output::Out;
+use crate::link::served::Inherited;
+use crate::link::{Link, PendingCall, Signs};
+use crate::serve::binding::Binding;
+use crate::serve::stub::{Arrived, Incoming, Served};
+use crate::session::text::Brief;
 use crate::session::{CloseReason, Request, Session, Violation};
-use crate::shared::Shared;
-use crate::stub::{Arrived, Incoming, Served};
-use crate::text::Brief;
 use crate::{Error, ErrorKind};
 use peers_kernel::{Cause, Cx, Lost};
 use peers_wire::{Encode, RefusedCode};
@@ -119,7 +119,7 @@ impl Link {
 
     /// Starts a request now, or, when the turn's budget is spent, in its place in the next turn.
     #[inline(always)]
-    pub(super) fn requested(self: &Rc<Self>, request: &Request<'_>) {
+    pub(crate) fn requested(self: &Rc<Self>, request: &Request<'_>) {
         // One that will not be started need not wait for that.
         let defers = self.shows(Signs::DEFERS) && self.is_deferring();
         if (defers || !self.handle().spend()) && !self.shared().is_full() {
@@ -133,7 +133,7 @@ impl Link {
     /// it in. Events are started as long as the connection stands, since nobody could be told that
     /// they were not. If there is a `run`, the arguments are its length and its bytes, whose memory
     /// they may keep.
-    pub(super) fn start(self: &Rc<Self>, request: &Request<'_>, run: Option<&mut Vec<u8>>) {
+    pub(crate) fn start(self: &Rc<Self>, request: &Request<'_>, run: Option<&mut Vec<u8>>) {
         if request.call.is_none() {
             self.drive(|session, out| session.event_started(out));
         } else if self.shared().closing.get() | self.shows(Signs::LEAVES) {
@@ -230,7 +230,7 @@ impl Link {
     }
 
     /// The peer no longer wants an answer.
-    pub(super) fn cancelled(&self, call: u64) {
+    pub(crate) fn cancelled(&self, call: u64) {
         let waited = self.forget_deferred(call);
         let owed = self.if_rare(|rare| rare.owed.remove(&call));
         let record = owed.and_then(|cause| self.abandon(cause));

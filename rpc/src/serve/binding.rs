@@ -1,10 +1,10 @@
 //! Tells who is calling: every implementation of a method receives it beside its arguments.
 
 use crate::Error;
-use crate::endpoint::Endpoint;
 use crate::interface::Proxy;
 use crate::link::Link;
-use crate::name::EndpointName;
+use crate::link::endpoint::Endpoint;
+use crate::link::name::EndpointName;
 use peers_kernel::{Cause, Cont, Instant, Lost};
 use peers_wire::Trace;
 use std::cmp::Ordering;

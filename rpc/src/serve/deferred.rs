@@ -13,7 +13,7 @@
 //! 4. `ending` is set iff the peer has ended the connection while events of it wait; no calls wait
 //!    then.
 
-use super::{Link, Rare, Signs};
+use crate::link::{Link, Rare, Signs};
 use crate::session::{CloseReason, Request};
 use peers_kernel::{Cause, Instant};
 use peers_wire::Trace;
@@ -22,7 +22,7 @@ use std::rc::Rc;
 
 /// The requests of one connection that wait for a turn.
 #[derive(Default)]
-pub(super) struct Deferred {
+pub(crate) struct Deferred {
     requests: VecDeque<Waiting>,
     bytes: usize,
     paused: bool,
@@ -57,32 +57,32 @@ impl Waiting {
 }
 
 impl Deferred {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.requests.is_empty()
     }
 
     /// Requests that wait.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.requests.len()
     }
 
     /// Returns how many of them are events.
-    pub(super) fn events(&self) -> usize {
+    pub(crate) fn events(&self) -> usize {
         self.requests.iter().filter(|waiting| waiting.call.is_none()).count()
     }
 
     /// Bytes of memory of what waits, counted anew.
-    pub(super) fn weighed(&self) -> usize {
+    pub(crate) fn weighed(&self) -> usize {
         self.requests.iter().map(Waiting::size).sum()
     }
 
     /// Bytes of memory of what waits.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Returns whether there is nothing to remember.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.requests.is_empty() && !self.paused && self.ending.is_none()
     }
 
@@ -114,7 +114,7 @@ impl Deferred {
 
 impl Link {
     /// Lets a request wait for the next turn, behind those that wait already.
-    pub(super) fn defer(&self, request: &Request<'_>) {
+    pub(crate) fn defer(&self, request: &Request<'_>) {
         if !self.is_deferring() {
             self.continue_soon();
         }
@@ -124,12 +124,12 @@ impl Link {
     }
 
     /// Returns whether a request waits for a turn.
-    pub(super) fn is_deferring(&self) -> bool {
+    pub(crate) fn is_deferring(&self) -> bool {
         self.if_rare(|rare| !rare.deferred.is_empty())
     }
 
     /// Removes a call that its caller has cancelled. Whether it was there.
-    pub(super) fn forget_deferred(&self, call: u64) -> bool {
+    pub(crate) fn forget_deferred(&self, call: u64) -> bool {
         self.if_rare(|Rare { deferred, .. }| {
             let before = deferred.requests.len();
             if before == 0 {
@@ -191,7 +191,7 @@ impl Link {
 
     /// Ends the link. If the peer has ended it, the events that it sent before are started first;
     /// its calls have nobody left who waits for them.
-    pub(super) fn conclude(&self, reason: CloseReason) {
+    pub(crate) fn conclude(&self, reason: CloseReason) {
         if is_of_peer(&reason) {
             self.if_rare(|rare| rare.deferred.retain(|waiting| waiting.call.is_none()));
             if self.is_deferring() {

@@ -5,9 +5,11 @@
 //! deeper, and is cancelled with it; if that one is over already, it fails at once.
 //! [`Call::detached`] opts out of all four.
 
-use crate::endpoint::Endpoint;
+mod send;
+
 use crate::interface::Method;
 use crate::link::Link;
+use crate::link::endpoint::Endpoint;
 use crate::session::CallId;
 use crate::{Error, ErrorKind, Reply};
 use peers_kernel::{Cont, FromBytes, Instant};

@@ -67,7 +67,7 @@ pub fn warn(error: Error) {
     if log::Level::Warn > log::max_level() || !peers_kernel::may_log() {
         return;
     }
-    let (place, text) = (Location::caller(), crate::text::logged(&error));
+    let (place, text) = (Location::caller(), crate::session::text::logged(&error));
     let mut record = log::Record::builder();
     record.level(log::Level::Warn).target("peers_rpc");
     record.file(Some(place.file())).line(Some(place.line()));
