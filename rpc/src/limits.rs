@@ -16,10 +16,10 @@
 //!
 //! | bound | zero | least | most |
 //! |---|---|---|---|
-//! | a time | no such limit: never, for ever | 0; `ping_idle` 100 ms | `ping_idle`: half of `dead` |
+//! | a time | no such limit: never, for ever | 0; `ping_idle` 100 ms | `ping_idle`: half of `peer_timeout` |
 //! | `frame`, `frame_before_hello` | 4 KiB, as any less | 4 KiB | |
-//! | `grant`, `control_rate`, `control_burst`, `output_soft`, `inbound_queue` | 1, as the least | 1 | |
-//! | `grant_before_hello` | none | 0 | 64 |
+//! | `request_window`, `control_rate`, `control_burst`, `output_low_water`, `inbound_queue` | 1, as the least | 1 | |
+//! | `request_window_before_hello` | none | 0 | 64 |
 //! | `error_text` | none | 0 | 4 KiB |
 //! | any other number | none | 0 | |
 
@@ -42,7 +42,7 @@ fn clamp<V: Copy + Ord>(value: &mut V, least: V, most: V) -> bool {
 /// let mut limits = peers_rpc::limits::Limits::default();
 /// limits.keep_alive = Duration::ZERO; // never hang up an unused endpoint
 /// limits.call_depth = 1_024;
-/// assert_eq!(limits.output_hard(), limits.output_soft + 2 * limits.frame as usize);
+/// assert_eq!(limits.output_high_water(), limits.output_low_water + 2 * limits.frame as usize);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -60,15 +60,15 @@ pub struct Limits {
     pub connect: Duration,
     /// Time in which the peer's preamble and hello must have arrived completely, from when the
     /// connection stands. Default 5 s.
-    pub hello: Duration,
+    pub handshake_timeout: Duration,
     /// Time in which a frame that has begun must have arrived completely, however it drips. Default
     /// 30 s.
-    pub frame_time: Duration,
+    pub frame_timeout: Duration,
     /// Silence of the peer after which it is sent a ping; zero means never, and then it is never
     /// taken for dead either. Default 15 s.
     pub ping_idle: Duration,
     /// Silence of the peer after which it is taken for dead. Default 45 s.
-    pub dead: Duration,
+    pub peer_timeout: Duration,
     /// Time without a call pending or sent in either direction after which the side that dialled
     /// hangs up, unless it serves the other with an object of its own; zero means never. Default 5
     /// min.
@@ -85,7 +85,7 @@ pub struct Limits {
     pub drain: Duration,
     /// Time for which output may wait in this process, or, over TCP on Linux, in the system,
     /// without the peer taking a single byte of it. Default 30 s.
-    pub no_progress: Duration,
+    pub write_stall_timeout: Duration,
     /// Says how long a call waits for its reply when neither the caller nor the interface says
     /// otherwise. Default 30 s.
     pub default_timeout: Duration,
@@ -93,10 +93,10 @@ pub struct Limits {
     /// Requests (calls and events) that a peer may have with us unanswered; announced to the peer,
     /// which may have sent 64 before it hears of that, so that less than these is not enforced.
     /// Default 4,096.
-    pub grant: u32,
+    pub request_window: u32,
     /// Requests that may be sent before the other side's hello has arrived; part of the grant and
     /// of protocol version 1, so both sides must agree on it. Default 64.
-    pub grant_before_hello: u32,
+    pub request_window_before_hello: u32,
     /// Requests that wait in this process for the peer's credit, for each endpoint. Default 65,536.
     pub waiting: usize,
     /// Bytes of arguments that those waiting requests may hold, for each endpoint. Default 64 MiB.
@@ -124,7 +124,7 @@ pub struct Limits {
     pub socket_buffers: Option<usize>,
     /// Bytes of output waiting for the socket beyond which new requests wait too; replies and
     /// control frames do not. Default 1 MiB.
-    pub output_soft: usize,
+    pub output_low_water: usize,
     /// Bytes of requests that have arrived on one connection and wait for this process to have time
     /// for them, beyond which it is not read for a while; more by what one read has brought.
     /// Default 2 MiB.
@@ -161,24 +161,24 @@ impl Default for Limits {
             frame_before_hello: 4 << 10,
             frame: 4 << 20,
             connect: Duration::from_secs(8),
-            hello: Duration::from_secs(5),
-            frame_time: Duration::from_secs(30),
+            handshake_timeout: Duration::from_secs(5),
+            frame_timeout: Duration::from_secs(30),
             ping_idle: Duration::from_secs(15),
-            dead: Duration::from_secs(45),
+            peer_timeout: Duration::from_secs(45),
             keep_alive: Duration::from_secs(300),
             linger: Duration::from_secs(5),
             drain: Duration::from_secs(5),
-            no_progress: Duration::from_secs(30),
+            write_stall_timeout: Duration::from_secs(30),
             default_timeout: Duration::from_secs(30),
-            grant: 4_096,
-            grant_before_hello: 64,
+            request_window: 4_096,
+            request_window_before_hello: 64,
             waiting: 65_536,
             waiting_bytes: 64 << 20,
             call_depth: 64,
             running: 16_384,
             process_bytes: 256 << 20,
             socket_buffers: None,
-            output_soft: 1 << 20,
+            output_low_water: 1 << 20,
             inbound_queue: 2 << 20,
             control_rate: 100,
             control_burst: 200,
@@ -211,13 +211,13 @@ impl Limits {
     pub fn fitted(mut self) -> (Self, Vec<&'static str>) {
         let times = [
             &mut self.connect,
-            &mut self.hello,
-            &mut self.frame_time,
+            &mut self.handshake_timeout,
+            &mut self.frame_timeout,
             &mut self.ping_idle,
-            &mut self.dead,
+            &mut self.peer_timeout,
             &mut self.linger,
             &mut self.drain,
-            &mut self.no_progress,
+            &mut self.write_stall_timeout,
         ];
         for time in times.into_iter().filter(|time| time.is_zero()) {
             *time = Duration::MAX;
@@ -227,15 +227,15 @@ impl Limits {
         let (least, most) = (protocol::LEAST_FRAME, protocol::GRANT_BEFORE_HELLO);
         fit("frame", clamp(&mut self.frame, least, u32::MAX));
         fit("frame_before_hello", clamp(&mut self.frame_before_hello, least, u32::MAX));
-        fit("grant", clamp(&mut self.grant, 1, u32::MAX));
-        fit("grant_before_hello", clamp(&mut self.grant_before_hello, 0, most));
+        fit("request_window", clamp(&mut self.request_window, 1, u32::MAX));
+        fit("request_window_before_hello", clamp(&mut self.request_window_before_hello, 0, most));
         fit("control_rate", clamp(&mut self.control_rate, 1, u32::MAX));
         fit("control_burst", clamp(&mut self.control_burst, 1, u32::MAX));
-        fit("output_soft", clamp(&mut self.output_soft, 1, usize::MAX));
+        fit("output_low_water", clamp(&mut self.output_low_water, 1, usize::MAX));
         fit("inbound_queue", clamp(&mut self.inbound_queue, 1, usize::MAX));
         fit("error_text", clamp(&mut self.error_text, 0, 4 << 10));
         if self.ping_idle != Duration::MAX {
-            let most = (self.dead / 2).max(LEAST_PING_IDLE);
+            let most = (self.peer_timeout / 2).max(LEAST_PING_IDLE);
             fit("ping_idle", clamp(&mut self.ping_idle, LEAST_PING_IDLE, most));
         }
         (self, changed)
@@ -243,7 +243,7 @@ impl Limits {
 
     /// Bytes of output beyond which a connection is given up: the soft limit and two frames of the
     /// largest size, which leaves room for a reply and its neighbour whatever their size.
-    pub fn output_hard(&self) -> usize {
-        self.output_soft.saturating_add((self.frame as usize).saturating_mul(2))
+    pub fn output_high_water(&self) -> usize {
+        self.output_low_water.saturating_add((self.frame as usize).saturating_mul(2))
     }
 }

@@ -12,7 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 fn grant(requests: u32) -> Limits {
-    limits(|limits| limits.grant = requests)
+    limits(|limits| limits.request_window = requests)
 }
 
 /// The protocol lets 64 requests go out before the peer's hello, so that is the smallest grant
@@ -167,9 +167,9 @@ fn next_call(
 everywhere! {
     fn two_peers_that_call_each_other_100_000_times_with_small_limits_come_to_an_end(field: &mut Field) {
         let small = limits(|limits| {
-            limits.grant = 64;
+            limits.request_window = 64;
             limits.waiting = 256;
-            limits.output_soft = 4 << 10;
+            limits.output_low_water = 4 << 10;
         });
         let (client, server, node) = field.pair_with(small.clone(), small);
         field.outcome(&client, node.context()).unwrap();

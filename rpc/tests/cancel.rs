@@ -47,7 +47,7 @@ everywhere! {
 
 everywhere! {
     fn what_waits_for_credit_is_never_sent(field: &mut Field) {
-        let few = limits(|limits| limits.grant = 64);
+        let few = limits(|limits| limits.request_window = 64);
         let (client, server, node) = field.pair_with(Limits::default(), few);
         let holds: Vec<_> = (0..64).map(|n| field.start(&client, node.hold(n.to_string()))).collect();
         field.until(|| server.holds() == 64);

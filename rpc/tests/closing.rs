@@ -274,7 +274,7 @@ everywhere! {
 
 everywhere! {
     fn what_still_waits_for_credit_when_the_process_closes_fails(field: &mut Field) {
-        let narrow = limits(|limits| limits.grant = 2);
+        let narrow = limits(|limits| limits.request_window = 2);
         let (client, server, node) = field.pair_with(Limits::default(), narrow);
         field.outcome(&client, node.context()).unwrap();
         let rpc = client.take_rpc();
@@ -331,7 +331,7 @@ fn the_drain_time_is_a_limit() {
 #[test]
 fn a_reply_that_is_waited_for_in_vain_leaves_what_was_accepted_its_own_time() {
     let mut field = Field::simulated(1);
-    let narrow = limits(|limits| limits.grant = 64);
+    let narrow = limits(|limits| limits.request_window = 64);
     let (client, server, node) = field.pair_with(Limits::default(), narrow);
     field.outcome(&client, node.context()).unwrap();
     let back = ProbeProxy::new(server.accepted()[0].clone());

@@ -191,7 +191,7 @@ fn work_whose_time_has_passed_is_not_started() {
 #[test]
 fn a_call_that_waits_for_credit_beyond_its_deadline_is_never_sent() {
     let mut field = Field::simulated(1);
-    let one = common::limits(|limits| limits.grant = 64);
+    let one = common::limits(|limits| limits.request_window = 64);
     let (client, server, node) = field.pair_with(peers_rpc::Limits::default(), one);
     let holds: Vec<_> =
         (0..64).map(|n| field.start(&client, node.hold(n.to_string()).within(secs(25)))).collect();

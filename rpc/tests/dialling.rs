@@ -103,7 +103,7 @@ fn a_slow_way_to_a_second_address_still_leads_to_a_hello() {
         world.name("db", ["sim:a", "sim:b"]);
         world.slow_name("db", 4 * SECOND);
         let mut limits = Limits::default();
-        limits.hello = SECOND;
+        limits.handshake_timeout = SECOND;
         let (client, end) = dial(&mut world, limits, place("db"));
         world.partition(&[client], &[silent]);
         world.run_for(60 * SECOND);

@@ -44,7 +44,7 @@ fn little_is_written_once_whoever_the_peer_is() {
 
 #[test]
 fn credit_comes_back_for_what_was_said_early() {
-    let few = limits(|limits| limits.grant = 64);
+    let few = limits(|limits| limits.request_window = 64);
     let mut field = Field::simulated(3);
     let (client, server, node) = field.pair_with(Limits::default(), few);
     let text = |n: usize| format!("{n}:{}", "x".repeat(200));

@@ -21,7 +21,7 @@ struct Scene {
 
 fn scene(seed: u64) -> Scene {
     let mut field = Field::simulated(seed);
-    let patient = || limits(|limits| limits.dead = secs(1_000));
+    let patient = || limits(|limits| limits.peer_timeout = secs(1_000));
     let (client, server, node) = field.pair_with(patient(), patient());
     field.outcome(&client, node.context()).unwrap();
     field.pass(secs(1));

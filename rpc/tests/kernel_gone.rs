@@ -32,7 +32,7 @@ struct Ends {
 
 fn ends(kernel: &Kernel) -> Ends {
     let (handle, node) = (kernel.handle(), kernel.node(Desk::default()));
-    let server = Rpc::with_limits(&handle, limits(|limits| limits.grant = 64));
+    let server = Rpc::with_limits(&handle, limits(|limits| limits.request_window = 64));
     let client = Rpc::with_limits(&handle, Limits::default());
     let (at, cx) = (Address::Sim("here".into()), node.cx());
     let accept = move |endpoint| LocalProbe::bind(&cx, &endpoint);

@@ -13,7 +13,7 @@ use peers_rpc::{Address, CloseReason, Drained, Error, ErrorKind, Limits, Refusal
 const EVENTS: usize = 5_000;
 
 fn narrow() -> Limits {
-    limits(|limits| limits.grant = 64)
+    limits(|limits| limits.request_window = 64)
 }
 
 /// Returns generous limits: where the clock is real, a busy machine must not decide.

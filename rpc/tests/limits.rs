@@ -18,22 +18,22 @@ fn what_cannot_be_kept_is_replaced_by_the_nearest_that_can() {
     assert_eq!((fitted, changed.len()), (Limits::default(), 0));
     let least = limits(|l| {
         (l.frame, l.frame_before_hello) = (4_096, 4_096);
-        (l.grant, l.control_rate, l.control_burst) = (1, 1, 1);
-        (l.output_soft, l.inbound_queue) = (1, 1);
-        (l.grant_before_hello, l.error_text) = (64, 4_096);
-        (l.ping_idle, l.dead) = (millis(100), millis(200));
+        (l.request_window, l.control_rate, l.control_burst) = (1, 1, 1);
+        (l.output_low_water, l.inbound_queue) = (1, 1);
+        (l.request_window_before_hello, l.error_text) = (64, 4_096);
+        (l.ping_idle, l.peer_timeout) = (millis(100), millis(200));
     });
     assert_eq!(least.clone().fitted(), (least.clone(), vec![]), "all at their bounds");
     let beyond = limits(|l| {
         (l.frame, l.frame_before_hello) = (4_095, 0);
-        (l.grant, l.control_rate, l.control_burst) = (0, 0, 0);
-        (l.output_soft, l.inbound_queue) = (0, 0);
-        (l.grant_before_hello, l.error_text) = (65, 4_097);
-        (l.ping_idle, l.dead) = (millis(99), millis(200));
+        (l.request_window, l.control_rate, l.control_burst) = (0, 0, 0);
+        (l.output_low_water, l.inbound_queue) = (0, 0);
+        (l.request_window_before_hello, l.error_text) = (65, 4_097);
+        (l.ping_idle, l.peer_timeout) = (millis(99), millis(200));
     });
     let (fitted, changed) = beyond.fitted();
     assert_eq!((fitted, changed.len()), (least, 10), "{changed:?}");
-    let late = limits(|l| (l.ping_idle, l.dead) = (secs(15), secs(10)));
+    let late = limits(|l| (l.ping_idle, l.peer_timeout) = (secs(15), secs(10)));
     assert_eq!(late.fitted().0.ping_idle, secs(5), "who is asked too late would be dead at once");
 }
 
@@ -41,14 +41,14 @@ fn what_cannot_be_kept_is_replaced_by_the_nearest_that_can() {
 fn a_time_of_zero_is_no_limit() {
     let none = limits(|l| {
         for time in [
-            &mut l.hello,
-            &mut l.frame_time,
+            &mut l.handshake_timeout,
+            &mut l.frame_timeout,
             &mut l.ping_idle,
-            &mut l.dead,
+            &mut l.peer_timeout,
             &mut l.keep_alive,
             &mut l.linger,
             &mut l.drain,
-            &mut l.no_progress,
+            &mut l.write_stall_timeout,
             &mut l.default_timeout,
         ] {
             *time = Duration::ZERO;
@@ -87,7 +87,7 @@ fn the_frame_limit_announced_is_the_one_enforced() {
 
 everywhere! {
     fn raised_on_one_side_only_it_fails_calls_and_not_the_connection(field: &mut Field) {
-        let small = limits(|l| (l.frame, l.output_soft) = (64 << 10, 16 << 10));
+        let small = limits(|l| (l.frame, l.output_low_water) = (64 << 10, 16 << 10));
         let large = limits(|l| l.frame = 64 << 20);
         // Whoever asks, and whoever answers.
         let both = [("one", small.clone(), large.clone()), ("other", large, small)];

@@ -18,8 +18,8 @@ const MANY: u32 = 100_000;
 fn wide() -> Pair {
     let wide = || {
         limits(|limits| {
-            limits.grant = 2 * MANY;
-            limits.output_soft = 64 << 20;
+            limits.request_window = 2 * MANY;
+            limits.output_low_water = 64 << 20;
             limits.waiting_bytes = 64 << 20;
             limits.waiting = 2 * MANY as usize;
         })

@@ -113,7 +113,7 @@ fn ten_thousand_calls_cancelled_or_timed_out_leave_nothing() {
 
 #[test]
 fn a_hundred_thousand_events_of_a_thread_leave_their_places() {
-    let (server, address) = serve_with(limits(|limits| limits.grant = 64));
+    let (server, address) = serve_with(limits(|limits| limits.request_window = 64));
     let (client, node) = connect(&address, limits(|limits| limits.waiting = 32));
     for _ in 0..100_000 {
         node.note("").unwrap();

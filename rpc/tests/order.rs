@@ -16,7 +16,7 @@ fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
 everywhere! {
     fn events_and_calls_start_in_the_order_sent(field: &mut Field) {
         // Half of them are never answered, and keep their credits.
-        let many = limits(|limits| limits.grant = 4_095);
+        let many = limits(|limits| limits.request_window = 4_095);
         let (client, server, node) = field.pair_with(Limits::default(), many);
         let calls: Vec<Got<String>> = (0..3_000).filter_map(|n| {
             let text = n.to_string();
@@ -40,7 +40,7 @@ everywhere! {
 
 everywhere! {
     fn requests_that_waited_for_credit_keep_their_place(field: &mut Field) {
-        let few = limits(|limits| limits.grant = 64);
+        let few = limits(|limits| limits.request_window = 64);
         let (client, server, node) = field.pair_with(Limits::default(), few);
         for n in 0..1_000 {
             let text = n.to_string();

@@ -27,7 +27,7 @@ fn ends_at(side: &mut Side, from: Instant, span: Duration, reason: CloseReason) 
 
 #[test]
 fn output_that_is_blocked_again_is_waited_for_as_long_again() {
-    let mut pair = Pair::open_with(limits(|l| l.dead = secs(1_000)), Limits::default());
+    let mut pair = Pair::open_with(limits(|l| l.peer_timeout = secs(1_000)), Limits::default());
     for round in 0..3 {
         pair.a.call(pair.now, Head::new(1), b"x", round);
         pair.a.write(pair.now, 1);
@@ -160,7 +160,7 @@ fn a_late_answer_is_late_however_late_it_is() {
 
 #[test]
 fn requests_that_waited_once_wait_again_and_leave_again() {
-    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 64));
+    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 64));
     for round in 0..3 {
         for n in 0..100 {
             pair.a.call(pair.now, Head::new(1), &[n as u8], n);

@@ -43,7 +43,7 @@ fn a_call_is_answered_with_a_value_an_exception_or_a_refusal() {
 
 #[test]
 fn requests_start_in_the_order_in_which_they_were_made() {
-    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 64));
+    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 64));
     for n in 0..1_000 {
         if n % 3 == 0 {
             pair.a.event(pair.now, n);
@@ -197,7 +197,7 @@ fn ten_thousand_random_ids_hit_nothing() {
 
 #[test]
 fn an_answer_to_a_call_that_still_waits_is_forged() {
-    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 0));
+    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 0));
     let id = pair.a.call(pair.now, Head::new(1), b"", 1).number();
     assert_eq!(pair.a.session.waiting(), 1);
     let mut bytes = Vec::new();

@@ -11,7 +11,7 @@ use session_harness::{End, Manner, Pair, Seen, Side, frames, greeted, limits, se
 
 #[test]
 fn a_call_that_waits_is_removed_without_a_word() {
-    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 0));
+    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 0));
     let id = pair.a.call(pair.now, Head::new(1), b"", 1);
     assert_eq!(pair.a.session.cancel(id, &mut pair.a.out), Some(1));
     assert!(pair.a.out.is_empty());
@@ -54,7 +54,7 @@ fn cancelling_twice_or_after_the_answer_does_nothing() {
 
 #[test]
 fn a_cancel_overtakes_requests_that_wait() {
-    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 64));
+    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 64));
     let ids: Vec<_> = (0..64).map(|k| pair.a.call(pair.now, Head::new(1), b"", k)).collect();
     pair.a.call(pair.now, Head::new(2), b"", 99);
     pair.a.session.cancel(ids[0], &mut pair.a.out);
@@ -65,7 +65,7 @@ fn a_cancel_overtakes_requests_that_wait() {
 
 #[test]
 fn cancelled_calls_that_waited_leave_the_others_in_order() {
-    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 0));
+    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 0));
     let ids: Vec<_> =
         (0..1_000).map(|key| pair.a.call(pair.now, Head::new(key), b"", key as u32)).collect();
     for (n, id) in ids.iter().enumerate() {
@@ -98,7 +98,7 @@ fn one_cancel_for_each_call_is_free_however_many() {
 /// stopped.
 #[test]
 fn cancelling_does_not_make_room_for_more_running_work() {
-    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 128));
+    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 128));
     for key in 0..10_000 {
         let id = pair.a.call(pair.now, Head::new(1), b"", key);
         pair.a.session.cancel(id, &mut pair.a.out);
@@ -117,7 +117,7 @@ fn cancels_beyond_that_are_charged() {
 
 #[test]
 fn what_a_peer_saves_up_in_free_cancels_is_bounded() {
-    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 100));
+    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 100));
     pair.b.manner = Manner::Echo;
     for key in 0..10_000 {
         pair.a.call(pair.now, Head::new(1), b"", key);

@@ -23,7 +23,7 @@ fn sixty_four_requests_may_be_sent_before_the_hello() {
 
 #[test]
 fn the_grant_counts_from_the_start_of_the_connection() {
-    let mut pair = Pair::new(Limits::default(), limits(|l| l.grant = 70));
+    let mut pair = Pair::new(Limits::default(), limits(|l| l.request_window = 70));
     for key in 0..100 {
         pair.a.call(pair.now, Head::new(1), b"", key);
     }
@@ -33,7 +33,7 @@ fn the_grant_counts_from_the_start_of_the_connection() {
 
 #[test]
 fn a_grant_smaller_than_what_was_sent_is_no_fault_of_the_sender() {
-    let mut pair = Pair::new(Limits::default(), limits(|l| l.grant = 1));
+    let mut pair = Pair::new(Limits::default(), limits(|l| l.request_window = 1));
     for key in 0..100 {
         pair.a.call(pair.now, Head::new(1), b"", key);
     }
@@ -54,7 +54,7 @@ fn a_grant_smaller_than_what_was_sent_is_no_fault_of_the_sender() {
 
 #[test]
 fn the_credit_of_a_call_returns_with_its_answer() {
-    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 64));
+    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 64));
     for key in 0..65 {
         pair.a.call(pair.now, Head::new(1), b"", key);
     }
@@ -99,7 +99,7 @@ fn the_credit_of_an_event_returns_in_batches_when_it_was_started() {
 #[test]
 fn a_stream_of_events_never_outruns_the_grant_and_never_waits_for_a_ping() {
     for grant in [1, 2, 3, 64, 4096] {
-        let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = grant));
+        let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = grant));
         pair.b.manner = Manner::Echo;
         for n in 0..10_000 {
             pair.a.event(pair.now, n);
@@ -135,7 +135,7 @@ fn the_credit_of_a_few_events_goes_with_an_answer_or_the_next_ping() {
 #[test]
 fn more_than_the_grant_ends_the_connection() {
     for events in [false, true] {
-        let (mut side, now) = greeted(limits(|l| l.grant = 100));
+        let (mut side, now) = greeted(limits(|l| l.request_window = 100));
         let mut bytes = Vec::new();
         for n in 0..100 {
             put_request(&mut bytes, n, events);
@@ -151,7 +151,7 @@ fn more_than_the_grant_ends_the_connection() {
 
 #[test]
 fn an_answer_in_the_output_does_not_make_room_before_it_leaves() {
-    let (mut side, now) = greeted(limits(|l| l.grant = 64));
+    let (mut side, now) = greeted(limits(|l| l.request_window = 64));
     let mut bytes = Vec::new();
     (0..64).for_each(|n| put_request(&mut bytes, n, false));
     side.feed(now, &bytes);
@@ -166,7 +166,7 @@ fn an_answer_in_the_output_does_not_make_room_before_it_leaves() {
 #[test]
 fn a_credit_for_more_than_the_events_raises_the_grant() {
     for (amount, more) in [(3, 3), (8, 8), (u32::MAX, 100)] {
-        let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 10));
+        let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 10));
         (0..5).for_each(|n| pair.a.event(pair.now, n));
         for key in 0..105 {
             pair.a.call(pair.now, Head::new(1), b"", key);
@@ -201,7 +201,7 @@ fn credit(pair: &mut Pair, amount: u32) {
 #[test]
 fn requests_without_credit_wait_up_to_a_limit() {
     let small = limits(|l| l.waiting = 10);
-    let mut pair = Pair::open_with(small, limits(|l| l.grant = 64));
+    let mut pair = Pair::open_with(small, limits(|l| l.request_window = 64));
     for key in 0..74 {
         pair.a.call(pair.now, Head::new(1), b"", key);
     }
@@ -216,7 +216,7 @@ fn requests_without_credit_wait_up_to_a_limit() {
 #[test]
 fn waiting_requests_have_a_limit_in_bytes_too() {
     let small = limits(|l| l.waiting_bytes = 10_000);
-    let mut pair = Pair::open_with(small, limits(|l| l.grant = 0));
+    let mut pair = Pair::open_with(small, limits(|l| l.request_window = 0));
     let id = pair.a.call(pair.now, Head::new(1), &[0; 9_000], 1);
     let refused = pair.a.try_call(pair.now, Head::new(1), &[0; 1_001], 2);
     assert_eq!(refused, Err(Rejected { why: Why::Overloaded, pending: 2 }));
@@ -228,7 +228,8 @@ fn waiting_requests_have_a_limit_in_bytes_too() {
 
 #[test]
 fn answers_pass_when_requests_cannot() {
-    let mut pair = Pair::open_with(limits(|l| l.grant = 64), limits(|l| l.grant = 64));
+    let mut pair =
+        Pair::open_with(limits(|l| l.request_window = 64), limits(|l| l.request_window = 64));
     for key in 0..100 {
         pair.a.call(pair.now, Head::new(1), b"", key);
         pair.b.call(pair.now, Head::new(1), b"", key);
@@ -248,7 +249,7 @@ fn answers_pass_when_requests_cannot() {
 
 #[test]
 fn above_the_soft_limit_requests_wait_and_answers_do_not() {
-    let mut pair = Pair::open_with(limits(|l| l.output_soft = 1_000), Limits::default());
+    let mut pair = Pair::open_with(limits(|l| l.output_low_water = 1_000), Limits::default());
     pair.b.call(pair.now, Head::new(1), b"", 1);
     pair.settle();
     let call = pair.a.called();
@@ -275,7 +276,8 @@ fn above_the_soft_limit_requests_wait_and_answers_do_not() {
 fn mutual_floods_do_not_deadlock() {
     const CALLS: u32 = 100_000;
     const PIPE: usize = 64 << 10;
-    let mut pair = Pair::open_with(limits(|l| l.grant = 128), limits(|l| l.grant = 256));
+    let mut pair =
+        Pair::open_with(limits(|l| l.request_window = 128), limits(|l| l.request_window = 256));
     (pair.a.manner, pair.b.manner) = (Manner::Echo, Manner::Echo);
     let (mut to_b, mut to_a) = (Vec::new(), Vec::new());
     let mut made = [0; 2];
@@ -313,7 +315,7 @@ fn mutual_floods_do_not_deadlock() {
 /// deadline at the latest.
 #[test]
 fn a_cycle_of_calls_at_the_limit_ends_within_the_deadline() {
-    let few = || limits(|l| l.grant = 64);
+    let few = || limits(|l| l.request_window = 64);
     let mut pair = Pair::open_with(few(), few());
     for key in 0..64 {
         let head = within(1, pair.now, millis(100));

@@ -84,7 +84,7 @@ fn the_time_that_remains_travels_in_milliseconds_rounded_up() {
 
 #[test]
 fn a_call_that_waited_for_credit_travels_with_what_remains() {
-    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 1));
+    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 1));
     pair.a.call(pair.now, Head::new(1), b"", 1);
     pair.a.call(pair.now, within(2, pair.now, secs(10)), b"", 2);
     pair.settle();
@@ -97,7 +97,7 @@ fn a_call_that_waited_for_credit_travels_with_what_remains() {
 
 #[test]
 fn a_call_that_expires_while_it_waits_is_never_sent() {
-    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 1));
+    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 1));
     pair.a.call(pair.now, Head::new(1), b"", 1);
     pair.a.call(pair.now, within(2, pair.now, secs(1)), b"", 2);
     pair.a.call(pair.now, Head::new(3), b"", 3);
@@ -113,7 +113,7 @@ fn a_call_that_expires_while_it_waits_is_never_sent() {
 
 #[test]
 fn credit_that_comes_at_the_last_moment_does_not_send_a_call_that_is_over() {
-    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 1));
+    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 1));
     pair.a.call(pair.now, Head::new(1), b"", 1);
     pair.a.call(pair.now, within(2, pair.now, secs(1)), b"", 2);
     let late = Head { deadline: Some(pair.now + secs(1)), ..Head::new(3) };

@@ -11,7 +11,7 @@ use session_harness::{Pair, Seen, Side, frames, greeting, limits, millis, secs};
 
 #[test]
 fn both_sides_greet_at_once_and_learn_who_the_other_is() {
-    let mut pair = Pair::new(Limits::default(), limits(|l| l.grant = 99));
+    let mut pair = Pair::new(Limits::default(), limits(|l| l.request_window = 99));
     let hello = frames(&pair.a.out, true);
     assert_eq!(hello.len(), 1);
     assert_eq!(hello[0].0, Kind::Hello);

@@ -201,7 +201,7 @@ fn a_call_pending_in_either_direction_keeps_the_connection() {
 
 #[test]
 fn the_time_runs_from_a_cancel_that_said_nothing() {
-    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 0));
+    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 0));
     let id = pair.a.call(pair.now, Head::new(1), b"", 1);
     pair.pass(secs(400));
     assert_eq!(pair.a.session.cancel(id, &mut pair.a.out), Some(1));
@@ -331,7 +331,7 @@ fn an_end_that_was_not_announced_is_the_end() {
 
 #[test]
 fn a_pong_that_was_asked_for_is_free_and_others_are_not() {
-    let (mut side, start) = greeted(limits(|l| l.dead = secs(1_000_000)));
+    let (mut side, start) = greeted(limits(|l| l.peer_timeout = secs(1_000_000)));
     let mut now = start;
     for _ in 0..1_000 {
         now = now + secs(15);

@@ -269,10 +269,11 @@ fn answer(side: &mut Side, asked: &Asked, manner: Manner, short: bool) {
 
 fn patient(grant: u32, frame: u32) -> Limits {
     limits(|l| {
-        (l.ping_idle, l.dead, l.keep_alive) = (secs(3_600), secs(7_200), secs(0));
-        (l.hello, l.frame_time, l.no_progress) = (secs(3_600), secs(3_600), secs(3_600));
-        (l.grant, l.grant_before_hello, l.frame) = (grant, 3, frame);
-        (l.waiting, l.output_soft) = (20, 2_000);
+        (l.ping_idle, l.peer_timeout, l.keep_alive) = (secs(3_600), secs(7_200), secs(0));
+        (l.handshake_timeout, l.frame_timeout, l.write_stall_timeout) =
+            (secs(3_600), secs(3_600), secs(3_600));
+        (l.request_window, l.request_window_before_hello, l.frame) = (grant, 3, frame);
+        (l.waiting, l.output_low_water) = (20, 2_000);
     })
 }
 

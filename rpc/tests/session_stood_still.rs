@@ -37,7 +37,7 @@ fn a_peer_that_was_asked_before_is_asked_again() {
 
 #[test]
 fn a_frame_that_has_begun() {
-    let (mut side, start) = greeted(limits(|l| l.dead = secs(1_000)));
+    let (mut side, start) = greeted(limits(|l| l.peer_timeout = secs(1_000)));
     let mut bytes = Vec::new();
     put_call(&mut bytes, u32::MAX, 1, &CallHead::new(1), &Encoded(&[0; 100])).expect("it fits");
     side.feed(start, &bytes[..30]);
@@ -55,7 +55,7 @@ fn a_hello() {
 
 #[test]
 fn output_that_the_peer_does_not_take() {
-    let (mut side, start) = greeted(limits(|l| l.dead = secs(1_000)));
+    let (mut side, start) = greeted(limits(|l| l.peer_timeout = secs(1_000)));
     side.event(start, 1);
     side.write(start, 10);
     is_given_anew(&mut side, start + secs(30), secs(30), CloseReason::SlowPeer);

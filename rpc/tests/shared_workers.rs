@@ -40,7 +40,7 @@ everywhere! {
     fn one_connection_does_not_block_the_workers_for_others(field: &mut Field) {
         let (open, done) = (Arc::new(AtomicBool::new(field.is_simulated())), Arc::default());
         // Enough credits for all that come at once.
-        let many = limits(|limits| limits.grant = 4_095);
+        let many = limits(|limits| limits.request_window = 4_095);
         let (flooder, server, node) = field.pair_with(Limits::default(), many);
         field.outcome(&flooder, node.context()).unwrap();
         work_behind_a_gate(&server, &open, &done);

@@ -19,7 +19,7 @@ const EVENTS: usize = 3_000;
 
 /// Grants little, so that most events have to wait.
 fn narrow() -> Limits {
-    limits(|limits| limits.grant = 64)
+    limits(|limits| limits.request_window = 64)
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_loop_may_be_dropped_by_itself() {
 fn a_call_that_is_cancelled_before_the_loop_makes_it_delays_no_end() {
     // Nothing else makes the link look again.
     let patient = limits(|limits| {
-        (limits.drain, limits.hello, limits.ping_idle) = (secs(60), secs(60), secs(0));
+        (limits.drain, limits.handshake_timeout, limits.ping_idle) = (secs(60), secs(60), secs(0));
     });
     let (_server, address) = serve();
     let (client, node) = connect(&address, patient);

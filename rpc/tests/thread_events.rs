@@ -18,7 +18,7 @@ use threads::{Blocked, SyncProbe, connect, heard, serve_with};
 
 /// A server with this grant, and a client in whose process so many events may wait, for so long.
 fn pair(grant: u32, waiting: usize, patience: u64) -> (Peers, Peers, SyncProbe) {
-    let (server, address) = serve_with(limits(|limits| limits.grant = grant));
+    let (server, address) = serve_with(limits(|limits| limits.request_window = grant));
     let small = limits(|limits| {
         limits.waiting = waiting;
         limits.default_timeout = millis(patience);
@@ -103,7 +103,7 @@ fn exactly_as_many_as_may_wait_are_confirmed() {
 
 #[test]
 fn exactly_as_many_bytes_as_may_wait_are_confirmed() {
-    let (server, address) = serve_with(limits(|limits| limits.grant = 64));
+    let (server, address) = serve_with(limits(|limits| limits.request_window = 64));
     let small = limits(|limits| {
         limits.waiting_bytes = 10_000;
         limits.default_timeout = millis(50);

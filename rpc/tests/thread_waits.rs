@@ -164,7 +164,7 @@ fn a_reply_and_a_cancel_that_cross_make_one_outcome() {
 
 #[test]
 fn what_has_no_room_is_refused_and_does_not_wait() {
-    let (server, address) = serve_with(limits(|limits| limits.grant = 64));
+    let (server, address) = serve_with(limits(|limits| limits.request_window = 64));
     let (client, node) = connect(&address, limits(|limits| limits.waiting = 10));
     node.context().wait().unwrap();
     let start = |n: usize| {

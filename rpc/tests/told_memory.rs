@@ -46,8 +46,8 @@ proptest! {
         let mut field = Field::simulated(seed);
         let small = || limits(|l| {
             l.process_bytes = 1 << 20;
-            l.grant = 8;
-            l.output_soft = 20_000;
+            l.request_window = 8;
+            l.output_low_water = 20_000;
         });
         let server = field.peer_with("server", small());
         let client = field.peer_with("client", small());

@@ -39,9 +39,9 @@ impl Link {
         if let Some(bytes) = limits.socket_buffers {
             stream.set_buffers(bytes).ok(); // a connection that is gone tells so by itself
         }
-        stream.set_patience(limits.no_progress).ok(); // likewise
+        stream.set_patience(limits.write_stall_timeout).ok(); // likewise
         let outlet = stream.start_for(self.clone());
-        outlet.set_limit(limits.output_hard());
+        outlet.set_limit(limits.output_high_water());
         let first = self.outlet.set(outlet).is_ok();
         debug_assert!(first, "a link is given one stream");
         self.wire.set(Wire::Open);

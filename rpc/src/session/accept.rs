@@ -307,7 +307,7 @@ impl<K> Session<K> {
     }
 
     /// Tells how many bytes of an unfinished frame are held: a frame that has begun must be
-    /// complete within [`Limits::frame_time`](crate::limits::Limits::frame_time).
+    /// complete within [`Limits::frame_timeout`](crate::limits::Limits::frame_timeout).
     #[inline]
     pub fn note_partial(&mut self, now: Instant, pending: usize) {
         self.look(now);

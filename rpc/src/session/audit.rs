@@ -56,6 +56,6 @@ impl<K> Session<K> {
 
     /// The credit that this side gives.
     pub(crate) fn peers_ledger(&self) -> Ledger {
-        Ledger { granted: self.limits.grant, held: self.incoming.held() }
+        Ledger { granted: self.limits.request_window, held: self.incoming.held() }
     }
 }

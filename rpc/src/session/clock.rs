@@ -70,7 +70,7 @@ impl Clock {
             used: false,
             waits: None,
         };
-        clock.set_until(now + limits.hello);
+        clock.set_until(now + limits.handshake_timeout);
         clock
     }
 
@@ -227,7 +227,7 @@ impl Clock {
     /// The connection has come about: from now on the peer is waited for.
     pub(super) fn connected(&mut self, now: Instant, limits: &Limits) {
         (self.looked, self.since) = (now, now);
-        self.set_until(now + limits.hello);
+        self.set_until(now + limits.handshake_timeout);
     }
 
     /// The present state of the connection may last for ever.
@@ -248,7 +248,7 @@ impl Clock {
     /// still asks before it judges.
     #[inline]
     pub(super) fn dead_at(&self, limits: &Limits) -> Instant {
-        let given = limits.dead.saturating_sub(limits.ping_idle);
+        let given = limits.peer_timeout.saturating_sub(limits.ping_idle);
         if self.pinged { self.since + given } else { NEVER }
     }
 
@@ -261,10 +261,10 @@ impl Clock {
             self.pinged = false;
         }
         let Some(waits) = &mut self.waits else { return };
-        if stood_still(waits.frame_since + limits.frame_time) {
+        if stood_still(waits.frame_since + limits.frame_timeout) {
             waits.frame_since = now;
         }
-        if stood_still(waits.blocked_since + limits.no_progress) {
+        if stood_still(waits.blocked_since + limits.write_stall_timeout) {
             waits.blocked_since = now;
         }
         if stood_still(waits.until) {
@@ -279,12 +279,12 @@ impl Clock {
 
     #[inline]
     pub(super) fn frame_due(&self, limits: &Limits) -> Instant {
-        self.waits.as_ref().map_or(NEVER, |waits| waits.frame_since + limits.frame_time)
+        self.waits.as_ref().map_or(NEVER, |waits| waits.frame_since + limits.frame_timeout)
     }
 
     #[inline]
     pub(super) fn blocked_until(&self, limits: &Limits) -> Instant {
-        self.waits.as_ref().map_or(NEVER, |waits| waits.blocked_since + limits.no_progress)
+        self.waits.as_ref().map_or(NEVER, |waits| waits.blocked_since + limits.write_stall_timeout)
     }
 
     /// Gives memory back that nothing needs.

@@ -40,13 +40,14 @@ pub enum CloseReason {
         /// The address that could not be reached, and the words of the system or resolver.
         text: String,
     },
-    /// No complete hello within [`Limits::hello`](crate::limits::Limits::hello).
+    /// No complete hello within
+    /// [`Limits::handshake_timeout`](crate::limits::Limits::handshake_timeout).
     HelloTimeout,
     /// A frame began and was not complete within
-    /// [`Limits::frame_time`](crate::limits::Limits::frame_time).
+    /// [`Limits::frame_timeout`](crate::limits::Limits::frame_timeout).
     FrameTimeout,
-    /// Nothing came for [`Limits::dead`](crate::limits::Limits::dead), not even the answer to a
-    /// ping.
+    /// Nothing came for [`Limits::peer_timeout`](crate::limits::Limits::peer_timeout), not even the
+    /// answer to a ping.
     Dead,
     /// No call for [`Limits::keep_alive`](crate::limits::Limits::keep_alive); this side dialled and
     /// serves nothing, so it hung up.

@@ -54,7 +54,7 @@ impl<K> Session<K> {
     /// last looked at.
     fn output_due(&self) -> Instant {
         let waits = self.meter.waiting() > 0;
-        if waits { self.clock.looked_at() + self.limits.no_progress } else { NEVER }
+        if waits { self.clock.looked_at() + self.limits.write_stall_timeout } else { NEVER }
     }
 
     /// Returns when the connection has been unused for too long, or can be used no more; never
@@ -112,7 +112,8 @@ impl<K> Session<K> {
     /// still: then the peer may have done its part meanwhile, or have stood still as well.
     fn forgive(&mut self, now: Instant) {
         let limits = &self.limits;
-        let given = if self.phase == Phase::Opening { limits.hello } else { limits.linger };
+        let given =
+            if self.phase == Phase::Opening { limits.handshake_timeout } else { limits.linger };
         self.clock.forgive(now, given, limits);
     }
 
@@ -235,7 +236,7 @@ mod tests {
 
     #[test]
     fn nothing_follows_a_goodbye_when_the_output_drains() {
-        let limits = Rc::new(Limits { output_soft: 1, ..Limits::default() });
+        let limits = Rc::new(Limits { output_low_water: 1, ..Limits::default() });
         let mut a = End::new(Role::Dialled, &limits);
         let mut b = End::new(Role::Accepted, &limits);
         b.read(&a.write());

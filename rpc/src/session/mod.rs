@@ -202,7 +202,8 @@ const _: () = assert!(
 impl<K> Session<K> {
     /// A session on a connection that is just being made; puts our opening and hello into `out`.
     ///
-    /// `node` is who this process is. The peer's hello is due within [`Limits::hello`] from `now`.
+    /// `node` is who this process is. The peer's hello is due within
+    /// [`Limits::handshake_timeout`] from `now`.
     pub fn new(
         role: Role,
         node: NodeId,
@@ -210,13 +211,15 @@ impl<K> Session<K> {
         now: Instant,
         out: &mut impl Output,
     ) -> Self {
-        let granted = limits.grant.max(protocol::GRANT_BEFORE_HELLO);
+        let granted = limits.request_window.max(protocol::GRANT_BEFORE_HELLO);
         let mut session = Self {
             role,
             phase: Phase::Opening,
             greeting: Greeting { node, max_frame: None, grant: 0 },
             calls: Calls::new(),
-            outgoing: Outgoing::new(limits.grant_before_hello.min(protocol::GRANT_BEFORE_HELLO)),
+            outgoing: Outgoing::new(
+                limits.request_window_before_hello.min(protocol::GRANT_BEFORE_HELLO),
+            ),
             incoming: Incoming::new(granted),
             meter: Meter::default(),
             clock: Clock::new(now, &limits),
@@ -227,7 +230,7 @@ impl<K> Session<K> {
             limits,
         };
         let max_frame = session.own_frame_limit();
-        let hello = Hello { max_frame, grant: session.limits.grant, ..Hello::new(node) };
+        let hello = Hello { max_frame, grant: session.limits.request_window, ..Hello::new(node) };
         session.meter.put(out, |bytes| {
             bytes.extend_from_slice(&PREAMBLE);
             hello.put(bytes);

@@ -220,7 +220,7 @@ impl<K> Session<K> {
     /// Returns whether so little waits for the socket that requests may join it.
     #[inline]
     pub(super) fn has_room_for_output(&self) -> bool {
-        !self.restrained && self.meter.waiting() <= self.limits.output_soft as u64
+        !self.restrained && self.meter.waiting() <= self.limits.output_low_water as u64
     }
 
     #[cold]
@@ -444,7 +444,7 @@ impl<K> Session<K> {
     #[inline]
     pub fn return_credits(&mut self, out: &mut impl Output) {
         let leaving = self.meter.waiting() > 0;
-        if self.incoming.is_return_due(self.limits.grant, leaving) {
+        if self.incoming.is_return_due(self.limits.request_window, leaving) {
             self.flush_credits(out);
         }
     }

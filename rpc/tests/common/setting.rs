@@ -45,10 +45,10 @@ impl Field {
                     *value = small;
                 }
             };
-            small(&mut limits.output_soft, usual.output_soft, 64);
+            small(&mut limits.output_low_water, usual.output_low_water, 64);
             small(&mut limits.inbound_queue, usual.inbound_queue, 64);
-            if limits.grant == usual.grant {
-                limits.grant = limits.grant_before_hello;
+            if limits.request_window == usual.request_window {
+                limits.request_window = limits.request_window_before_hello;
             }
         }
         if self.small_pieces && limits.frame == usual.frame {

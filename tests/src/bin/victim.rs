@@ -35,7 +35,7 @@ fn limits() -> Limits {
         limits.process_bytes = bytes;
     }
     if let Some(seconds) = number("VICTIM_PATIENCE") {
-        limits.no_progress = Duration::from_secs(seconds as u64);
+        limits.write_stall_timeout = Duration::from_secs(seconds as u64);
     }
     limits
 }

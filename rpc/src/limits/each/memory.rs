@@ -10,10 +10,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-pub(super) fn output_soft() {
+pub(super) fn output_low_water() {
     for soft in [1_000, 1 << 20] {
         let pair = || {
-            let small = limits(|l| l.output_soft = soft);
+            let small = limits(|l| l.output_low_water = soft);
             Pair::open_with(small, Limits::default())
         };
         // A call takes 32 bytes besides its arguments.
@@ -29,7 +29,7 @@ pub(super) fn output_soft() {
         }
     }
     let limits = Limits::default();
-    assert_eq!(limits.output_hard(), (1 << 20) + 2 * (4 << 20));
+    assert_eq!(limits.output_high_water(), (1 << 20) + 2 * (4 << 20));
 }
 
 /// Reading pauses above it: in the link, where the requests wait.

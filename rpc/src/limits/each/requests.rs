@@ -29,9 +29,9 @@ fn made(pair: &mut Pair, bytes: usize) -> (usize, Why) {
     panic!("there is no end to it")
 }
 
-pub(super) fn grant() {
+pub(super) fn request_window() {
     for grant in [64, 100, 4_096] {
-        let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = grant));
+        let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = grant));
         assert_eq!(pair.a.session.peer().map(|peer| peer.grant), Some(grant));
         for n in 0..=grant {
             pair.a.call(pair.now, Head::new(1), b"", n);
@@ -46,9 +46,9 @@ pub(super) fn grant() {
     }
 }
 
-pub(super) fn grant_before_hello() {
+pub(super) fn request_window_before_hello() {
     for grant in [64, 10] {
-        let early = limits(|l| l.grant_before_hello = grant);
+        let early = limits(|l| l.request_window_before_hello = grant);
         let mut pair = Pair::new(early, Limits::default());
         for n in 0..=grant {
             pair.a.call(pair.now, Head::new(1), b"", n);
@@ -62,7 +62,7 @@ pub(super) fn grant_before_hello() {
 pub(super) fn waiting() {
     for most in [5, 65_536] {
         let few = limits(|l| l.waiting = most);
-        let mut pair = Pair::open_with(few, limits(|l| l.grant = 64));
+        let mut pair = Pair::open_with(few, limits(|l| l.request_window = 64));
         assert_eq!(made(&mut pair, 0), (64 + most, Why::Overloaded));
         assert_eq!(pair.a.session.waiting(), most);
     }
@@ -70,7 +70,7 @@ pub(super) fn waiting() {
 
 pub(super) fn waiting_bytes() {
     let few = limits(|l| l.waiting_bytes = 1_000);
-    let mut pair = Pair::open_with(few, limits(|l| l.grant = 64));
+    let mut pair = Pair::open_with(few, limits(|l| l.request_window = 64));
     for n in 0..64 {
         pair.a.call(pair.now, Head::new(1), b"", n);
     }
@@ -78,7 +78,7 @@ pub(super) fn waiting_bytes() {
     assert!(wait(600).is_ok() && wait(401).is_err(), "one byte too many");
     assert!(wait(400).is_ok() && wait(1).is_err() && wait(0).is_ok());
 
-    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.grant = 64));
+    let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 64));
     let mebibyte = 1 << 20;
     for n in 0..64 {
         pair.a.call(pair.now, Head::new(1), b"", n);

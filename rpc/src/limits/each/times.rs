@@ -23,11 +23,11 @@ fn ends_at(side: &mut Side, from: Instant, span: Duration, reason: CloseReason) 
     assert_eq!(side.closed, Some(reason), "after {span:?}");
 }
 
-pub(super) fn hello() {
+pub(super) fn handshake_timeout() {
     for span in [secs(5), secs(7)] {
         let now = Instant::from_nanos(1);
         for role in [Role::Dialled, Role::Accepted] {
-            let mut side = Side::new(role, limits(|l| l.hello = span), now);
+            let mut side = Side::new(role, limits(|l| l.handshake_timeout = span), now);
             ends_at(&mut side, now, span, CloseReason::HelloTimeout);
         }
     }
@@ -53,9 +53,9 @@ pub(super) fn connect() {
     }
 }
 
-pub(super) fn frame_time() {
+pub(super) fn frame_timeout() {
     for span in [secs(30), secs(7)] {
-        let mut pair = Pair::open_with(Limits::default(), limits(|l| l.frame_time = span));
+        let mut pair = Pair::open_with(Limits::default(), limits(|l| l.frame_timeout = span));
         let mut frame = Vec::new();
         put_call(&mut frame, 4_096, 1, &CallHead::new(1), &"x").expect("it is short");
         pair.b.feed(pair.now, &frame[..frame.len() - 1]);
@@ -74,9 +74,9 @@ pub(super) fn ping_idle() {
     }
 }
 
-pub(super) fn dead() {
+pub(super) fn peer_timeout() {
     for span in [secs(45), secs(17)] {
-        let mut pair = Pair::open_with(Limits::default(), limits(|l| l.dead = span));
+        let mut pair = Pair::open_with(Limits::default(), limits(|l| l.peer_timeout = span));
         let now = pair.now;
         pair.b.expire(now + secs(15)); // it asks before it judges
         ends_at(&mut pair.b, now, span, CloseReason::Dead);
@@ -158,9 +158,9 @@ pub(super) fn drain() {
     }
 }
 
-pub(super) fn no_progress() {
+pub(super) fn write_stall_timeout() {
     for span in [secs(30), secs(7)] {
-        let mut pair = Pair::open_with(limits(|l| l.no_progress = span), Limits::default());
+        let mut pair = Pair::open_with(limits(|l| l.write_stall_timeout = span), Limits::default());
         let now = pair.now;
         pair.a.call(now, Head::new(1), b"x", 1);
         pair.a.write(now, 1);
