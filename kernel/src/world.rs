@@ -348,7 +348,7 @@ impl World {
     /// If one of them is no `sim:` address.
     pub fn name<'a>(&mut self, name: &str, addresses: impl IntoIterator<Item = &'a str>) {
         let found = addresses.into_iter().map(|address| match address.parse() {
-            Ok(Address::Sim(place)) => place,
+            Ok(Address::Sim { name: place, .. }) => place,
             _ => panic!("{address} is no address of a simulated world: write sim:NAME"),
         });
         self.net.borrow_mut().aliases.insert(name.to_owned(), (found.collect(), None));

@@ -25,7 +25,7 @@ fn kernel() -> Kernel {
 }
 
 fn sim(name: &str) -> Address {
-    Address::Sim(name.to_owned())
+    Address::sim(name)
 }
 
 /// Checks that a panic with this text was logged, as one of the handler made in this line of this

@@ -14,7 +14,7 @@ const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn sim(name: &str) -> Address {
-    Address::Sim(name.to_owned())
+    Address::sim(name)
 }
 
 /// The ends of dials: when, counted from their beginning, and with whom or why.

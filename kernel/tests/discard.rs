@@ -191,8 +191,8 @@ fn over_tcp() {
 #[test]
 fn over_a_unix_socket() {
     let path = std::env::temp_dir().join(format!("peers-discard-{}", std::process::id()));
-    real(&Address::Unix(path), |address| {
-        let Address::Unix(path) = address else { panic!("{address}") };
+    real(&Address::unix(path), |address| {
+        let Address::Unix { path, .. } = address else { panic!("{address}") };
         flood(UnixStream::connect(path).unwrap())
     });
 }

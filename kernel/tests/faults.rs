@@ -15,7 +15,7 @@ const SEEDS: std::ops::Range<u64> = 0..30;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn sim(name: &str) -> Address {
-    Address::Sim(name.to_owned())
+    Address::sim(name)
 }
 
 fn at(seconds: u64) -> Instant {

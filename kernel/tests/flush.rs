@@ -18,8 +18,7 @@ use std::time::Duration;
 /// An outlet to a peer outside of any loop, who reads what has arrived when it is asked to.
 fn outlet_to_a_peer(kernel: &mut Kernel) -> (Outlet, TcpStream, Heard) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address =
-        Address::Inet { host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port() };
+    let address = Address::inet("127.0.0.1", listener.local_addr().unwrap().port());
     let stream = dialled(kernel, &address).unwrap();
     let (peer, _) = listener.accept().unwrap();
     let heard = Heard::default();
@@ -197,7 +196,7 @@ fn a_peer_on_the_same_processor_is_not_beside_us_and_one_on_another_is() {
 #[test]
 fn nobody_knows_where_the_peer_of_a_unix_socket_works() {
     let mut kernel = strict_kernel();
-    let (ours, _, theirs, heard) = pair(&mut kernel, &Address::Unix(socket_path("beside")));
+    let (ours, _, theirs, heard) = pair(&mut kernel, &Address::unix(socket_path("beside")));
     theirs.write(b"hello").unwrap();
     ours.write(b"hello").unwrap();
     run_until(&mut kernel, "the bytes", || heard.len() == 5);

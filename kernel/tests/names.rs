@@ -40,7 +40,7 @@ impl Deaf {
 }
 
 fn inet(host: &str, port: u16) -> Address {
-    Address::Inet { host: host.to_owned(), port }
+    Address::inet(host, port)
 }
 
 /// Dials and returns the outcome.

@@ -33,7 +33,7 @@ fn replayed<T: PartialEq + std::fmt::Debug>(scenario: impl Fn(&mut World) -> T) 
 }
 
 fn sim(name: &str) -> Address {
-    Address::Sim(name.to_owned())
+    Address::sim(name)
 }
 
 /// Holds what a client hears, and when.

@@ -12,7 +12,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 fn unix(path: &Path) -> Address {
-    Address::Unix(path.to_owned())
+    Address::unix(path)
 }
 
 #[test]

@@ -246,7 +246,7 @@ struct Both {
 
 fn both(kernel: &Kernel) -> Both {
     let (handle, node) = (kernel.handle(), kernel.node(Desk::default()));
-    let (rpc, client, at) = (Rpc::new(&handle), Rpc::new(&handle), Address::Sim("here".into()));
+    let (rpc, client, at) = (Rpc::new(&handle), Rpc::new(&handle), Address::sim("here"));
     let cx: Cx<Desk> = node.cx();
     let _listener = rpc.listen(&at, move |endpoint| LocalProbe::bind(&cx, &endpoint)).unwrap();
     let proxy = ProbeProxy::new(client.connect(&at));

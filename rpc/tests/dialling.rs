@@ -14,7 +14,7 @@ use std::time::Duration;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn place(name: &str) -> Address {
-    Address::Sim(name.to_owned())
+    Address::sim(name)
 }
 
 /// Says when an endpoint ended and why.

@@ -49,9 +49,9 @@ everywhere! {
 /// Returns how endpoint names show an address.
 fn site(address: &Address) -> String {
     match address {
-        Address::Inet { host, port } => format!("{{AF_INET:{host}:{port}}}"),
-        Address::Unix(path) => format!("{{AF_UNIX:{}}}", path.display()),
-        Address::Sim(name) => format!("{{AF_SIM:{name}}}"),
+        Address::Inet { host, port, .. } => format!("{{AF_INET:{host}:{port}}}"),
+        Address::Unix { path, .. } => format!("{{AF_UNIX:{}}}", path.display()),
+        Address::Sim { name, .. } => format!("{{AF_SIM:{name}}}"),
     }
 }
 

@@ -80,7 +80,7 @@ fn what_waits_is_bounded_by_bytes() {
     let rpc = Rpc::with_limits(&kernel.handle(), little);
     let node = kernel.node(Desk::default());
     let (cx, path) = (node.cx(), std::env::temp_dir().join(format!("peers-queue-{}", id())));
-    let address = Address::Unix(path.clone());
+    let address = Address::unix(path.clone());
     let bind = move |endpoint: Endpoint| LocalProbe::bind(&cx, &endpoint);
     let _listener = rpc.listen(&address, bind).unwrap();
 

@@ -34,7 +34,7 @@ fn ends(kernel: &Kernel) -> Ends {
     let (handle, node) = (kernel.handle(), kernel.node(Desk::default()));
     let server = Rpc::with_limits(&handle, limits(|limits| limits.request_window = 64));
     let client = Rpc::with_limits(&handle, Limits::default());
-    let (at, cx) = (Address::Sim("here".into()), node.cx());
+    let (at, cx) = (Address::sim("here"), node.cx());
     let accept = move |endpoint| LocalProbe::bind(&cx, &endpoint);
     let _listener = server.listen(&at, accept).unwrap();
     let proxy = ProbeProxy::new(client.connect(&at));

@@ -100,7 +100,7 @@ fn they_wait_for_their_turn_like_others() {
     let node = kernel.node(Desk::default());
     let (cx, path) = (node.cx(), std::env::temp_dir().join(format!("peers-turn-{}", id())));
     let bind = move |endpoint: Endpoint| LocalProbe::bind(&cx, &endpoint);
-    let _listener = rpc.listen(&Address::Unix(path.clone()), bind).unwrap();
+    let _listener = rpc.listen(&Address::unix(path.clone()), bind).unwrap();
 
     let mut bytes = PREAMBLE.to_vec();
     Hello::new(NodeId::from_bits(1)).put(&mut bytes);

@@ -43,7 +43,7 @@ struct Node {
 impl Node {
     fn start(name: &str) -> Self {
         let path = env::temp_dir().join(format!("peers-serve-{}-{name}", process::id()));
-        let address = Address::Unix(path);
+        let address = Address::unix(path);
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["--exact", "node", "--nocapture"])
             .env(AT, address.to_string())

@@ -19,7 +19,7 @@ fn on_a_small_stack(f: impl FnOnce() + Send + 'static) {
 
 /// An endpoint that has ended before anything could be said.
 fn dead(kernel: &mut Kernel, rpc: &Rpc) -> ProbeProxy {
-    let endpoint = rpc.connect(&Address::Sim("nobody".into()));
+    let endpoint = rpc.connect(&Address::sim("nobody"));
     let ended = Rc::new(Cell::new(false));
     let (set, handle) = (ended.clone(), kernel.handle());
     endpoint.on_close(Cont::new(&kernel.handle(), move |_| {
@@ -159,7 +159,7 @@ fn a_kernel_that_ends_with_a_hundred_thousand_calls_pending() {
         let handle = kernel.handle();
         let patient = limits(|limits| limits.waiting = 200_000);
         let rpc = Rpc::with_limits(&handle, patient);
-        let node: ProbeProxy = ProbeProxy::new(rpc.connect(&Address::Sim("nobody".into())));
+        let node: ProbeProxy = ProbeProxy::new(rpc.connect(&Address::sim("nobody")));
         let _gots: Vec<Got<String>> = (0..100_000)
             .map(|_| {
                 let (k, got) = Got::new(&handle);

@@ -32,7 +32,7 @@ impl Actor {
     /// # Panics
     /// When the name is taken.
     pub fn enter(world: &mut World, name: &str, limits: Limits) -> Self {
-        let address = Address::Sim(name.to_owned());
+        let address = Address::sim(name);
         let mut parts = None;
         let process = world.process(name, |kernel| {
             let handle = kernel.handle();

@@ -15,7 +15,7 @@ use std::time::Duration;
 const LINKS: [(u32, &[u32]); 4] = [(1, &[]), (2, &[1]), (3, &[1]), (4, &[2, 3])];
 
 fn address(n: u32) -> Address {
-    Address::Sim(format!("n{n}"))
+    Address::sim(format!("n{n}"))
 }
 
 /// A diamond in a world of its own, and who its nodes are.

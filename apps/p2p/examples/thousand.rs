@@ -168,7 +168,7 @@ impl Net {
 }
 
 fn address(node: usize) -> Address {
-    Address::Sim(node.to_string())
+    Address::sim(node.to_string())
 }
 
 fn report(net: &Net, what: &str, started: std::time::Instant) {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Letters of a key's printed form.
-const DIGITS: usize = 64;
+pub(crate) const KEY_DIGITS: usize = 64;
 /// Letters of a wrong text that are shown: a key with some too many.
 const SHOWN: usize = 70;
 
@@ -57,10 +57,10 @@ impl FromStr for PublicKey {
 
     fn from_str(text: &str) -> Result<Self, PublicKeyError> {
         let digits = text.as_bytes();
-        if digits.len() != DIGITS || !digits.iter().all(u8::is_ascii_hexdigit) {
+        if digits.len() != KEY_DIGITS || !digits.iter().all(u8::is_ascii_hexdigit) {
             return Err(PublicKeyError { text: shown(text) });
         }
-        let mut key = [0; DIGITS / 2];
+        let mut key = [0; KEY_DIGITS / 2];
         for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
             *byte = pair.iter().fold(0, |high, digit| high << 4 | value(*digit));
         }

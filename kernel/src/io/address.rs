@@ -1,17 +1,22 @@
-//! Addresses as people write them: `inet:host:port`, `unix:/path`, `sim:name`.
+//! Addresses as people write them: `inet:host:port`, `unix:/path`, `sim:name`, each with the key of
+//! whoever must be there, if one is meant: `inet:KEY@host:port`.
 //!
-//! Parsing and printing only. Nothing here looks a name up or opens a socket.
+//! Parsing and printing only. Nothing here looks a name up, opens a socket or proves a key.
 //!
 //! Invariants:
 //! 1. What [`Display`](fmt::Display) prints of a parsed address parses back to the same address.
 //! 2. A parsed address holds no invisible characters and has a bounded length, so it may be logged
 //!    and sent as it is.
+//! 3. What stands before the first `@` and looks like a key, mistyped or not, never becomes a part
+//!    of a path or a name.
 
+use crate::host::public_key::{KEY_DIGITS, PublicKey, shown};
 use crate::host::ready::Resolved;
 use crate::host::text::is_invisible;
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// The longest host name that the domain name system allows, in bytes.
@@ -21,14 +26,31 @@ const PATH_LIMIT: usize = 103;
 /// The longest name of a simulated listener, in bytes.
 const NAME_LIMIT: usize = 255;
 
-/// Says where to listen or whom to dial.
+/// Says where to listen or whom to dial, and maybe who must be there.
 ///
 /// ```
 /// use peers_kernel::Address;
 ///
 /// let address: Address = "inet:[::1]:5000".parse()?;
-/// assert_eq!(address, Address::Inet { host: "::1".into(), port: 5000 });
+/// assert_eq!(address, Address::inet("::1", 5000));
 /// assert_eq!(address.to_string(), "inet:[::1]:5000");
+/// # Ok::<(), peers_kernel::AddressError>(())
+/// ```
+///
+/// A key stands before an `@`. Whoever dials such an address wants this peer or none, over a
+/// connection that proves it; the kernel alone can prove nothing and refuses it. A text before the
+/// first `@` that has hex digits only, or is 64 letters long and has no `/`, must be a key: so one
+/// that is mistyped is no path.
+///
+/// ```
+/// use peers_kernel::{Address, PublicKey};
+///
+/// let key = "07fe1c8a5d7b3e90aa41c6d2f8350b9e6611d04f7ac29385be0c5df1e8724a36";
+/// let address: Address = format!("unix:{key}@/run/node").parse()?;
+/// assert_eq!(address.key().map(|key| key.to_string()).as_deref(), Some(key));
+/// assert_eq!(address.without_key(), Address::unix("/run/node"));
+/// let mistyped = "unix:07fe1c8a@/run/node".parse::<Address>().unwrap_err();
+/// assert_eq!(mistyped.to_string(), "`07fe1c8a` is no key: 64 hex digits");
 /// # Ok::<(), peers_kernel::AddressError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,60 +58,137 @@ pub enum Address {
     /// A host (a name, or an IP address without brackets) and a TCP port; port 0 lets the system
     /// choose when listening.
     Inet {
+        /// Says who must be there, if somebody must.
+        key: Option<PublicKey>,
         /// Name or IP address, kept as it was given.
         host: String,
         /// TCP port.
         port: u16,
     },
     /// A Unix socket in the file system. The path is empty for the unnamed end of a connection.
-    Unix(PathBuf),
+    Unix {
+        /// Says who must be there, if somebody must.
+        key: Option<PublicKey>,
+        /// Path of the socket's file.
+        path: PathBuf,
+    },
     /// A name in a simulated world.
-    Sim(String),
+    Sim {
+        /// Says who must be there, if somebody must.
+        key: Option<PublicKey>,
+        /// Its name.
+        name: String,
+    },
 }
 
 impl Address {
+    /// Returns the address of a host, by name or number, and TCP port, without a key.
+    pub fn inet(host: impl Into<String>, port: u16) -> Self {
+        Self::Inet { key: None, host: host.into(), port }
+    }
+
+    /// Returns the address of a Unix socket, without a key.
+    pub fn unix(path: impl Into<PathBuf>) -> Self {
+        Self::Unix { key: None, path: path.into() }
+    }
+
+    /// Returns the address of that name in a simulated world, without a key.
+    pub fn sim(name: impl Into<String>) -> Self {
+        Self::Sim { key: None, name: name.into() }
+    }
+
     /// Returns whether bytes sent there never leave this machine: loopback, Unix and simulated
-    /// addresses.
+    /// addresses, with or without a key.
     ///
     /// Host names other than `localhost` count as remote, since nobody knows before looking them
-    /// up.
+    /// up. An IPv4 address within an IPv6 one, such as `::ffff:127.0.0.1`, counts as what it is.
     pub fn is_local(&self) -> bool {
         match self {
             Self::Inet { host, .. } if host.eq_ignore_ascii_case("localhost") => true,
-            Self::Inet { host, .. } => host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()),
-            Self::Unix(_) | Self::Sim(_) => true,
+            Self::Inet { host, .. } => {
+                host.parse().is_ok_and(|ip: IpAddr| ip.to_canonical().is_loopback())
+            }
+            Self::Unix { .. } | Self::Sim { .. } => true,
         }
+    }
+
+    /// Returns who must be there, if somebody must.
+    pub fn key(&self) -> Option<PublicKey> {
+        match self {
+            Self::Inet { key, .. } | Self::Unix { key, .. } | Self::Sim { key, .. } => *key,
+        }
+    }
+
+    /// Returns the address of the same place where `key` must be, and nobody else.
+    #[must_use]
+    pub fn with_key(&self, key: PublicKey) -> Self {
+        self.keyed(Some(key))
+    }
+
+    /// Returns the address of the same place, whoever is there.
+    #[must_use]
+    pub fn without_key(&self) -> Self {
+        self.keyed(None)
+    }
+
+    fn keyed(&self, new: Option<PublicKey>) -> Self {
+        let mut changed = self.clone();
+        match &mut changed {
+            Self::Inet { key, .. } | Self::Unix { key, .. } | Self::Sim { key, .. } => *key = new,
+        }
+        changed
+    }
+
+    /// Returns an error if the address has a key: nothing in the kernel can prove who is there.
+    pub(crate) fn without_proof(&self) -> io::Result<()> {
+        if self.key().is_none() {
+            return Ok(());
+        }
+        let hint = "a key is proven by a secure layer: use Address::without_key and Stream::secure";
+        Err(io::Error::new(io::ErrorKind::Unsupported, hint))
     }
 
     /// Returns the address with another port; unchanged where there are no ports.
     #[must_use]
     pub fn with_port(&self, port: u16) -> Self {
         match self {
-            Self::Inet { host, .. } => Self::Inet { host: host.clone(), port },
+            Self::Inet { key, host, .. } => Self::Inet { key: *key, host: host.clone(), port },
             other => other.clone(),
         }
     }
 
     pub(crate) fn from_resolved(resolved: Resolved) -> Self {
         match resolved {
-            Resolved::Inet(socket) => {
-                Self::Inet { host: socket.ip().to_string(), port: socket.port() }
-            }
-            Resolved::Unix(path) => Self::Unix(path),
-            Resolved::Sim(name) => Self::Sim(name),
+            Resolved::Inet(socket) => Self::inet(socket.ip().to_string(), socket.port()),
+            Resolved::Unix(path) => Self::unix(path),
+            Resolved::Sim(name) => Self::sim(name),
         }
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inet { .. } => "inet:",
+            Self::Unix { .. } => "unix:",
+            Self::Sim { .. } => "sim:",
+        })?;
+        if let Some(key) = self.key() {
+            write!(f, "{key}@")?;
+        }
         match self {
-            Self::Inet { host, port } if host.contains(':') => write!(f, "inet:[{host}]:{port}"),
-            Self::Inet { host, port } => write!(f, "inet:{host}:{port}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-            Self::Sim(name) => write!(f, "sim:{name}"),
+            Self::Inet { host, port, .. } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Inet { host, port, .. } => write!(f, "{host}:{port}"),
+            Self::Unix { path, .. } if begins_like_a_key(path) => write!(f, "./{}", path.display()),
+            Self::Unix { path, .. } => write!(f, "{}", path.display()),
+            Self::Sim { name, .. } => f.write_str(name),
         }
     }
+}
+
+/// Returns whether a path would be read as a key, or as a mistyped one.
+fn begins_like_a_key(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| key_and_rest(path).is_some())
 }
 
 impl From<SocketAddr> for Address {
@@ -102,13 +201,32 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        match text.split_once(':') {
-            Some(("inet", rest)) => inet(rest),
-            Some(("unix", rest)) => unix(rest),
-            Some(("sim", rest)) => sim(rest),
-            _ => Err(AddressError::new(Fault::Kind, text)),
-        }
+        let Some((kind @ ("inet" | "unix" | "sim"), rest)) = text.split_once(':') else {
+            return Err(AddressError::new(Fault::Kind, text));
+        };
+        let (key, rest) = match key_and_rest(rest) {
+            None => (None, rest),
+            Some((key, rest)) if key_and_rest(rest).is_none() => {
+                let wrong = |_| AddressError::new(Fault::Key, key);
+                (Some(key.parse().map_err(wrong)?), rest)
+            }
+            Some((_, rest)) => return Err(AddressError::new(Fault::TwoKeys, rest)),
+        };
+        let address = match kind {
+            "inet" => inet(rest)?,
+            "unix" => unix(rest)?,
+            _ => sim(rest)?,
+        };
+        Ok(address.keyed(key))
     }
+}
+
+/// Splits what must be a key from what stands behind it, if there is such a thing.
+fn key_and_rest(text: &str) -> Option<(&str, &str)> {
+    let (before, behind) = text.split_once('@')?;
+    let is_hex = !before.is_empty() && before.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_as_long = before.chars().count() == KEY_DIGITS && !before.contains('/');
+    (is_hex || is_as_long).then_some((before, behind))
 }
 
 fn inet(rest: &str) -> Result<Address, AddressError> {
@@ -134,7 +252,7 @@ fn inet(rest: &str) -> Result<Address, AddressError> {
     // `parse` alone would take "+5000".
     match port.parse() {
         Ok(number) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Ok(Address::Inet { host: host.to_owned(), port: number })
+            Ok(Address::inet(host, number))
         }
         _ => Err(AddressError::new(Fault::Port, port)),
     }
@@ -155,7 +273,7 @@ fn unix(path: &str) -> Result<Address, AddressError> {
     if path.len() > PATH_LIMIT {
         return Err(AddressError::new(Fault::LongPath, path));
     }
-    Ok(Address::Unix(PathBuf::from(path)))
+    Ok(Address::unix(path))
 }
 
 fn sim(name: &str) -> Result<Address, AddressError> {
@@ -163,7 +281,7 @@ fn sim(name: &str) -> Result<Address, AddressError> {
     if name.is_empty() || name.len() > NAME_LIMIT || name.contains(odd) {
         return Err(AddressError::new(Fault::Name, name));
     }
-    Ok(Address::Sim(name.to_owned()))
+    Ok(Address::sim(name))
 }
 
 /// Says why a text is no address, in words that say what to write instead.
@@ -186,18 +304,13 @@ enum Fault {
     Path,
     LongPath,
     Name,
+    Key,
+    TwoKeys,
 }
 
 impl AddressError {
     fn new(fault: Fault, text: &str) -> Self {
-        let mut shown = String::new();
-        for c in text.chars().take(60) {
-            if is_invisible(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
-        }
-        if text.chars().nth(60).is_some() {
-            shown.push('…');
-        }
-        Self { fault, text: shown }
+        Self { fault, text: shown(text) }
     }
 }
 
@@ -247,15 +360,20 @@ impl fmt::Display for AddressError {
                 f,
                 "`{text}` is no simulated name: write sim:NAME with 1 to {NAME_LIMIT} bytes and no spaces"
             ),
+            Fault::Key => write!(f, "`{text}` is no key: 64 hex digits"),
+            Fault::TwoKeys => write!(
+                f,
+                "`{text}` begins with a second key: write one; ./ goes before a path that looks like one"
+            ),
         }
     }
 }
 
 impl std::error::Error for AddressError {}
 
-impl From<AddressError> for std::io::Error {
+impl From<AddressError> for io::Error {
     fn from(error: AddressError) -> Self {
-        Self::new(std::io::ErrorKind::InvalidInput, error)
+        Self::new(io::ErrorKind::InvalidInput, error)
     }
 }
 
@@ -328,6 +446,8 @@ mod tests {
             ("inet:LocalHost:1", true),
             ("inet:127.1.2.3:1", true),
             ("inet:[::1]:1", true),
+            ("inet:[::ffff:127.0.0.1]:1", true),
+            ("inet:[::ffff:10.0.0.1]:1", false),
             ("inet:0.0.0.0:1", false),
             ("inet:[::]:1", false),
             ("inet:example.org:1", false),

@@ -46,7 +46,8 @@ impl Handle {
     /// look-up. A name is looked up beside the loop, for 5 seconds at most. Its addresses are tried
     /// families alternating, IPv4 first: the next one 250 ms after the last, or when one fails; the
     /// first that connects wins. After 30 seconds it is [`TimedOut`](ErrorKind::TimedOut). The
-    /// error names what did not answer, refused, or could not be looked up.
+    /// error names what did not answer, refused, or could not be looked up. An address with a key
+    /// is [`Unsupported`](ErrorKind::Unsupported): who is there is proven by a secure layer.
     #[track_caller]
     pub fn connect(&self, to: &Address, k: Cont<Stream, io::Error>) {
         self.connect_within(to, LIMIT, k)
@@ -57,6 +58,9 @@ impl Handle {
     #[track_caller]
     pub fn connect_within(&self, to: &Address, within: Duration, k: Cont<Stream, io::Error>) {
         let (core, born) = (&self.core, Location::caller());
+        if let Err(error) = to.without_proof() {
+            return k.err(unreached(to, error.kind(), &error.to_string()));
+        }
         let order = Order { to: to.clone(), born, within, k };
         match resolve::at_once(to) {
             Ok(found) => match &found[..] {

@@ -42,7 +42,7 @@ impl Handle {
     /// at the end.
     ///
     /// # Errors
-    /// If the address is taken, not of this machine, or not allowed.
+    /// If the address is taken, not of this machine, not allowed, or has a key.
     #[track_caller]
     pub fn listen(
         &self,
@@ -51,7 +51,7 @@ impl Handle {
     ) -> io::Result<Listener> {
         let born = Location::caller();
         let key = self.core.reserve();
-        let place = resolve::for_listening(at);
+        let place = at.without_proof().and_then(|()| resolve::for_listening(at));
         match place.and_then(|place| Gate::open(&self.core, key, &place, at, born, accept)) {
             Ok(gate) => {
                 self.core.fill(key, gate.clone());

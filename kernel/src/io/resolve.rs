@@ -13,9 +13,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// The addresses meant, if that is known without asking; otherwise the name to look up.
 pub(crate) fn at_once(address: &Address) -> Result<Vec<Resolved>, (String, u16)> {
     match address {
-        Address::Unix(path) => Ok(vec![Resolved::Unix(path.clone())]),
-        Address::Sim(name) => Ok(vec![Resolved::Sim(name.clone())]),
-        Address::Inet { host, port } => {
+        Address::Unix { path, .. } => Ok(vec![Resolved::Unix(path.clone())]),
+        Address::Sim { name, .. } => Ok(vec![Resolved::Sim(name.clone())]),
+        Address::Inet { host, port, .. } => {
             if let Ok(ip) = host.parse() {
                 return Ok(vec![inet(ip, *port)]);
             }

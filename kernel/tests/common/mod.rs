@@ -34,7 +34,7 @@ pub fn socket_path(name: &str) -> PathBuf {
 /// For std's sockets.
 pub fn socket_addr(address: &Address) -> SocketAddr {
     match address {
-        Address::Inet { host, port } => format!("{host}:{port}").parse().unwrap(),
+        Address::Inet { host, port, .. } => format!("{host}:{port}").parse().unwrap(),
         other => panic!("{other} is no inet address"),
     }
 }

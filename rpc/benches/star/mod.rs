@@ -55,7 +55,7 @@ impl Star {
     /// One that serves, and so many that call.
     pub(crate) fn new(clients: usize) -> Self {
         let mut world = World::new(1);
-        let address = Address::Sim("server".to_owned());
+        let address = Address::sim("server");
         world.process("server", |kernel| {
             let (rpc, node) = (Rpc::new(&kernel.handle()), kernel.node(Server));
             let cx = node.cx();

@@ -62,7 +62,7 @@ fn unreachable_at(address: &Address, kind: io::ErrorKind) -> Option<&'static str
         "nobody listens there: start a node with the serve command, or check the address";
     match (address, kind) {
         (_, io::ErrorKind::ConnectionRefused) => Some(NOBODY),
-        (Address::Unix(_), io::ErrorKind::NotFound) => Some(NOBODY),
+        (Address::Unix { .. }, io::ErrorKind::NotFound) => Some(NOBODY),
         (Address::Inet { .. }, io::ErrorKind::NotFound) => Some("check the name"),
         (_, io::ErrorKind::TimedOut) => None, // the error says what did not answer
         (_, io::ErrorKind::PermissionDenied) => None,

@@ -61,7 +61,7 @@ impl NodeProcess {
             .stderr(stderr)
             .spawn()?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let mut node = Self { child, address: Address::Unix("".into()), readers: Vec::new() };
+        let mut node = Self { child, address: Address::unix(""), readers: Vec::new() };
         let errors = stderr.map(BufReader::new);
         node.readers.extend(errors.map(|lines| pass_on(lines, show.clone())).transpose()?);
         let stdout = stdout.ok_or_else(|| Failure::usage("no pipe to the node"))?;

@@ -49,7 +49,7 @@ impl Listener {
         security: Option<Security>,
         accept: impl FnMut(Endpoint) -> Result<(), AlreadyBound> + 'static,
     ) -> io::Result<Self> {
-        if security.is_none() && !is_private(address) {
+        if security.is_none() && !address.is_local() {
             let refused = InsecureBind { address: address.clone() };
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, refused));
         }
@@ -81,18 +81,6 @@ impl fmt::Debug for Listener {
     }
 }
 
-/// Returns whether only this machine can reach the address.
-fn is_private(address: &Address) -> bool {
-    match address {
-        Address::Unix(_) | Address::Sim(_) => true,
-        Address::Inet { host, .. } => is_loopback(host),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.to_canonical().is_loopback())
-}
-
 type Accept = Box<dyn FnMut(Endpoint) -> Result<(), AlreadyBound>>;
 
 /// Holds what runs for each connection.
@@ -110,7 +98,7 @@ impl Door {
         let Some(shared) = self.shared.upgrade().filter(|shared| !shared.ended.get()) else {
             return self.farewell.say(stream, &CloseReason::RpcGone);
         };
-        let dialler = stream.peer().unwrap_or_else(|_| Address::Unix("".into()));
+        let dialler = stream.peer().unwrap_or_else(|_| Address::unix(""));
         if let Some(why) = crowded(&shared, &dialler) {
             shared.counters.borrow_mut().crowded += 1;
             shared.log(format_args!("turned a connection from {dialler} away: {why}"));
@@ -192,7 +180,7 @@ pub(crate) mod counts {
     use peers_kernel::Kernel;
 
     fn inet(host: &str) -> Address {
-        Address::Inet { host: host.to_owned(), port: 1 }
+        Address::inet(host, 1)
     }
 
     /// A process with small limits; its connections are accepted by [`come`].
@@ -221,7 +209,7 @@ pub(crate) mod counts {
     pub(crate) fn connections_are_counted_whatever_they_are() {
         let (_kernel, rpc) = place(|limits| limits.connections = Some(3));
         rpc.connect(&"sim:elsewhere".parse().expect("an address"));
-        assert_eq!(come(&rpc, &Address::Unix("/a".into())), Ok(()));
+        assert_eq!(come(&rpc, &Address::unix("/a")), Ok(()));
         assert_eq!(come(&rpc, &inet("127.0.0.1")), Ok(()));
         assert_eq!(come(&rpc, &inet("127.0.0.1")), Err("too many connections"));
     }
@@ -238,7 +226,7 @@ pub(crate) mod counts {
     pub(crate) fn only_so_many_may_be_silent() {
         let (_kernel, rpc) = place(|limits| limits.half_open = 2);
         for place in 0..5 {
-            rpc.connect(&Address::Sim(place.to_string())); // dialled: none of those that count
+            rpc.connect(&Address::sim(place.to_string())); // dialled: none of those that count
             assert_eq!(come(&rpc, &inet("127.0.0.1")), Ok(()));
         }
         for n in 1..=2 {
@@ -255,7 +243,7 @@ pub(crate) mod counts {
                 assert_eq!(come(&rpc, &inet(host)), Ok(()), "{host}");
             }
         }
-        assert_eq!(come(&rpc, &Address::Unix("/a".into())), Ok(()));
+        assert_eq!(come(&rpc, &Address::unix("/a")), Ok(()));
         assert_eq!(come(&rpc, &inet("192.0.2.1")), Ok(()));
         assert!(come(&rpc, &inet("192.0.2.1")).is_err());
     }

@@ -17,12 +17,12 @@ pub(crate) struct Site(pub(crate) Address);
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Address::Inet { host, port } if host.contains(':') => {
+            Address::Inet { host, port, .. } if host.contains(':') => {
                 write!(f, "{{AF_INET6:[{host}]:{port}}}")
             }
-            Address::Inet { host, port } => write!(f, "{{AF_INET:{host}:{port}}}"),
-            Address::Unix(path) => write!(f, "{{AF_UNIX:{}}}", path.display()),
-            Address::Sim(name) => write!(f, "{{AF_SIM:{name}}}"),
+            Address::Inet { host, port, .. } => write!(f, "{{AF_INET:{host}:{port}}}"),
+            Address::Unix { path, .. } => write!(f, "{{AF_UNIX:{}}}", path.display()),
+            Address::Sim { name, .. } => write!(f, "{{AF_SIM:{name}}}"),
         }
     }
 }
@@ -90,7 +90,7 @@ impl Route {
 
 fn inet4(address: &Address) -> Option<SocketAddrV4> {
     match address {
-        Address::Inet { host, port } => Some(SocketAddrV4::new(host.parse().ok()?, *port)),
+        Address::Inet { host, port, .. } => Some(SocketAddrV4::new(host.parse().ok()?, *port)),
         _ => None,
     }
 }
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     fn inet(host: &str, port: u16) -> Site {
-        Site(Address::Inet { host: host.to_owned(), port })
+        Site(Address::inet(host, port))
     }
 
     #[test]
@@ -163,14 +163,14 @@ mod tests {
     #[test]
     fn other_families_have_their_own_words() {
         assert_eq!(inet("::1", 5000).to_string(), "{AF_INET6:[::1]:5000}");
-        assert_eq!(Site(Address::Unix("/run/x".into())).to_string(), "{AF_UNIX:/run/x}");
-        assert_eq!(Site(Address::Sim("n1".into())).to_string(), "{AF_SIM:n1}");
+        assert_eq!(Site(Address::unix("/run/x")).to_string(), "{AF_UNIX:/run/x}");
+        assert_eq!(Site(Address::sim("n1")).to_string(), "{AF_SIM:n1}");
     }
 
     #[test]
     fn a_route_names_both_ends_and_shares_what_it_can() {
-        let here = || Address::Inet { host: "127.0.0.1".into(), port: 5000 };
-        let from = |host: &str| Address::Inet { host: host.to_owned(), port: 2759 };
+        let here = || Address::inet("127.0.0.1", 5000);
+        let from = |host: &str| Address::inet(host, 2759);
         let first = Route::accepted(from("127.0.0.1"), here(), None);
         let second = Route::accepted(from("192.0.2.7"), here(), Some(&first));
         assert_eq!(second.ends(), Ends::Accepted(inet("192.0.2.7", 2759), inet("127.0.0.1", 5000)));
@@ -180,9 +180,9 @@ mod tests {
 
         let six = Route::accepted(from("2001:db8::7"), here(), Some(&second));
         assert_eq!(six.ends(), Ends::Accepted(inet("2001:db8::7", 2759), inet("127.0.0.1", 5000)));
-        let unnamed = || Address::Unix("".into());
-        let first = Route::accepted(unnamed(), Address::Unix("/x".into()), Some(&six));
-        let second = Route::accepted(unnamed(), Address::Unix("/x".into()), Some(&first));
+        let unnamed = || Address::unix("");
+        let first = Route::accepted(unnamed(), Address::unix("/x"), Some(&six));
+        let second = Route::accepted(unnamed(), Address::unix("/x"), Some(&first));
         assert_eq!((second.source(), second.ends()), (None, first.ends()));
         let (Route::Accepted(a), Route::Accepted(b)) = (&first, &second) else { panic!("Unix") };
         assert!(Rc::ptr_eq(a, b));

@@ -130,7 +130,7 @@ impl Field {
         let one_task = self.one_task;
         match &mut self.ground {
             Ground::Simulated(world) => {
-                let address = Address::Sim(name.to_owned());
+                let address = Address::sim(name);
                 let mut peer = None;
                 let process = world.process(name, |kernel| {
                     if one_task {
@@ -471,7 +471,7 @@ impl<S: 'static> Peer<S> {
 fn fresh_path(name: &str) -> Address {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let file = format!("peers-{}-{}-{name}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    Address::Unix(env::temp_dir().join(file))
+    Address::unix(env::temp_dir().join(file))
 }
 
 fn real_kernel(strict: bool) -> Kernel {

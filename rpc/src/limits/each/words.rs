@@ -51,7 +51,7 @@ pub(super) fn log_field() {
                 code: peers_wire::ByeCode::Internal,
                 text: text.clone(),
             };
-            let endpoint = rpc.connect(&peers_kernel::Address::Sim("nobody".into()));
+            let endpoint = rpc.connect(&peers_kernel::Address::sim("nobody"));
             let name = endpoint.name().expect("it is being dialled");
             let shared = rpc.shared().clone();
             let lines = logged(&mut kernel, move || shared.log_close(&name, &bye));

@@ -441,7 +441,7 @@ mod tests {
 
     pub(super) fn link(kernel: &Kernel) -> (Rc<Shared>, Rc<Link>) {
         let shared = Shared::new(kernel.handle(), NodeId::from_bits(1), Limits::default());
-        let link = Link::dialled(&shared, &Address::Sim("nowhere".into()));
+        let link = Link::dialled(&shared, &Address::sim("nowhere"));
         (shared, link)
     }
 
@@ -494,7 +494,7 @@ mod tests {
     fn a_record_that_is_filled_anew_knows_nothing_of_the_last_one() {
         let kernel = Kernel::simulated(1);
         let (shared, link) = link(&kernel);
-        let another = Link::dialled(&shared, &Address::Sim("elsewhere".into()));
+        let another = Link::dialled(&shared, &Address::sim("elsewhere"));
         let mut serving = Serving::starting_at(0);
         let first = serving.begin(&link, Some(1), &Method::NONE, until(9), 0);
         serving.end_unless_running(first);
@@ -520,7 +520,7 @@ mod tests {
     fn places_are_counted_for_all_and_for_each_connection() {
         let kernel = Kernel::simulated(1);
         let (shared, link) = link(&kernel);
-        let another = Link::dialled(&shared, &Address::Sim("elsewhere".into()));
+        let another = Link::dialled(&shared, &Address::sim("elsewhere"));
         let mut serving = Serving::starting_at(0);
         let start = |link, serving: &mut Serving| {
             let cause = serving.begin(link, Some(1), &Method::NONE, until(9), 0);
