@@ -40,10 +40,10 @@ use crate::core::lost::Lost;
 use crate::core::offload::Works;
 use crate::core::panics::Panics;
 use crate::core::peer_cpu::Beside;
-use crate::core::pending::{Registry, Ticket};
+use crate::core::pending::{PendingConts, Ticket};
 use crate::core::remote::Inbox;
 use crate::core::sources::{Watch, Watches};
-use crate::core::task::{Entry, Job, Queue, Task};
+use crate::core::task::{Action, Entry, Queue, Task};
 use crate::core::timers::{TimerId, Timers};
 use crate::core::turn_end::TurnEnd;
 use crate::host::gone;
@@ -96,7 +96,7 @@ pub(crate) struct Core {
     pub(crate) spares: Spares,
     pub(crate) beside: Beside,
     /// Continuations that nobody resumed yet.
-    pub(crate) registry: Registry,
+    pub(crate) pending: PendingConts,
     pub(crate) works: Works,
     pub(crate) lookups: Lookups,
     pub(crate) inbox: Inbox,
@@ -128,7 +128,7 @@ impl Core {
             read_buffer: RefCell::default(),
             spares: Spares::default(),
             beside: Beside::default(),
-            registry: Registry::default(),
+            pending: PendingConts::default(),
             works: Works::new(host.mode() == Mode::Real),
             lookups: Lookups::default(),
             inbox: Inbox::new(host.waker()),
@@ -171,7 +171,7 @@ impl Core {
     /// Queues a task.
     #[inline(always)]
     pub(crate) fn push(&self, cause: Cause, task: Box<dyn Task>) {
-        self.queue.borrow_mut().push_back(Entry { cause, job: Job::Task(task) });
+        self.queue.borrow_mut().push_back(Entry { cause, action: Action::Task(task) });
         if !self.open.get() {
             self.bury()
         }
@@ -180,7 +180,7 @@ impl Core {
     /// Queues the handler of a continuation, which nobody waits for any more.
     #[inline(always)]
     pub(crate) fn resume(&self, ticket: Ticket, cause: Cause, handler: Box<dyn Task>) {
-        self.registry.leave(ticket);
+        self.pending.leave(ticket);
         self.push(cause, handler)
     }
 
@@ -304,7 +304,9 @@ impl Core {
     /// that instant.
     pub(crate) fn note(&self, key: Key, readiness: Readiness, since: Instant) {
         if self.watches.borrow_mut().note(key, readiness, since) {
-            self.queue.borrow_mut().push_back(Entry { cause: Cause::NONE, job: Job::Ready(key) });
+            self.queue
+                .borrow_mut()
+                .push_back(Entry { cause: Cause::NONE, action: Action::Ready(key) });
         }
     }
 

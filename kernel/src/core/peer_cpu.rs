@@ -15,13 +15,13 @@ const GOOD_FOR: u8 = 32;
 /// The last answer of a loop: about one connection, because few are so busy that anybody asks.
 #[derive(Default)]
 pub(crate) struct Beside {
-    last: Cell<Option<Answer>>,
+    last: Cell<Option<Reading>>,
 }
 
 const _: () = assert!(size_of::<Beside>() <= 8, "it lies among what each task looks at");
 
 #[derive(Clone, Copy)]
-struct Answer {
+struct Reading {
     /// The generation of the source that it is about: no other one of this loop has it, until
     /// billions have come.
     about: u32,
@@ -34,8 +34,8 @@ impl Beside {
     pub(crate) fn ask(&self, key: Key, look: impl FnOnce() -> bool) -> bool {
         let about = key.generation;
         let known = self.last.get().filter(|last| last.about == about && last.left > 0);
-        let answer = known.unwrap_or_else(|| Answer { about, beside: look(), left: GOOD_FOR });
-        self.last.set(Some(Answer { left: answer.left - 1, ..answer }));
+        let answer = known.unwrap_or_else(|| Reading { about, beside: look(), left: GOOD_FOR });
+        self.last.set(Some(Reading { left: answer.left - 1, ..answer }));
         answer.beside
     }
 }

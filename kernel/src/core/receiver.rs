@@ -25,7 +25,7 @@ pub struct FromBytes<T, E> {
 }
 
 /// Says what a continuation waits for, and then what it got.
-pub(crate) enum State<T: 'static, E: 'static> {
+pub(crate) enum ContState<T: 'static, E: 'static> {
     Waiting,
     /// Bytes, of which this makes a value.
     Reading(&'static FromBytes<T, E>),
@@ -33,7 +33,7 @@ pub(crate) enum State<T: 'static, E: 'static> {
     Error(E),
 }
 
-impl<T, E> State<T, E> {
+impl<T, E> ContState<T, E> {
     #[inline]
     pub(crate) fn of(result: Result<T, E>) -> Self {
         match result {

@@ -101,7 +101,7 @@ impl<T: 'static, E: From<Lost> + 'static> Collect<T, E> {
         let index = outcomes.len();
         outcomes.push(None);
         let (core, born) = (&self.gate.core, Location::caller());
-        let ticket = core.registry.enter(born, core.now());
+        let ticket = core.pending.enter(born, core.now());
         Cont::of(Box::new(Branch {
             gate: self.gate.clone(),
             index,
@@ -182,7 +182,7 @@ impl<T: 'static, E: From<Lost> + 'static> Branch<T, E> {
     }
 
     fn settle(&self, result: Result<T, E>) {
-        self.gate.core.registry.leave(self.ticket);
+        self.gate.core.pending.leave(self.ticket);
         self.gate.settle(self.index, result)
     }
 }
