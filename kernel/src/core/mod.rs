@@ -33,7 +33,7 @@ pub(crate) mod timers;
 pub(crate) mod turn_end;
 
 use crate::core::budget::Meter;
-use crate::core::buffer_pool::Spares;
+use crate::core::buffer_pool::BufferPool;
 use crate::core::cause::{Cancelled, Cause};
 use crate::core::lookups::Lookups;
 use crate::core::lost::Lost;
@@ -93,7 +93,7 @@ pub(crate) struct Core {
     endings: RefCell<Vec<Rc<dyn TurnEnd>>>,
     read_buffer: RefCell<Vec<u8>>,
     /// Memory for outputs.
-    pub(crate) spares: Spares,
+    pub(crate) buffers: BufferPool,
     pub(crate) beside: Beside,
     /// Continuations that nobody resumed yet.
     pub(crate) pending: PendingConts,
@@ -126,7 +126,7 @@ impl Core {
             flushes: RefCell::default(),
             endings: RefCell::default(),
             read_buffer: RefCell::default(),
-            spares: Spares::default(),
+            buffers: BufferPool::default(),
             beside: Beside::default(),
             pending: PendingConts::default(),
             works: Works::new(host.mode() == Mode::Real),
@@ -382,7 +382,7 @@ impl Core {
 
     /// Gives memory back that is kept for what is to come.
     pub(crate) fn release_memory(&self) {
-        self.spares.clear();
+        self.buffers.clear();
         if let Ok(mut buffer) = self.read_buffer.try_borrow_mut() {
             *buffer = Vec::new();
         }

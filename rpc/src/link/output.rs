@@ -30,7 +30,7 @@ impl Output for Out<'_> {
     #[inline]
     fn bytes(&mut self) -> &mut Vec<u8> {
         if self.said.capacity() == 0 {
-            *self.said = self.link.handle().memory();
+            *self.said = self.link.handle().pooled_buffer();
         }
         self.said
     }

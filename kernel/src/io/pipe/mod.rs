@@ -378,7 +378,7 @@ impl Pipe {
         {
             core.push(cause, at_end(clean));
         }
-        core.spares.count_used(held.as_ref().map_or(0, |held| held.output.memory()), 0);
+        core.buffers.count_used(held.as_ref().map_or(0, |held| held.output.memory()), 0);
         if let Some(timer) = held.as_ref().and_then(|held| held.rare.as_ref()?.linger) {
             core.cancel(timer);
         }
