@@ -39,7 +39,7 @@ use crate::core::lookups::Lookups;
 use crate::core::lost::Lost;
 use crate::core::offload::Works;
 use crate::core::panics::Panics;
-use crate::core::peer_cpu::Beside;
+use crate::core::peer_cpu::PeerCpu;
 use crate::core::pending::{PendingConts, Ticket};
 use crate::core::remote::Inbox;
 use crate::core::sources::{Watch, Watches};
@@ -94,7 +94,7 @@ pub(crate) struct Core {
     read_buffer: RefCell<Vec<u8>>,
     /// Memory for outputs.
     pub(crate) buffers: BufferPool,
-    pub(crate) beside: Beside,
+    pub(crate) peer_cpu: PeerCpu,
     /// Continuations that nobody resumed yet.
     pub(crate) pending: PendingConts,
     pub(crate) works: Works,
@@ -127,7 +127,7 @@ impl Core {
             endings: RefCell::default(),
             read_buffer: RefCell::default(),
             buffers: BufferPool::default(),
-            beside: Beside::default(),
+            peer_cpu: PeerCpu::default(),
             pending: PendingConts::default(),
             works: Works::new(host.mode() == Mode::Real),
             lookups: Lookups::default(),

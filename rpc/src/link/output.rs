@@ -103,7 +103,7 @@ impl Link {
     fn begin_early(&self, said: &mut Vec<u8>) {
         self.speech.set(Speech::Decided);
         if let Some(outlet) = self.open_outlet()
-            && outlet.is_peer_beside()
+            && outlet.is_peer_on_other_cpu()
         {
             self.hand_over(said);
             outlet.flush();

@@ -196,8 +196,8 @@ impl Socket for SimSocket {
         self.net.borrow_mut().chance(4)
     }
 
-    fn is_beside(&self) -> bool {
-        self.net.borrow().is_beside(self.id)
+    fn is_peer_on_other_cpu(&self) -> bool {
+        self.net.borrow().is_peer_on_other_cpu(self.id)
     }
 
     fn shutdown(&self) -> io::Result<()> {

@@ -123,9 +123,10 @@ impl Pipe {
     }
 
     /// Returns whether the peer works on another processor, as far as is known.
-    pub(crate) fn is_beside(&self) -> bool {
+    pub(crate) fn is_peer_on_other_cpu(&self) -> bool {
         let Some(core) = self.core.upgrade() else { return false };
-        let ask = |socket: &dyn Socket| core.beside.ask(socket.key(), || socket.is_beside());
+        let ask =
+            |socket: &dyn Socket| core.peer_cpu.ask(socket.key(), || socket.is_peer_on_other_cpu());
         self.with_socket(ask).unwrap_or_default()
     }
 
