@@ -161,11 +161,11 @@ where
     E: From<Lost> + 'static,
 {
     fn bytes(self: Box<Self>, bytes: &[u8], what: &'static str) {
-        self.make(|read| (read.lent)(bytes, what))
+        self.make(|read| (read.borrowed)(bytes, what))
     }
 
-    fn given(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str) {
-        self.make(|read| (read.given)(memory, what))
+    fn owned_bytes(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str) {
+        self.make(|read| (read.owned)(memory, what))
     }
 
     fn fail(self: Box<Self>, error: E) {

@@ -152,14 +152,14 @@ impl<T: 'static, E: From<Lost> + 'static> Arm<T, E> for Branch<T, E> {
 impl<T: 'static, E: From<Lost> + 'static> Receive<E> for Branch<T, E> {
     fn bytes(self: Box<Self>, bytes: &[u8], what: &'static str) {
         match self.read {
-            Some(read) => self.settle_made(|| (read.lent)(bytes, what)),
+            Some(read) => self.settle_made(|| (read.borrowed)(bytes, what)),
             None => Arm::lose(self),
         }
     }
 
-    fn given(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str) {
+    fn owned_bytes(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str) {
         match self.read {
-            Some(read) => self.settle_made(|| (read.given)(memory, what)),
+            Some(read) => self.settle_made(|| (read.owned)(memory, what)),
             None => Arm::lose(self),
         }
     }

@@ -116,7 +116,7 @@ impl Link {
         if is_reply {
             let Some(call) = session.settle(now, frame.call) else { return false };
             drop(live);
-            call.done.given(run, call.method.name);
+            call.done.owned_bytes(run, call.method.name);
         } else {
             let Some(request) = session.let_in(now, &frame) else { return false };
             drop(live);
