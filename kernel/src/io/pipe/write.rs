@@ -178,7 +178,7 @@ impl Pipe {
                 None => return,
             }
         }
-        if self.settled() {
+        if self.both_halves_ended() {
             self.shut(core)
         }
     }
