@@ -8,10 +8,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 /// Is what is asked for, and what comes back.
-const KEY: &str = "key-000000000007";
+pub(crate) const KEY: &str = "key-000000000007";
 
 /// Answers with what it was asked for.
-struct Server;
+pub(crate) struct Server;
 
 impl LocalNode for Server {
     fn put(&mut self, _: &Cx<Self>, _: &Binding, _: String, _: String) {}

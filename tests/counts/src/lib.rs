@@ -7,11 +7,15 @@
 //! steps, does not cancel out: programs keep what they work on at one size.
 
 #![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "programs answer on standard output")]
+#![expect(clippy::print_stderr, reason = "programs say what is wrong on standard error")]
 
 mod kernel;
 mod rpc;
 mod rpcc;
 mod wire;
+
+use std::process::ExitCode;
 
 /// A program.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +35,7 @@ pub struct Program {
     pub run: fn(u64),
 }
 
-/// All programs, from the bottom up.
+/// All programs but those of `counts-long`, from the bottom up.
 pub const PROGRAMS: [Program; 23] = [
     of("hop", "a task that queues the next", 10_000, kernel::hop),
     of("cont", "a continuation resumed", 10_000, kernel::cont),
@@ -64,8 +68,44 @@ pub const PROGRAMS: [Program; 23] = [
 ];
 
 /// A program that is counted for so many operations, and for three times as many.
-const fn of(name: &'static str, one: &'static str, few: u64, run: fn(u64)) -> Program {
+#[must_use]
+pub const fn of(name: &'static str, one: &'static str, few: u64, run: fn(u64)) -> Program {
     Program { name, one, few, many: 3 * few, run }
+}
+
+/// Runs the program of `programs` that the command line names, or names them.
+#[must_use]
+pub fn main(programs: &[Program]) -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["list"] => list(programs),
+        [name, operations] => run(programs, name, operations),
+        _ => usage("two words are needed, or `list`"),
+    }
+}
+
+fn list(programs: &[Program]) -> ExitCode {
+    for program in programs {
+        println!("{} {} {} {}", program.name, program.few, program.many, program.one);
+    }
+    ExitCode::SUCCESS
+}
+
+fn run(programs: &[Program], name: &str, operations: &str) -> ExitCode {
+    let program = programs.iter().find(|program| program.name == name);
+    match (program, operations.parse()) {
+        (None, _) => usage(&format!("no program is called {name}")),
+        (_, Err(_)) => usage(&format!("{operations} is not a number of operations")),
+        (Some(program), Ok(operations)) => {
+            (program.run)(operations);
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn usage(wrong: &str) -> ExitCode {
+    eprintln!("counts PROGRAM OPERATIONS | counts list: {wrong}");
+    ExitCode::from(2)
 }
 
 #[cfg(test)]
