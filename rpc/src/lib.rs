@@ -83,6 +83,7 @@ extern crate self as peers_rpc;
 
 // The floors, lowest first, a blank line between two: a room uses itself and those before it.
 pub mod limits;
+mod security;
 
 pub mod session;
 
@@ -121,13 +122,16 @@ pub use limits::Limits;
 pub use link::Drained;
 pub use link::endpoint::{AlreadyBound, Endpoint};
 pub use link::name::EndpointName;
+pub use security::{SecureTransport, SecurityError};
 pub use serve::binding::Binding;
 pub use serve::stub;
 pub use session::CloseReason;
 pub use session::text::Escaped;
 
 pub use peers_kernel as kernel;
-pub use peers_kernel::{Address, Collect, Cont, Cx, Handle, Instant, Kernel, Lost, Node, TimerId};
+pub use peers_kernel::{
+    Address, Collect, Cont, Cx, Handle, Instant, Kernel, Lost, Node, PublicKey, TimerId,
+};
 pub use peers_wire as wire;
 pub use peers_wire::{NodeId, Trace};
 

@@ -11,11 +11,12 @@ use std::process::Command;
 use peers_tests::{files, root};
 
 /// The libraries, and their folders.
-const LIBRARIES: [(&str, &str); 5] = [
+const LIBRARIES: [(&str, &str); 6] = [
     ("peers-kernel", "kernel"),
     ("peers-wire", "wire"),
     ("peers-rpc", "rpc"),
     ("peers-rpcc", "rpc/rpcc"),
+    ("peers-secure", "rpc/secure"),
     ("peers-service", "rpc/service"),
 ];
 

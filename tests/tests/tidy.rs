@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Says which of our crates a package may depend on, at run time and at build time.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("kernel", &[]),
     ("wire", &[]),
     ("rpc", &["peers-kernel", "peers-wire"]),
     ("rpc/rpcc", &[]),
     ("rpc/service", &["peers-rpc"]),
+    ("rpc/secure", &["peers-rpc"]),
     ("apps/registry", &["peers-rpc", "peers-rpcc", "peers-service"]),
     ("apps/p2p", &["peers-rpc", "peers-rpcc", "peers-service"]),
     ("apps/numbers", &["peers-rpc", "peers-rpcc", "peers-service"]),
@@ -56,7 +57,7 @@ const TOP: [&str; 13] = [
 const UNSAFE: &str = "kernel/src/host/os/poller.rs";
 
 /// Files that read a clock, wait, or start threads, and why they may.
-const HOST_SEAM: [&str; 8] = [
+const HOST_SEAM: [&str; 7] = [
     "kernel/src/host/os/clock.rs",
     "kernel/src/host/os/poller.rs",
     "kernel/src/host/os/epoll.rs",
@@ -64,7 +65,6 @@ const HOST_SEAM: [&str; 8] = [
     "kernel/src/loop_thread.rs",
     "kernel/src/host/os/lines.rs",
     "kernel/src/host/os/look_up.rs",
-    "rpc/service/src/log_lines.rs", // the date of a line
 ];
 
 fn library_sources() -> Vec<PathBuf> {
@@ -366,6 +366,40 @@ fn every_dependency_is_justified() {
             decisions.contains(&format!("`{name}`")),
             "docs/decisions.md does not say why `{name}`"
         );
+    }
+}
+
+/// Who does not encrypt pays nothing for it.
+#[test]
+fn no_library_below_links_cryptography() {
+    for package in ["peers-kernel", "peers-wire", "peers-rpc"] {
+        let tree = Command::new(env!("CARGO"))
+            .args(["tree", "--offline", "-p", package, "-e", "normal", "--prefix", "none"])
+            .current_dir(root())
+            .output()
+            .expect("cargo runs");
+        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+        let tree = String::from_utf8(tree.stdout).unwrap();
+        for library in ["rustls", "graviola", "aws-lc", "ring ", "peers-secure"] {
+            let linked = tree.lines().find(|line| line.starts_with(library));
+            assert_eq!(linked, None, "{package} links {library}");
+        }
+    }
+}
+
+/// Only one file knows where ciphers come from.
+#[test]
+fn one_module_names_the_libraries_of_ciphers() {
+    for path in library_sources() {
+        let name = shown(&path);
+        if name.starts_with("rpc/secure/src/primitives/") {
+            continue;
+        }
+        for (line, text) in code_lines(&code(&path)) {
+            for library in ["graviola::", "aws_lc_rs::aead", "aws_lc_rs::sig", "aws_lc_rs::hmac"] {
+                assert!(!text.contains(library), "{name}:{line}: {text}");
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::panic::Location;
 
 /// One waiting continuation.
 #[derive(Clone, Copy)]
-pub(crate) struct PendingCont {
+pub(crate) struct Waiting {
     pub(crate) born: &'static Location<'static>,
     pub(crate) since: Instant,
 }
@@ -29,8 +29,8 @@ impl Ticket {
 }
 
 /// All waiting continuations of one kernel.
-pub(crate) struct PendingConts {
-    all: RefCell<Slab<PendingCont>>,
+pub(crate) struct Registry {
+    all: RefCell<Slab<Waiting>>,
     /// Says whose end somebody wants to know of.
     watched: Cell<Ticket>,
     /// Those that are watched meanwhile further down the stack, outermost first.
@@ -38,38 +38,38 @@ pub(crate) struct PendingConts {
 }
 
 /// While it lives, the end of an entry is noted.
-pub(crate) struct EndWatch<'a> {
-    pending: &'a PendingConts,
+pub(crate) struct Watch<'a> {
+    registry: &'a Registry,
     /// Set iff another one was watched before.
     nested: bool,
 }
 
-impl EndWatch<'_> {
+impl Watch<'_> {
     /// Returns whether it has ended since.
     pub(crate) fn has_ended(&self) -> bool {
-        self.pending.watched.get() == Ticket::ENDED
+        self.registry.watched.get() == Ticket::ENDED
     }
 }
 
 /// However the stack was left: the one before is watched again.
-impl Drop for EndWatch<'_> {
+impl Drop for Watch<'_> {
     fn drop(&mut self) {
-        let before = if self.nested { self.pending.outer.borrow_mut().pop() } else { None };
-        self.pending.watched.set(before.unwrap_or(Ticket::NONE));
+        let before = if self.nested { self.registry.outer.borrow_mut().pop() } else { None };
+        self.registry.watched.set(before.unwrap_or(Ticket::NONE));
     }
 }
 
-impl Default for PendingConts {
+impl Default for Registry {
     fn default() -> Self {
         let (all, outer) = (RefCell::default(), RefCell::default());
         Self { all, watched: Cell::new(Ticket::NONE), outer }
     }
 }
 
-impl PendingConts {
+impl Registry {
     #[inline]
     pub(crate) fn enter(&self, born: &'static Location<'static>, since: Instant) -> Ticket {
-        Ticket(self.all.borrow_mut().insert(PendingCont { born, since }))
+        Ticket(self.all.borrow_mut().insert(Waiting { born, since }))
     }
 
     #[inline]
@@ -96,16 +96,16 @@ impl PendingConts {
 
     /// Notes the end of that one until it is told to stop. Watches end in the reverse order of
     /// their beginning.
-    pub(crate) fn watch(&self, ticket: Ticket) -> EndWatch<'_> {
+    pub(crate) fn watch(&self, ticket: Ticket) -> Watch<'_> {
         let before = self.watched.replace(ticket);
         let nested = before != Ticket::NONE;
         if nested {
             self.outer.borrow_mut().push(before);
         }
-        EndWatch { pending: self, nested }
+        Watch { registry: self, nested }
     }
 
-    pub(crate) fn all(&self) -> Vec<PendingCont> {
+    pub(crate) fn all(&self) -> Vec<Waiting> {
         self.all.borrow().iter().map(|(_, waiting)| *waiting).collect()
     }
 }

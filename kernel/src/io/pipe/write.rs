@@ -52,7 +52,7 @@ impl Pipe {
             (before, output.memory())
         });
         if let Some(core) = self.core.upgrade() {
-            core.buffers.count_used(before, after);
+            core.spares.count_used(before, after);
         }
         self.request_flush();
         Ok(())
@@ -72,13 +72,13 @@ impl Pipe {
                 let before = output.memory();
                 let spent =
                     output.push_vec(bytes, |address, head| self.sends_slowly(address, head));
-                core.buffers.count_used(before, output.memory());
+                core.spares.count_used(before, output.memory());
                 (spent, output.len())
             }),
         };
         let limit = self.limit.get() as usize;
         if let Some(spent) = spent {
-            core.buffers.keep(spent);
+            core.spares.keep(spent);
         }
         if buffered > 0 {
             self.request_flush();
@@ -89,7 +89,7 @@ impl Pipe {
     /// Memory for the output.
     #[cold]
     pub(crate) fn room(&self) -> Vec<u8> {
-        self.core.upgrade().map_or_else(Vec::new, |core| core.buffers.take())
+        self.core.upgrade().map_or_else(Vec::new, |core| core.spares.take())
     }
 
     #[inline]
@@ -123,10 +123,9 @@ impl Pipe {
     }
 
     /// Returns whether the peer works on another processor, as far as is known.
-    pub(crate) fn is_peer_on_other_cpu(&self) -> bool {
+    pub(crate) fn is_beside(&self) -> bool {
         let Some(core) = self.core.upgrade() else { return false };
-        let ask =
-            |socket: &dyn Socket| core.peer_cpu.ask(socket.key(), || socket.is_peer_on_other_cpu());
+        let ask = |socket: &dyn Socket| core.beside.ask(socket.key(), || socket.is_beside());
         self.with_socket(ask).unwrap_or_default()
     }
 
@@ -158,8 +157,8 @@ impl Pipe {
                 *since = core.now();
             }
             Some(wrote.map(|count| {
-                output.advance(count, |spent| core.buffers.keep(spent));
-                core.buffers.count_used(before, output.memory());
+                output.advance(count, |spent| core.spares.keep(spent));
+                core.spares.count_used(before, output.memory());
                 self.written.set(self.written.get() + count as u64);
                 output.is_empty()
             }))
@@ -178,7 +177,7 @@ impl Pipe {
                 None => return,
             }
         }
-        if self.both_halves_ended() {
+        if self.settled() {
             self.shut(core)
         }
     }
@@ -191,7 +190,7 @@ impl Pipe {
         }
         self.blocked.set(false);
         self.if_held(|held| {
-            core.buffers.count_used(held.output.memory(), 0);
+            core.spares.count_used(held.output.memory(), 0);
             held.output = Output::default();
             Some(())
         });
