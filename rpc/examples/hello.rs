@@ -5,7 +5,7 @@
 #![allow(clippy::print_stdout, reason = "it shows what happens")]
 
 use peers_rpc::doc::{LocalNode, NoSuchKey, NodeProxy};
-use peers_rpc::{Binding, Cx, Error, Exception, Kernel, Rpc};
+use peers_rpc::{Binding, Cx, Error, Kernel, Rpc};
 use std::collections::BTreeMap;
 
 #[derive(Default)]

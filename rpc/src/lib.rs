@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use peers_rpc::doc::{LocalNode, NoSuchKey, NodeProxy};
-//! use peers_rpc::{Binding, Cx, Error, Exception, Kernel, Rpc};
+//! use peers_rpc::{Binding, Cx, Error, Kernel, Rpc};
 //! use std::cell::RefCell;
 //! use std::collections::BTreeMap;
 //! use std::rc::Rc;

@@ -7,9 +7,7 @@
 mod common;
 
 use common::{Field, Peer, everywhere};
-use peers_rpc::{
-    Binding, Caller, Cx, Error, ErrorKind, Exception, Interface, Limits, Refusal, Reply, wire,
-};
+use peers_rpc::{Binding, Caller, Cx, Error, ErrorKind, Interface, Limits, Refusal, Reply, wire};
 use shelf::{DeepShelfProxy, LocalDeepShelf, LocalShelf, NoSuchKey, Place, ShelfProxy};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -259,9 +257,9 @@ everywhere! {
         let place = Place { name: "deep desert".to_owned(), x: -1 };
         let places = [("spice".to_owned(), place.clone())];
         for shelf in shop.shelves() {
-            let but = Some("spice".to_owned());
-            assert_eq!(field.outcome(client, shelf.learn(&words, &but)).unwrap(), ["worm", ""]);
-            let all = field.outcome(client, shelf.learn(&words[..1], &None)).unwrap();
+            let but = Some("spice");
+            assert_eq!(field.outcome(client, shelf.learn(&words, but)).unwrap(), ["worm", ""]);
+            let all = field.outcome(client, shelf.learn(&words[..1], None)).unwrap();
             assert_eq!(all, ["worm", "", "spice"]);
             assert_eq!(field.outcome(client, shelf.most(&weights, &among, [])).unwrap(), None);
             let most = field.outcome(client, shelf.most(&weights, &among, &places)).unwrap();

@@ -5,7 +5,7 @@
 use peers_rpc::kernel::Cont;
 use peers_rpc::wire::Value;
 use peers_rpc::{
-    Address, Binding, Cx, Error, ErrorKind, Exception, Kernel, Listener, Node, Refusal, Reply, Rpc,
+    Address, Binding, Cx, Error, ErrorKind, Kernel, Listener, Node, Refusal, Reply, Rpc,
 };
 use std::io;
 

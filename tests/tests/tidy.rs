@@ -18,7 +18,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("rpc/service", &["peers-rpc"]),
     ("rpc/secure", &["peers-rpc"]),
     ("apps/registry", &["peers-rpc", "peers-rpcc", "peers-service"]),
-    ("apps/p2p", &["peers-rpc", "peers-rpcc", "peers-service"]),
+    ("apps/p2p", &["peers-registry", "peers-rpc", "peers-rpcc", "peers-service"]),
     ("apps/numbers", &["peers-rpc", "peers-rpcc", "peers-service"]),
     ("docs/tutorial/chat", &["peers-rpc", "peers-rpcc", "peers-service"]),
     (

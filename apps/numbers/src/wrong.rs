@@ -1,7 +1,7 @@
 //! Lists what can be wrong with a number, or with what is asked of it.
 
 use crate::{Number, OperationFailed};
-use peers_rpc::{Error, Exception as _};
+use peers_rpc::Error;
 use std::fmt;
 
 /// Says why there is no result. Nodes raise it as [`OperationFailed`], with these words.

@@ -6,7 +6,7 @@
 
 use crate::overlay::{Route, is_dead};
 use crate::{NoSuchKey, P2pNode, P2pNodeProxy, chance};
-use peers_rpc::{Binding, Cx, Error, ErrorKind, Exception as _, Reply};
+use peers_rpc::{Binding, Cx, Error, ErrorKind, Reply};
 use std::time::Duration;
 
 /// When a peer has used up the caller's time but for this, no other is asked: that could only turn

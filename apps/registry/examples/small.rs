@@ -1,6 +1,6 @@
 //! A registry in one file, as the README shows it. `cargo run -p peers-registry --example small`
 
-use peers_rpc::{Binding, Cx, Error, Exception, Kernel, Rpc};
+use peers_rpc::{Binding, Cx, Error, Kernel, Rpc};
 use std::collections::BTreeMap;
 
 peers_rpc::include_rpc!("registry");

@@ -1,7 +1,7 @@
 //! The node: a map, and the two methods over it.
 
 use crate::{LocalNode, NoSuchKey};
-use peers_rpc::{Address, Binding, Cx, Error, Exception, Kernel, Listener, Node, Rpc, Security};
+use peers_rpc::{Address, Binding, Cx, Error, Kernel, Listener, Node, Rpc, Security};
 use std::collections::BTreeMap;
 use std::io;
 

@@ -27,10 +27,36 @@ static WRITTEN: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
 ///     peers_rpcc::compile("registry.rpc");
 /// }
 /// ```
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a build script talks to cargo")]
 #[expect(clippy::needless_doctest_main, reason = "the example is a whole build script")]
 pub fn compile(path: impl AsRef<Path>) {
-    match to_out_dir(path.as_ref()) {
+    Compiler::in_package().build(path);
+}
+
+impl Compiler<'static> {
+    /// A compiler that reads files from the disk, by paths relative to the package whose build
+    /// script this is.
+    #[must_use]
+    pub fn in_package() -> Self {
+        let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+        Self::with_loader(move |file| read_text(&package.join(file)))
+    }
+}
+
+impl Compiler<'_> {
+    /// Compiles a file in a build script, as [`compile`] does, with the options of this compiler.
+    ///
+    /// ```no_run
+    /// // Cargo.toml has `calls = { package = "peers-rpc", … }`.
+    /// peers_rpcc::Compiler::in_package().crate_path("calls").build("registry.rpc");
+    /// ```
+    pub fn build(&self, path: impl AsRef<Path>) {
+        finish(to_out_dir(self, path.as_ref()));
+    }
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a build script talks to cargo")]
+fn finish(written: Result<Vec<PathBuf>, String>) {
+    match written {
         Ok(files) => {
             for file in files {
                 println!("cargo::rerun-if-changed={}", file.display());
@@ -44,10 +70,8 @@ pub fn compile(path: impl AsRef<Path>) {
 }
 
 /// Compiles and writes; returns the files to watch, or what is to be printed.
-fn to_out_dir(path: &Path) -> Result<Vec<PathBuf>, String> {
+fn to_out_dir(compiler: &Compiler<'_>, path: &Path) -> Result<Vec<PathBuf>, String> {
     let folder = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: call this from build.rs")?;
-    let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-    let compiler = Compiler::with_loader(|file| read_text(&package.join(file)));
     let output = compiler.compile(path).map_err(|diagnostics| diagnostics.to_string())?;
     let name = path.with_extension("rs");
     let name = name.file_name().ok_or_else(|| format!("{} is not a file", shown(path)))?;

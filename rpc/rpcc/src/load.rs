@@ -48,6 +48,8 @@ pub(crate) struct Parsed {
     pub(crate) stem: String,
     /// The files it imports, in order, and where it says so.
     pub(crate) imports: Vec<(FileId, Span)>,
+    /// For each of them, the Rust path that `in` gives, if it does.
+    pub(crate) places: Vec<Option<Vec<ast::Name>>>,
 }
 
 /// Reads a file from the disk, as far as it may be long.
@@ -125,7 +127,8 @@ impl Files<'_> {
         let tree = parse(file, &text, self.reports);
         self.sources.add(path, text);
         let stem = stem.unwrap_or_default();
-        self.loaded.files.push(Parsed { tree, stem, imports: Vec::new() });
+        let (imports, places) = (Vec::new(), Vec::new());
+        self.loaded.files.push(Parsed { tree, stem, imports, places });
     }
 
     /// Reads what a file imports, unless it was read before.
@@ -133,14 +136,17 @@ impl Files<'_> {
         let imports = self.loaded.files[file.0].tree.imports.clone();
         for import in imports {
             if let Some(found) = self.import(file, &import) {
-                let imports = &mut self.loaded.files[file.0].imports;
+                let Parsed { imports, places, .. } = &mut self.loaded.files[file.0];
                 match imports.iter().find(|(other, _)| *other == found) {
                     Some((_, first)) => {
                         let title = format!("`{}` is imported twice", import.path);
                         let report = Report::new(import.span, title, "again here");
                         self.reports.push(report.and(*first, "first here"));
                     }
-                    None => imports.push((found, import.span)),
+                    None => {
+                        imports.push((found, import.span));
+                        places.push(import.place);
+                    }
                 }
             }
         }

@@ -22,11 +22,13 @@ Usage:
 
 Options:
   -o, --output DIR        where to write; the folder is made if it is missing
+      --crate PATH        the crate that the Rust uses, if not `peers_rpc`: its
+                          name in Cargo.toml, or a path that begins with `crate`
   -h, --help              prints this
   -V, --version           prints the version
 
 Files that are imported are found from the importing file. They are compiled
-into the same output.
+into the same output, unless the import says `in` which Rust module they are.
 
 Exit codes: 0 done, or the versions are compatible; 1 a file is wrong, or the
 versions are incompatible; 2 wrong usage, or versions that cannot be compared;
@@ -35,7 +37,7 @@ versions are incompatible; 2 wrong usage, or versions that cannot be compared;
 
 /// Says what the arguments ask for.
 enum Task {
-    Compile { files: Vec<PathBuf>, folder: PathBuf },
+    Compile { files: Vec<PathBuf>, folder: PathBuf, compiler: Compiler<'static> },
     Check { old: PathBuf, new: PathBuf },
     Print(String),
 }
@@ -49,7 +51,7 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(match task {
-        Task::Compile { files, folder } => compile_all(&files, &folder),
+        Task::Compile { files, folder, compiler } => compile_all(&files, &folder, &compiler),
         Task::Check { old, new } => check(&old, &new),
         Task::Print(text) => print(&text),
     })
@@ -59,9 +61,11 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Task, lexopt::Error> {
     use lexopt::prelude::*;
     let mut values: Vec<OsString> = Vec::new();
     let mut folder: Option<PathBuf> = None;
+    let mut compiler = Compiler::new();
     while let Some(argument) = arguments.next()? {
         match argument {
             Short('o') | Long("output") => folder = Some(arguments.value()?.into()),
+            Long("crate") => compiler = compiler.crate_path(arguments.value()?.string()?),
             Short('h') | Long("help") => return Ok(Task::Print(HELP.into())),
             Short('V') | Long("version") => {
                 return Ok(Task::Print(format!("rpcc {}\n", env!("CARGO_PKG_VERSION"))));
@@ -78,12 +82,13 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Task, lexopt::Error> {
         ([], _) => Err("no file given".into()),
         (_, None) => Err("say where to write: `-o DIR`".into()),
         (_, Some(folder)) => {
-            Ok(Task::Compile { files: values.into_iter().map(PathBuf::from).collect(), folder })
+            let files = values.into_iter().map(PathBuf::from).collect();
+            Ok(Task::Compile { files, folder, compiler })
         }
     }
 }
 
-fn compile_all(files: &[PathBuf], folder: &Path) -> u8 {
+fn compile_all(files: &[PathBuf], folder: &Path, compiler: &Compiler<'_>) -> u8 {
     let mut written: BTreeMap<&OsStr, &Path> = BTreeMap::new();
     for file in files {
         let first = *written.entry(file.file_stem().unwrap_or_default()).or_insert(file);
@@ -96,11 +101,11 @@ fn compile_all(files: &[PathBuf], folder: &Path) -> u8 {
         complain(&format!("cannot make {}: {error}", folder.display()), "\n");
         return 2;
     }
-    written.into_values().map(|file| compile(file, folder)).max().unwrap_or(0)
+    written.into_values().map(|file| compile(file, folder, compiler)).max().unwrap_or(0)
 }
 
-fn compile(file: &Path, folder: &Path) -> u8 {
-    let output = match Compiler::new().compile(file) {
+fn compile(file: &Path, folder: &Path, compiler: &Compiler<'_>) -> u8 {
+    let output = match compiler.compile(file) {
         Ok(output) => output,
         Err(diagnostics) => return wrong(&diagnostics, 1),
     };

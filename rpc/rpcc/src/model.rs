@@ -4,6 +4,7 @@
 //! Invariant: every id in a model is of that model, every name in it can be written in Rust, and no
 //! two names of one Rust scope are the same.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::source::FileId;
@@ -209,11 +210,24 @@ pub(crate) struct File {
     pub(crate) file_name: String,
     pub(crate) stem: String,
     pub(crate) items: Vec<ItemId>,
+    /// Set iff its Rust is not part of the output, but somewhere else.
+    pub(crate) elsewhere: Option<Elsewhere>,
+}
+
+/// Where the Rust of a file is that an `import … in …` leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Elsewhere {
+    /// The module that passes its names on: `::peers_registry`, `crate::common`.
+    pub(crate) path: String,
+    /// Names that the module has given others: it was compiled from a file that imports this one.
+    pub(crate) renamed: BTreeMap<String, String>,
 }
 
 /// A set of files; the one the user named is the first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
+    /// The Rust path of the crate that generated code is written against.
+    pub(crate) rpc: String,
     pub(crate) files: Vec<File>,
     pub(crate) types: Vec<TypeDef>,
     pub(crate) interfaces: Vec<Interface>,

@@ -83,6 +83,7 @@ fn versions_are_compared() {
         ("inherited", ["v"; 2], 1),
         ("exceptions", ["v"; 2], 1),
         ("calls", ["v"; 2], 1),
+        ("shared", ["v"; 2], 0),
     ] {
         let (found, out, err) = check(name, file);
         let expected = Path::new("tests/check").join(name).join("expected.txt");
@@ -109,6 +110,7 @@ fn wrong_usage_is_told() {
         (&["check", GOOD][..], "`check` takes two files"),
         (&["--frobnicate"][..], "invalid option '--frobnicate'"),
         (&[GOOD, "-o"][..], "missing argument"),
+        (&[GOOD, "-o", "x", "--crate"][..], "missing argument"),
         (
             &[GOOD, "tests/check/nothing/old/registry.rpc", "-o", "x"][..],
             "both be written to registry.rs",
@@ -125,6 +127,24 @@ fn wrong_usage_is_told() {
     let (code, _, err) = outcome(&[GOOD, "-o", "Cargo.toml/below"]);
     assert_eq!(code, 2);
     assert!(err.starts_with("rpcc: cannot make Cargo.toml/below"), "{err}");
+}
+
+#[test]
+fn the_crate_that_the_rust_uses_can_be_named() {
+    let folder = scratch("cli_crate");
+    let path = folder.to_string_lossy().into_owned();
+    assert_eq!(outcome(&[GOOD, "-o", &path, "--crate", "my_calls"]).0, 0);
+    let rust = fs::read_to_string(folder.join("registry.rs")).expect("it was written");
+    assert!(rust.contains("::my_calls::Caller") && !rust.contains("peers_rpc"), "{rust}");
+    assert_eq!(outcome(&[GOOD, "-o", &path, "--crate", "crate::calls"]).0, 0);
+    let rust = fs::read_to_string(folder.join("registry.rs")).expect("it was written");
+    assert!(rust.contains("<C: crate::calls::Caller"), "{rust}");
+    for wrong in ["", "my-calls", "super::calls", "a::", "a b", "::", "self", "5"] {
+        let (code, out, err) = outcome(&[GOOD, "-o", &path, "--crate", wrong]);
+        assert_eq!((code, out.as_str()), (1, ""), "{wrong:?}");
+        let expected = format!("error: `{wrong}` cannot be the crate that generated code uses");
+        assert!(err.starts_with(&expected), "{wrong:?}: {err}");
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ use std::time::Duration;
 ///
 /// ```
 /// # use peers_rpc::doc::NoSuchKey;
-/// use peers_rpc::{Error, ErrorKind, Exception};
+/// use peers_rpc::{Error, ErrorKind};
 /// fn advice(error: &Error) -> String {
 ///     match error.kind() {
 ///         ErrorKind::TimedOut { .. } => "ask again later".to_owned(),
@@ -195,7 +195,7 @@ impl Error {
         Self(Arc::new(Report { kind, origin: None }))
     }
 
-    /// A declared exception, raised at the caller's line. [`Exception::raise`] reads better.
+    /// A declared exception, raised at the caller's line. `exception.raise()` reads better.
     ///
     /// An exception too large for the wire becomes [`ErrorKind::TooLarge`].
     #[track_caller]

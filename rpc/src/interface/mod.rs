@@ -84,11 +84,11 @@ pub trait Exception: Encode + DecodeOwned + fmt::Display + 'static {
     /// The wire class, `stem.name`.
     const CLASS: &'static str;
 
-    /// This exception as an error raised at the caller's line.
+    /// This exception as an error raised at the caller's line. Generated types have the method
+    /// themselves, so that this trait need not be in scope.
     ///
     /// ```
     /// # use peers_rpc::doc::NoSuchKey;
-    /// use peers_rpc::Exception;
     /// let error = NoSuchKey { key: "Muad'Dib".into() }.raise();
     /// assert!(error.is::<NoSuchKey>());
     /// assert!(error.to_string().ends_with("::no_such_key: Muad'Dib"));

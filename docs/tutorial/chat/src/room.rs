@@ -1,7 +1,7 @@
 //! The room: who is there, by binding.
 
 use crate::{GuestProxy, LocalRoom, NameTaken};
-use peers_rpc::{Binding, Cx, Error, Exception};
+use peers_rpc::{Binding, Cx, Error};
 use std::collections::BTreeMap;
 
 /// Guests and their names.

@@ -77,6 +77,8 @@ fn scopes(model: &Model, file: FileId, reports: &mut Reports) {
     for module in scope::modules(model) {
         let start = Span { file: module, start: 0, end: 0 };
         declare(&scope::module(model, module), start, "the module of this file");
+    }
+    for module in scope::imported(model) {
         for item in &model.file(module).items {
             let name = model.name(*item);
             let what = format!("`{}.{}`", model.file(module).stem, name.text);

@@ -45,7 +45,7 @@ fn local(model: &Model, id: InterfaceId, out: &mut Lines) {
         trait_method(model, interface.file, model.method(*method), *style, out);
         out.blank();
     }
-    bind(&names, &name, out);
+    bind(&model.rpc, &names, &name, out);
     out.close("}");
 }
 
@@ -55,37 +55,32 @@ fn trait_method(model: &Model, file: FileId, method: &Method, style: Style, out:
         Some(ty) if style.lends_result() => rust::lent_result(model, file, ty),
         result => rust::result(model, file, result.as_ref()),
     };
+    let rpc = &model.rpc;
     let mut parameters: Vec<String> =
-        ["&mut self", "cx: &::peers_rpc::Cx<Self>", "bd: &::peers_rpc::Binding"]
-            .map(Into::into)
-            .into();
+        vec!["&mut self".into(), format!("cx: &{rpc}::Cx<Self>"), format!("bd: &{rpc}::Binding")];
     for argument in &method.arguments {
         let name = rust::variable(argument, &TAKEN);
         parameters.push(format!("{name}: {}", spell(model, file, &argument.ty)));
     }
     let after = match style.convention {
-        Convention::Plain => format!(") -> ::std::result::Result<{result}, ::peers_rpc::Error>;"),
+        Convention::Plain => format!(") -> ::std::result::Result<{result}, {rpc}::Error>;"),
         Convention::Event => ");".into(),
         Convention::Async => {
-            parameters.push(format!("reply: ::peers_rpc::Reply<{result}>"));
+            parameters.push(format!("reply: {rpc}::Reply<{result}>"));
             ");".into()
         }
     };
     out.list(&format!("fn {}(", names::escape(&method.rust)), &parameters, &after);
 }
 
-fn bind(names: &scope::InterfaceNames, name: &str, out: &mut Lines) {
+fn bind(rpc: &str, names: &scope::InterfaceNames, name: &str, out: &mut Lines) {
     out.line(format!("/// Serves `{name}` on `endpoint`, until that ends."));
     out.line("///");
     out.line("/// # Errors");
     out.line("/// If it is served there already, or one of its methods by another object.");
-    let parameters =
-        ["cx: &::peers_rpc::Cx<Self>", "endpoint: &::peers_rpc::Endpoint"].map(String::from);
-    out.list(
-        "fn bind(",
-        &parameters,
-        ") -> ::std::result::Result<(), ::peers_rpc::AlreadyBound> {",
-    );
+    let parameters = [format!("cx: &{rpc}::Cx<Self>"), format!("endpoint: &{rpc}::Endpoint")];
+    let after = format!(") -> ::std::result::Result<(), {rpc}::AlreadyBound> {{");
+    out.list("fn bind(", &parameters, &after);
     out.nest();
     out.line(format!("endpoint.bind(cx, &{}, {}::<Self>)", names.description, names.serve));
     out.close("}");
@@ -95,18 +90,18 @@ fn bind(names: &scope::InterfaceNames, name: &str, out: &mut Lines) {
 fn serve(model: &Model, id: InterfaceId, out: &mut Lines) {
     let (names, interface) = (scope::interface(model, id), model.interface(id));
     out.blank();
+    let rpc = &model.rpc;
     let parameters = [
-        "state: &mut S",
-        "cx: &::peers_rpc::Cx<S>",
-        "bd: &::peers_rpc::Binding",
-        "call: ::peers_rpc::stub::Incoming<'_>",
+        "state: &mut S".into(),
+        format!("cx: &{rpc}::Cx<S>"),
+        format!("bd: &{rpc}::Binding"),
+        format!("call: {rpc}::stub::Incoming<'_>"),
     ];
+    let after = format!(") -> {rpc}::stub::Served {{");
     let before = format!("fn {}<S: {}>(", names.serve, names.local);
-    let signature = |out: &mut Lines| {
-        out.list(&before, &parameters.map(String::from), ") -> ::peers_rpc::stub::Served {");
-    };
+    let signature = |out: &mut Lines| out.list(&before, &parameters, &after);
     let body = |out: &mut Lines| {
-        out.open("match ::peers_rpc::stub::Incoming::method(&call) {");
+        out.open(format!("match {rpc}::stub::Incoming::method(&call) {{"));
         for (method, style) in &interface.flat {
             arm(model, interface.file, *method, style.convention, out);
         }
@@ -172,8 +167,9 @@ fn description(model: &Model, id: InterfaceId, out: &mut Lines) {
     };
     let methods: Vec<_> = methods.iter().map(path).collect();
 
-    let before = format!("pub static {}: ::peers_rpc::Interface =", names.description);
-    let start = "::peers_rpc::Interface {";
+    let rpc = &model.rpc;
+    let before = format!("pub static {}: {rpc}::Interface =", names.description);
+    let start = format!("{rpc}::Interface {{");
     let line = format!("{start} name: \"{name}\", methods: &[{}] }};", methods.join(", "));
     if out.fits(&format!("{before} {line}")) {
         out.line(format!("{before} {line}"));

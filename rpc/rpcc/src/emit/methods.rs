@@ -72,15 +72,13 @@ fn description(
 ) {
     let method = model.method(method_id);
     let file = model.interface(id).file;
-    out.open(format!(
-        "pub(crate) static {}: ::peers_rpc::Method = ::peers_rpc::Method {{",
-        constant(method)
-    ));
+    let rpc = &model.rpc;
+    out.open(format!("pub(crate) static {}: {rpc}::Method = {rpc}::Method {{", constant(method)));
     out.line(format!("id: {},", id_path(model, file, method_id)));
     out.line(format!("name: \"{}\",", model.method_name(method_id)));
     out.line(format!("rust_name: \"{}\",", method.rust));
     out.line(format!("signature: \"{}\",", model.signature(method)));
-    out.line(format!("convention: ::peers_rpc::Convention::{convention:?},"));
+    out.line(format!("convention: {rpc}::Convention::{convention:?},"));
     out.line(format!("timeout: {},", timeout(method.timeout)));
     let throws = method.throws.iter().map(|class| format!("\"{}\"", model.type_name(*class)));
     out.list("throws: &[", &throws.collect::<Vec<_>>(), "],");

@@ -1,9 +1,9 @@
 //! From a model to Rust. The text is a function of the model alone: no clock, no paths, no hash
 //! order.
 //!
-//! Generated text refers to `::peers_rpc::…` and `::std::…` only, by full path from the root even
-//! to what the prelude has, and calls no method that a trait could come before: it is included in
-//! modules whose own names are unknown.
+//! Generated text refers to the crate of calls (`::peers_rpc::…`) and `::std::…` only, by full path
+//! from the root even to what the prelude has, and calls no method that a trait could come before:
+//! it is included in modules whose own names are unknown.
 
 mod docs;
 mod interface;
@@ -36,13 +36,17 @@ pub(crate) fn emit(model: &Model) -> String {
     out.finish()
 }
 
-/// Re-exports what the imported files declare, in rustfmt's order.
+/// Re-exports what the imported files declare. Blank lines keep the order, which rustfmt would
+/// change.
 fn passed_on(model: &Model, out: &mut Lines) {
-    out.blank();
     let passed_on = scope::PassedOn::new(model);
-    for file in scope::modules(model) {
+    for file in scope::imported(model) {
+        out.blank();
+        let module = scope::public_module(model, file);
         let items = model.file(file).items.iter();
-        let mut names: Vec<_> = items.flat_map(|item| passed_on.names(model, *item)).collect();
+        let names = items.flat_map(|item| passed_on.names(model, *item));
+        let there = |(name, shown)| (scope::public_name(model, file, name), shown);
+        let mut names: Vec<(String, String)> = names.map(there).collect();
         names.sort();
         let uses = names
             .into_iter()
@@ -50,16 +54,28 @@ fn passed_on(model: &Model, out: &mut Lines) {
         let uses: Vec<_> = uses.collect();
         if !uses.is_empty() {
             out.line("#[allow(unused_imports)]");
-            out.uses(&format!("self::{}", scope::module(model, file)), &uses);
+            out.uses(&module, &uses);
         }
     }
 }
 
 fn items(model: &Model, file: FileId, out: &mut Lines) {
+    if model.file(file).elsewhere.is_some() {
+        return ids(model, file, out);
+    }
     for item in &model.file(file).items {
         match item {
             ItemId::Type(id) => types::emit(model, *id, out),
             ItemId::Interface(id) => interface::emit(model, *id, out),
+        }
+    }
+}
+
+/// Writes what the extending interfaces of the output need of those of a file that is elsewhere.
+fn ids(model: &Model, file: FileId, out: &mut Lines) {
+    for id in scope::extended(model) {
+        if model.interface(id).file == file {
+            methods::emit(model, id, out);
         }
     }
 }

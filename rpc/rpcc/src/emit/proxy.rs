@@ -10,26 +10,24 @@ use crate::source::FileId;
 pub(super) fn emit(model: &Model, id: InterfaceId, out: &mut Lines) {
     let names = scope::interface(model, id);
     let interface = model.interface(id);
-    let proxy = &names.proxy;
-    let base = interface.base.map(|base| {
-        let name = scope::interface(model, base).proxy;
-        scope::interface_path(model, interface.file, base, &name)
-    });
+    let (rpc, proxy) = (&model.rpc, &names.proxy);
+    let base = interface.base.map(|base| scope::proxy_path(model, interface.file, base));
     out.blank();
     let name = model.interface_name(id);
     out.line(format!("/// Calls `{name}` on whoever is at the other end."));
     out.derive(&["clone::Clone", "fmt::Debug"]);
-    out.open(format!("pub struct {proxy}<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {{"));
+    out.open(format!("pub struct {proxy}<C: {rpc}::Caller = {rpc}::Endpoint> {{"));
     out.line(base.as_ref().map_or_else(|| "caller: C,".into(), |base| format!("base: {base}<C>,")));
     out.close("}");
+    blocking(model, id, out);
     inherent(model, id, base.as_deref(), out);
     out.blank();
-    out.open(format!("impl<C: ::peers_rpc::Caller> ::peers_rpc::Proxy<C> for {proxy}<C> {{"));
+    out.open(format!("impl<C: {rpc}::Caller> {rpc}::Proxy<C> for {proxy}<C> {{"));
     constructor("fn", base.as_deref(), out);
     out.close("}");
     if let Some(base) = base {
         out.blank();
-        out.open(format!("impl<C: ::peers_rpc::Caller> ::std::ops::Deref for {proxy}<C> {{"));
+        out.open(format!("impl<C: {rpc}::Caller> ::std::ops::Deref for {proxy}<C> {{"));
         out.line(format!("type Target = {base}<C>;"));
         out.blank();
         out.open("fn deref(&self) -> &Self::Target {");
@@ -37,6 +35,17 @@ pub(super) fn emit(model: &Model, id: InterfaceId, out: &mut Lines) {
         out.close("}");
         out.close("}");
     }
+}
+
+/// The name of the proxy that is used by threads which wait.
+fn blocking(model: &Model, id: InterfaceId, out: &mut Lines) {
+    let (names, interface) = (scope::interface(model, id), model.interface(id));
+    out.blank();
+    let name = model.interface_name(id);
+    out.line(format!("/// Calls `{name}` from any thread but the loop's, and waits."));
+    lints::allow(lints::unused(interface.file), out);
+    let proxy = format!("{}<{}::SyncEndpoint>", names.proxy, model.rpc);
+    out.assigned(&format!("pub type {} =", names.blocking), &proxy, &[], ";");
 }
 
 fn constructor(function: &str, base: Option<&str>, out: &mut Lines) {
@@ -55,7 +64,7 @@ fn inherent(model: &Model, id: InterfaceId, base: Option<&str>, out: &mut Lines)
     let lints = unused.chain(lints::of_inherent(&interface.methods));
     let methods = interface.methods.iter().map(|method| (method, false));
     lints::allow(lints.chain(lints::of_methods(methods, 1)), out);
-    out.open(format!("impl<C: ::peers_rpc::Caller> {}<C> {{", names.proxy));
+    out.open(format!("impl<C: {}::Caller> {}<C> {{", model.rpc, names.proxy));
     out.line("/// A proxy that calls through `caller`.");
     constructor("pub fn", base, out);
     if base.is_none() {
@@ -81,8 +90,8 @@ fn caller(model: &Model, id: InterfaceId) -> String {
     root.map_or_else(
         || "&self.caller".into(),
         |root| {
-            let (file, name) = (model.interface(id).file, scope::interface(model, root).proxy);
-            format!("{}::caller(&self.base)", scope::interface_path(model, file, root, &name))
+            let file = model.interface(id).file;
+            format!("{}::caller(&self.base)", scope::proxy_path(model, file, root))
         },
     )
 }
@@ -106,7 +115,7 @@ fn method(model: &Model, id: MethodId, caller: &str, out: &mut Lines) {
     let encoded: Vec<_> = method.arguments.iter().map(rust::encoded).collect();
     let description = scope::interface(model, id.interface).methods;
     let description = format!("&{description}::{}", constant(method));
-    let call = format!("::peers_rpc::Caller::{kind}(");
+    let call = format!("{}::Caller::{kind}(", model.rpc);
     let line = format!("{call}{caller}, {description}, {})", rust::tuple(&encoded));
     if out.fits(&line) {
         out.line(line);
@@ -119,7 +128,7 @@ fn method(model: &Model, id: MethodId, caller: &str, out: &mut Lines) {
 
 fn returned(model: &Model, file: FileId, method: &Method) -> String {
     if method.style.convention == Convention::Event {
-        return "::std::result::Result<(), ::peers_rpc::Error>".into();
+        return format!("::std::result::Result<(), {}::Error>", model.rpc);
     }
     format!("C::Call<{}>", rust::result(model, file, method.result.as_ref()))
 }

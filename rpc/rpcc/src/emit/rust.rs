@@ -8,22 +8,22 @@ use crate::syntax::ast::Scalar;
 
 /// The owned type, as seen from the module of `file`.
 pub(super) fn owned(model: &Model, file: FileId, ty: &Ty) -> String {
-    spell(model, file, ty, None, Scalar::rust)
+    spell(model, file, ty, None, |scalar| scalar.rust(&model.rpc))
 }
 
 /// The type of an argument that is lent.
 pub(super) fn lent(model: &Model, file: FileId, ty: &Ty) -> String {
     let scalar = |scalar: Scalar| match scalar {
-        Scalar::String => "&::std::primitive::str",
-        Scalar::Bytes => "&[::std::primitive::u8]",
-        _ => scalar.rust(),
+        Scalar::String => "&::std::primitive::str".into(),
+        Scalar::Bytes => "&[::std::primitive::u8]".into(),
+        _ => scalar.rust(&model.rpc),
     };
     spell(model, file, ty, None, scalar)
 }
 
 /// The owned type of a field of `owner`.
 pub(super) fn field(model: &Model, owner: TypeId, ty: &Ty) -> String {
-    spell(model, model.ty(owner).file, ty, Some(owner), Scalar::rust)
+    spell(model, model.ty(owner).file, ty, Some(owner), |scalar| scalar.rust(&model.rpc))
 }
 
 fn spell(
@@ -31,11 +31,11 @@ fn spell(
     file: FileId,
     ty: &Ty,
     owner: Option<TypeId>,
-    scalar: fn(Scalar) -> &'static str,
+    scalar: impl Copy + Fn(Scalar) -> String,
 ) -> String {
     let inner = |ty: &Ty| spell(model, file, ty, owner, scalar);
     match ty {
-        Ty::Scalar(one) => scalar(*one).into(),
+        Ty::Scalar(one) => scalar(*one),
         Ty::List(of) => format!("::std::vec::Vec<{}>", inner(of)),
         Ty::Set(of) => format!("::std::collections::BTreeSet<{}>", inner(of)),
         Ty::Map(key, value) => {
@@ -78,7 +78,19 @@ pub(super) fn parameter(model: &Model, file: FileId, ty: &Ty) -> String {
         Ty::Scalar(Scalar::String) => "impl ::std::convert::AsRef<::std::primitive::str>".into(),
         Ty::Scalar(Scalar::Bytes) => "impl ::std::convert::AsRef<[::std::primitive::u8]>".into(),
         Ty::List(of) => format!("impl ::std::convert::AsRef<[{}]>", owned(model, file, of)),
-        Ty::Scalar(scalar) if *scalar != Scalar::Value => scalar.rust().into(),
+        Ty::Scalar(scalar) if *scalar != Scalar::Value => scalar.rust(&model.rpc),
+        Ty::Option { of, .. } => format!("::std::option::Option<{}>", optional(model, file, of)),
+        _ => format!("&{}", owned(model, file, ty)),
+    }
+}
+
+/// The type of what an optional parameter of a proxy may hold: borrowed where that saves a copy.
+fn optional(model: &Model, file: FileId, ty: &Ty) -> String {
+    match ty {
+        Ty::Scalar(Scalar::String) => "&::std::primitive::str".into(),
+        Ty::Scalar(Scalar::Bytes) => "&[::std::primitive::u8]".into(),
+        Ty::List(of) => format!("&[{}]", owned(model, file, of)),
+        Ty::Scalar(scalar) if *scalar != Scalar::Value => scalar.rust(&model.rpc),
         _ => format!("&{}", owned(model, file, ty)),
     }
 }
@@ -98,7 +110,7 @@ pub(super) fn encoded(field: &Field) -> String {
 pub(super) fn converted(model: &Model, file: FileId, ty: &Ty) -> String {
     match ty {
         Ty::Scalar(scalar @ (Scalar::String | Scalar::Bytes)) => {
-            format!("impl ::std::convert::Into<{}>", scalar.rust())
+            format!("impl ::std::convert::Into<{}>", scalar.rust(&model.rpc))
         }
         _ => owned(model, file, ty),
     }

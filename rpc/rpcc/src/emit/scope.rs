@@ -1,7 +1,7 @@
 //! Knows which Rust names a file declares, and which of them the output passes on from imported
 //! files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{InterfaceId, ItemId, Model, TypeId};
 use crate::names;
@@ -13,6 +13,8 @@ const PARAMETER: &str = "C";
 /// The Rust names that belong to an interface.
 pub(super) struct InterfaceNames {
     pub(super) proxy: String,
+    /// The proxy for threads that wait.
+    pub(super) blocking: String,
     pub(super) local: String,
     /// The static that describes it.
     pub(super) description: String,
@@ -27,6 +29,7 @@ pub(super) fn interface(model: &Model, id: InterfaceId) -> InterfaceNames {
     let (camel, snake) = (names::camel(name), names::snake(name));
     InterfaceNames {
         proxy: format!("{camel}Proxy"),
+        blocking: format!("Blocking{camel}"),
         local: format!("Local{camel}"),
         description: names::screaming(name),
         serve: format!("serve_{snake}"),
@@ -51,14 +54,33 @@ fn public(model: &Model, item: ItemId) -> Vec<String> {
         ItemId::Type(id) => vec![model.ty(id).rust.clone()],
         ItemId::Interface(id) => {
             let names = interface(model, id);
-            vec![names.local, names.description, names.proxy]
+            vec![names.local, names.description, names.proxy, names.blocking]
         }
     }
 }
 
-/// The files that become modules: all but the first.
+/// The files that are imported: all but the first.
+pub(crate) fn imported(model: &Model) -> impl Iterator<Item = FileId> + use<> {
+    (1..model.files.len()).map(FileId)
+}
+
+/// The files that become modules: those that are imported, but of those that are elsewhere only the
+/// ones whose interfaces something in the output extends.
 pub(crate) fn modules(model: &Model) -> Vec<FileId> {
-    (1..model.files.len()).map(FileId).collect()
+    let here = |file: &FileId| model.file(*file).elsewhere.is_none();
+    let extended = extended(model);
+    let needed = |file: &FileId| extended.iter().any(|id| model.interface(*id).file == *file);
+    imported(model).filter(|file| here(file) || needed(file)).collect()
+}
+
+/// The interfaces of files elsewhere that those of the output extend, and that these extend.
+pub(super) fn extended(model: &Model) -> BTreeSet<InterfaceId> {
+    let elsewhere = |id: InterfaceId| model.file(model.interface(id).file).elsewhere.is_some();
+    let all = (0..model.interfaces.len()).map(InterfaceId);
+    let bases = all.filter(|id| !elsewhere(*id)).flat_map(|id| {
+        std::iter::successors(model.interface(id).base, |base| model.interface(*base).base)
+    });
+    bases.filter(|id| elsewhere(*id)).collect()
 }
 
 /// The module of a file.
@@ -74,8 +96,14 @@ pub(crate) struct PassedOn {
 
 impl PassedOn {
     pub(crate) fn new(model: &Model) -> Self {
+        Self::of(model, &(0..model.files.len()).map(FileId).collect::<Vec<_>>())
+    }
+
+    /// As the output passes on that is made from the first of these files, which imports the
+    /// others.
+    pub(crate) fn of(model: &Model, files: &[FileId]) -> Self {
         let mut count = BTreeMap::new();
-        for item in model.files.iter().flat_map(|file| &file.items) {
+        for item in files.iter().flat_map(|file| &model.file(*file).items) {
             for name in public(model, *item) {
                 *count.entry(name).or_default() += 1;
             }
@@ -105,7 +133,29 @@ fn prefixed(stem: &str, name: &str) -> String {
     }
 }
 
-/// Returns how something that `file` declares is reached from the module of `from`.
+/// The module that has the public names of an imported file, as the output's own module reaches it.
+pub(super) fn public_module(model: &Model, file: FileId) -> String {
+    let here = || format!("self::{}", module(model, file));
+    model.file(file).elsewhere.as_ref().map_or_else(here, |elsewhere| elsewhere.path.clone())
+}
+
+/// The name that something public of an imported file has in that module.
+pub(super) fn public_name(model: &Model, file: FileId, name: String) -> String {
+    let elsewhere = model.file(file).elsewhere.as_ref();
+    elsewhere.and_then(|elsewhere| elsewhere.renamed.get(&name).cloned()).unwrap_or(name)
+}
+
+/// Returns how something public that `file` declares is reached from the module of `from`.
+fn public_path(model: &Model, from: FileId, file: FileId, name: &str) -> String {
+    match &model.file(file).elsewhere {
+        Some(elsewhere) => {
+            format!("{}::{}", elsewhere.path, public_name(model, file, name.into()))
+        }
+        None => path(model, from, file, name),
+    }
+}
+
+/// Returns how something in the module of `file` is reached from the module of `from`.
 fn path(model: &Model, from: FileId, file: FileId, name: &str) -> String {
     if from == file && name == PARAMETER {
         format!("self::{name}")
@@ -120,10 +170,15 @@ fn path(model: &Model, from: FileId, file: FileId, name: &str) -> String {
 
 /// Returns how a type is reached from the module of `from`.
 pub(super) fn type_path(model: &Model, from: FileId, id: TypeId) -> String {
-    path(model, from, model.ty(id).file, &model.ty(id).rust)
+    public_path(model, from, model.ty(id).file, &model.ty(id).rust)
 }
 
-/// Returns how a name that belongs to an interface is reached from the module of `from`.
+/// Returns how the proxy of an interface is reached from the module of `from`.
+pub(super) fn proxy_path(model: &Model, from: FileId, id: InterfaceId) -> String {
+    public_path(model, from, model.interface(id).file, &interface(model, id).proxy)
+}
+
+/// Returns how what an interface has for generated code alone is reached from the module of `from`.
 pub(super) fn interface_path(model: &Model, from: FileId, id: InterfaceId, name: &str) -> String {
     path(model, from, model.interface(id).file, name)
 }

@@ -20,7 +20,7 @@ pub(super) fn emit(model: &Model, id: TypeId, out: &mut Lines) {
         Kind::Struct(fields) => {
             let shown = format!("`{}`.", model.type_name(id));
             structure(model, id, fields, &shown, out);
-            travel_fields(ty, fields, out);
+            travel_fields(&model.rpc, ty, fields, out);
         }
         Kind::Enum(variants) => enumeration(model, id, variants, out),
     }
@@ -87,13 +87,23 @@ fn constructor(model: &Model, ty: &TypeDef, fields: &[Field], out: &mut Lines) {
         out.braces("Self", &values.collect::<Vec<_>>());
     }
     out.close("}");
+    out.blank();
+    raise(&model.rpc, out);
+    out.close("}");
+}
+
+fn raise(rpc: &str, out: &mut Lines) {
+    out.line("/// The exception as an error, raised at the caller's line.");
+    out.line("#[track_caller]");
+    out.open(format!("pub fn raise(self) -> {rpc}::Error {{"));
+    out.line(format!("{rpc}::Error::raise(&self)"));
     out.close("}");
 }
 
 fn exception(model: &Model, id: TypeId, fields: &[Field], out: &mut Lines) {
     let ty = model.ty(id);
     out.blank();
-    out.open(format!("impl ::peers_rpc::Exception for {} {{", ty.rust));
+    out.open(format!("impl {}::Exception for {} {{", model.rpc, ty.rust));
     out.line(format!("const CLASS: &'static ::std::primitive::str = \"{}\";", model.type_name(id)));
     out.close("}");
     out.blank();
@@ -107,7 +117,7 @@ fn exception(model: &Model, id: TypeId, fields: &[Field], out: &mut Lines) {
     display(fields, out);
     out.close("}");
     out.close("}");
-    travel_fields(ty, fields, out);
+    travel_fields(&model.rpc, ty, fields, out);
 }
 
 fn display(fields: &[Field], out: &mut Lines) {
@@ -156,35 +166,36 @@ fn enumeration(model: &Model, id: TypeId, variants: &[Variant], out: &mut Lines)
     }
     out.close("}");
     let encode = |out: &mut Lines| encode_variants(variants, out);
-    travel(ty, encode, |out| decode_variants(model, id, variants, out), out);
+    travel(&model.rpc, ty, encode, |out| decode_variants(model, id, variants, out), out);
 }
 
 /// Writes `Encode` and `Decode`, with bodies that write to `w` and read from `r`.
 fn travel(
+    rpc: &str,
     ty: &TypeDef,
     encode: impl FnOnce(&mut Lines),
     decode: impl FnOnce(&mut Lines),
     out: &mut Lines,
 ) {
     out.blank();
-    out.open(format!("impl ::peers_rpc::wire::Encode for {} {{", ty.rust));
-    let signature = "fn encode(&self, w: &mut ::peers_rpc::wire::Writer<'_>) {";
+    out.open(format!("impl {rpc}::wire::Encode for {} {{", ty.rust));
+    let signature = format!("fn encode(&self, w: &mut {rpc}::wire::Writer<'_>) {{");
     out.body(|out| out.line(signature), encode);
     out.close("}");
     out.blank();
-    out.open(format!("impl<'a> ::peers_rpc::wire::Decode<'a> for {} {{", ty.rust));
+    out.open(format!("impl<'a> {rpc}::wire::Decode<'a> for {} {{", ty.rust));
     out.line("const MIN_SIZE: ::std::primitive::usize = 4;");
     out.blank();
-    let reader = "r: &mut ::peers_rpc::wire::Reader<'a>".to_string();
-    let result = ") -> ::std::result::Result<Self, ::peers_rpc::wire::Error> {";
-    out.body(|out| out.list("fn decode(", &[reader], result), decode);
+    let reader = format!("r: &mut {rpc}::wire::Reader<'a>");
+    let result = format!(") -> ::std::result::Result<Self, {rpc}::wire::Error> {{");
+    out.body(|out| out.list("fn decode(", &[reader], &result), decode);
     out.close("}");
 }
 
 /// As `travel`, for structs and exceptions. Depth is counted by what stands between a type and
 /// itself: lists, sets, maps and boxes.
-fn travel_fields(ty: &TypeDef, fields: &[Field], out: &mut Lines) {
-    travel(ty, |out| encode_fields(fields, out), |out| decode_fields(fields, out), out);
+fn travel_fields(rpc: &str, ty: &TypeDef, fields: &[Field], out: &mut Lines) {
+    travel(rpc, ty, |out| encode_fields(fields, out), |out| decode_fields(fields, out), out);
 }
 
 fn encode_fields(fields: &[Field], out: &mut Lines) {
@@ -265,7 +276,8 @@ fn decode_variants(model: &Model, id: TypeId, variants: &[Variant], out: &mut Li
     let name = model.type_name(id);
     out.open("found => {");
     let parts = ["r".into(), format!("\"{name}\""), "found".into()];
-    out.assigned("let error =", "::peers_rpc::wire::Reader::unknown_variant(", &parts, ");");
+    let call = format!("{}::wire::Reader::unknown_variant(", model.rpc);
+    out.assigned("let error =", &call, &parts, ");");
     out.line("::std::result::Result::Err(error)");
     out.close("}");
     out.close("}");

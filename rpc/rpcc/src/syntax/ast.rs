@@ -63,7 +63,8 @@ pub(crate) enum Scalar {
 }
 
 impl Scalar {
-    /// All of them, with their names and their Rust types, in order of declaration.
+    /// All of them, with their names and their Rust types, in order of declaration. The type of
+    /// the last is one of the crate that generated code is written against.
     pub(crate) const ALL: [(Self, &'static str, &'static str); 14] = [
         (Self::Bool, "bool", "::std::primitive::bool"),
         (Self::I8, "i8", "::std::primitive::i8"),
@@ -78,7 +79,7 @@ impl Scalar {
         (Self::F64, "f64", "::std::primitive::f64"),
         (Self::String, "string", "::std::string::String"),
         (Self::Bytes, "bytes", "::std::vec::Vec<::std::primitive::u8>"),
-        (Self::Value, "value", "::peers_rpc::wire::Value"),
+        (Self::Value, "value", "::wire::Value"),
     ];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -89,8 +90,10 @@ impl Scalar {
         Self::ALL[self as usize].1
     }
 
-    pub(crate) fn rust(self) -> &'static str {
-        Self::ALL[self as usize].2
+    /// Its Rust type; `rpc` is the path of the crate that generated code is written against.
+    pub(crate) fn rust(self, rpc: &str) -> String {
+        let rust = Self::ALL[self as usize].2;
+        if self == Self::Value { format!("{rpc}{rust}") } else { rust.into() }
     }
 
     /// True of types whose values can be compared exactly.
@@ -202,11 +205,13 @@ impl ItemKind {
     }
 }
 
-/// `import "path"`.
+/// `import "path"`, `import "path" in a::b`.
 #[derive(Clone, Debug)]
 pub(crate) struct Import {
     pub(crate) path: String,
     pub(crate) span: Span,
+    /// Set iff the Rust of the file is somewhere else: the parts of its path, at least one.
+    pub(crate) place: Option<Vec<Name>>,
 }
 
 /// A file.

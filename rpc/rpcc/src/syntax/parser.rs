@@ -209,8 +209,29 @@ impl Parser<'_> {
         };
         let path = path.clone();
         let span = self.advance();
+        let place = if self.is_word("in") { Some(self.place()?) } else { None };
         self.take(";");
-        Ok(Import { path, span })
+        Ok(Import { path, span, place })
+    }
+
+    /// `in a::b`: where in Rust the types of an imported file are.
+    fn place(&mut self) -> Parsed<Vec<Name>> {
+        self.advance();
+        let what = "the path of a Rust module behind `in`";
+        self.same_line(what)?;
+        let mut parts = vec![self.name(what)?];
+        while let Some(colon) = self.take(":") {
+            if !self.is_mark(":") || self.span().start != colon.end {
+                return self.expected("`::` between the parts of a Rust path");
+            }
+            self.advance();
+            self.same_line("a name behind `::`")?;
+            parts.push(self.name("a name behind `::`")?);
+        }
+        if self.is_mark(".") || self.is_mark("->") {
+            return self.expected("`::`, a new line or `;`");
+        }
+        Ok(parts)
     }
 
     fn exception_fields(&mut self) -> Parsed<Vec<Field>> {

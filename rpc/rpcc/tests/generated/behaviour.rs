@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::golden::{names, p2p, registry, tree, types};
+use crate::golden::{names, p2p, registry, shared, tree, types};
 use crate::stub::{Incoming, Served};
 use crate::wire::{self, Reader};
 use crate::{Binding, Convention, Cx, Endpoint, Error, Exception, Proxy, Reply};
@@ -113,6 +113,47 @@ fn an_override_changes_the_description_and_not_the_id() {
     assert_eq!(base.map(|base| base.0), derived.map(|derived| derived.0));
     assert_eq!(base.map(|base| base.1), Some(Convention::Plain));
     assert_eq!(derived.map(|derived| derived.1), Some(Convention::Async));
+}
+
+/// Two files that import a third `in` one module have its types, not copies of them.
+#[test]
+fn what_is_imported_in_a_module_is_of_that_module() {
+    fn same<T>(_: &T, _: &T) {}
+    same(&registry::NoSuchKey::new("a"), &shared::NoSuchKey::new("a"));
+    let keeper = shared::KeeperProxy::new(Endpoint);
+    same::<registry::NodeProxy>(&keeper, &registry::NodeProxy::new(Endpoint));
+    let basket = shared::Basket {
+        wood: tree::Node::default(),
+        leaf: Some(tree::Cell { here: true }),
+        label: shared::Tag { text: "oak".into(), inner: tree::RightCell { width: 1.5 } },
+    };
+    assert_eq!(Reader::new(&wire::to_bytes(&basket)).read(), Ok(basket.clone()));
+    assert_eq!(keeper.get("a").method.id, registry::NODE.methods[1].id);
+    assert_eq!(keeper.keep("a", &basket, Some("note")).method.rust_name, "keep");
+    let garden: &tree::GardenProxy = &shared::GardenerProxy::new(Endpoint);
+    assert_eq!(garden.count(&tree::LeftCell::default()).method.name, "left.garden.count");
+    let ids = |interface: &crate::Interface| {
+        interface.methods.iter().map(|method| method.id).collect::<BTreeSet<_>>()
+    };
+    assert!(ids(&shared::GARDENER).is_superset(&ids(&tree::JUNGLE)));
+}
+
+#[test]
+fn optional_arguments_are_lent() {
+    let keeper = shared::KeeperProxy::new(Endpoint);
+    let sent = keeper.weigh(Some(&[]), None, Some(b"ab"), Some(7));
+    let owned = (Some(Vec::<shared::Basket>::new()), None::<shared::Basket>);
+    let owned = (owned.0, owned.1, Some(b"ab".to_vec()), Some(7_u32));
+    assert_eq!(sent.bytes, wire::to_bytes(&owned));
+    assert_eq!(keeper.weigh(None, None, None, None).bytes.len(), 4);
+}
+
+#[test]
+fn exceptions_are_raised_where_it_says_so() {
+    let raised = registry::NoSuchKey::new("a").raise();
+    assert_eq!(raised, Error(format!("registry.no_such_key:{}: a", line!() - 1)));
+    let blocking: registry::BlockingNode = registry::NodeProxy::new(crate::SyncEndpoint);
+    assert_eq!(blocking.get("a").method.rust_name, "get");
 }
 
 #[test]

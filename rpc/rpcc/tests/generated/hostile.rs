@@ -1,7 +1,7 @@
 //! Generated code means the same wherever it lands: among names that hide what Rust declares,
 //! traits whose methods come before others, macros called like those of the standard library.
 
-use crate::tools::{check, golden, include};
+use crate::tools::{check, elsewhere, golden, include};
 
 /// Types, variants and modules in place of the prelude's and of primitive ones.
 const TYPES: &str = "
@@ -160,7 +160,7 @@ const QUIET: &str = "#![allow(dead_code, unused, non_camel_case_types)]\n";
 /// Each golden file in a module of its own, behind `names`.
 fn among(names: &str) -> String {
     let module = |name: String| format!("mod module_{name} {{ {names} {} }}\n", include(&name));
-    golden().into_iter().map(module).collect()
+    golden().into_iter().map(module).collect::<String>() + &elsewhere("pub mod")
 }
 
 fn compiles(name: &str, text: &str) {

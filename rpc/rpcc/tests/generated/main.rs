@@ -36,6 +36,9 @@ pub(crate) mod golden {
     pub(crate) mod registry {
         include!("../golden/registry/registry.rs");
     }
+    pub(crate) mod shared {
+        include!("../golden/shared/shared.rs");
+    }
     pub(crate) mod spans {
         include!("../golden/spans/spans.rs");
     }

@@ -51,11 +51,19 @@ pub(crate) fn include(name: &str) -> String {
     format!("include!({:?});", tests().join(format!("golden/{name}/{name}.rs")))
 }
 
+/// The modules that a golden file imports `in`, inside one that is declared by `module`.
+pub(crate) fn elsewhere(module: &str) -> String {
+    let public = if module.contains("pub") { module } else { "pub(crate) mod" };
+    let inner = |name| format!("{public} {name} {{ {} }}\n", include(name));
+    format!("{module} golden {{ {} {} }}\n", inner("registry"), inner("tree"))
+}
+
 /// All golden files as modules of one crate, each declared by `module`, and one at its root.
 pub(crate) fn crate_of(attributes: &str, module: &str) -> String {
     let modules = golden().into_iter();
     let modules = modules.map(|name| format!("{module} module_{name} {{ {} }}\n", include(&name)));
-    format!("{attributes}{}\n{}", include("p2p"), modules.collect::<String>())
+    let modules = modules.collect::<String>() + &elsewhere(module);
+    format!("{attributes}{}\n{modules}", include("p2p"))
 }
 
 /// Runs a tool of Rust over a crate that uses the stand-in, in a folder of its own.

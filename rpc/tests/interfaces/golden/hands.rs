@@ -6,6 +6,10 @@ pub struct BodyProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
 
+/// Calls `hands.body` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingBody = BodyProxy<::peers_rpc::SyncEndpoint>;
+
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> BodyProxy<C> {
     /// A proxy that calls through `caller`.
@@ -118,6 +122,10 @@ pub struct LeftHandProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     base: BodyProxy<C>,
 }
 
+/// Calls `hands.left_hand` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingLeftHand = LeftHandProxy<::peers_rpc::SyncEndpoint>;
+
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> LeftHandProxy<C> {
     /// A proxy that calls through `caller`.
@@ -221,6 +229,10 @@ pub(crate) mod left_hand_methods {
 pub struct RightHandProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     base: BodyProxy<C>,
 }
+
+/// Calls `hands.right_hand` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingRightHand = RightHandProxy<::peers_rpc::SyncEndpoint>;
 
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> RightHandProxy<C> {

@@ -520,6 +520,12 @@ impl Deep {
     pub fn new(r#where: Link) -> Self {
         Self { r#where }
     }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
+    }
 }
 
 impl ::peers_rpc::Exception for Deep {

@@ -46,6 +46,10 @@ pub struct StockProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
 
+/// Calls `stock.stock` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingStock = StockProxy<::peers_rpc::SyncEndpoint>;
+
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> StockProxy<C> {
     /// A proxy that calls through `caller`.

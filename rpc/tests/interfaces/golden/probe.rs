@@ -22,6 +22,12 @@ impl NoSuchKey {
     pub fn new(key: impl ::std::convert::Into<::std::string::String>) -> Self {
         Self { key: ::std::convert::Into::into(key) }
     }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
+    }
 }
 
 impl ::peers_rpc::Exception for NoSuchKey {
@@ -85,6 +91,12 @@ impl OutOfRange {
         most: ::std::primitive::i64,
     ) -> Self {
         Self { value, least, most }
+    }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
     }
 }
 
@@ -174,6 +186,10 @@ impl<'a> ::peers_rpc::wire::Decode<'a> for Context {
 pub struct ProbeProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
+
+/// Calls `probe.probe` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingProbe = ProbeProxy<::peers_rpc::SyncEndpoint>;
 
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> ProbeProxy<C> {
@@ -725,6 +741,10 @@ pub(crate) mod probe_methods {
 pub struct SideDoorProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
+
+/// Calls `probe.side_door` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingSideDoor = SideDoorProxy<::peers_rpc::SyncEndpoint>;
 
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> SideDoorProxy<C> {

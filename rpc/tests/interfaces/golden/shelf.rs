@@ -22,6 +22,12 @@ impl NoSuchKey {
     pub fn new(key: impl ::std::convert::Into<::std::string::String>) -> Self {
         Self { key: ::std::convert::Into::into(key) }
     }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
+    }
 }
 
 impl ::peers_rpc::Exception for NoSuchKey {
@@ -102,6 +108,10 @@ pub struct ShelfProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
 
+/// Calls `shelf.shelf` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingShelf = ShelfProxy<::peers_rpc::SyncEndpoint>;
+
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> ShelfProxy<C> {
     /// A proxy that calls through `caller`.
@@ -168,7 +178,7 @@ impl<C: ::peers_rpc::Caller> ShelfProxy<C> {
     pub fn learn(
         &self,
         words: impl ::std::convert::AsRef<[::std::string::String]>,
-        but: &::std::option::Option<::std::string::String>,
+        but: ::std::option::Option<&::std::primitive::str>,
     ) -> C::Call<::std::vec::Vec<::std::string::String>> {
         let arguments = (::std::convert::AsRef::as_ref(&words), but);
         ::peers_rpc::Caller::call(&self.caller, &shelf_methods::LEARN, arguments)
@@ -486,6 +496,10 @@ pub(crate) mod shelf_methods {
 pub struct DeepShelfProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     base: ShelfProxy<C>,
 }
+
+/// Calls `shelf.deep_shelf` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingDeepShelf = DeepShelfProxy<::peers_rpc::SyncEndpoint>;
 
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> DeepShelfProxy<C> {

@@ -12,6 +12,15 @@ use self::wire::{Decode, DecodeOwned, Encode, Reader};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Error(pub String);
 
+impl Error {
+    /// An exception, with its class and its line.
+    #[track_caller]
+    pub fn raise<E: Exception>(exception: &E) -> Self {
+        let line = std::panic::Location::caller().line();
+        Self(format!("{}:{line}: {exception}", E::CLASS))
+    }
+}
+
 /// Refused: served already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlreadyBound;
@@ -115,6 +124,26 @@ impl Caller for Endpoint {
 
     fn event(&self, method: &'static Method, arguments: impl Encode) -> Result<(), Error> {
         Err(Error(format!("{} {:?}", method.name, wire::to_bytes(&arguments))))
+    }
+}
+
+/// An endpoint for other threads.
+#[derive(Clone, Debug)]
+pub struct SyncEndpoint;
+
+impl Caller for SyncEndpoint {
+    type Call<T: DecodeOwned + Send + 'static> = Call<T>;
+
+    fn call<T: DecodeOwned + Send + 'static>(
+        &self,
+        method: &'static Method,
+        arguments: impl Encode,
+    ) -> Call<T> {
+        Endpoint.call(method, arguments)
+    }
+
+    fn event(&self, method: &'static Method, arguments: impl Encode) -> Result<(), Error> {
+        Endpoint.event(method, arguments)
     }
 }
 

@@ -116,6 +116,12 @@ impl NoSuchKey {
     pub fn new(key: impl ::std::convert::Into<::std::string::String>) -> Self {
         Self { key: ::std::convert::Into::into(key) }
     }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
+    }
 }
 
 impl ::peers_rpc::Exception for NoSuchKey {
@@ -155,6 +161,10 @@ impl<'a> ::peers_rpc::wire::Decode<'a> for NoSuchKey {
 pub struct ShelfProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
+
+/// Calls `borrowed.shelf` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingShelf = ShelfProxy<::peers_rpc::SyncEndpoint>;
 
 #[allow(dead_code, clippy::type_complexity)]
 impl<C: ::peers_rpc::Caller> ShelfProxy<C> {
@@ -243,9 +253,9 @@ impl<C: ::peers_rpc::Caller> ShelfProxy<C> {
     /// Calls `borrowed.shelf.option`.
     pub fn option(
         &self,
-        key: &::std::option::Option<::std::string::String>,
-        data: &::std::option::Option<::std::vec::Vec<::std::primitive::u8>>,
-        number: &::std::option::Option<::std::primitive::u8>,
+        key: ::std::option::Option<&::std::primitive::str>,
+        data: ::std::option::Option<&[::std::primitive::u8]>,
+        number: ::std::option::Option<::std::primitive::u8>,
     ) -> C::Call<::std::option::Option<::std::string::String>> {
         ::peers_rpc::Caller::call(&self.caller, &shelf_methods::OPTION, (key, data, number))
     }
@@ -253,7 +263,7 @@ impl<C: ::peers_rpc::Caller> ShelfProxy<C> {
     /// Calls `borrowed.shelf.options`.
     pub fn options(
         &self,
-        keys: &::std::option::Option<::std::vec::Vec<::std::option::Option<::std::string::String>>>,
+        keys: ::std::option::Option<&[::std::option::Option<::std::string::String>]>,
     ) -> C::Call<::std::option::Option<::std::vec::Vec<::std::option::Option<::std::string::String>>>>
     {
         ::peers_rpc::Caller::call(&self.caller, &shelf_methods::OPTIONS, (keys,))
@@ -1129,6 +1139,10 @@ pub struct InheritingProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     base: ShelfProxy<C>,
 }
 
+/// Calls `borrowed.inheriting` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingInheriting = InheritingProxy<::peers_rpc::SyncEndpoint>;
+
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> InheritingProxy<C> {
     /// A proxy that calls through `caller`.
@@ -1541,6 +1555,10 @@ pub(crate) mod inheriting_methods {
 pub struct OverridingProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     base: ShelfProxy<C>,
 }
+
+/// Calls `borrowed.overriding` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingOverriding = OverridingProxy<::peers_rpc::SyncEndpoint>;
 
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> OverridingProxy<C> {
@@ -1961,6 +1979,10 @@ pub struct AgainProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     base: OverridingProxy<C>,
 }
 
+/// Calls `borrowed.again` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingAgain = AgainProxy<::peers_rpc::SyncEndpoint>;
+
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> AgainProxy<C> {
     /// A proxy that calls through `caller`.
@@ -2344,6 +2366,10 @@ pub(crate) mod again_methods {
 pub struct BroadProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
+
+/// Calls `borrowed.broad` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingBroad = BroadProxy<::peers_rpc::SyncEndpoint>;
 
 #[allow(dead_code, clippy::too_many_arguments, clippy::type_complexity)]
 impl<C: ::peers_rpc::Caller> BroadProxy<C> {
@@ -2834,6 +2860,10 @@ pub(crate) mod broad_methods {
 pub struct ExactProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
+
+/// Calls `borrowed.exact` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingExact = ExactProxy<::peers_rpc::SyncEndpoint>;
 
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> ExactProxy<C> {

@@ -56,6 +56,10 @@ pub struct OracleProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
 
+/// Calls `documented.oracle` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingOracle = OracleProxy<::peers_rpc::SyncEndpoint>;
+
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> OracleProxy<C> {
     /// A proxy that calls through `caller`.
@@ -222,6 +226,12 @@ impl Unknown {
     /// The exception with these arguments.
     pub fn new(question: impl ::std::convert::Into<::std::string::String>) -> Self {
         Self { question: ::std::convert::Into::into(question) }
+    }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
     }
 }
 

@@ -358,6 +358,12 @@ impl Raised {
             values,
         }
     }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
+    }
 }
 
 impl ::peers_rpc::Exception for Raised {
@@ -721,6 +727,10 @@ pub struct PlainProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
 
+/// Calls `everywhere.plain` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingPlain = PlainProxy<::peers_rpc::SyncEndpoint>;
+
 #[allow(dead_code, clippy::type_complexity)]
 impl<C: ::peers_rpc::Caller> PlainProxy<C> {
     /// A proxy that calls through `caller`.
@@ -808,7 +818,7 @@ impl<C: ::peers_rpc::Caller> PlainProxy<C> {
     /// Calls `everywhere.plain.give`.
     pub fn give_option(
         &self,
-        x: &::std::option::Option<::std::string::String>,
+        x: ::std::option::Option<&::std::primitive::str>,
     ) -> C::Call<::std::option::Option<::std::string::String>> {
         ::peers_rpc::Caller::call(&self.caller, &plain_methods::GIVE_OPTION, (x,))
     }
@@ -834,8 +844,8 @@ impl<C: ::peers_rpc::Caller> PlainProxy<C> {
     /// Calls `everywhere.plain.give`.
     pub fn give_deep(
         &self,
-        x: &::std::option::Option<
-            ::std::collections::BTreeMap<
+        x: ::std::option::Option<
+            &::std::collections::BTreeMap<
                 ::std::string::String,
                 ::std::collections::BTreeSet<(
                     ::std::primitive::u8,
@@ -885,7 +895,7 @@ impl<C: ::peers_rpc::Caller> PlainProxy<C> {
     /// Calls `everywhere.plain.give`.
     pub fn give_options(
         &self,
-        x: &::std::option::Option<::std::option::Option<::std::vec::Vec<::std::primitive::u8>>>,
+        x: ::std::option::Option<&::std::option::Option<::std::vec::Vec<::std::primitive::u8>>>,
     ) -> C::Call<::std::option::Option<::std::option::Option<::std::vec::Vec<::std::primitive::u8>>>>
     {
         ::peers_rpc::Caller::call(&self.caller, &plain_methods::GIVE_OPTIONS, (x,))
@@ -1545,6 +1555,10 @@ pub struct LaterProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     base: PlainProxy<C>,
 }
 
+/// Calls `everywhere.later` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingLater = LaterProxy<::peers_rpc::SyncEndpoint>;
+
 #[allow(dead_code, clippy::type_complexity)]
 impl<C: ::peers_rpc::Caller> LaterProxy<C> {
     /// A proxy that calls through `caller`.
@@ -1652,7 +1666,7 @@ impl<C: ::peers_rpc::Caller> LaterProxy<C> {
     /// Calls `everywhere.later.note`.
     pub fn note_option(
         &self,
-        x: &::std::option::Option<::std::string::String>,
+        x: ::std::option::Option<&::std::primitive::str>,
     ) -> ::std::result::Result<(), ::peers_rpc::Error> {
         let arguments = (x,);
         ::peers_rpc::Caller::event(
@@ -1688,8 +1702,8 @@ impl<C: ::peers_rpc::Caller> LaterProxy<C> {
     /// Calls `everywhere.later.note`.
     pub fn note_deep(
         &self,
-        x: &::std::option::Option<
-            ::std::collections::BTreeMap<
+        x: ::std::option::Option<
+            &::std::collections::BTreeMap<
                 ::std::string::String,
                 ::std::collections::BTreeSet<(
                     ::std::primitive::u8,
@@ -1728,7 +1742,7 @@ impl<C: ::peers_rpc::Caller> LaterProxy<C> {
     /// Calls `everywhere.later.note`.
     pub fn note_options(
         &self,
-        x: &::std::option::Option<::std::option::Option<::std::vec::Vec<::std::primitive::u8>>>,
+        x: ::std::option::Option<&::std::option::Option<::std::vec::Vec<::std::primitive::u8>>>,
     ) -> ::std::result::Result<(), ::peers_rpc::Error> {
         let arguments = (x,);
         ::peers_rpc::Caller::event(
@@ -2879,6 +2893,10 @@ pub struct LentProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     base: LaterProxy<C>,
 }
 
+/// Calls `everywhere.lent` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingLent = LentProxy<::peers_rpc::SyncEndpoint>;
+
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> LentProxy<C> {
     /// A proxy that calls through `caller`.
@@ -2890,7 +2908,7 @@ impl<C: ::peers_rpc::Caller> LentProxy<C> {
     pub fn get_number(
         &self,
         first: ::std::primitive::u32,
-        second: &::std::option::Option<::std::vec::Vec<::std::primitive::u32>>,
+        second: ::std::option::Option<&[::std::primitive::u32]>,
     ) -> C::Call<::std::vec::Vec<::std::primitive::u32>> {
         let arguments = (first, second);
         ::peers_rpc::Caller::call(
@@ -2904,7 +2922,7 @@ impl<C: ::peers_rpc::Caller> LentProxy<C> {
     pub fn get_truth(
         &self,
         first: ::std::primitive::bool,
-        second: &::std::option::Option<::std::vec::Vec<::std::primitive::bool>>,
+        second: ::std::option::Option<&[::std::primitive::bool]>,
     ) -> C::Call<::std::vec::Vec<::std::primitive::bool>> {
         let arguments = (first, second);
         ::peers_rpc::Caller::call(
@@ -2918,7 +2936,7 @@ impl<C: ::peers_rpc::Caller> LentProxy<C> {
     pub fn get_float(
         &self,
         first: ::std::primitive::f64,
-        second: &::std::option::Option<::std::vec::Vec<::std::primitive::f64>>,
+        second: ::std::option::Option<&[::std::primitive::f64]>,
     ) -> C::Call<::std::vec::Vec<::std::primitive::f64>> {
         let arguments = (first, second);
         ::peers_rpc::Caller::call(
@@ -2932,7 +2950,7 @@ impl<C: ::peers_rpc::Caller> LentProxy<C> {
     pub fn get_text(
         &self,
         first: impl ::std::convert::AsRef<::std::primitive::str>,
-        second: &::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        second: ::std::option::Option<&[::std::string::String]>,
     ) -> C::Call<::std::vec::Vec<::std::string::String>> {
         let arguments = (::std::convert::AsRef::as_ref(&first), second);
         ::peers_rpc::Caller::call(
@@ -2946,7 +2964,7 @@ impl<C: ::peers_rpc::Caller> LentProxy<C> {
     pub fn get_raw(
         &self,
         first: impl ::std::convert::AsRef<[::std::primitive::u8]>,
-        second: &::std::option::Option<::std::vec::Vec<::std::vec::Vec<::std::primitive::u8>>>,
+        second: ::std::option::Option<&[::std::vec::Vec<::std::primitive::u8>]>,
     ) -> C::Call<::std::vec::Vec<::std::vec::Vec<::std::primitive::u8>>> {
         let arguments = (::std::convert::AsRef::as_ref(&first), second);
         ::peers_rpc::Caller::call(PlainProxy::caller(&self.base), &lent_methods::GET_RAW, arguments)
@@ -2956,7 +2974,7 @@ impl<C: ::peers_rpc::Caller> LentProxy<C> {
     pub fn get_any(
         &self,
         first: &::peers_rpc::wire::Value,
-        second: &::std::option::Option<::std::vec::Vec<::peers_rpc::wire::Value>>,
+        second: ::std::option::Option<&[::peers_rpc::wire::Value]>,
     ) -> C::Call<::std::vec::Vec<::peers_rpc::wire::Value>> {
         let arguments = (first, second);
         ::peers_rpc::Caller::call(PlainProxy::caller(&self.base), &lent_methods::GET_ANY, arguments)
@@ -2966,7 +2984,7 @@ impl<C: ::peers_rpc::Caller> LentProxy<C> {
     pub fn get_list(
         &self,
         first: impl ::std::convert::AsRef<[::std::string::String]>,
-        second: &::std::option::Option<::std::vec::Vec<::std::vec::Vec<::std::string::String>>>,
+        second: ::std::option::Option<&[::std::vec::Vec<::std::string::String>]>,
     ) -> C::Call<::std::vec::Vec<::std::vec::Vec<::std::string::String>>> {
         let arguments = (::std::convert::AsRef::as_ref(&first), second);
         ::peers_rpc::Caller::call(
@@ -2980,7 +2998,7 @@ impl<C: ::peers_rpc::Caller> LentProxy<C> {
     pub fn get_numbers(
         &self,
         first: impl ::std::convert::AsRef<[::std::primitive::u8]>,
-        second: &::std::option::Option<::std::vec::Vec<::std::vec::Vec<::std::primitive::u8>>>,
+        second: ::std::option::Option<&[::std::vec::Vec<::std::primitive::u8>]>,
     ) -> C::Call<::std::vec::Vec<::std::vec::Vec<::std::primitive::u8>>> {
         let arguments = (::std::convert::AsRef::as_ref(&first), second);
         ::peers_rpc::Caller::call(
@@ -2994,8 +3012,8 @@ impl<C: ::peers_rpc::Caller> LentProxy<C> {
     pub fn get_set(
         &self,
         first: &::std::collections::BTreeSet<::std::vec::Vec<::std::primitive::u8>>,
-        second: &::std::option::Option<
-            ::std::vec::Vec<::std::collections::BTreeSet<::std::vec::Vec<::std::primitive::u8>>>,
+        second: ::std::option::Option<
+            &[::std::collections::BTreeSet<::std::vec::Vec<::std::primitive::u8>>],
         >,
     ) -> C::Call<::std::vec::Vec<::std::collections::BTreeSet<::std::vec::Vec<::std::primitive::u8>>>>
     {
@@ -3007,10 +3025,8 @@ impl<C: ::peers_rpc::Caller> LentProxy<C> {
     pub fn get_map(
         &self,
         first: &::std::collections::BTreeMap<::std::string::String, ::std::primitive::u32>,
-        second: &::std::option::Option<
-            ::std::vec::Vec<
-                ::std::collections::BTreeMap<::std::string::String, ::std::primitive::u32>,
-            >,
+        second: ::std::option::Option<
+            &[::std::collections::BTreeMap<::std::string::String, ::std::primitive::u32>],
         >,
     ) -> C::Call<
         ::std::vec::Vec<::std::collections::BTreeMap<::std::string::String, ::std::primitive::u32>>,
@@ -3022,10 +3038,8 @@ impl<C: ::peers_rpc::Caller> LentProxy<C> {
     /// Calls `everywhere.lent.get_option`.
     pub fn get_option(
         &self,
-        first: &::std::option::Option<::std::string::String>,
-        second: &::std::option::Option<
-            ::std::vec::Vec<::std::option::Option<::std::string::String>>,
-        >,
+        first: ::std::option::Option<&::std::primitive::str>,
+        second: ::std::option::Option<&[::std::option::Option<::std::string::String>]>,
     ) -> C::Call<::std::vec::Vec<::std::option::Option<::std::string::String>>> {
         let arguments = (first, second);
         ::peers_rpc::Caller::call(
@@ -3039,9 +3053,7 @@ impl<C: ::peers_rpc::Caller> LentProxy<C> {
     pub fn get_tuple(
         &self,
         first: &(::std::string::String, ::std::primitive::u8),
-        second: &::std::option::Option<
-            ::std::vec::Vec<(::std::string::String, ::std::primitive::u8)>,
-        >,
+        second: ::std::option::Option<&[(::std::string::String, ::std::primitive::u8)]>,
     ) -> C::Call<::std::vec::Vec<(::std::string::String, ::std::primitive::u8)>> {
         let arguments = (first, second);
         ::peers_rpc::Caller::call(

@@ -141,6 +141,12 @@ impl Loop {
     ) -> Self {
         Self { r#for: ::std::convert::Into::into(r#for), r#in }
     }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
+    }
 }
 
 impl ::peers_rpc::Exception for Loop {
@@ -181,6 +187,10 @@ impl<'a> ::peers_rpc::wire::Decode<'a> for Loop {
 pub struct GcdProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
+
+/// Calls `names.GCD` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingGcd = GcdProxy<::peers_rpc::SyncEndpoint>;
 
 #[allow(dead_code, clippy::wrong_self_convention)]
 impl<C: ::peers_rpc::Caller> GcdProxy<C> {
@@ -590,6 +600,10 @@ pub struct OrderProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
 
+/// Calls `names.order` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingOrder = OrderProxy<::peers_rpc::SyncEndpoint>;
+
 #[allow(dead_code, clippy::should_implement_trait)]
 impl<C: ::peers_rpc::Caller> OrderProxy<C> {
     /// A proxy that calls through `caller`.
@@ -811,6 +825,10 @@ pub struct TProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
 
+/// Calls `names.t` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingT = TProxy<::peers_rpc::SyncEndpoint>;
+
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> TProxy<C> {
     /// A proxy that calls through `caller`.
@@ -900,6 +918,10 @@ pub struct UProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
 
+/// Calls `names.u` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingU = UProxy<::peers_rpc::SyncEndpoint>;
+
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> UProxy<C> {
     /// A proxy that calls through `caller`.
@@ -986,6 +1008,10 @@ pub(crate) mod u_methods {
 pub struct VProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
+
+/// Calls `names.v` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingV = VProxy<::peers_rpc::SyncEndpoint>;
 
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> VProxy<C> {

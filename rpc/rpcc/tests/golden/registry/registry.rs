@@ -22,6 +22,12 @@ impl NoSuchKey {
     pub fn new(key: impl ::std::convert::Into<::std::string::String>) -> Self {
         Self { key: ::std::convert::Into::into(key) }
     }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
+    }
 }
 
 impl ::peers_rpc::Exception for NoSuchKey {
@@ -61,6 +67,10 @@ impl<'a> ::peers_rpc::wire::Decode<'a> for NoSuchKey {
 pub struct NodeProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
+
+/// Calls `registry.node` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingNode = NodeProxy<::peers_rpc::SyncEndpoint>;
 
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> NodeProxy<C> {

@@ -169,6 +169,10 @@ pub struct DocumentedProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
 
+/// Calls `spans.documented` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingDocumented = DocumentedProxy<::peers_rpc::SyncEndpoint>;
+
 #[allow(dead_code)]
 impl<C: ::peers_rpc::Caller> DocumentedProxy<C> {
     /// A proxy that calls through `caller`.

@@ -333,6 +333,12 @@ impl Busy {
     pub fn new() -> Self {
         Self
     }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
+    }
 }
 
 impl ::peers_rpc::Exception for Busy {
@@ -382,6 +388,12 @@ impl Empty {
     /// The exception with these arguments.
     pub fn new() -> Self {
         Self
+    }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
     }
 }
 
@@ -444,6 +456,12 @@ impl TooLarge {
     ) -> Self {
         Self { size, limit, hint: ::std::convert::Into::into(hint) }
     }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
+    }
 }
 
 impl ::peers_rpc::Exception for TooLarge {
@@ -504,6 +522,12 @@ impl At {
     ) -> Self {
         Self { place, raw: ::std::convert::Into::into(raw), what, why }
     }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
+    }
 }
 
 impl ::peers_rpc::Exception for At {
@@ -551,6 +575,10 @@ impl<'a> ::peers_rpc::wire::Decode<'a> for At {
 pub struct PlotterProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
+
+/// Calls `types.plotter` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingPlotter = PlotterProxy<::peers_rpc::SyncEndpoint>;
 
 #[allow(dead_code, clippy::too_many_arguments)]
 impl<C: ::peers_rpc::Caller> PlotterProxy<C> {
@@ -609,7 +637,7 @@ impl<C: ::peers_rpc::Caller> PlotterProxy<C> {
             ::std::string::String,
             ::std::vec::Vec<::std::primitive::u8>,
         >,
-        maybe: &::std::option::Option<Colour>,
+        maybe: ::std::option::Option<&Colour>,
         both: &(::std::primitive::bool, Nothing),
         scalars: &Scalars,
         any: &::peers_rpc::wire::Value,

@@ -6,6 +6,10 @@ pub struct SurveyorProxy<C: ::peers_rpc::Caller = ::peers_rpc::Endpoint> {
     caller: C,
 }
 
+/// Calls `wide.surveyor` from any thread but the loop's, and waits.
+#[allow(dead_code)]
+pub type BlockingSurveyor = SurveyorProxy<::peers_rpc::SyncEndpoint>;
+
 #[allow(dead_code, clippy::too_many_arguments, clippy::type_complexity)]
 impl<C: ::peers_rpc::Caller> SurveyorProxy<C> {
     /// A proxy that calls through `caller`.
@@ -696,6 +700,12 @@ impl ThereIsFarTooMuchOfEverything {
             where_it_is: ::std::convert::Into::into(where_it_is),
         }
     }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
+    }
 }
 
 impl ::peers_rpc::Exception for ThereIsFarTooMuchOfEverything {
@@ -788,6 +798,12 @@ impl ThereIsEvenMoreThanThat {
     ) -> Self {
         Self { a, b, c, d, e, f, g, h }
     }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
+    }
 }
 
 impl ::peers_rpc::Exception for ThereIsEvenMoreThanThat {
@@ -867,6 +883,12 @@ impl AndThenSomeMoreOnTop {
     /// The exception with these arguments.
     pub fn new() -> Self {
         Self
+    }
+
+    /// The exception as an error, raised at the caller's line.
+    #[track_caller]
+    pub fn raise(self) -> ::peers_rpc::Error {
+        ::peers_rpc::Error::raise(&self)
     }
 }
 
