@@ -16,7 +16,7 @@ use crate::core::budget::Budget;
 use crate::core::cause::Cause;
 use crate::core::handle::Handle;
 use crate::core::remote::{Posted, Remote};
-use crate::core::task::{Entry, Job};
+use crate::core::task::{Action, Entry};
 use crate::host::Host;
 use crate::host::os::RealHost;
 use crate::host::ready::{Key, Readiness, Waited};
@@ -294,11 +294,11 @@ fn run_ready(core: &Rc<Core>) {
 
 /// The drain loop.
 fn drain_queue(core: &Rc<Core>) {
-    while let Some(Entry { cause, job }) = core.next_entry() {
+    while let Some(Entry { cause, action }) = core.next_entry() {
         core.cause.set(cause);
-        match job {
-            Job::Task(task) => task.run(core),
-            Job::Ready(key) => {
+        match action {
+            Action::Task(task) => task.run(core),
+            Action::Ready(key) => {
                 if let Some((watch, readiness)) = core.take_noted(key) {
                     watch.ready(core, readiness)
                 }

@@ -321,9 +321,9 @@ impl World {
 
     /// Lets the peers of a process count as working while it does, each on a processor of its own,
     /// or on the same as it, as at first: what
-    /// [`Outlet::is_peer_beside`](crate::Outlet::is_peer_beside) says there.
-    pub fn beside(&mut self, process: ProcessId, on: bool) {
-        self.net.borrow_mut().hosts[process.0].beside = on;
+    /// [`Outlet::is_peer_on_other_cpu`](crate::Outlet::is_peer_on_other_cpu) says there.
+    pub fn set_peers_on_other_cpu(&mut self, process: ProcessId, on: bool) {
+        self.net.borrow_mut().hosts[process.0].peers_on_other_cpu = on;
     }
 
     // ---- the network

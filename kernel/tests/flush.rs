@@ -71,7 +71,7 @@ fn a_flush_of_nothing_and_one_of_a_connection_that_has_ended_do_nothing() {
     ours.flush();
     drop(kernel);
     ours.flush();
-    assert!(!ours.is_peer_beside(), "nobody is");
+    assert!(!ours.is_peer_on_other_cpu(), "nobody is");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn stay_on(n: usize) -> bool {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_peer_on_the_same_processor_is_not_beside_us_and_one_on_another_is() {
+fn tells_a_peer_on_this_cpu_from_one_on_another() {
     let mut kernel = strict_kernel();
     let (outlet, mut peer, heard) = outlet_to_a_peer(&mut kernel);
     let write_from = |n: usize, mut peer: TcpStream| {
@@ -183,24 +183,24 @@ fn a_peer_on_the_same_processor_is_not_beside_us_and_one_on_another_is() {
     assert!(stay_on(0));
     run_until(&mut kernel, "the bytes", || heard.len() == if other.is_some() { 10 } else { 5 });
     assert_eq!(
-        outlet.is_peer_beside(),
+        outlet.is_peer_on_other_cpu(),
         other.is_some(),
         "it spoke last from another one, if there is one"
     );
     peer = write_from(0, peer).unwrap();
-    let answers: Vec<bool> = (0..100).map(|_| outlet.is_peer_beside()).collect();
+    let answers: Vec<bool> = (0..100).map(|_| outlet.is_peer_on_other_cpu()).collect();
     assert!(!answers[99], "now it is where we are");
     drop(peer);
 }
 
 #[test]
-fn nobody_knows_where_the_peer_of_a_unix_socket_works() {
+fn the_cpu_of_a_unix_peer_is_unknown() {
     let mut kernel = strict_kernel();
     let (ours, _, theirs, heard) = pair(&mut kernel, &Address::unix(socket_path("beside")));
     theirs.write(b"hello").unwrap();
     ours.write(b"hello").unwrap();
     run_until(&mut kernel, "the bytes", || heard.len() == 5);
-    assert!(!ours.is_peer_beside());
+    assert!(!ours.is_peer_on_other_cpu());
 }
 
 /// Two processes and a connection between them, and both its ends.
@@ -225,16 +225,16 @@ fn world_of_two() -> (World, [ProcessId; 2], [Outlet; 2]) {
 }
 
 #[test]
-fn a_world_says_whose_peers_work_beside_it() {
+fn a_world_decides_whose_peers_are_on_another_cpu() {
     let (mut world, [server, client], [server_end, client_end]) = world_of_two();
-    assert!(!server_end.is_peer_beside() && !client_end.is_peer_beside());
-    world.beside(server, true);
+    assert!(!server_end.is_peer_on_other_cpu() && !client_end.is_peer_on_other_cpu());
+    world.set_peers_on_other_cpu(server, true);
     // Each answer is good for a while.
-    let turned = |end: &Outlet, to| (0..100).find(|_| end.is_peer_beside() == to).is_some();
+    let turned = |end: &Outlet, to| (0..100).find(|_| end.is_peer_on_other_cpu() == to).is_some();
     assert!(turned(&server_end, true));
     assert!(!turned(&client_end, true));
-    world.beside(client, true);
+    world.set_peers_on_other_cpu(client, true);
     assert!(turned(&client_end, true));
-    world.beside(server, false);
+    world.set_peers_on_other_cpu(server, false);
     assert!(turned(&server_end, false));
 }

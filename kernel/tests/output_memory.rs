@@ -144,10 +144,10 @@ fn memory_that_is_kept_for_later_can_be_given_back() {
     let (outlet, writer) = (ground.outlets.borrow()[0].clone(), ground.writer);
     ground.world.with(writer, move |_| outlet.write_chunk(vec![0; 50_000]).unwrap());
     ground.world.run_for(Duration::from_secs(1));
-    assert!(ground.handle.memory_just_for(50_000).is_some());
+    assert!(ground.handle.pooled_buffer_just_for(50_000).is_some());
     let outlet = ground.outlets.borrow()[0].clone();
     ground.world.with(writer, move |_| outlet.write_chunk(vec![0; 50_000]).unwrap());
     ground.world.run_for(Duration::from_secs(1));
     ground.handle.release_memory();
-    assert_eq!(ground.handle.memory_just_for(50_000), None);
+    assert_eq!(ground.handle.pooled_buffer_just_for(50_000), None);
 }

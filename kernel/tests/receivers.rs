@@ -11,7 +11,7 @@ type Outcome = Result<Vec<u8>, Lost>;
 
 /// Is what a reader makes of bytes: itself, its misfortune, or the news that they are none.
 const COPY: FromBytes<Vec<u8>, Lost> =
-    FromBytes { lent: |bytes, _| read(bytes), given: |memory, _| take(memory) };
+    FromBytes { borrowed: |bytes, _| read(bytes), owned: |memory, _| take(memory) };
 
 fn read(bytes: &[u8]) -> Outcome {
     match bytes {
@@ -30,7 +30,7 @@ type Way = fn(Receiver<Lost>, &[u8]);
 /// Both ways in which bytes come.
 const WAYS: [Way; 2] = [
     |receiver, bytes| receiver.bytes(bytes, "a test"),
-    |receiver, bytes| receiver.given(&mut bytes.to_vec(), "a test"),
+    |receiver, bytes| receiver.owned_bytes(&mut bytes.to_vec(), "a test"),
 ];
 
 fn noting<T: Clone + PartialEq + std::fmt::Debug + 'static>(
@@ -69,7 +69,7 @@ fn memory_is_given_only_to_a_value() -> io::Result<()> {
     kernel.set_strict(false);
     for (bytes, left) in [(&b"spice"[..], 0), (b"wrong", 5), (b"panic", 5)] {
         let (trace, mut memory) = (Trace::new(), bytes.to_vec());
-        noting(&kernel, &trace).receiver(&COPY).given(&mut memory, "a test");
+        noting(&kernel, &trace).receiver(&COPY).owned_bytes(&mut memory, "a test");
         assert_eq!(memory.len(), left);
         kernel.run()?;
         assert_eq!(trace.len(), 1);
@@ -115,7 +115,7 @@ impl Drop for Sore {
 #[test]
 fn a_value_that_comes_too_late_and_panics_disturbs_nobody() -> io::Result<()> {
     const SORE: FromBytes<Sore, Lost> =
-        FromBytes { lent: |_, _| Ok(Sore("late")), given: |_, _| Ok(Sore("late")) };
+        FromBytes { borrowed: |_, _| Ok(Sore("late")), owned: |_, _| Ok(Sore("late")) };
     let mut kernel = Kernel::simulated(1);
     kernel.set_strict(false);
     for way in WAYS {

@@ -66,8 +66,8 @@ const PLACES: [(&str, Mischief); 10] = [
     }),
     ("what makes a value of bytes", |kernel| {
         const READ: FromBytes<(), Lost> = FromBytes {
-            lent: |_, _| panic!("as the test wants it"),
-            given: |_, _| panic!("as the test wants it"),
+            borrowed: |_, _| panic!("as the test wants it"),
+            owned: |_, _| panic!("as the test wants it"),
         };
         let k = Cont::new(&kernel.handle(), |_: Result<(), Lost>| ());
         kernel.handle().schedule(|| k.receiver(&READ).bytes(b"x", "a test"));

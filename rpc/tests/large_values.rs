@@ -61,7 +61,7 @@ everywhere! {
             let back = field.outcome(&client, node.ask(&sent)).unwrap();
             assert!(back == sent, "round {n}");
             assert!(back.capacity() < LARGE + PAGE);
-            let left = client.handle().memory_just_for(LARGE);
+            let left = client.handle().pooled_buffer_just_for(LARGE);
             assert_eq!(left, None, "the arguments left from it, and the result has it now");
         }
         // The memory is the kernel's until the next request. What waits for its turn, as with one

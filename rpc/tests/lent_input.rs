@@ -127,7 +127,11 @@ impl Scene {
         // together.
         field.until(|| small.is_done());
         assert_eq!(small.take().unwrap(), "small");
-        assert_eq!(server.handle().memory_just_for(LARGE), None, "it was lent, or never there");
+        assert_eq!(
+            server.handle().pooled_buffer_just_for(LARGE),
+            None,
+            "it was lent, or never there"
+        );
         Self { client, server, line, rest, pending, ended, sources }
     }
 

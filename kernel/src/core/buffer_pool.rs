@@ -23,7 +23,7 @@ const PAGE: usize = 4 << 10;
 
 /// Empty buffers, the latest on top.
 #[derive(Debug, Default)]
-pub(crate) struct Spares {
+pub(crate) struct BufferPool {
     small: RefCell<Vec<Vec<u8>>>,
     large: RefCell<Vec<Vec<u8>>>,
     bytes: Cell<usize>,
@@ -33,7 +33,7 @@ pub(crate) struct Spares {
     scarce: Cell<usize>,
 }
 
-impl Spares {
+impl BufferPool {
     /// An empty buffer with room.
     pub(crate) fn take(&self) -> Vec<u8> {
         let small = self.small.borrow_mut().pop();
@@ -121,67 +121,67 @@ mod tests {
 
     #[test]
     fn a_buffer_comes_back_empty_and_with_its_room() {
-        let spares = Spares::default();
+        let pool = BufferPool::default();
         let mut buffer = Vec::with_capacity(5000);
         buffer.push(1);
-        spares.keep(buffer);
-        let again = spares.take();
+        pool.keep(buffer);
+        let again = pool.take();
         assert!(again.is_empty() && again.capacity() >= 5000);
-        assert!(spares.take().capacity() < 5000);
+        assert!(pool.take().capacity() < 5000);
     }
 
     #[test]
     fn nothing_is_kept_while_memory_is_scarce() {
-        let spares = Spares::default();
-        spares.keep(Vec::with_capacity(5_000));
-        spares.set_scarce(true);
-        spares.keep(Vec::with_capacity(50_000));
-        assert_eq!((spares.bytes.get(), spares.take_just(50_000)), (0, None));
-        spares.set_scarce(false);
-        spares.keep(Vec::with_capacity(50_000));
-        assert!(spares.take_just(50_000).is_some());
+        let pool = BufferPool::default();
+        pool.keep(Vec::with_capacity(5_000));
+        pool.set_scarce(true);
+        pool.keep(Vec::with_capacity(50_000));
+        assert_eq!((pool.bytes.get(), pool.take_just(50_000)), (0, None));
+        pool.set_scarce(false);
+        pool.keep(Vec::with_capacity(50_000));
+        assert!(pool.take_just(50_000).is_some());
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let spares = Spares::default();
+        let pool = BufferPool::default();
         for _ in 0..1000 {
-            spares.keep(Vec::with_capacity(FRESH));
+            pool.keep(Vec::with_capacity(FRESH));
         }
-        assert_eq!(spares.small.borrow().len(), BUFFERS);
-        let spares = Spares::default();
+        assert_eq!(pool.small.borrow().len(), BUFFERS);
+        let pool = BufferPool::default();
         for _ in 0..1000 {
-            spares.keep(Vec::with_capacity(BYTES / 3));
+            pool.keep(Vec::with_capacity(BYTES / 3));
         }
-        assert!(spares.bytes.get() <= BYTES && spares.large.borrow().len() <= 3);
+        assert!(pool.bytes.get() <= BYTES && pool.large.borrow().len() <= 3);
     }
 
     #[test]
     fn large_buffers_wait_for_those_who_need_them_and_the_latest_stay() {
-        let spares = Spares::default();
+        let pool = BufferPool::default();
         for room in [300, 70_000, 100_000, 400] {
-            spares.keep(Vec::with_capacity(room));
+            pool.keep(Vec::with_capacity(room));
         }
-        assert_eq!(spares.take_for(65_000).capacity(), 100_000);
-        assert_eq!(spares.take().capacity(), 400);
-        assert_eq!(spares.take_for(80_000).capacity(), 80_000, "none is large enough");
-        assert_eq!(spares.take().capacity(), 300);
-        assert_eq!(spares.take().capacity(), 70_000, "better than a new one");
-        assert_eq!(spares.bytes.get(), 0);
-        spares.keep(Vec::with_capacity(SMALL + 1));
-        spares.keep(Vec::with_capacity(BYTES));
-        assert_eq!(spares.take_for(SMALL).capacity(), BYTES);
+        assert_eq!(pool.take_for(65_000).capacity(), 100_000);
+        assert_eq!(pool.take().capacity(), 400);
+        assert_eq!(pool.take_for(80_000).capacity(), 80_000, "none is large enough");
+        assert_eq!(pool.take().capacity(), 300);
+        assert_eq!(pool.take().capacity(), 70_000, "better than a new one");
+        assert_eq!(pool.bytes.get(), 0);
+        pool.keep(Vec::with_capacity(SMALL + 1));
+        pool.keep(Vec::with_capacity(BYTES));
+        assert_eq!(pool.take_for(SMALL).capacity(), BYTES);
     }
 
     #[test]
     fn a_buffer_that_just_fits_has_little_more_room() {
-        let spares = Spares::default();
+        let pool = BufferPool::default();
         for room in [99_999, 100_000 + PAGE, 100_001 + PAGE] {
-            spares.keep(Vec::with_capacity(room));
+            pool.keep(Vec::with_capacity(room));
         }
-        assert_eq!(spares.take_just(100_000).map(|buffer| buffer.capacity()), Some(100_000 + PAGE));
-        assert_eq!(spares.take_just(100_000), None, "the others have too little, or too much");
-        assert_eq!(spares.take_just(100_001).map(|buffer| buffer.capacity()), Some(100_001 + PAGE));
-        assert_eq!(spares.bytes.get(), 99_999);
+        assert_eq!(pool.take_just(100_000).map(|buffer| buffer.capacity()), Some(100_000 + PAGE));
+        assert_eq!(pool.take_just(100_000), None, "the others have too little, or too much");
+        assert_eq!(pool.take_just(100_001).map(|buffer| buffer.capacity()), Some(100_001 + PAGE));
+        assert_eq!(pool.bytes.get(), 99_999);
     }
 }

@@ -4,14 +4,14 @@
 //! 1. One box from birth to run: the box that waits is the box that is queued.
 //! 2. A continuation ends exactly once, by a value, an error, or being dropped; the types see to
 //!    *at most* once, `Drop` to *at least* once.
-//! 3. It is in the registry iff it has not ended.
+//! 3. It is among the pending ones iff it has not ended.
 
 use crate::core::Core;
 use crate::core::cause::Cause;
 use crate::core::handle::Handle;
 use crate::core::lost::Lost;
 use crate::core::pending::Ticket;
-use crate::core::receiver::{FromBytes, Receive, Receiver, State, make};
+use crate::core::receiver::{ContState, FromBytes, Receive, Receiver, make};
 use crate::core::task::Task;
 use std::cell::Cell;
 use std::fmt;
@@ -30,7 +30,7 @@ pub(crate) trait Arm<T, E> {
     fn core(&self) -> &Rc<Core>;
     fn cause(&self) -> Cause;
     fn born(&self) -> &'static Location<'static>;
-    /// Its entry in the registry, if it has one of its own.
+    /// Its entry among the pending continuations, if it has one of its own.
     fn ticket(&self) -> Ticket {
         Ticket::NONE
     }
@@ -100,7 +100,7 @@ struct Armed<F, T: 'static, E: 'static> {
     cause: Cause,
     born: &'static Location<'static>,
     ticket: Ticket,
-    state: State<T, E>,
+    state: ContState<T, E>,
     f: F,
 }
 
@@ -112,27 +112,27 @@ where
 {
     #[inline]
     fn ok(mut self: Box<Self>, value: T) {
-        self.state = State::Value(value);
+        self.state = ContState::Value(value);
         self.queue()
     }
 
     #[inline]
     fn err(mut self: Box<Self>, error: E) {
-        self.state = State::Error(error);
+        self.state = ContState::Error(error);
         self.queue()
     }
 
     fn lose(mut self: Box<Self>) {
         let why = why_lost(Arm::core(&*self));
         log::debug!("a continuation was lost ({why}); it was made at {}", self.born);
-        self.state = State::Error(why.into());
+        self.state = ContState::Error(why.into());
         self.queue()
     }
 
     fn receive(mut self: Box<Self>, read: &'static FromBytes<T, E>) -> Box<dyn Receive<E>> {
         // It is; but told so, the compiler drops nothing of what was there.
-        if let State::Waiting = self.state {
-            self.state = State::Reading(read);
+        if let ContState::Waiting = self.state {
+            self.state = ContState::Reading(read);
         }
         self
     }
@@ -161,11 +161,11 @@ where
     E: From<Lost> + 'static,
 {
     fn bytes(self: Box<Self>, bytes: &[u8], what: &'static str) {
-        self.make(|read| (read.lent)(bytes, what))
+        self.make(|read| (read.borrowed)(bytes, what))
     }
 
-    fn given(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str) {
-        self.make(|read| (read.given)(memory, what))
+    fn owned_bytes(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str) {
+        self.make(|read| (read.owned)(memory, what))
     }
 
     fn fail(self: Box<Self>, error: E) {
@@ -193,8 +193,8 @@ where
     #[inline]
     fn make(mut self: Box<Self>, read: impl FnOnce(&FromBytes<T, E>) -> Result<T, E>) {
         let Some(core) = self.core.take() else { return };
-        if let State::Reading(how) = self.state {
-            self.state = State::of(make(&core, self.born, || read(how)));
+        if let ContState::Reading(how) = self.state {
+            self.state = ContState::of(make(&core, self.born, || read(how)));
         }
         core.resume(self.ticket, self.cause, self)
     }
@@ -208,9 +208,9 @@ where
         core.running(self.born);
         // Taken out of the box in the portions it was stored in: see `Plain::boxed`.
         let result = match self.state {
-            State::Value(value) => Ok(value),
-            State::Error(error) => Err(error),
-            State::Waiting | State::Reading(_) => return,
+            ContState::Value(value) => Ok(value),
+            ContState::Error(error) => Err(error),
+            ContState::Waiting | ContState::Reading(_) => return,
         };
         (self.f)(core, result)
     }
@@ -280,12 +280,12 @@ impl<T: 'static, E: From<Lost> + 'static> Cont<T, E> {
     where
         F: FnOnce(&Rc<Core>, Result<T, E>) + 'static,
     {
-        let ticket = core.registry.enter(born, core.now());
+        let ticket = core.pending.enter(born, core.now());
         let (core, cause) = (core.clone(), core.cause.get());
         let room = Box::<Armed<F, T, E>>::new_uninit();
         let arm: Box<Armed<F, T, E>> = Box::write(
             room,
-            Armed { core: Some(core), cause, born, ticket, state: State::Waiting, f },
+            Armed { core: Some(core), cause, born, ticket, state: ContState::Waiting, f },
         );
         Self::of(arm)
     }
@@ -351,7 +351,7 @@ impl<T, E> Cont<T, E> {
             f(self);
             return false;
         }
-        let watch = core.registry.watch(ticket);
+        let watch = core.pending.watch(ticket);
         f(self);
         watch.has_ended()
     }

@@ -51,7 +51,7 @@ impl Handle {
             now: core.now(),
             queued: core.queued(),
             continuations: groups(
-                core.registry.all().into_iter().map(|waiting| (waiting.born, waiting.since)),
+                core.pending.all().into_iter().map(|waiting| (waiting.born, waiting.since)),
             ),
             work: groups(core.works.all().into_iter()),
             timers: core.timers(),

@@ -3,7 +3,7 @@
 
 use crate::core::Core;
 use crate::core::cause::Cause;
-use crate::core::task::Job;
+use crate::core::task::Action;
 use crate::host::gone;
 use std::rc::Rc;
 
@@ -54,9 +54,9 @@ impl Core {
         loop {
             let entry = self.queue.borrow_mut().pop_front();
             let Some(entry) = entry else { break };
-            self.quietly(|| match entry.job {
-                Job::Task(task) => self.let_go(task.born(), task),
-                Job::Ready(_) => {}
+            self.quietly(|| match entry.action {
+                Action::Task(task) => self.let_go(task.born(), task),
+                Action::Ready(_) => {}
             });
         }
         self.burying.set(false);

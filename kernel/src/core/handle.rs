@@ -250,28 +250,28 @@ impl Handle {
 
     /// An empty vector, with memory that a stream is done with if there is any: for what will be
     /// given to [`Outlet::write_vec`](crate::Outlet::write_vec).
-    pub fn memory(&self) -> Vec<u8> {
-        self.core.spares.take()
+    pub fn pooled_buffer(&self) -> Vec<u8> {
+        self.core.buffers.take()
     }
 
     /// Returns empty memory with room for at least so many bytes, for what will be given to
     /// [`Outlet::write_chunk`](crate::Outlet::write_chunk): whoever sends large chunks one after
     /// the other asks the system for their memory once.
-    pub fn memory_for(&self, bytes: usize) -> Vec<u8> {
-        self.core.spares.take_for(bytes)
+    pub fn pooled_buffer_for(&self, bytes: usize) -> Vec<u8> {
+        self.core.buffers.take_for(bytes)
     }
 
     /// Memory that a stream is done with, with room for so many bytes and less than a page more, if
     /// there is any: for values that last, which should not keep more than they need.
-    pub fn memory_just_for(&self, bytes: usize) -> Option<Vec<u8>> {
-        self.core.spares.take_just(bytes)
+    pub fn pooled_buffer_just_for(&self, bytes: usize) -> Option<Vec<u8>> {
+        self.core.buffers.take_just(bytes)
     }
 
     /// Bytes of memory that the output of all streams of this loop holds. It is counted as it
     /// changes, so asking is cheap.
     #[inline]
     pub fn output_memory(&self) -> usize {
-        self.core.spares.used()
+        self.core.buffers.used()
     }
 
     /// Gives memory back to the system that is kept for what is to come: for when there was much to
@@ -290,7 +290,7 @@ impl Handle {
     /// Keeps no memory for what is to come from now on, since there is little of it, or keeps some
     /// again.
     pub fn save_memory(&self, on: bool) {
-        self.core.spares.set_scarce(on);
+        self.core.buffers.set_scarce(on);
     }
 
     /// The kernel's generator.

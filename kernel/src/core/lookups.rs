@@ -17,7 +17,7 @@ use crate::core::cause::Cause;
 use crate::core::handle::Handle;
 use crate::core::task::Plain;
 use crate::core::timers::TimerId;
-use crate::host::names::{Answer, usable};
+use crate::host::names::{LookUpResult, usable};
 use crate::host::os::look_up;
 use crate::host::ready::Resolved;
 use crate::host::time::Instant;
@@ -42,7 +42,7 @@ const WAITING: usize = 256;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The rest of what a caller does, with the answer. Runs no user code.
-type Then = Box<dyn FnOnce(&Rc<Core>, Answer)>;
+type Then = Box<dyn FnOnce(&Rc<Core>, LookUpResult)>;
 
 /// All names that one loop looks up.
 #[derive(Default)]
@@ -76,7 +76,7 @@ impl Lookups {
         &self,
         core: &Rc<Core>,
         name: &str,
-        then: impl FnOnce(&Rc<Core>, Answer) + 'static,
+        then: impl FnOnce(&Rc<Core>, LookUpResult) + 'static,
     ) {
         if self.queue.borrow().len() >= WAITING && !self.names.borrow().contains_key(name) {
             let text = format!("{name} was not looked up: {WAITING} other names wait for that");
@@ -137,7 +137,7 @@ impl Lookups {
     }
 
     /// A look-up has ended.
-    fn finish(&self, core: &Rc<Core>, name: &str, answer: &Answer) {
+    fn finish(&self, core: &Rc<Core>, name: &str, answer: &LookUpResult) {
         self.running.set(self.running.get() - 1);
         let asked = self.names.borrow_mut().remove(name);
         if let Some(since) = asked.as_ref().and_then(|asked| asked.running) {

@@ -33,17 +33,17 @@ pub(crate) mod timers;
 pub(crate) mod turn_end;
 
 use crate::core::budget::Meter;
-use crate::core::buffer_pool::Spares;
+use crate::core::buffer_pool::BufferPool;
 use crate::core::cause::{Cancelled, Cause};
 use crate::core::lookups::Lookups;
 use crate::core::lost::Lost;
 use crate::core::offload::Works;
 use crate::core::panics::Panics;
-use crate::core::peer_cpu::Beside;
-use crate::core::pending::{Registry, Ticket};
+use crate::core::peer_cpu::PeerCpu;
+use crate::core::pending::{PendingConts, Ticket};
 use crate::core::remote::Inbox;
 use crate::core::sources::{Watch, Watches};
-use crate::core::task::{Entry, Job, Queue, Task};
+use crate::core::task::{Action, Entry, Queue, Task};
 use crate::core::timers::{TimerId, Timers};
 use crate::core::turn_end::TurnEnd;
 use crate::host::gone;
@@ -93,10 +93,10 @@ pub(crate) struct Core {
     endings: RefCell<Vec<Rc<dyn TurnEnd>>>,
     read_buffer: RefCell<Vec<u8>>,
     /// Memory for outputs.
-    pub(crate) spares: Spares,
-    pub(crate) beside: Beside,
+    pub(crate) buffers: BufferPool,
+    pub(crate) peer_cpu: PeerCpu,
     /// Continuations that nobody resumed yet.
-    pub(crate) registry: Registry,
+    pub(crate) pending: PendingConts,
     pub(crate) works: Works,
     pub(crate) lookups: Lookups,
     pub(crate) inbox: Inbox,
@@ -126,9 +126,9 @@ impl Core {
             flushes: RefCell::default(),
             endings: RefCell::default(),
             read_buffer: RefCell::default(),
-            spares: Spares::default(),
-            beside: Beside::default(),
-            registry: Registry::default(),
+            buffers: BufferPool::default(),
+            peer_cpu: PeerCpu::default(),
+            pending: PendingConts::default(),
             works: Works::new(host.mode() == Mode::Real),
             lookups: Lookups::default(),
             inbox: Inbox::new(host.waker()),
@@ -171,7 +171,7 @@ impl Core {
     /// Queues a task.
     #[inline(always)]
     pub(crate) fn push(&self, cause: Cause, task: Box<dyn Task>) {
-        self.queue.borrow_mut().push_back(Entry { cause, job: Job::Task(task) });
+        self.queue.borrow_mut().push_back(Entry { cause, action: Action::Task(task) });
         if !self.open.get() {
             self.bury()
         }
@@ -180,7 +180,7 @@ impl Core {
     /// Queues the handler of a continuation, which nobody waits for any more.
     #[inline(always)]
     pub(crate) fn resume(&self, ticket: Ticket, cause: Cause, handler: Box<dyn Task>) {
-        self.registry.leave(ticket);
+        self.pending.leave(ticket);
         self.push(cause, handler)
     }
 
@@ -304,7 +304,9 @@ impl Core {
     /// that instant.
     pub(crate) fn note(&self, key: Key, readiness: Readiness, since: Instant) {
         if self.watches.borrow_mut().note(key, readiness, since) {
-            self.queue.borrow_mut().push_back(Entry { cause: Cause::NONE, job: Job::Ready(key) });
+            self.queue
+                .borrow_mut()
+                .push_back(Entry { cause: Cause::NONE, action: Action::Ready(key) });
         }
     }
 
@@ -380,7 +382,7 @@ impl Core {
 
     /// Gives memory back that is kept for what is to come.
     pub(crate) fn release_memory(&self) {
-        self.spares.clear();
+        self.buffers.clear();
         if let Ok(mut buffer) = self.read_buffer.try_borrow_mut() {
             *buffer = Vec::new();
         }

@@ -158,30 +158,30 @@ pub(crate) fn offload<T, E>(
     E: From<Lost> + From<Overloaded> + Send + 'static,
 {
     let share = core.works.share_of(core.cause.get());
-    let order = Order { born, owner, share, stop: Stop::default() };
+    let request = WorkRequest { born, owner, share, stop: Stop::default() };
     if core.is_cancelled(core.cause.get()) {
-        order.stop.set();
+        request.stop.set();
     }
     if !core.is_open() {
         drop(k)
     } else if !core.works.has_room(core, share) {
         k.err(Overloaded)
     } else if core.inbox.is_threaded() {
-        order.hand_to_worker(core, work, k)
+        request.hand_to_worker(core, work, k)
     } else {
-        order.simulate(core, work, k)
+        request.simulate(core, work, k)
     }
 }
 
 /// Holds what is known of a piece of work besides its types.
-struct Order {
+struct WorkRequest {
     born: &'static Location<'static>,
     owner: Option<usize>,
     share: Share,
     stop: Stop,
 }
 
-impl Order {
+impl WorkRequest {
     fn hand_to_worker<T, E>(
         self,
         core: &Core,
@@ -264,13 +264,13 @@ impl Works {
     fn park(
         &self,
         core: &Core,
-        order: Order,
+        request: WorkRequest,
         finish: Finish,
         run: impl FnOnce(WorkId) -> Option<Box<dyn FnOnce() + Send>>,
     ) {
         let serial = self.serial.get();
         self.serial.set(serial + 1);
-        let Order { born, owner, share, stop } = order;
+        let WorkRequest { born, owner, share, stop } = request;
         let (cause, since, told) = (core.cause.get(), core.now(), stop.clone());
         let parked = Parked { serial, cause, share, owner, stop, born, since, finish };
         let id = WorkId { slot: self.parked.borrow_mut().insert(parked), serial };

@@ -14,29 +14,30 @@ const GOOD_FOR: u8 = 32;
 
 /// The last answer of a loop: about one connection, because few are so busy that anybody asks.
 #[derive(Default)]
-pub(crate) struct Beside {
-    last: Cell<Option<Answer>>,
+pub(crate) struct PeerCpu {
+    last: Cell<Option<Reading>>,
 }
 
-const _: () = assert!(size_of::<Beside>() <= 8, "it lies among what each task looks at");
+const _: () = assert!(size_of::<PeerCpu>() <= 8, "it lies among what each task looks at");
 
 #[derive(Clone, Copy)]
-struct Answer {
+struct Reading {
     /// The generation of the source that it is about: no other one of this loop has it, until
     /// billions have come.
     about: u32,
-    beside: bool,
+    on_other_cpu: bool,
     left: u8,
 }
 
-impl Beside {
+impl PeerCpu {
     /// The last answer, if it was about `key` and is not used up; else what `look` finds.
     pub(crate) fn ask(&self, key: Key, look: impl FnOnce() -> bool) -> bool {
         let about = key.generation;
         let known = self.last.get().filter(|last| last.about == about && last.left > 0);
-        let answer = known.unwrap_or_else(|| Answer { about, beside: look(), left: GOOD_FOR });
-        self.last.set(Some(Answer { left: answer.left - 1, ..answer }));
-        answer.beside
+        let answer =
+            known.unwrap_or_else(|| Reading { about, on_other_cpu: look(), left: GOOD_FOR });
+        self.last.set(Some(Reading { left: answer.left - 1, ..answer }));
+        answer.on_other_cpu
     }
 }
 
@@ -46,9 +47,9 @@ mod tests {
 
     #[test]
     fn an_answer_is_good_for_a_while_and_for_one_connection() {
-        let (beside, looks) = (Beside::default(), Cell::new(0));
+        let (peer_cpu, looks) = (PeerCpu::default(), Cell::new(0));
         let ask = |generation, found| {
-            beside.ask(Key { slot: 1, generation }, || {
+            peer_cpu.ask(Key { slot: 1, generation }, || {
                 looks.set(looks.get() + 1);
                 found
             })

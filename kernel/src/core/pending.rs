@@ -12,7 +12,7 @@ use std::panic::Location;
 
 /// One waiting continuation.
 #[derive(Clone, Copy)]
-pub(crate) struct Waiting {
+pub(crate) struct PendingCont {
     pub(crate) born: &'static Location<'static>,
     pub(crate) since: Instant,
 }
@@ -29,8 +29,8 @@ impl Ticket {
 }
 
 /// All waiting continuations of one kernel.
-pub(crate) struct Registry {
-    all: RefCell<Slab<Waiting>>,
+pub(crate) struct PendingConts {
+    all: RefCell<Slab<PendingCont>>,
     /// Says whose end somebody wants to know of.
     watched: Cell<Ticket>,
     /// Those that are watched meanwhile further down the stack, outermost first.
@@ -38,38 +38,38 @@ pub(crate) struct Registry {
 }
 
 /// While it lives, the end of an entry is noted.
-pub(crate) struct Watch<'a> {
-    registry: &'a Registry,
+pub(crate) struct EndWatch<'a> {
+    pending: &'a PendingConts,
     /// Set iff another one was watched before.
     nested: bool,
 }
 
-impl Watch<'_> {
+impl EndWatch<'_> {
     /// Returns whether it has ended since.
     pub(crate) fn has_ended(&self) -> bool {
-        self.registry.watched.get() == Ticket::ENDED
+        self.pending.watched.get() == Ticket::ENDED
     }
 }
 
 /// However the stack was left: the one before is watched again.
-impl Drop for Watch<'_> {
+impl Drop for EndWatch<'_> {
     fn drop(&mut self) {
-        let before = if self.nested { self.registry.outer.borrow_mut().pop() } else { None };
-        self.registry.watched.set(before.unwrap_or(Ticket::NONE));
+        let before = if self.nested { self.pending.outer.borrow_mut().pop() } else { None };
+        self.pending.watched.set(before.unwrap_or(Ticket::NONE));
     }
 }
 
-impl Default for Registry {
+impl Default for PendingConts {
     fn default() -> Self {
         let (all, outer) = (RefCell::default(), RefCell::default());
         Self { all, watched: Cell::new(Ticket::NONE), outer }
     }
 }
 
-impl Registry {
+impl PendingConts {
     #[inline]
     pub(crate) fn enter(&self, born: &'static Location<'static>, since: Instant) -> Ticket {
-        Ticket(self.all.borrow_mut().insert(Waiting { born, since }))
+        Ticket(self.all.borrow_mut().insert(PendingCont { born, since }))
     }
 
     #[inline]
@@ -96,16 +96,16 @@ impl Registry {
 
     /// Notes the end of that one until it is told to stop. Watches end in the reverse order of
     /// their beginning.
-    pub(crate) fn watch(&self, ticket: Ticket) -> Watch<'_> {
+    pub(crate) fn watch(&self, ticket: Ticket) -> EndWatch<'_> {
         let before = self.watched.replace(ticket);
         let nested = before != Ticket::NONE;
         if nested {
             self.outer.borrow_mut().push(before);
         }
-        Watch { registry: self, nested }
+        EndWatch { pending: self, nested }
     }
 
-    pub(crate) fn all(&self) -> Vec<Waiting> {
+    pub(crate) fn all(&self) -> Vec<PendingCont> {
         self.all.borrow().iter().map(|(_, waiting)| *waiting).collect()
     }
 }

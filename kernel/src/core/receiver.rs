@@ -19,13 +19,13 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 #[derive(Debug)]
 pub struct FromBytes<T, E> {
     /// Out of bytes that belong to somebody else.
-    pub lent: fn(&[u8], &'static str) -> Result<T, E>,
+    pub borrowed: fn(&[u8], &'static str) -> Result<T, E>,
     /// Out of the bytes of this vector, whose memory may be taken.
-    pub given: fn(&mut Vec<u8>, &'static str) -> Result<T, E>,
+    pub owned: fn(&mut Vec<u8>, &'static str) -> Result<T, E>,
 }
 
 /// Says what a continuation waits for, and then what it got.
-pub(crate) enum State<T: 'static, E: 'static> {
+pub(crate) enum ContState<T: 'static, E: 'static> {
     Waiting,
     /// Bytes, of which this makes a value.
     Reading(&'static FromBytes<T, E>),
@@ -33,7 +33,7 @@ pub(crate) enum State<T: 'static, E: 'static> {
     Error(E),
 }
 
-impl<T, E> State<T, E> {
+impl<T, E> ContState<T, E> {
     #[inline]
     pub(crate) fn of(result: Result<T, E>) -> Self {
         match result {
@@ -62,7 +62,7 @@ pub(crate) trait Receive<E> {
     /// Ends it with the value that these bytes make.
     fn bytes(self: Box<Self>, bytes: &[u8], what: &'static str);
     /// Gives the bytes likewise, and the value may keep their memory.
-    fn given(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str);
+    fn owned_bytes(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str);
     /// Ends it with an error.
     fn fail(self: Box<Self>, error: E);
     /// Ends it because nobody did.
@@ -75,10 +75,10 @@ pub(crate) trait Receive<E> {
 /// use peers_kernel::{Cont, FromBytes, Kernel, Lost};
 ///
 /// const LENGTH: FromBytes<usize, Lost> =
-///     FromBytes { lent: |bytes, _| Ok(bytes.len()), given: |memory, _| Ok(memory.len()) };
+///     FromBytes { borrowed: |bytes, _| Ok(bytes.len()), owned: |memory, _| Ok(memory.len()) };
 /// const COPY: FromBytes<Vec<u8>, Lost> = FromBytes {
-///     lent: |bytes, _| Ok(bytes.to_vec()),
-///     given: |memory, _| Ok(std::mem::take(memory)),
+///     borrowed: |bytes, _| Ok(bytes.to_vec()),
+///     owned: |memory, _| Ok(std::mem::take(memory)),
 /// };
 ///
 /// let mut kernel = Kernel::simulated(1);
@@ -88,7 +88,7 @@ pub(crate) trait Receive<E> {
 /// for receiver in [length.receiver(&LENGTH), copy.receiver(&COPY)] {
 ///     receiver.bytes(b"dunes", "the planet");
 /// }
-/// kept.receiver(&COPY).given(&mut b"sand".to_vec(), "the planet");
+/// kept.receiver(&COPY).owned_bytes(&mut b"sand".to_vec(), "the planet");
 /// kernel.run()?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -110,9 +110,9 @@ impl<E> Receiver<E> {
 
     /// Resumes with bytes whose memory the value may take, and leaves empty then. What they are is
     /// agreed upon with whoever made the receiver.
-    pub fn given(mut self, memory: &mut Vec<u8>, what: &'static str) {
+    pub fn owned_bytes(mut self, memory: &mut Vec<u8>, what: &'static str) {
         if let Some(arm) = self.arm.take() {
-            arm.given(memory, what)
+            arm.owned_bytes(memory, what)
         }
     }
 
@@ -132,7 +132,7 @@ impl<E: 'static> Receiver<E> {
     /// use peers_kernel::{Cont, FromBytes, Kernel, Lost};
     ///
     /// const LENGTH: FromBytes<usize, Lost> =
-    ///     FromBytes { lent: |bytes, _| Ok(bytes.len()), given: |memory, _| Ok(memory.len()) };
+    ///     FromBytes { borrowed: |bytes, _| Ok(bytes.len()), owned: |memory, _| Ok(memory.len()) };
     ///
     /// let mut kernel = Kernel::simulated(1);
     /// let length = Cont::new(&kernel.handle(), |n| assert_eq!(n, Err(Lost::Panicked)));
@@ -158,8 +158,8 @@ impl<E, F: FnOnce(E) -> E> Receive<E> for Changed<E, F> {
         self.arm.bytes(bytes, what)
     }
 
-    fn given(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str) {
-        self.arm.given(memory, what)
+    fn owned_bytes(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str) {
+        self.arm.owned_bytes(memory, what)
     }
 
     fn fail(self: Box<Self>, error: E) {

@@ -46,11 +46,11 @@ impl Posted {
 
 /// A loop as other threads see it. Cheap to clone; keeps its loop alive.
 pub struct Remote {
-    shared: Arc<Shared>,
+    shared: Arc<InboxSender>,
 }
 
 /// Holds what remotes and workers share with the loop.
-pub(crate) struct Shared {
+pub(crate) struct InboxSender {
     sender: Sender<Posted>,
     waker: Option<Waker>,
     loop_thread: ThreadId,
@@ -61,7 +61,7 @@ pub(crate) struct Shared {
 /// The loop's end.
 pub(crate) struct Inbox {
     receiver: RefCell<Option<Receiver<Posted>>>,
-    shared: Arc<Shared>,
+    shared: Arc<InboxSender>,
 }
 
 /// A task from another thread.
@@ -155,7 +155,7 @@ impl Remote {
         self.shared.send(Posted::Stop);
     }
 
-    fn new(shared: &Arc<Shared>) -> Self {
+    fn new(shared: &Arc<InboxSender>) -> Self {
         shared.remotes.fetch_add(1, Ordering::AcqRel);
         Self { shared: shared.clone() }
     }
@@ -169,7 +169,7 @@ impl fmt::Debug for Remote {
     }
 }
 
-impl Shared {
+impl InboxSender {
     /// Puts something into the inbox, whatever waits there already; false if the loop has ended.
     pub(crate) fn send(&self, posted: Posted) -> bool {
         let sent = self.sender.send(posted).is_ok();
@@ -200,7 +200,8 @@ impl Inbox {
     pub(crate) fn new(waker: Option<Waker>) -> Self {
         let (sender, receiver) = crossbeam_channel::unbounded();
         let loop_thread = thread::current().id();
-        let shared = Arc::new(Shared { sender, waker, loop_thread, remotes: AtomicUsize::new(0) });
+        let shared =
+            Arc::new(InboxSender { sender, waker, loop_thread, remotes: AtomicUsize::new(0) });
         Self { receiver: RefCell::new(Some(receiver)), shared }
     }
 
@@ -208,7 +209,7 @@ impl Inbox {
         Remote::new(&self.shared)
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<InboxSender> {
         &self.shared
     }
 

@@ -24,7 +24,7 @@ pub(crate) trait Task {
 }
 
 /// Says what one entry of the queue asks for.
-pub(crate) enum Job {
+pub(crate) enum Action {
     Task(Box<dyn Task>),
     /// The source of this name is ready; what for is noted beside it.
     Ready(Key),
@@ -33,7 +33,7 @@ pub(crate) enum Job {
 /// One entry of the queue: what to run and on whose behalf.
 pub(crate) struct Entry {
     pub(crate) cause: Cause,
-    pub(crate) job: Job,
+    pub(crate) action: Action,
 }
 
 const _: () = assert!(

@@ -9,7 +9,7 @@
 
 use crate::core::cause::Cause;
 use crate::core::heap::Heap;
-use crate::core::task::{Entry, Job, Task};
+use crate::core::task::{Action, Entry, Task};
 use crate::host::time::Instant;
 use slab::Slab;
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ struct Due {
     slot: u32,
 }
 
-struct Armed {
+struct ArmedTimer {
     sequence: u64,
     cause: Cause,
     task: Box<dyn Task>,
@@ -45,7 +45,7 @@ struct Armed {
 #[derive(Default)]
 pub(crate) struct Timers {
     heap: Heap<Due>,
-    armed: Slab<Armed>,
+    armed: Slab<ArmedTimer>,
     sequence: u64,
     /// The slots of those with a cause, by that and their sequence.
     caused: BTreeMap<(Cause, u64), u32>,
@@ -59,7 +59,7 @@ impl Timers {
     pub(crate) fn insert(&mut self, at: Instant, cause: Cause, task: Box<dyn Task>) -> TimerId {
         self.sequence += 1;
         let sequence = self.sequence;
-        let slot = u32::try_from(self.armed.insert(Armed { sequence, cause, task }))
+        let slot = u32::try_from(self.armed.insert(ArmedTimer { sequence, cause, task }))
             .expect("four billion timers do not fit in memory");
         self.heap.push(Due { at, sequence, slot });
         if !cause.is_none() {
@@ -73,7 +73,7 @@ impl Timers {
         if !self.is_armed(id.slot, id.sequence) {
             return None;
         }
-        let Armed { cause, task, .. } = self.armed.remove(id.slot as usize);
+        let ArmedTimer { cause, task, .. } = self.armed.remove(id.slot as usize);
         self.forget(cause, id.sequence);
         if self.heap.len() > SMALL && self.heap.len() / 2 > self.armed.len() {
             self.rebuild()
@@ -87,9 +87,9 @@ impl Timers {
             return None;
         }
         let due = self.heap.pop()?;
-        let Armed { cause, task, .. } = self.armed.remove(due.slot as usize);
+        let ArmedTimer { cause, task, .. } = self.armed.remove(due.slot as usize);
         self.forget(cause, due.sequence);
-        Some(Entry { cause, job: Job::Task(task) })
+        Some(Entry { cause, action: Action::Task(task) })
     }
 
     /// Disarms all timers of that cause, in the order in which they were made; their tasks are

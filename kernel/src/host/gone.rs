@@ -1,6 +1,6 @@
 //! Stands in for the outside when a kernel has ended: everything fails, and the clock stands still.
 
-use crate::host::os::waiting::Waiting;
+use crate::host::os::selector::Selector;
 use crate::host::ready::{Key, Readiness, Resolved, Waited, Waker};
 use crate::host::time::Clock;
 use crate::host::time::Instant;
@@ -57,7 +57,7 @@ impl Host for Gone {
         gone()
     }
 
-    fn waiting(&self) -> Option<&Rc<Waiting>> {
+    fn selector(&self) -> Option<&Rc<Selector>> {
         None
     }
 }

@@ -24,8 +24,8 @@ pub(crate) mod text;
 pub(crate) mod throttle;
 pub(crate) mod time;
 
+use crate::host::os::selector::Selector;
 use crate::host::os::socket::RealSocket;
-use crate::host::os::waiting::Waiting;
 use crate::host::ready::{Key, Readiness, Resolved, Waited, Waker};
 use crate::host::socket::Socket;
 use crate::host::time::{Clock, Instant};
@@ -99,7 +99,7 @@ pub(crate) trait Host: Debug {
     fn give_pages_back(&self) {}
 
     /// Where descriptors of other kinds are waited for; `None` in a simulation, which has none.
-    fn waiting(&self) -> Option<&Rc<Waiting>>;
+    fn selector(&self) -> Option<&Rc<Selector>>;
 
     /// Returns what its world calls it, where there are several.
     fn name(&self) -> Option<String> {

@@ -7,13 +7,13 @@ use std::collections::VecDeque;
 use std::io::ErrorKind;
 
 /// Says what looking a name up has found, or why it found nothing.
-pub(crate) type Answer = Result<Vec<Resolved>, (ErrorKind, String)>;
+pub(crate) type LookUpResult = Result<Vec<Resolved>, (ErrorKind, String)>;
 
 /// Addresses tried for one name, at most.
 const CANDIDATES: usize = 16;
 
 /// Puts what a resolver has found into the order in which it is to be tried.
-pub(crate) fn usable(name: &str, found: Vec<Resolved>) -> Answer {
+pub(crate) fn usable(name: &str, found: Vec<Resolved>) -> LookUpResult {
     let arranged = arrange(found);
     if arranged.is_empty() {
         return Err((ErrorKind::NotFound, format!("the name {name} has no address")));

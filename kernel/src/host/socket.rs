@@ -25,7 +25,7 @@ pub(crate) trait Socket: Debug {
     fn sends_slowly(&self, address: usize, head: usize) -> bool;
     /// Returns whether the peer was on another processor than we are when it last sent something;
     /// false where nobody knows.
-    fn is_beside(&self) -> bool;
+    fn is_peer_on_other_cpu(&self) -> bool;
     /// No more writing; the peer reads to the end and sees it.
     fn shutdown(&self) -> io::Result<()>;
     /// Asks that what the system holds for the peer is not sent any more once this is dropped:

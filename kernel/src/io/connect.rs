@@ -39,8 +39,6 @@ const STAGGER: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_millis(5);
 const LAST_RETRY: Duration = Duration::from_millis(500);
 
-type Caller = Cont<Stream, io::Error>;
-
 impl Handle {
     /// Dials `to`; `k` gets the stream, or why there is none. Literals and `localhost` need no
     /// look-up. A name is looked up beside the loop, for 5 seconds at most. Its addresses are tried
@@ -61,22 +59,22 @@ impl Handle {
         if let Err(error) = to.without_proof() {
             return k.err(unreached(to, error.kind(), &error.to_string()));
         }
-        let order = Order { to: to.clone(), born, within, k };
+        let request = DialRequest { to: to.clone(), born, within, k };
         match resolve::at_once(to) {
             Ok(found) => match &found[..] {
                 [Resolved::Sim(name)] if core.host().simulated_name(name).is_some() => {
-                    let then = move |core: &Rc<Core>, found| order.found(core, found, 0);
+                    let then = move |core: &Rc<Core>, found| request.found(core, found, 0);
                     core.lookups.ask(core, name, then)
                 }
-                _ => order.dial(core, found),
+                _ => request.dial(core, found),
             },
-            Err(_) if !core.is_open() => drop(order),
-            Err(_) if core.host().waiting().is_none() => {
+            Err(_) if !core.is_open() => drop(request),
+            Err(_) if core.host().selector().is_none() => {
                 let hint = "it exists only in the real world: use sim: here".to_owned();
-                order.found(core, Err((ErrorKind::Unsupported, hint)), 0)
+                request.found(core, Err((ErrorKind::Unsupported, hint)), 0)
             }
             Err((host, port)) => {
-                let then = move |core: &Rc<Core>, found| order.found(core, found, port);
+                let then = move |core: &Rc<Core>, found| request.found(core, found, port);
                 core.lookups.ask(core, &host, then)
             }
         }
@@ -84,16 +82,16 @@ impl Handle {
 }
 
 /// A dial as it was asked for.
-struct Order {
+struct DialRequest {
     to: Address,
     born: &'static Location<'static>,
     within: Duration,
-    k: Caller,
+    k: Cont<Stream, io::Error>,
 }
 
-impl Order {
+impl DialRequest {
     /// Its look-up has ended.
-    fn found(self, core: &Rc<Core>, found: crate::host::names::Answer, port: u16) {
+    fn found(self, core: &Rc<Core>, found: crate::host::names::LookUpResult, port: u16) {
         match found {
             Ok(found) => {
                 let places = found.into_iter().map(|place| resolve::with_port(place, port));
@@ -138,7 +136,7 @@ struct Dial {
     under_way: RefCell<Vec<Rc<Attempt>>>,
     failures: RefCell<Vec<(Resolved, io::Error)>>,
     /// Present until it is decided.
-    k: Cell<Option<Caller>>,
+    k: Cell<Option<Cont<Stream, io::Error>>>,
     deadline: Cell<Option<TimerId>>,
     /// Says when the next address is tried.
     next: Cell<Option<TimerId>>,

@@ -13,7 +13,7 @@ use crate::core::sources::Watch;
 use crate::core::task::Plain;
 use crate::core::timers::TimerId;
 use crate::host::Acceptor;
-use crate::host::os::accept_errors::{Verdict, advice_on, judge};
+use crate::host::os::accept_errors::{AcceptAction, advice_on, judge};
 use crate::host::ready::{Key, Readiness, Resolved};
 use crate::host::throttle::may_log;
 use crate::io::address::Address;
@@ -52,10 +52,11 @@ impl Handle {
         let born = Location::caller();
         let key = self.core.reserve();
         let place = at.without_proof().and_then(|()| resolve::for_listening(at));
-        match place.and_then(|place| Gate::open(&self.core, key, &place, at, born, accept)) {
-            Ok(gate) => {
-                self.core.fill(key, gate.clone());
-                Ok(Listener { gate })
+        match place.and_then(|place| ListenerState::open(&self.core, key, &place, at, born, accept))
+        {
+            Ok(state) => {
+                self.core.fill(key, state.clone());
+                Ok(Listener { state })
             }
             Err(error) => {
                 self.core.unregister(key);
@@ -68,13 +69,13 @@ impl Handle {
 /// Accepts connections for as long as it lives.
 #[must_use = "a listener that is dropped is closed"]
 pub struct Listener {
-    gate: Rc<Gate>,
+    state: Rc<ListenerState>,
 }
 
 impl Listener {
     /// Returns where it listens: the address as it was given, port 0 replaced by the real one.
     pub fn address(&self) -> &Address {
-        &self.gate.address
+        &self.state.address
     }
 
     /// Lets the system hold about so many bytes in each direction of each connection that is
@@ -83,28 +84,28 @@ impl Listener {
     /// # Errors
     /// What the system says.
     pub fn set_buffers(&self, bytes: usize) -> io::Result<()> {
-        self.gate.buffers.set(Some(bytes));
+        self.state.buffers.set(Some(bytes));
         // For those that wait to be accepted, where the listener's apply to them.
-        self.gate.acceptor.borrow().as_ref().map_or(Ok(()), |acceptor| acceptor.set_buffers(bytes))
+        self.state.acceptor.borrow().as_ref().map_or(Ok(()), |acceptor| acceptor.set_buffers(bytes))
     }
 
     /// Accepts no more for now; the system queues connections, and refuses or ignores them when its
     /// queue is full.
     pub fn pause(&self) {
-        self.gate.paused.set(true);
-        self.gate.renew_interest();
+        self.state.paused.set(true);
+        self.state.renew_interest();
     }
 
     /// Accepts again after [`pause`](Self::pause).
     pub fn resume(&self) {
-        self.gate.paused.set(false);
-        self.gate.renew_interest();
+        self.state.paused.set(false);
+        self.state.renew_interest();
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.gate.close()
+        self.state.close()
     }
 }
 
@@ -116,7 +117,7 @@ impl fmt::Debug for Listener {
 
 type Accept = dyn FnMut(Stream);
 
-struct Gate {
+struct ListenerState {
     core: Weak<Core>,
     key: Key,
     address: Address,
@@ -134,7 +135,7 @@ struct Gate {
     rest: Cell<Duration>,
 }
 
-impl Gate {
+impl ListenerState {
     fn open(
         core: &Rc<Core>,
         key: Key,
@@ -208,10 +209,10 @@ impl Gate {
         }
         let rest = (rest * 2).clamp(FIRST_REST, LAST_REST);
         self.rest.set(rest);
-        let gate = self.clone();
+        let state = self.clone();
         let resume = Plain::boxed(self.born, move |_: &Rc<Core>| {
-            gate.resting.set(None);
-            gate.renew_interest()
+            state.resting.set(None);
+            state.renew_interest()
         });
         self.resting.set(Some(core.at(core.now() + rest, resume)));
         self.renew_interest();
@@ -240,7 +241,7 @@ impl Gate {
     }
 }
 
-impl Watch for Gate {
+impl Watch for ListenerState {
     fn ready(self: Rc<Self>, core: &Rc<Core>, _: Readiness) {
         for _ in 0..PER_TURN {
             if self.paused.get() || self.resting.get().is_some() {
@@ -250,11 +251,11 @@ impl Watch for Gate {
                 None => return,
                 Some(Ok(pipe)) => self.admit(core, pipe),
                 Some(Err(error)) => match judge(&error) {
-                    Verdict::Done => return,
-                    Verdict::Next => {
+                    AcceptAction::Done => return,
+                    AcceptAction::Next => {
                         log::debug!("{}: a connection was lost: {error}", self.address)
                     }
-                    Verdict::Rest => return self.take_a_rest(core, &error),
+                    AcceptAction::Rest => return self.take_a_rest(core, &error),
                 },
             }
             if !core.spend() {

@@ -82,7 +82,7 @@ impl Outlet {
     ///
     /// Each flush is a system call, and wakes the peer. It pays where the peer works on another
     /// processor and has a good deal to do with what it gets: see
-    /// [`is_peer_beside`](Self::is_peer_beside).
+    /// [`is_peer_on_other_cpu`](Self::is_peer_on_other_cpu).
     ///
     /// ```
     /// use peers_kernel::{Full, Outlet};
@@ -94,7 +94,7 @@ impl Outlet {
     ///     second: impl FnOnce() -> Vec<u8>,
     /// ) -> Result<(), Full> {
     ///     outlet.write(first)?;
-    ///     if outlet.is_peer_beside() {
+    ///     if outlet.is_peer_on_other_cpu() {
     ///         outlet.flush();
     ///     }
     ///     outlet.write_chunk(second())
@@ -111,8 +111,8 @@ impl Outlet {
     /// Only Linux knows, and only of TCP on one machine. Of a peer elsewhere it tells which
     /// processor takes in what comes from the network, which means nothing. Everywhere else the
     /// answer is no.
-    pub fn is_peer_beside(&self) -> bool {
-        self.pipe.upgrade().is_some_and(|pipe| pipe.is_beside())
+    pub fn is_peer_on_other_cpu(&self) -> bool {
+        self.pipe.upgrade().is_some_and(|pipe| pipe.is_peer_on_other_cpu())
     }
 
     /// Tells whether something is unread that had arrived when this was asked first: for whoever is

@@ -121,13 +121,13 @@ impl fmt::Debug for Signals {
     }
 }
 
-type Handler = dyn FnMut(Signal);
+type SignalHandler = dyn FnMut(Signal);
 
 struct Hearing {
     core: Weak<Core>,
     born: &'static Location<'static>,
     /// Absent while it runs, and after the end.
-    handler: Cell<Option<Box<Handler>>>,
+    handler: Cell<Option<Box<SignalHandler>>>,
 }
 
 impl Hearing {
@@ -153,14 +153,14 @@ impl Bell {
     fn hang(core: &Rc<Core>, signal: Signal, hearing: &Rc<Hearing>) -> io::Result<Rc<Self>> {
         core.check_open()?;
         let host = core.host();
-        let Some(waiting) = host.waiting() else {
+        let Some(selector) = host.selector() else {
             return Err(io::Error::new(
                 ErrorKind::Unsupported,
                 "there are no signals in a simulated world",
             ));
         };
         let key = core.reserve();
-        match SignalPipe::open(waiting, signal.number(), key) {
+        match SignalPipe::open(selector, signal.number(), key) {
             Ok(pipe) => {
                 let bell = Rc::new(Self {
                     core: Rc::downgrade(core),

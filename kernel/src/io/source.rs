@@ -31,14 +31,14 @@ impl Handle {
     pub fn source<D: Descriptor>(&self, io: D) -> io::Result<Source<D>> {
         self.core.check_open()?;
         let host = self.core.host();
-        let Some(waiting) = host.waiting() else {
+        let Some(selector) = host.selector() else {
             return Err(io::Error::new(
                 ErrorKind::Unsupported,
                 "there are no descriptors in a simulated world",
             ));
         };
         let key = self.core.reserve();
-        let io = match Registered::new(waiting, io, key, Readiness::default()) {
+        let io = match Registered::new(selector, io, key, Readiness::default()) {
             Ok(io) => io,
             Err(error) => {
                 self.core.unregister(key);
@@ -127,23 +127,23 @@ struct Watched<D: Descriptor> {
     core: Weak<Core>,
     key: Key,
     io: Registered<D>,
-    armed: RefCell<Armed>,
+    armed: RefCell<ArmedTasks>,
 }
 
 /// The tasks that wait, each with its cause.
 #[derive(Default)]
-struct Armed {
-    readable: Waiting,
-    writable: Waiting,
+struct ArmedTasks {
+    readable: ArmedTask,
+    writable: ArmedTask,
 }
 
-type Waiting = Option<(Cause, Box<dyn Task>)>;
+type ArmedTask = Option<(Cause, Box<dyn Task>)>;
 
 impl<D: Descriptor> Watched<D> {
     /// Lets `task` wait in that place. It does not stay there if it would wait in vain.
     fn wait(
         &self,
-        place: fn(&mut Armed) -> &mut Waiting,
+        place: fn(&mut ArmedTasks) -> &mut ArmedTask,
         born: &'static Location<'static>,
         task: impl FnOnce() + 'static,
     ) -> io::Result<()> {

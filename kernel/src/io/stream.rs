@@ -67,13 +67,13 @@ pub trait Listen {
 }
 
 /// A closure that listens.
-struct Handler<H> {
+struct ClosureListener<H> {
     born: &'static Location<'static>,
     /// Borrowed while it runs, and it runs once at a time.
     handler: RefCell<H>,
 }
 
-impl<H: FnMut(&Outlet, Input<'_>) -> bool> Listen for Handler<H> {
+impl<H: FnMut(&Outlet, Input<'_>) -> bool> Listen for ClosureListener<H> {
     fn hear(self: Rc<Self>, outlet: &Outlet, input: Input<'_>) -> bool {
         (self.handler.borrow_mut())(outlet, input)
     }
@@ -148,7 +148,7 @@ impl Stream {
     where
         H: FnMut(&Outlet, Input<'_>) -> bool + 'static,
     {
-        self.start_for(Rc::new(Handler { born, handler: RefCell::new(handler) }))
+        self.start_for(Rc::new(ClosureListener { born, handler: RefCell::new(handler) }))
     }
 
     /// The writing end, for use before or beside the handler.

@@ -101,7 +101,7 @@ impl<T: 'static, E: From<Lost> + 'static> Collect<T, E> {
         let index = outcomes.len();
         outcomes.push(None);
         let (core, born) = (&self.gate.core, Location::caller());
-        let ticket = core.registry.enter(born, core.now());
+        let ticket = core.pending.enter(born, core.now());
         Cont::of(Box::new(Branch {
             gate: self.gate.clone(),
             index,
@@ -115,16 +115,16 @@ impl<T: 'static, E: From<Lost> + 'static> Collect<T, E> {
 
 impl<T: 'static, E: From<Lost> + 'static> Arm<T, E> for Branch<T, E> {
     fn ok(self: Box<Self>, value: T) {
-        self.settle(Ok(value))
+        self.end(Ok(value))
     }
 
     fn err(self: Box<Self>, error: E) {
-        self.settle(Err(error))
+        self.end(Err(error))
     }
 
     fn lose(self: Box<Self>) {
         let why = why_lost(&self.gate.core);
-        self.settle(Err(why.into()))
+        self.end(Err(why.into()))
     }
 
     fn core(&self) -> &Rc<Core> {
@@ -152,20 +152,20 @@ impl<T: 'static, E: From<Lost> + 'static> Arm<T, E> for Branch<T, E> {
 impl<T: 'static, E: From<Lost> + 'static> Receive<E> for Branch<T, E> {
     fn bytes(self: Box<Self>, bytes: &[u8], what: &'static str) {
         match self.read {
-            Some(read) => self.settle_made(|| (read.lent)(bytes, what)),
+            Some(read) => self.end_with_made(|| (read.borrowed)(bytes, what)),
             None => Arm::lose(self),
         }
     }
 
-    fn given(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str) {
+    fn owned_bytes(self: Box<Self>, memory: &mut Vec<u8>, what: &'static str) {
         match self.read {
-            Some(read) => self.settle_made(|| (read.given)(memory, what)),
+            Some(read) => self.end_with_made(|| (read.owned)(memory, what)),
             None => Arm::lose(self),
         }
     }
 
     fn fail(self: Box<Self>, error: E) {
-        self.settle(Err(error))
+        self.end(Err(error))
     }
 
     fn lose(self: Box<Self>) {
@@ -174,21 +174,21 @@ impl<T: 'static, E: From<Lost> + 'static> Receive<E> for Branch<T, E> {
 }
 
 impl<T: 'static, E: From<Lost> + 'static> Branch<T, E> {
-    fn settle_made(&self, read: impl FnOnce() -> Result<T, E>) {
+    fn end_with_made(&self, read: impl FnOnce() -> Result<T, E>) {
         let (core, born) = (&self.gate.core, self.born);
         let result = make(core, born, read);
         // What came too late is dropped here, which is the program's code as well.
-        let _caught = core.catch(born, || self.settle(result));
+        let _caught = core.catch(born, || self.end(result));
     }
 
-    fn settle(&self, result: Result<T, E>) {
-        self.gate.core.registry.leave(self.ticket);
-        self.gate.settle(self.index, result)
+    fn end(&self, result: Result<T, E>) {
+        self.gate.core.pending.leave(self.ticket);
+        self.gate.store(self.index, result)
     }
 }
 
 impl<T: 'static, E: From<Lost> + 'static> Gate<T, E> {
-    fn settle(&self, index: usize, result: Result<T, E>) {
+    fn store(&self, index: usize, result: Result<T, E>) {
         let outcome = match (self.done.take(), result) {
             (Some(Done::FirstError(done)), Err(error)) => return self.pass(done, Err(error)),
             (None, late) => return drop(late),

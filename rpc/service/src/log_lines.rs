@@ -8,6 +8,7 @@ use log::{Level, Record};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 /// The name of the program.
 static PROGRAM: OnceLock<String> = OnceLock::new();
@@ -17,16 +18,19 @@ pub fn init_log() {
     let settings = env_logger::Env::default().default_filter_or("warn");
     let mut builder = env_logger::Builder::from_env(settings);
     builder.target(env_logger::Target::Pipe(Box::new(Errors)));
-    builder.format(|out, record| {
-        let time = out.timestamp_seconds().to_string();
-        writeln!(out, "{}", line(&time, record))
-    });
+    builder.format(|out, record| writeln!(out, "{}", line(&now(), record)));
     let program = std::env::args_os().next().map(PathBuf::from);
     let name =
         program.as_ref().and_then(|path| path.file_stem()).map(|name| name.to_string_lossy());
     PROGRAM.get_or_init(|| name.map_or_else(|| "program".to_owned(), |name| name.into_owned()));
     // A second call in one process (tests) keeps the first log.
     drop(builder.try_init());
+}
+
+/// Reads the wall clock, which nothing but a log line needs.
+#[expect(clippy::disallowed_methods, reason = "a log line tells when it was written")]
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
 fn line(time: &str, record: &Record<'_>) -> String {

@@ -143,12 +143,14 @@ impl<T: DecodeOwned + 'static> Call<T> {
 
     /// Sends it over the endpoint's link even if that takes no other requests any more.
     pub(crate) fn send_over(mut self, link: &Rc<Link>, k: Reply<T>) -> Option<CallId> {
-        let pending = k.receiver(&const { FromBytes { lent: read::<T>, given: read_run::<T> } });
+        let pending =
+            k.receiver(&const { FromBytes { borrowed: read::<T>, owned: read_run::<T> } });
         link.call(&mut self.plan, pending)
     }
 
     fn send(mut self, k: Reply<T>) -> Option<CallId> {
-        let pending = k.receiver(&const { FromBytes { lent: read::<T>, given: read_run::<T> } });
+        let pending =
+            k.receiver(&const { FromBytes { borrowed: read::<T>, owned: read_run::<T> } });
         match self.endpoint.link() {
             Some(link) => link.call(&mut self.plan, pending),
             None => {

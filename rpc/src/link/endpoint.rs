@@ -224,7 +224,7 @@ impl Endpoint {
     /// Arguments of so many bytes, which will leave from the memory that they are encoded into.
     #[cold]
     fn encode_many(&self, size: usize, arguments: &impl Encode) -> Result<Vec<u8>, Error> {
-        let mut memory = self.handle().memory_for(size);
+        let mut memory = self.handle().pooled_buffer_for(size);
         peers_wire::append(&mut memory, arguments)?;
         Ok(memory)
     }

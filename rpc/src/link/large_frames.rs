@@ -57,7 +57,7 @@ impl Link {
         let mut ahead = None;
         let lent = inbound.lend_run(spare, |bytes| {
             ahead = Ahead::of(self.shared(), bytes);
-            ahead.as_ref().and_then(|_| self.handle().memory_just_for(bytes))
+            ahead.as_ref().and_then(|_| self.handle().pooled_buffer_just_for(bytes))
         });
         if let (Some((front, run)), Some(ahead)) = (lent, ahead) {
             self.read_run(outlet, Begun { front, _ahead: ahead }, run);
@@ -116,7 +116,7 @@ impl Link {
         if is_reply {
             let Some(call) = session.settle(now, frame.call) else { return false };
             drop(live);
-            call.done.given(run, call.method.name);
+            call.done.owned_bytes(run, call.method.name);
         } else {
             let Some(request) = session.let_in(now, &frame) else { return false };
             drop(live);

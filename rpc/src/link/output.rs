@@ -30,7 +30,7 @@ impl Output for Out<'_> {
     #[inline]
     fn bytes(&mut self) -> &mut Vec<u8> {
         if self.said.capacity() == 0 {
-            *self.said = self.link.handle().memory();
+            *self.said = self.link.handle().pooled_buffer();
         }
         self.said
     }
@@ -103,7 +103,7 @@ impl Link {
     fn begin_early(&self, said: &mut Vec<u8>) {
         self.speech.set(Speech::Decided);
         if let Some(outlet) = self.open_outlet()
-            && outlet.is_peer_beside()
+            && outlet.is_peer_on_other_cpu()
         {
             self.hand_over(said);
             outlet.flush();

@@ -143,7 +143,7 @@ impl Field {
                 }
                 // What is said early is said in worlds; over sockets, where all share a thread, at
                 // the end of the turn.
-                world.beside(process, true);
+                world.set_peers_on_other_cpu(process, true);
                 let peer = Peer { process: Some(process), ..peer.unwrap() };
                 self.rest.watch(name, Some(process), &peer.owners);
                 peer
@@ -209,7 +209,7 @@ impl Field {
     /// Lets what a process of the simulated world has to say be said early, or at the end of each
     /// turn.
     pub(crate) fn speak_early(&mut self, peer: &Peer<impl Sized>, on: bool) {
-        self.world().beside(peer.process.unwrap(), on);
+        self.world().set_peers_on_other_cpu(peer.process.unwrap(), on);
     }
 
     // ---- driving

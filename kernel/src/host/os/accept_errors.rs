@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 
 /// Says what an error of `accept` asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum AcceptAction {
     /// Nobody is waiting.
     Done,
     /// Goes on to the next: that connection is gone.
@@ -15,11 +15,11 @@ pub(crate) enum Verdict {
 }
 
 /// Returns what to do after an error of `accept`.
-pub(crate) fn judge(error: &io::Error) -> Verdict {
+pub(crate) fn judge(error: &io::Error) -> AcceptAction {
     match error.kind() {
-        ErrorKind::WouldBlock => Verdict::Done,
+        ErrorKind::WouldBlock => AcceptAction::Done,
         ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset => {
-            Verdict::Next
+            AcceptAction::Next
         }
         // Linux reports errors that are already pending on the new connection as errors of accept.
         _ => match error.raw_os_error().map(Errno::from_raw_os_error) {
@@ -34,8 +34,8 @@ pub(crate) fn judge(error: &io::Error) -> Verdict {
                 | Errno::OPNOTSUPP
                 | Errno::PERM
                 | Errno::TIMEDOUT,
-            ) => Verdict::Next,
-            _ => Verdict::Rest,
+            ) => AcceptAction::Next,
+            _ => AcceptAction::Rest,
         },
     }
 }
@@ -57,19 +57,19 @@ mod tests {
 
     #[test]
     fn no_error_of_accept_ends_a_listener() {
-        for (errno, verdict) in [
-            (Errno::AGAIN, Verdict::Done),
-            (Errno::INTR, Verdict::Next),
-            (Errno::CONNABORTED, Verdict::Next),
-            (Errno::PROTO, Verdict::Next),
-            (Errno::HOSTUNREACH, Verdict::Next),
-            (Errno::MFILE, Verdict::Rest),
-            (Errno::NFILE, Verdict::Rest),
-            (Errno::NOBUFS, Verdict::Rest),
-            (Errno::NOMEM, Verdict::Rest),
-            (Errno::INVAL, Verdict::Rest),
+        for (errno, action) in [
+            (Errno::AGAIN, AcceptAction::Done),
+            (Errno::INTR, AcceptAction::Next),
+            (Errno::CONNABORTED, AcceptAction::Next),
+            (Errno::PROTO, AcceptAction::Next),
+            (Errno::HOSTUNREACH, AcceptAction::Next),
+            (Errno::MFILE, AcceptAction::Rest),
+            (Errno::NFILE, AcceptAction::Rest),
+            (Errno::NOBUFS, AcceptAction::Rest),
+            (Errno::NOMEM, AcceptAction::Rest),
+            (Errno::INVAL, AcceptAction::Rest),
         ] {
-            assert_eq!(judge(&errno.into()), verdict, "{errno:?}");
+            assert_eq!(judge(&errno.into()), action, "{errno:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Waiting on Linux with one system call instead of the five that `polling` makes.
+//! Waits on Linux with one system call instead of the five that `polling` makes.
 //!
 //! Only the wait: registering stays with [`crate::host::os::poller`]. Everything here is safe code.
 //!

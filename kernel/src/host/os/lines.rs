@@ -36,10 +36,10 @@ pub struct Lines {
 }
 
 /// Ends the writer when the last of those who put lines is gone.
-struct Owner(Arc<Shared>);
+struct Owner(Arc<LineOutput>);
 
-struct Shared {
-    state: Mutex<State>,
+struct LineOutput {
+    state: Mutex<LineState>,
     changed: Condvar,
     out: File,
     /// The pipe, opened once more so that it never blocks, since the flag of `out` belongs to
@@ -48,7 +48,7 @@ struct Shared {
 }
 
 #[derive(Default)]
-struct State {
+struct LineState {
     waiting: Vec<u8>,
     /// Lines dropped behind what waits.
     dropped: u64,
@@ -71,7 +71,7 @@ impl Lines {
         let out = File::from(out.as_fd().try_clone_to_owned()?);
         let at_once = never_blocking(&out);
         let (state, changed) = (Mutex::default(), Condvar::new());
-        let shared = Arc::new(Shared { state, changed, out, at_once });
+        let shared = Arc::new(LineOutput { state, changed, out, at_once });
         Ok(Self { shared: Arc::new(Owner(shared)) })
     }
 
@@ -96,7 +96,7 @@ impl Lines {
     /// has.
     pub fn flush(&self, within: Duration) -> bool {
         let shared = &self.shared.0;
-        let busy = |state: &mut State| state.writing || !state.waiting.is_empty();
+        let busy = |state: &mut LineState| state.writing || !state.waiting.is_empty();
         match shared.changed.wait_timeout_while(shared.lock(), within, busy) {
             Ok((_, waited)) => !waited.timed_out(),
             Err(_) => false,
@@ -122,7 +122,7 @@ impl Drop for Owner {
     }
 }
 
-impl State {
+impl LineState {
     /// Returns whether a line put now would be the next to leave.
     fn is_quiet(&self) -> bool {
         !self.writing && self.waiting.is_empty() && self.dropped + self.lost == 0
@@ -139,8 +139,8 @@ impl State {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl LineOutput {
+    fn lock(&self) -> MutexGuard<'_, LineState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -157,7 +157,7 @@ impl Shared {
 
     /// Starts the writer unless there is one. A process that has no thread left for it drops its
     /// lines.
-    fn has_writer(self: &Arc<Self>, state: &mut State) -> bool {
+    fn has_writer(self: &Arc<Self>, state: &mut LineState) -> bool {
         if !state.started {
             let writer = self.clone();
             let thread = thread::Builder::new().name("peers-output".to_owned()).stack_size(STACK);

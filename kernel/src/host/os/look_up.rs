@@ -1,7 +1,7 @@
 //! Looks names up with the system's resolver, which blocks, takes as long as it likes, and cannot
 //! be stopped: each on a thread of its own.
 
-use crate::host::names::{Answer, usable};
+use crate::host::names::{LookUpResult, usable};
 use crate::host::ready::Resolved;
 use std::io::{self, ErrorKind};
 use std::net::ToSocketAddrs;
@@ -10,7 +10,7 @@ use std::thread;
 /// Looks `name` up on a thread and hands the answer to `then`, there.
 pub(crate) fn look_up(
     name: String,
-    then: impl FnOnce(&str, Answer) + Send + 'static,
+    then: impl FnOnce(&str, LookUpResult) + Send + 'static,
 ) -> io::Result<()> {
     let work = move || {
         let answer = ask_system(&name);
@@ -20,7 +20,7 @@ pub(crate) fn look_up(
 }
 
 /// Asks the system's resolver. Blocks.
-fn ask_system(host: &str) -> Answer {
+fn ask_system(host: &str) -> LookUpResult {
     match (host, 0).to_socket_addrs() {
         Ok(found) => usable(host, found.map(Resolved::Inet).collect()),
         Err(error) => {

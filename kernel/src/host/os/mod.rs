@@ -18,16 +18,16 @@ pub(crate) mod look_up;
 pub(crate) mod memory;
 pub(crate) mod poller;
 pub(crate) mod rlimit;
+pub(crate) mod selector;
 pub(crate) mod signals;
 pub(crate) mod socket;
 #[cfg(target_os = "linux")]
 mod timerfd;
-pub(crate) mod waiting;
 
 use crate::host::os::clock::{clock, coarse_clock};
 use crate::host::os::poller::Registered;
+use crate::host::os::selector::Selector;
 use crate::host::os::socket::{RealSocket, resolved, set_buffers};
-use crate::host::os::waiting::Waiting;
 use crate::host::ready::{Key, Readiness, Resolved, Waited, Waker};
 use crate::host::throttle::may_log;
 use crate::host::time::Clock;
@@ -50,7 +50,7 @@ const WRITE: Readiness = Readiness { readable: false, writable: true };
 /// The operating system, as one kernel sees it.
 #[derive(Debug)]
 pub(crate) struct RealHost {
-    waiting: Rc<Waiting>,
+    selector: Rc<Selector>,
     /// Absent where the system has no such thing, or forbids it.
     #[cfg(target_os = "linux")]
     alarm: Option<timerfd::Alarm>,
@@ -58,11 +58,11 @@ pub(crate) struct RealHost {
 
 impl RealHost {
     pub(crate) fn new() -> io::Result<Self> {
-        let waiting = Rc::new(Waiting::new()?);
+        let selector = Rc::new(Selector::new()?);
         Ok(Self {
             #[cfg(target_os = "linux")]
-            alarm: timerfd::Alarm::new(&waiting).ok(),
-            waiting,
+            alarm: timerfd::Alarm::new(&selector).ok(),
+            selector,
         })
     }
 }
@@ -102,16 +102,16 @@ impl Host for RealHost {
     ) -> io::Result<Waited> {
         #[cfg(target_os = "linux")]
         if let Some(alarm) = &self.alarm {
-            let waited = self.waiting.wait(alarm.time_out(until, clock), ready)?;
+            let waited = self.selector.wait(alarm.time_out(until, clock), ready)?;
             ready.retain(|(key, _)| !alarm.rang(*key));
             return Ok(waited);
         }
         let time_out = until.map(|until| until.since(clock()));
-        self.waiting.wait(time_out, ready)
+        self.selector.wait(time_out, ready)
     }
 
     fn waker(&self) -> Option<Waker> {
-        let poller = self.waiting.poller().clone();
+        let poller = self.selector.poller().clone();
         Some(Arc::new(move || {
             if let Err(error) = poller.notify()
                 && may_log()
@@ -129,7 +129,7 @@ impl Host for RealHost {
             Err(error) if under_way(&error) => {}
             Err(error) => return Err(error),
         }
-        Ok(AnySocket::Real(RealSocket(Registered::new(&self.waiting, socket, key, WRITE)?)))
+        Ok(AnySocket::Real(RealSocket(Registered::new(&self.selector, socket, key, WRITE)?)))
     }
 
     fn listen(&self, key: Key, at: &Resolved) -> io::Result<Box<dyn Acceptor>> {
@@ -143,8 +143,8 @@ impl Host for RealHost {
             }
         };
         socket.listen(BACKLOG)?;
-        let socket = Registered::new(&self.waiting, socket, key, READ)?;
-        Ok(Box::new(RealAcceptor { socket, waiting: self.waiting.clone(), _file: file }))
+        let socket = Registered::new(&self.selector, socket, key, READ)?;
+        Ok(Box::new(RealAcceptor { socket, selector: self.selector.clone(), _file: file }))
     }
 
     fn descriptor_limit(&self) -> Option<usize> {
@@ -159,8 +159,8 @@ impl Host for RealHost {
         memory::give_pages_back()
     }
 
-    fn waiting(&self) -> Option<&Rc<Waiting>> {
-        Some(&self.waiting)
+    fn selector(&self) -> Option<&Rc<Selector>> {
+        Some(&self.selector)
     }
 }
 
@@ -236,7 +236,7 @@ impl Drop for SocketFile {
 struct RealAcceptor {
     // Closed before its file goes, so that whoever finds the file finds a listener.
     socket: Registered<RawSocket>,
-    waiting: Rc<Waiting>,
+    selector: Rc<Selector>,
     _file: Option<SocketFile>,
 }
 
@@ -249,7 +249,7 @@ impl Acceptor for RealAcceptor {
         if !peer.is_unix() {
             socket.set_tcp_nodelay(true)?;
         }
-        Ok(AnySocket::Real(RealSocket(Registered::new(&self.waiting, socket, key(), READ)?)))
+        Ok(AnySocket::Real(RealSocket(Registered::new(&self.selector, socket, key(), READ)?)))
     }
 
     fn interest(&self, readable: bool) -> io::Result<()> {

@@ -10,7 +10,7 @@
 //! 3. Sources are level-triggered where the platform can do that. Where it cannot, every operation
 //!    re-arms its source.
 
-use crate::host::os::waiting::Waiting;
+use crate::host::os::selector::Selector;
 use crate::host::ready::{Key, Readiness};
 use crate::host::throttle::may_log;
 use polling::{Event, PollMode};
@@ -37,7 +37,7 @@ const RESERVED_KEY: usize = usize::MAX;
 /// A descriptor together with its registration, which ends first.
 pub(crate) struct Registered<T: Descriptor> {
     io: T,
-    waiting: Rc<Waiting>,
+    selector: Rc<Selector>,
     key: usize,
     /// Holds the mode of the poller. Here, it is at hand after each operation, and its spare values
     /// let what holds this be an `Option` or the like at no cost.
@@ -85,15 +85,15 @@ descriptors! {
 impl<T: Descriptor> Registered<T> {
     /// Takes `io` over and reports it under `key` from the next wait on.
     pub(crate) fn new(
-        waiting: &Rc<Waiting>,
+        selector: &Rc<Selector>,
         io: T,
         key: Key,
         interest: Readiness,
     ) -> io::Result<Self> {
         let this = Self {
             io,
-            mode: waiting.mode(),
-            waiting: waiting.clone(),
+            mode: selector.mode(),
+            selector: selector.clone(),
             key: pack(key),
             interest: Cell::new(Readiness::default()),
         };
@@ -122,7 +122,7 @@ impl<T: Descriptor> Registered<T> {
         if wanted == none {
             // An empty interest would still report hang-ups, for ever in level mode. So leave the
             // poller altogether.
-            self.waiting.poller().delete(&self.io)?;
+            self.selector.poller().delete(&self.io)?;
         } else if held == none {
             self.add(wanted)?;
         } else {
@@ -147,7 +147,7 @@ impl<T: Descriptor> Registered<T> {
 
     fn modify(&self, wanted: Readiness) -> io::Result<()> {
         // Plain `modify` would silently turn the source into a one-shot one.
-        self.waiting.poller().modify_with_mode(&self.io, self.event(wanted), self.mode)
+        self.selector.poller().modify_with_mode(&self.io, self.event(wanted), self.mode)
     }
 
     fn event(&self, wanted: Readiness) -> Event {
@@ -161,14 +161,14 @@ impl<T: Descriptor> Registered<T> {
         // descriptor through `&`. `self.interest` is non-empty exactly while it is registered,
         // `drop` deletes it in that case, and the field `io` is dropped only after `drop` has
         // returned. Leaking `self` leaks the descriptor too, which is then never closed.
-        unsafe { self.waiting.poller().add_with_mode(&self.io, self.event(wanted), self.mode) }
+        unsafe { self.selector.poller().add_with_mode(&self.io, self.event(wanted), self.mode) }
     }
 }
 
 impl<T: Descriptor> Drop for Registered<T> {
     fn drop(&mut self) {
         if self.interest.get() != Readiness::default()
-            && let Err(error) = self.waiting.poller().delete(&self.io)
+            && let Err(error) = self.selector.poller().delete(&self.io)
             && may_log()
         {
             log::error!("cannot stop waiting for a descriptor: {error}");
@@ -207,9 +207,9 @@ mod tests {
         Key { slot, generation: 7 }
     }
 
-    fn ready(waiting: &Waiting) -> Vec<Key> {
+    fn ready(selector: &Selector) -> Vec<Key> {
         let mut found = Vec::new();
-        waiting.wait(Some(Duration::ZERO), &mut found).unwrap();
+        selector.wait(Some(Duration::ZERO), &mut found).unwrap();
         found.into_iter().map(|(key, _)| key).collect()
     }
 
@@ -222,12 +222,12 @@ mod tests {
 
     #[test]
     fn what_was_not_read_is_reported_again() {
-        let waiting = Rc::new(Waiting::new().unwrap());
+        let selector = Rc::new(Selector::new().unwrap());
         let (mut ours, theirs) = UnixStream::pair().unwrap();
-        let registered = Registered::new(&waiting, theirs, key(1), READ).unwrap();
+        let registered = Registered::new(&selector, theirs, key(1), READ).unwrap();
         ours.write_all(b"two").unwrap();
         for _ in 0..2 {
-            assert_eq!(ready(&waiting), [key(1)]);
+            assert_eq!(ready(&selector), [key(1)]);
             assert_eq!(registered.io().read(&mut [0]).unwrap(), 1);
             registered.rearm();
         }
@@ -235,32 +235,32 @@ mod tests {
 
     #[test]
     fn nothing_wanted_is_silence_even_when_the_peer_hangs_up() {
-        let waiting = Rc::new(Waiting::new().unwrap());
+        let selector = Rc::new(Selector::new().unwrap());
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let registered = Registered::new(&waiting, theirs, key(1), READ).unwrap();
+        let registered = Registered::new(&selector, theirs, key(1), READ).unwrap();
         registered.set_interest(NONE).unwrap();
         drop(ours);
-        assert_eq!(ready(&waiting), []);
+        assert_eq!(ready(&selector), []);
         registered.set_interest(READ).unwrap();
-        assert_eq!(ready(&waiting), [key(1)]);
+        assert_eq!(ready(&selector), [key(1)]);
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn a_wait_tells_of_all_that_is_ready_however_many_and_of_none_often() {
-        let waiting = Rc::new(Waiting::new().unwrap());
+        let selector = Rc::new(Selector::new().unwrap());
         let (reader, mut writer) = UnixStream::pair().unwrap();
         writer.write_all(b"x").unwrap();
         for count in [1, 63, 64, 65, 200] {
             let register = |slot| {
-                Registered::new(&waiting, reader.try_clone().unwrap(), key(slot), READ).unwrap()
+                Registered::new(&selector, reader.try_clone().unwrap(), key(slot), READ).unwrap()
             };
             let sources: Vec<_> = (0..count).map(register).collect();
             for notified in [false, true] {
                 if notified {
-                    waiting.poller().notify().unwrap();
+                    selector.poller().notify().unwrap();
                 }
-                let told = ready(&waiting);
+                let told = ready(&selector);
                 for source in &sources {
                     let times = told.iter().filter(|key| **key == source.key()).count();
                     assert!((1..=2).contains(&times), "{times} times, of {count}");
@@ -271,21 +271,21 @@ mod tests {
 
     #[test]
     fn a_dropped_source_is_silent_and_its_number_can_be_registered_again() {
-        let waiting = Rc::new(Waiting::new().unwrap());
+        let selector = Rc::new(Selector::new().unwrap());
         for round in 0..100 {
             let (mut ours, theirs) = UnixStream::pair().unwrap();
-            let registered = Registered::new(&waiting, theirs, key(round), READ).unwrap();
+            let registered = Registered::new(&selector, theirs, key(round), READ).unwrap();
             ours.write_all(b"x").unwrap();
-            assert_eq!(ready(&waiting), [key(round)]);
+            assert_eq!(ready(&selector), [key(round)]);
             drop(registered);
-            assert_eq!(ready(&waiting), []);
+            assert_eq!(ready(&selector), []);
         }
     }
 
     #[test]
     fn every_notification_ends_a_wait() {
-        let waiting = Rc::new(Waiting::new().unwrap());
-        let poller = waiting.poller().clone();
+        let selector = Rc::new(Selector::new().unwrap());
+        let poller = selector.poller().clone();
         let (asked, asks) = crossbeam_channel::bounded(0);
         let notifier = std::thread::spawn(move || {
             for () in asks {
@@ -295,7 +295,7 @@ mod tests {
         for _ in 0..2_000 {
             asked.send(()).unwrap();
             // Without the notification this would last a minute a round.
-            waiting.wait(Some(Duration::from_secs(60)), &mut Vec::new()).unwrap();
+            selector.wait(Some(Duration::from_secs(60)), &mut Vec::new()).unwrap();
         }
         drop(asked);
         notifier.join().unwrap();
@@ -303,11 +303,11 @@ mod tests {
 
     #[test]
     fn events_beside_a_notification_are_not_lost() {
-        let waiting = Rc::new(Waiting::new().unwrap());
+        let selector = Rc::new(Selector::new().unwrap());
         let (mut ours, theirs) = UnixStream::pair().unwrap();
-        let _registered = Registered::new(&waiting, theirs, key(5), READ).unwrap();
+        let _registered = Registered::new(&selector, theirs, key(5), READ).unwrap();
         ours.write_all(b"x").unwrap();
-        waiting.poller().notify().unwrap();
-        assert_eq!(ready(&waiting), [key(5)]);
+        selector.poller().notify().unwrap();
+        assert_eq!(ready(&selector), [key(5)]);
     }
 }

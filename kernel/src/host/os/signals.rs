@@ -3,7 +3,7 @@
 //! Nothing of ours runs inside a signal handler.
 
 use crate::host::os::poller::Registered;
-use crate::host::os::waiting::Waiting;
+use crate::host::os::selector::Selector;
 use crate::host::ready::{Key, Readiness};
 use signal_hook::SigId;
 pub(crate) use signal_hook::consts::signal as number;
@@ -20,11 +20,11 @@ pub(crate) struct SignalPipe {
 
 impl SignalPipe {
     /// Begins to report the signal of this number as readiness of `key`.
-    pub(crate) fn open(waiting: &Rc<Waiting>, number: i32, key: Key) -> io::Result<Self> {
+    pub(crate) fn open(selector: &Rc<Selector>, number: i32, key: Key) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let readable = Readiness { readable: true, writable: false };
-        let pipe = Registered::new(waiting, ours, key, readable)?;
+        let pipe = Registered::new(selector, ours, key, readable)?;
         Ok(Self { registration: pipe::register(number, theirs)?, pipe })
     }
 

@@ -77,14 +77,14 @@ impl Socket for RealSocket {
     /// Asks which processor took in what came: over the loopback interface it is the one that sent
     /// it.
     #[cfg(target_os = "linux")]
-    fn is_beside(&self) -> bool {
+    fn is_peer_on_other_cpu(&self) -> bool {
         let theirs = rustix::net::sockopt::socket_incoming_cpu(self.0.io());
         let ours = rustix::thread::sched_getcpu();
         theirs.is_ok_and(|theirs| theirs != NO_PROCESSOR && theirs as usize != ours)
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn is_beside(&self) -> bool {
+    fn is_peer_on_other_cpu(&self) -> bool {
         false
     }
 

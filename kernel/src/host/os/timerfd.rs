@@ -10,7 +10,7 @@
 
 use crate::host::os::clock::nanos_of_system;
 use crate::host::os::poller::Registered;
-use crate::host::os::waiting::Waiting;
+use crate::host::os::selector::Selector;
 use crate::host::ready::{Key, Readiness};
 use crate::host::time::Instant;
 use rustix::time::{
@@ -38,10 +38,10 @@ pub(crate) struct Alarm {
 }
 
 impl Alarm {
-    pub(crate) fn new(waiting: &Rc<Waiting>) -> io::Result<Self> {
+    pub(crate) fn new(selector: &Rc<Selector>) -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        let timer = Registered::new(waiting, timer, KEY, READ)?;
+        let timer = Registered::new(selector, timer, KEY, READ)?;
         Ok(Self { timer, rings: Cell::new(Instant::FAR) })
     }
 
@@ -92,15 +92,15 @@ mod tests {
         Instant::from_nanos(0) + Duration::from_millis(millis)
     }
 
-    fn alarm() -> (Rc<Waiting>, Alarm) {
-        let waiting = Rc::new(Waiting::new().unwrap());
-        let alarm = Alarm::new(&waiting).unwrap();
-        (waiting, alarm)
+    fn alarm() -> (Rc<Selector>, Alarm) {
+        let selector = Rc::new(Selector::new().unwrap());
+        let alarm = Alarm::new(&selector).unwrap();
+        (selector, alarm)
     }
 
     #[test]
     fn a_short_wait_has_a_time_out_and_a_long_one_an_alarm() {
-        let (_waiting, alarm) = alarm();
+        let (_selector, alarm) = alarm();
         assert_eq!(alarm.time_out(None, || at(0)), None);
         assert_eq!(alarm.rings.get(), Instant::FAR);
         assert_eq!(alarm.time_out(Some(at(9)), || at(0)), Some(Duration::from_millis(9)));
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn it_is_set_anew_only_for_what_comes_earlier() {
-        let (_waiting, alarm) = alarm();
+        let (_selector, alarm) = alarm();
         alarm.time_out(Some(at(60_000)), || at(0));
         let unread = || -> Instant { panic!("no need to know the time") };
         assert_eq!(alarm.time_out(Some(at(60_000)), unread), None);
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn one_that_should_have_rung_ends_a_wait_for_nothing_at_once() {
-        let (waiting, alarm) = alarm();
+        let (selector, alarm) = alarm();
         let soon = clock() + Duration::from_millis(11);
         assert_eq!(alarm.time_out(Some(soon), clock), None);
         while clock() < soon {
@@ -131,23 +131,23 @@ mod tests {
         }
         assert_eq!(alarm.time_out(Some(clock()), clock), None);
         let mut ready = Vec::new();
-        waiting.wait(None, &mut ready).unwrap();
+        selector.wait(None, &mut ready).unwrap();
         assert_eq!(ready, [(KEY, READ)]);
     }
 
     #[test]
     fn it_rings_once_each_time_it_is_set() {
-        let (waiting, alarm) = alarm();
+        let (selector, alarm) = alarm();
         for _ in 0..2 {
             let soon = clock() + Duration::from_millis(20);
             assert_eq!(alarm.time_out(Some(soon), clock), None);
             let mut ready = Vec::new();
-            waiting.wait(Some(Duration::from_secs(10)), &mut ready).unwrap();
+            selector.wait(Some(Duration::from_secs(10)), &mut ready).unwrap();
             assert!(clock() >= soon, "not early");
             assert_eq!(ready, [(KEY, READ)]);
             assert!(alarm.rang(KEY) && alarm.rings.get() == Instant::FAR);
             ready.clear();
-            waiting.wait(Some(Duration::ZERO), &mut ready).unwrap();
+            selector.wait(Some(Duration::ZERO), &mut ready).unwrap();
             assert_eq!(ready, []);
         }
         assert!(!alarm.rang(Key { slot: 1, generation: 1 }));

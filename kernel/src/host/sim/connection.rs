@@ -261,8 +261,8 @@ impl Net {
         Ok(count)
     }
 
-    pub(crate) fn is_beside(&self, id: Id) -> bool {
-        self.ends.get(&id).is_some_and(|end| self.hosts[end.process].beside)
+    pub(crate) fn is_peer_on_other_cpu(&self, id: Id) -> bool {
+        self.ends.get(&id).is_some_and(|end| self.hosts[end.process].peers_on_other_cpu)
     }
 
     /// Mostly everything, now and then less, or always little; never nothing of something.

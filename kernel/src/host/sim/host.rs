@@ -1,7 +1,7 @@
 //! The simulated host: what a kernel in a [`World`](crate::world::World) sees instead of the
 //! operating system.
 
-use crate::host::os::waiting::Waiting;
+use crate::host::os::selector::Selector;
 use crate::host::ready::{Key, Readiness, Resolved, Waited, Waker};
 use crate::host::sim::network::{Id, Net, Process, Step, TURN};
 use crate::host::socket::Socket;
@@ -131,7 +131,7 @@ impl Host for SimHost {
         self.net.borrow_mut().look_up(name)
     }
 
-    fn waiting(&self) -> Option<&Rc<Waiting>> {
+    fn selector(&self) -> Option<&Rc<Selector>> {
         None
     }
 
@@ -196,8 +196,8 @@ impl Socket for SimSocket {
         self.net.borrow_mut().chance(4)
     }
 
-    fn is_beside(&self) -> bool {
-        self.net.borrow().is_beside(self.id)
+    fn is_peer_on_other_cpu(&self) -> bool {
+        self.net.borrow().is_peer_on_other_cpu(self.id)
     }
 
     fn shutdown(&self) -> io::Result<()> {

@@ -125,7 +125,7 @@ pub(crate) struct HostState {
     pub(crate) refusing: bool,
     pub(crate) exhausted: bool,
     /// Iff its peers count as working while it does.
-    pub(crate) beside: bool,
+    pub(crate) peers_on_other_cpu: bool,
     pub(crate) stalled_until: Instant,
     /// Until when its handlers are at work, as they say.
     pub(crate) busy_until: Instant,

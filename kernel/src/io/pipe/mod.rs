@@ -360,7 +360,7 @@ impl Pipe {
     // ---- the end
 
     /// Returns whether both directions are over.
-    fn settled(&self) -> bool {
+    fn both_halves_ended(&self) -> bool {
         self.inward.get() == Inward::Ended && self.outward.get() == Outward::Finished
     }
 
@@ -369,7 +369,7 @@ impl Pipe {
         let Some(socket) = self.socket.take() else { return };
         let key = socket.key();
         drop(socket);
-        let clean = self.settled();
+        let clean = self.both_halves_ended();
         self.inward.set(Inward::Ended);
         self.outward.set(Outward::Finished);
         let mut held = self.held.take();
@@ -378,7 +378,7 @@ impl Pipe {
         {
             core.push(cause, at_end(clean));
         }
-        core.spares.count_used(held.as_ref().map_or(0, |held| held.output.memory()), 0);
+        core.buffers.count_used(held.as_ref().map_or(0, |held| held.output.memory()), 0);
         if let Some(timer) = held.as_ref().and_then(|held| held.rare.as_ref()?.linger) {
             core.cancel(timer);
         }

@@ -116,7 +116,7 @@ impl Pipe {
             return self.fail(core, error);
         }
         self.inward.set(Inward::Ended);
-        if self.settled() {
+        if self.both_halves_ended() {
             self.shut(core);
         } else {
             self.renew_interest(core);

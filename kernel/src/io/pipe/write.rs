@@ -52,7 +52,7 @@ impl Pipe {
             (before, output.memory())
         });
         if let Some(core) = self.core.upgrade() {
-            core.spares.count_used(before, after);
+            core.buffers.count_used(before, after);
         }
         self.request_flush();
         Ok(())
@@ -72,13 +72,13 @@ impl Pipe {
                 let before = output.memory();
                 let spent =
                     output.push_vec(bytes, |address, head| self.sends_slowly(address, head));
-                core.spares.count_used(before, output.memory());
+                core.buffers.count_used(before, output.memory());
                 (spent, output.len())
             }),
         };
         let limit = self.limit.get() as usize;
         if let Some(spent) = spent {
-            core.spares.keep(spent);
+            core.buffers.keep(spent);
         }
         if buffered > 0 {
             self.request_flush();
@@ -89,7 +89,7 @@ impl Pipe {
     /// Memory for the output.
     #[cold]
     pub(crate) fn room(&self) -> Vec<u8> {
-        self.core.upgrade().map_or_else(Vec::new, |core| core.spares.take())
+        self.core.upgrade().map_or_else(Vec::new, |core| core.buffers.take())
     }
 
     #[inline]
@@ -123,9 +123,10 @@ impl Pipe {
     }
 
     /// Returns whether the peer works on another processor, as far as is known.
-    pub(crate) fn is_beside(&self) -> bool {
+    pub(crate) fn is_peer_on_other_cpu(&self) -> bool {
         let Some(core) = self.core.upgrade() else { return false };
-        let ask = |socket: &dyn Socket| core.beside.ask(socket.key(), || socket.is_beside());
+        let ask =
+            |socket: &dyn Socket| core.peer_cpu.ask(socket.key(), || socket.is_peer_on_other_cpu());
         self.with_socket(ask).unwrap_or_default()
     }
 
@@ -157,8 +158,8 @@ impl Pipe {
                 *since = core.now();
             }
             Some(wrote.map(|count| {
-                output.advance(count, |spent| core.spares.keep(spent));
-                core.spares.count_used(before, output.memory());
+                output.advance(count, |spent| core.buffers.keep(spent));
+                core.buffers.count_used(before, output.memory());
                 self.written.set(self.written.get() + count as u64);
                 output.is_empty()
             }))
@@ -177,7 +178,7 @@ impl Pipe {
                 None => return,
             }
         }
-        if self.settled() {
+        if self.both_halves_ended() {
             self.shut(core)
         }
     }
@@ -190,7 +191,7 @@ impl Pipe {
         }
         self.blocked.set(false);
         self.if_held(|held| {
-            core.spares.count_used(held.output.memory(), 0);
+            core.buffers.count_used(held.output.memory(), 0);
             held.output = Output::default();
             Some(())
         });

@@ -1,4 +1,4 @@
-//! Waiting for what is registered: on Linux by our own wait, elsewhere by the poller's.
+//! Waits for what is registered: on Linux by our own wait, elsewhere by the poller's.
 //!
 //! Invariant: on Linux the poller is asked only in order to take a notification, and nothing that
 //! it tells then is lost, since sources are level-triggered.
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A poller and room for the events of one wait.
-pub(crate) struct Waiting {
+pub(crate) struct Selector {
     poller: Arc<Poller>,
     mode: PollMode,
     events: RefCell<Events>,
@@ -37,7 +37,7 @@ fn room() -> Events {
     Events::new()
 }
 
-impl Waiting {
+impl Selector {
     pub(crate) fn new() -> io::Result<Self> {
         let poller = Poller::new()?;
         let mode = if poller.supports_level() { PollMode::Level } else { PollMode::Oneshot };
@@ -55,7 +55,7 @@ impl Waiting {
         self.mode
     }
 
-    /// Returns what wakes [`Waiting::wait`] from another thread.
+    /// Returns what wakes [`Selector::wait`] from another thread.
     pub(crate) fn poller(&self) -> &Arc<Poller> {
         &self.poller
     }
@@ -96,8 +96,8 @@ impl Waiting {
     }
 }
 
-impl fmt::Debug for Waiting {
+impl fmt::Debug for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Waiting").field("mode", &self.mode).finish_non_exhaustive()
+        f.debug_struct("Selector").field("mode", &self.mode).finish_non_exhaustive()
     }
 }
