@@ -6,10 +6,12 @@
 //! ```
 //!
 //! Invariants:
-//! 1. One task at a time, on the stack of [`Kernel::turn`] and nothing else.
-//! 2. Nothing below is borrowed while a task runs.
+//! 1. One task at a time, on the stack of [`Kernel::turn`] and nothing else. Kept by `drain_queue`,
+//!    `tests/clean_stack.rs`.
+//! 2. Nothing below is borrowed while a task runs. Kept by `drain_queue`.
 //! 3. A turn ends: its tasks are bounded by the budget, everything else by what was there when it
-//!    began.
+//!    began. Kept by `a_turn_runs_as_many_tasks_as_its_budget_and_at_least_one`,
+//!    `draining_after_stop_ends_though_tasks_go_on_for_ever`.
 
 use crate::core::Core;
 use crate::core::budget::Budget;
@@ -154,6 +156,7 @@ impl Kernel {
         let _current = throttle::enter(&self.core.throttle);
         let wait = if deadline == Instant::FAR { Wait::Idle } else { Wait::Until(deadline) };
         self.core.read_clock();
+        // Asked before each turn: a deadline that has come already allows none.
         while self.core.now() < deadline {
             let alive = self.cycle(wait)?;
             if self.core.stopping.get() {
@@ -168,6 +171,7 @@ impl Kernel {
 
     /// The last turns before the end. Afterwards the kernel can be run again.
     pub(crate) fn drain(&mut self) -> io::Result<()> {
+        // Bounded, since tasks may go on making tasks for ever.
         for _ in 0..LAST_TURNS {
             if !self.core.is_ready() && self.core.inbox.is_empty() {
                 break;
@@ -195,6 +199,7 @@ impl Kernel {
         let core = &self.core;
         self.raise();
         core.meter.begin(core.now());
+        // In this order: what ends of turns write has to leave with this turn's flush.
         run_ready(core);
         crate::core::turn_end::end(core);
         self.raise();
@@ -253,6 +258,7 @@ impl Kernel {
     fn until(&self, wait: Wait) -> Option<Instant> {
         let core = &self.core;
         let now = core.now();
+        // Whoever is queued, posted or told to stop must not wait for somebody else's readiness.
         if wait == Wait::No || core.is_ready() || core.stopping.get() || !core.inbox.is_empty() {
             return Some(now);
         }
@@ -270,6 +276,7 @@ impl Kernel {
         for (key, readiness) in self.ready.drain(..) {
             core.note(key, readiness, since);
         }
+        // A flood of posts must not keep the turn from ending, nor timers from firing.
         let limit = core.meter.budget().tasks.max(1);
         for _ in 0..limit {
             match core.inbox.take() {
@@ -285,9 +292,11 @@ impl Kernel {
 
 /// Runs ready tasks until none is left or the budget is spent. A panic ends one task, not the loop.
 fn run_ready(core: &Rc<Core>) {
+    // Entered anew after each panic: those behind the task that panicked run in this turn too.
     while let Err(payload) = catch_unwind(AssertUnwindSafe(|| drain_queue(core))) {
         core.task_panicked(payload)
     }
+    // What runs from here on, at the end of the turn, is done for nobody.
     core.cause.set(Cause::NONE);
     core.finish_tasks();
 }
@@ -295,10 +304,13 @@ fn run_ready(core: &Rc<Core>) {
 /// The drain loop.
 fn drain_queue(core: &Rc<Core>) {
     while let Some(Entry { cause, action }) = core.next_entry() {
+        debug_assert!(core.is_unborrowed(), "a task may use all of the kernel");
+        debug_assert!(!core.inside.get(), "a task begins outside of all nodes");
         core.cause.set(cause);
         match action {
             Action::Task(task) => task.run(core),
             Action::Ready(key) => {
+                // None if the source has ended since it was queued; its slot may be another's.
                 if let Some((watch, readiness)) = core.take_noted(key) {
                     watch.ready(core, readiness)
                 }
@@ -312,6 +324,7 @@ fn flush(core: &Rc<Core>) {
     if !core.wants_flush() {
         return;
     }
+    // Taken out first: what a flush asks for belongs to the next turn.
     let mut flushes = core.take_flushes();
     for watch in flushes.drain(..) {
         watch.flush(core)

@@ -33,23 +33,28 @@
 //!
 //! # The seven rules
 //!
-//! 1. **Tasks run in one place**, one at a time, to completion, on a clean stack.
+//! 1. **Tasks run in one place**, one at a time, to completion, on a clean stack. Kept by
+//!    `tests/clean_stack.rs`.
 //! 2. **Resuming a continuation only queues it.** Nothing ever runs a handler inline, not even an
 //!    immediate failure; so state can be lent as `&mut`, and a chain of a hundred million steps
-//!    needs no stack.
+//!    needs no stack. Kept by `tests/resume_queues.rs`.
 //! 3. **A turn runs ready tasks first in, first out**, including those they queue, until none is
 //!    left or its [`Budget`] is spent. Then it tells [those who asked](TurnEnd) so, flushes, polls,
 //!    and looks at timers and other threads, whose tasks join the tail of the same queue. So
-//!    neither an endless chain nor a flood delays anybody else by more than a turn.
+//!    neither an endless chain nor a flood delays anybody else by more than a turn. Kept by
+//!    `tests/order.rs`, `tests/budget.rs`.
 //! 4. **A continuation ends exactly once**: with a value, with an error, or by being dropped, which
-//!    is an error that whoever waits is told ([`Lost`]).
-//! 5. **Only the loop enters a node**, so a handler has the node's state as plain `&mut`.
+//!    is an error that whoever waits is told ([`Lost`]). Kept by `tests/exactly_once.rs`.
+//! 5. **Only the loop enters a node**, so a handler has the node's state as plain `&mut`. Kept by
+//!    `tests/nodes.rs`.
 //! 6. **Owners hold strongly, everything handed around is weak.** [`Kernel`], [`Node`] and
 //!    [`Listener`] own; a [`Handle`], a [`Cx`], an [`Outlet`] keep nothing alive and are harmless
-//!    when it is gone.
+//!    when it is gone. Kept by
+//!    `the_end_of_the_kernel_drops_everything_and_later_calls_are_harmless`.
 //! 7. **The kernel never touches the operating system by itself.** Time, entropy and readiness come
 //!    through one seam with two hosts behind it: the system, and a simulated [world](sim) where the
-//!    same program runs unchanged, in virtual time, the same way for the same seed.
+//!    same program runs unchanged, in virtual time, the same way for the same seed. Kept by
+//!    `tests/tests/rooms.rs`, `tests/simulation.rs`.
 //!
 //! # A turn
 //!

@@ -89,6 +89,7 @@ fn live<T>(
     };
     told(Ok(remote));
     let ran = kernel.run();
+    // The owners go before their kernel, and what they still write leaves with the last turns.
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(owners))) {
         report_panic(Whose::made_at(born), payload)
     }
@@ -112,6 +113,7 @@ impl LoopThread {
 impl Drop for LoopThread {
     fn drop(&mut self) {
         self.stop();
+        // It would wait for itself.
         if self.remote.is_loop_thread() {
             return;
         }

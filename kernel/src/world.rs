@@ -7,11 +7,12 @@
 //! host that kernels see is in `host`.
 //!
 //! Invariants:
-//! 1. Same seed and same program, same run: [`World::trace_hash`] tells.
-//! 2. One process runs at a time, and time stands still while it does.
-//! 3. Nothing here touches the operating system.
+//! 1. Same seed and same program, same run: [`World::trace_hash`] tells. Kept by
+//!    `many_clients_are_all_served_and_their_order_is_the_seeds`.
+//! 2. One process runs at a time, and time stands still while it does. Kept by `turn`.
+//! 3. Nothing here touches the operating system. Kept by `tests/tests/rooms.rs`.
 //! 4. A panic in a process is one of whoever runs the world, on its own stack, unless the process
-//!    is lenient.
+//!    is lenient. Kept by `tests/strict.rs`.
 
 use crate::core::handle::Handle;
 use crate::host::sim::host::SimHost;
@@ -84,6 +85,7 @@ impl Running {
     /// Drops everything of it, its owners before their kernel, and returns the panic that was met
     /// and not told yet.
     fn end(self) -> Option<String> {
+        // In this order: owners use their kernel while they are dropped, and what they drop is its.
         let Self { owners, kernel, .. } = self;
         let core = kernel.handle().core;
         core.drop_quietly(owners);
@@ -167,6 +169,7 @@ impl World {
         for process in 0..self.processes.len() {
             self.wake(process)
         }
+        // Also what is due at `end` itself.
         while self.step_until(end) {}
         let mut net = self.net.borrow_mut();
         net.now = net.now.max(end);
@@ -192,11 +195,14 @@ impl World {
     fn turn(&mut self, process: Process) {
         let Some(running) = &mut self.processes[process] else { return };
         let _current = throttle::enter(&running.kernel.core().throttle);
+        // The first half of a turn has run if its handlers took time; only the wait is left.
+        let began = self.net.borrow().now;
         if !self.net.borrow().hosts[process].in_turn {
             running.kernel.core().read_clock();
             running.kernel.run_tasks();
         }
         let mut net = self.net.borrow_mut();
+        debug_assert_eq!(net.now, began, "time stands still while a process runs");
         let until = net.clock(process);
         net.hosts[process].in_turn = until > net.now;
         if until > net.now {
@@ -214,6 +220,7 @@ impl World {
         }
         if let Some(wake) = running.kernel.next_wake() {
             let mut net = self.net.borrow_mut();
+            // A process that never runs dry would stop the clock for all others.
             let at = if running.is_stuck_at(net.now) { net.now + TURN } else { wake };
             net.want_turn(process, at);
         }
@@ -297,6 +304,7 @@ impl World {
     /// it hears of what came meanwhile.
     pub fn resume(&mut self, process: ProcessId) {
         let Some(running) = &self.processes[process.0] else { return };
+        // Whoever was stopped at work finds no interrupted wait when it continues.
         let waited = !running.kernel.core().is_ready();
         let mut net = self.net.borrow_mut();
         let host = &mut net.hosts[process.0];

@@ -11,6 +11,7 @@
 pub mod difference;
 pub mod picture;
 pub mod raw;
+pub mod remarks;
 pub mod rooms;
 pub mod stage;
 pub mod transcript;

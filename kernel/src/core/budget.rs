@@ -4,9 +4,11 @@
 //! one and the rest in batches, unless a batch lately took a turn's time; a ring remembers the
 //! birth places of a batch. Units inside a task are larger, and each looks at a clock that is cheap
 //! and a little behind. Invariants:
-//! 1. A turn never starts a task after its budget is known to be spent.
-//! 2. Between two readings of the clock lie at most [`BATCH`] tasks.
-//! 3. On a simulated clock only what tasks say that they take counts, and their number.
+//! 1. A turn never starts a task after its budget is known to be spent. Kept by
+//!    `a_turn_runs_as_many_tasks_as_its_budget_and_at_least_one`.
+//! 2. Between two readings of the clock lie at most [`BATCH`] tasks. Kept by `charge`.
+//! 3. On a simulated clock only what tasks say that they take counts, and their number. Kept by
+//!    `slow_tasks_spend_the_budget_of_their_turns`.
 
 use crate::core::panics::Whose;
 use crate::host::Host;
@@ -181,6 +183,7 @@ impl Meter {
     fn whose(&self, used: u32) -> Whose {
         let at = (used % BATCH) as usize;
         let (turn, before, name) = self.names[at].get();
+        // The ring keeps names of earlier rounds, which are somebody else's.
         let named = (turn, before) == (self.turn.get(), used);
         let born = if used == self.used.get() { &self.here } else { &self.places[at] };
         Whose { born: born.get(), name: named.then_some(name) }
@@ -218,9 +221,11 @@ impl Meter {
     fn charge(&self, now: Instant, units: u32) -> bool {
         let (used, budget) = (self.used.get(), self.budget.get());
         let limit = budget.tasks.max(1);
+        // Of two that are asked, neither starts once one bound is reached.
         if used >= limit || !self.has_time(now) {
             return false;
         }
+        debug_assert!(units <= BATCH, "the ring remembers no more than a batch");
         self.next_check.set(used.saturating_add(units).min(limit));
         self.count(used);
         true
@@ -244,6 +249,7 @@ impl Meter {
         let count = used.saturating_sub(cleared).min(BATCH);
         let mut names: Vec<String> = (0..count).map(|back| self.called(used - back)).collect();
         names.dedup();
+        // Nobody knows which of them it was, so the next ones are told apart.
         if names.len() > 1 {
             self.suspicious.set(EXACT_AFTER_SLOW);
         }

@@ -2,8 +2,8 @@
 //! does not ask the system for the same megabyte over and over.
 //!
 //! Invariants:
-//! 1. What is kept is bounded, in buffers and in bytes, for the whole loop.
-//! 2. `used` is the sum of what the outputs of all streams hold.
+//! 1. What is kept is bounded, in buffers and in bytes, for the whole loop. Kept by `keep`.
+//! 2. `used` is the sum of what the outputs of all streams hold. Kept by `tests/output_memory.rs`.
 
 use std::cell::{Cell, RefCell};
 
@@ -69,12 +69,14 @@ impl BufferPool {
     /// Notes that an output holds other memory than before.
     #[inline]
     pub(crate) fn count_used(&self, before: usize, after: usize) {
+        debug_assert!(self.used.get() >= before, "what an output held was counted before");
         self.used.set(self.used.get().wrapping_add(after).wrapping_sub(before));
     }
 
     /// Keeps none from now on, or, as far as one who said so before is concerned, some again.
     pub(crate) fn set_scarce(&self, scarce: bool) {
         let count = self.scarce.get();
+        // Counted, since each of several layers may find that memory is scarce.
         self.scarce.set(if scarce { count + 1 } else { count.saturating_sub(1) });
         if scarce {
             self.clear();
@@ -96,12 +98,14 @@ impl BufferPool {
     /// those that were not used for long, or it.
     pub(crate) fn keep(&self, mut buffer: Vec<u8>) {
         let room = buffer.capacity();
+        // A fresh buffer costs less than making another, so those are kept all the same.
         if self.scarce.get() > 0 && room > FRESH {
             return;
         }
         let kept = if room > SMALL { &self.large } else { &self.small };
         let mut kept = kept.borrow_mut();
         if room > SMALL && room <= BYTES {
+            // The oldest go, so that sizes that nobody asks for any more do not stay for ever.
             while (self.bytes.get() + room > BYTES || kept.len() >= BUFFERS) && !kept.is_empty() {
                 self.count_out(kept.remove(0));
             }
@@ -111,6 +115,7 @@ impl BufferPool {
             buffer.clear();
             self.bytes.set(bytes);
             kept.push(buffer);
+            debug_assert!(bytes <= BYTES && kept.len() <= BUFFERS, "what is kept is bounded");
         }
     }
 }

@@ -67,6 +67,7 @@ impl Core {
     #[inline(never)]
     fn at_unless_cancelled(&self, at: Instant, task: Box<dyn Task>) -> TimerId {
         let cause = self.cause.get();
+        // Not dropped here: whoever arms a timer may be in the middle of something.
         if self.is_cancelled(cause) {
             self.drop_later(vec![task]);
             return TimerId::NEVER;
@@ -79,6 +80,7 @@ impl Core {
         if cause.is_none() || !self.is_open() {
             return;
         }
+        // Noted first, so that what the work's end makes finds its cause cancelled.
         self.cancelled.causes.borrow_mut().insert(cause);
         self.works.stop_caused_by(self, cause);
         let tasks = self.cancel_timers_of(cause);

@@ -24,6 +24,7 @@ impl Core {
     /// The latest reading of the clock, by whomever.
     #[inline]
     pub(crate) fn latest(&self) -> Instant {
+        // The cheap clock is a tick behind, and may say less than what the turn began with.
         self.latest.get().max(self.now())
     }
 }

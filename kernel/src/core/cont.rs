@@ -1,10 +1,10 @@
 //! Continuations: what happens next, exactly once.
 //!
 //! Nothing here runs a handler: resuming queues, always. Invariants:
-//! 1. One box from birth to run: the box that waits is the box that is queued.
+//! 1. One box from birth to run: the box that waits is the box that is queued. Kept by the types.
 //! 2. A continuation ends exactly once, by a value, an error, or being dropped; the types see to
-//!    *at most* once, `Drop` to *at least* once.
-//! 3. It is among the pending ones iff it has not ended.
+//!    *at most* once, `Drop` to *at least* once. Kept by `tests/exactly_once.rs`.
+//! 3. It is among the pending ones iff it has not ended. Kept by `leave`.
 
 use crate::core::Core;
 use crate::core::cause::Cause;
@@ -185,6 +185,7 @@ where
 {
     #[inline(never)]
     fn queue(mut self: Box<Self>) {
+        // Taken, so that a box in the queue does not keep the core alive that holds the queue.
         let Some(core) = self.core.take() else { return };
         core.resume(self.ticket, self.cause, self)
     }
@@ -210,7 +211,11 @@ where
         let result = match self.state {
             ContState::Value(value) => Ok(value),
             ContState::Error(error) => Err(error),
-            ContState::Waiting | ContState::Reading(_) => return,
+            // It is queued by having got one of them.
+            ContState::Waiting | ContState::Reading(_) => {
+                debug_assert!(false, "queued without an outcome");
+                return;
+            }
         };
         (self.f)(core, result)
     }
@@ -347,6 +352,7 @@ impl<T, E> Cont<T, E> {
     /// ```
     pub fn hand_to(self, f: impl FnOnce(Self)) -> bool {
         let (core, ticket) = (self.core().clone(), self.waiting().ticket());
+        // A branch of a barrier has none: that it has ended does not mean that anybody is told.
         if ticket == Ticket::NONE {
             f(self);
             return false;

@@ -11,9 +11,11 @@ impl Core {
     /// Ends everything: what waits is dropped, and from here on whatever is handed in is dropped
     /// too.
     pub(crate) fn close(&self) {
+        // First: whatever is dropped below may hand in more, which is dropped as well.
         self.open.set(false);
         self.quietly(|| self.inbox.close(|posted| self.quietly(|| posted.bury(self))));
         self.drop_quietly(self.works.close());
+        // Until nothing is left: what is dropped may have armed, opened or asked for more.
         loop {
             let timers = self.timers.borrow_mut().clear();
             let watches = self.watches.borrow_mut().clear();
@@ -25,6 +27,7 @@ impl Core {
             if nothing && endings.is_empty() && works.is_empty() && lookups.is_empty() {
                 break;
             }
+            // By the queue, which drops them one at a time on a flat stack.
             for task in timers {
                 self.push(Cause::NONE, task);
             }
@@ -39,6 +42,7 @@ impl Core {
             lookups.into_iter().for_each(|lookup| self.drop_quietly(lookup));
         }
         self.bury();
+        debug_assert!(self.queue.borrow().is_empty(), "nothing is kept after the end");
         self.throttle.finish();
         let last = self.now.get();
         drop(self.host.replace(Rc::new(gone::Gone(last, self.host().mode()))));
@@ -52,6 +56,7 @@ impl Core {
             return;
         }
         loop {
+            // Bound first: dropping the entry queues more, and must find nothing borrowed.
             let entry = self.queue.borrow_mut().pop_front();
             let Some(entry) = entry else { break };
             self.quietly(|| match entry.action {

@@ -4,11 +4,12 @@
 //! Pure data: no thread, no clock. What is queued, and who has a share, is for others to say.
 //!
 //! Invariants:
-//! 1. `order` names each share that has a line once, and no other; no line is empty.
+//! 1. `order` names each share that has a line once, and no other; no line is empty. Kept by
+//!    `push`.
 //! 2. What one share has put in leaves in that order; between shares, each gives one in turn,
-//!    unless it has as much in hand as it may.
-//! 3. `len` counts what is in all lines together.
-//! 4. `in_hand` counts what has left for a share and is not done, and has no zeros.
+//!    unless it has as much in hand as it may. Kept by `shares_take_turns_whoever_came_first`.
+//! 3. `len` counts what is in all lines together. Kept by `remove`.
+//! 4. `in_hand` counts what has left for a share and is not done, and has no zeros. Kept by `done`.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -60,6 +61,7 @@ impl<J> Fair<J> {
         }
         line.push_back(job);
         self.len += 1;
+        debug_assert!(self.is_sound());
     }
 
     /// Takes the first of the share whose turn it is, to be told when it is [`done`](Self::done).
@@ -74,8 +76,10 @@ impl<J> Fair<J> {
         if line.is_empty() {
             self.lines.remove(&share);
         } else {
+            // To the end: the others have their turn before its next.
             self.order.push_back(share);
         }
+        debug_assert!(self.is_sound());
         Some((share, job))
     }
 
@@ -87,6 +91,16 @@ impl<J> Fair<J> {
                 self.in_hand.remove(&share);
             }
         }
+        debug_assert!(self.is_sound());
+    }
+
+    /// Returns whether all that the front page promises holds now.
+    fn is_sound(&self) -> bool {
+        let named = self.order.iter().all(|share| self.lines.contains_key(share));
+        let lines = named && self.order.len() == self.lines.len();
+        let filled = self.lines.values().all(|line| !line.is_empty());
+        let counted = self.len == self.lines.values().map(VecDeque::len).sum::<usize>();
+        lines && filled && counted && self.in_hand.values().all(|count| *count > 0)
     }
 
     /// Takes out what one share has in it that is not wanted any more.
@@ -99,6 +113,7 @@ impl<J> Fair<J> {
             self.order.retain(|other| *other != share);
         }
         self.len -= removed.len();
+        debug_assert!(self.is_sound());
         removed.into()
     }
 

@@ -2,8 +2,9 @@
 //!
 //! Streams, listeners, signals and descriptors add their own methods in their own files.
 //! Invariants:
-//! 1. A handle owns nothing: when its kernel has ended every method is harmless.
-//! 2. Nothing here runs a handler.
+//! 1. A handle owns nothing: when its kernel has ended every method is harmless. Kept by
+//!    `what_is_asked_of_an_ended_kernel_says_so`.
+//! 2. Nothing here runs a handler. Kept by `tests/resume_queues.rs`.
 
 use crate::core::Core;
 use crate::core::cause::Cause;

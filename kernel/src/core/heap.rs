@@ -44,14 +44,20 @@ impl<T: Copy + Ord> Heap<T> {
     /// Keeps only what `keep` wants, in time proportional to what there was.
     pub(crate) fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
         self.entries.retain(keep);
+        // From the last parent up: when a place is sunk, the heaps below it are in order.
         let parents = self.entries.len().div_ceil(CHILDREN);
         for place in (0..parents).rev() {
             self.sink(place, self.entries[place])
         }
+        debug_assert!(self.is_ordered(), "no entry is greater than one of its children");
     }
 
     pub(crate) fn clear(&mut self) {
         self.entries.clear()
+    }
+
+    fn is_ordered(&self) -> bool {
+        (1..self.entries.len()).all(|n| self.entries[(n - 1) / CHILDREN] <= self.entries[n])
     }
 
     /// Puts `entry` at `place` or above.

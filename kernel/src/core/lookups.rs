@@ -3,14 +3,19 @@
 //!
 //! Invariants:
 //! 1. A name is looked up once at a time, whoever asks: callers that ask meanwhile share the
-//!    answer.
+//!    answer. Kept by `callers_share_a_look_up_and_each_has_its_own_patience`.
 //! 2. At most [`THREADS`] threads of this file's own look names up; one that is stuck keeps its
-//!    thread. Offloaded work never waits for a name.
-//! 3. Each caller gets an answer within [`PATIENCE`], whatever the resolver does.
-//! 4. A name that nobody waits for any more, and whose turn has not come, is not looked up.
+//!    thread. Offloaded work never waits for a name. Kept by `start`,
+//!    `three_names_that_hang_delay_no_fourth`.
+//! 3. Each caller gets an answer within [`PATIENCE`], whatever the resolver does. Kept by
+//!    `a_look_up_that_does_not_end_is_given_up_after_five_seconds`.
+//! 4. A name that nobody waits for any more, and whose turn has not come, is not looked up. Kept by
+//!    `a_fifth_name_waits_for_its_turn_and_no_longer_than_its_caller`.
 //! 5. Names whose last look-up took long have half of the threads at most: who dials such names
-//!    again and again leaves the rest to all others.
-//! 6. At most [`WAITING`] names wait for their turn.
+//!    again and again leaves the rest to all others. Kept by
+//!    `names_that_hang_again_and_again_leave_half_of_the_threads_to_others`.
+//! 6. At most [`WAITING`] names wait for their turn. Kept by
+//!    `so_many_names_wait_for_their_turn_and_not_one_more`.
 
 use crate::core::Core;
 use crate::core::cause::Cause;
@@ -95,7 +100,7 @@ impl Lookups {
         }
         let asked = names.entry(name.to_owned()).or_default();
         asked.callers.push(Caller { number, patience, then: Box::new(then) });
-        drop(names);
+        drop(names); // a simulated look-up may end at once, and asks for them
         self.start(core);
     }
 
@@ -107,6 +112,7 @@ impl Lookups {
                 asked.running = Some(core.now());
             }
             self.running.set(self.running.get() + 1);
+            debug_assert!(self.running.get() <= THREADS, "so many names at a time, and no more");
             if let Err(error) = look_up(core, &name) {
                 self.finish(core, &name, &Err((error.kind(), error.to_string())));
             }
@@ -160,6 +166,7 @@ impl Lookups {
         if asked.running.is_none() {
             let others = self.running.get();
             text = format!("{name} was not looked up: {others} other look-ups hang");
+            // Nobody waits for it any more, and it has not begun: it need not be looked up.
             if asked.callers.is_empty() {
                 names.remove(name);
                 self.queue.borrow_mut().retain(|queued| queued != name);

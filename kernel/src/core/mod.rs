@@ -2,11 +2,11 @@
 //!
 //! No user code runs here but in [`Core::catch`]; the turn is in [`crate::kernel`]. Invariants:
 //! 1. No part is borrowed while user code runs or a user's value is dropped; the read buffer alone
-//!    is lent to it.
+//!    is lent to it. Kept by `drain_queue`.
 //! 2. After [`Core::close`] nothing is kept: what is handed in is dropped, one at a time, on a flat
-//!    stack.
+//!    stack. Kept by `close`, `ending_a_kernel_with_deeply_nested_continuations_needs_no_stack`.
 //! 3. `loss` is what a continuation dropped right now reports; `cause` is whose work runs right
-//!    now.
+//!    now. Kept by `a_panic_does_not_colour_the_losses_and_causes_of_later_tasks`.
 
 pub(crate) mod budget;
 pub(crate) mod buffer_pool;
@@ -172,6 +172,7 @@ impl Core {
     #[inline(always)]
     pub(crate) fn push(&self, cause: Cause, task: Box<dyn Task>) {
         self.queue.borrow_mut().push_back(Entry { cause, action: Action::Task(task) });
+        // Nobody runs the queue of a kernel that has ended, so what it holds is dropped here.
         if !self.open.get() {
             self.bury()
         }
@@ -223,6 +224,15 @@ impl Core {
         self.meter.finish(&**self.host.borrow())
     }
 
+    /// Returns whether no part is borrowed: so it must be wherever user code begins.
+    pub(crate) fn is_unborrowed(&self) -> bool {
+        let lists = self.queue.try_borrow_mut().is_ok()
+            && self.flushes.try_borrow_mut().is_ok()
+            && self.endings.try_borrow_mut().is_ok();
+        let tables = self.timers.try_borrow_mut().is_ok() && self.watches.try_borrow_mut().is_ok();
+        lists && tables && self.read_buffer.try_borrow_mut().is_ok()
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         !self.queue.borrow().is_empty()
             || !self.flushes.borrow().is_empty()
@@ -243,6 +253,7 @@ impl Core {
     /// Arms a timer.
     pub(crate) fn at_for(&self, cause: Cause, at: Instant, task: Box<dyn Task>) -> TimerId {
         if !self.open.get() {
+            // Dropped by the queue, on a flat stack: the task may own timers of its own.
             self.push(Cause::NONE, task);
             return TimerId::NEVER;
         }
@@ -256,6 +267,7 @@ impl Core {
 
     /// Disarms a timer; true if it would have fired.
     pub(crate) fn cancel(&self, id: TimerId) -> bool {
+        // Bound first, so that nothing is borrowed when the task is dropped: it may own anything.
         let task = self.timers.borrow_mut().cancel(id);
         let Some(task) = task else { return false };
         self.let_go(task.born(), task);
@@ -273,6 +285,7 @@ impl Core {
 
     /// Queues the timers that are due, `limit` at most: the others wait for the next turn.
     pub(crate) fn expire(&self, limit: u32) {
+        // No user code runs or is dropped in here, so both may be borrowed throughout.
         let (mut timers, mut queue) = (self.timers.borrow_mut(), self.queue.borrow_mut());
         for _ in 0..limit {
             let Some(entry) = timers.pop_due(self.now.get()) else { return };
@@ -290,6 +303,7 @@ impl Core {
 
     /// Lets `watch` be called for `key`. The kernel holds it until [`Core::unregister`].
     pub(crate) fn fill(&self, key: Key, watch: Rc<dyn Watch>) {
+        // Dropped when nothing is borrowed, since it may own anything.
         let earlier = self.watches.borrow_mut().fill(key, watch);
         drop(earlier);
     }
@@ -303,6 +317,7 @@ impl Core {
     /// Queues a source, as if the host had reported `readiness`, which may have been there since
     /// that instant.
     pub(crate) fn note(&self, key: Key, readiness: Readiness, since: Instant) {
+        // Only the first readiness makes an entry: a source is queued once at a time.
         if self.watches.borrow_mut().note(key, readiness, since) {
             self.queue
                 .borrow_mut()
@@ -383,6 +398,7 @@ impl Core {
     /// Gives memory back that is kept for what is to come.
     pub(crate) fn release_memory(&self) {
         self.buffers.clear();
+        // A handler that asks for this may hold the buffer, since its input lies in there.
         if let Ok(mut buffer) = self.read_buffer.try_borrow_mut() {
             *buffer = Vec::new();
         }
@@ -409,6 +425,7 @@ impl Core {
             return None;
         }
         self.running(born);
+        // A panic must not colour what runs behind it: not its cause, not its losses.
         let outer = (self.cause.get(), self.loss.get(), self.inside.get());
         match catch_unwind(AssertUnwindSafe(f)) {
             Ok(value) => Some(value),
@@ -439,6 +456,7 @@ impl Core {
 fn recycle<V>(list: &RefCell<Vec<V>>, mut spent: Vec<V>) {
     spent.clear();
     let mut list = list.borrow_mut();
+    // What was added meanwhile stays, and with it the memory that it came to.
     if list.is_empty() {
         *list = spent;
     }

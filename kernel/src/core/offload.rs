@@ -2,16 +2,19 @@
 //!
 //! The continuation never leaves the loop: it is parked here, the worker carries its number.
 //! Invariants:
-//! 1. A piece of work is parked iff its continuation has not been resumed.
-//! 2. Workers touch nothing of the loop; they send a result and a number.
+//! 1. A piece of work is parked iff its continuation has not been resumed. Kept by `leave`,
+//!    `work_that_nobody_waits_for_leaves_the_queue_at_once`.
+//! 2. Workers touch nothing of the loop; they send a result and a number. Kept by the types.
 //! 3. The queue of work is bounded; when it is full the work is refused, never blocked on. Whoever
 //!    the program serves has a share of it and of the workers' time: see [`Fair`] and [`Shares`].
-//! 4. Work that nobody waits for any more leaves the queue at once, without being started.
+//!    Kept by `more_than_the_queue_holds_is_refused_at_once`.
+//! 4. Work that nobody waits for any more leaves the queue at once, without being started. Kept by
+//!    `work_that_nobody_waits_for_leaves_the_queue_at_once`.
 //! 5. As long as a job may be taken, a worker is at work, which looks for the next one itself, or a
-//!    bell rings for one.
+//!    bell rings for one. Kept by `whoever_has_queued_much_does_not_hold_up_the_others`.
 //! 6. There is one worker more than processors, and no share has more than one for each processor:
 //!    whoever has asked for work that takes long keeps neither the processors idle nor everybody
-//!    else waiting.
+//!    else waiting. Kept by `a_simulated_process_has_so_many_workers`.
 
 use crate::core::Core;
 use crate::core::cause::Cause;
@@ -159,6 +162,7 @@ pub(crate) fn offload<T, E>(
 {
     let share = core.works.share_of(core.cause.get());
     let request = WorkRequest { born, owner, share, stop: Stop::default() };
+    // It goes through the queue all the same: its continuation must end by a task.
     if core.is_cancelled(core.cause.get()) {
         request.stop.set();
     }
@@ -215,6 +219,7 @@ impl WorkRequest {
                 home.send(Posted::Done(id));
             }))
         });
+        // Behind the parking, since a worker that is quick asks for what is parked.
         core.works.ring();
     }
 
@@ -280,6 +285,7 @@ impl Works {
 
     /// Lets simulated workers that have nothing to do take what is queued.
     fn start_simulated(&self, core: &Core) {
+        // One worker more than processors, as on a real kernel.
         while self.busy.get() <= self.cores {
             let Some((share, Job { id, .. })) = self.line.lock().pop() else { return };
             self.busy.set(self.busy.get() + 1);
@@ -321,6 +327,7 @@ impl Works {
     /// Resumes the continuation of work that is done.
     pub(crate) fn finish(&self, core: &Core, id: WorkId) {
         let mut table = self.parked.borrow_mut();
+        // Work that was stopped has ended before, and its slot may be another's.
         if table.get(id.slot).is_none_or(|parked| parked.serial != id.serial) {
             return;
         }
@@ -350,6 +357,7 @@ impl Works {
                 shares.push(parked.share);
             }
         }
+        // The lock is let go of before anything of a user's runs or is dropped.
         for share in shares {
             let unwanted = self.line.lock().remove(share, |job| job.stop.is_set());
             for job in unwanted {
@@ -396,6 +404,7 @@ impl Works {
         let waiting = self.parked.borrow().len();
         let mut pool = self.pool.borrow_mut();
         let pool = pool.get_or_insert_with(Pool::new);
+        // One more only while all that there are have something to do.
         if pool.threads <= self.cores && waiting >= pool.threads {
             pool.grow(&self.line);
         }

@@ -66,6 +66,7 @@ impl Panics {
 
     /// Keeps this panic if the kernel is strict and holds none.
     pub(crate) fn keep(&self, whose: Whose, text: &str) {
+        // The first is the one to be told: those behind it may be its consequences.
         if self.strict.get() && !self.failed.replace(true) {
             *self.first.borrow_mut() = Some(format!("{text} ({whose})"));
         }
@@ -79,6 +80,7 @@ impl Panics {
 
     /// Reports a panic, and keeps it if the kernel is strict.
     pub(crate) fn report(&self, whose: Whose, payload: Box<dyn Any + Send>) {
+        // Before it is reported, which uses the payload up.
         if self.strict.get() {
             self.keep(whose, text_of(&*payload))
         }
@@ -119,6 +121,7 @@ impl Core {
 
     /// A task panicked: says so, and makes the core fit for the next one.
     pub(crate) fn task_panicked(&self, payload: Box<dyn Any + Send>) {
+        // The stack that would have restored them is gone.
         self.inside.set(false);
         self.loss.set(Lost::Dropped);
         self.report(self.meter.last(), payload)

@@ -32,6 +32,7 @@ struct Reading {
 impl PeerCpu {
     /// The last answer, if it was about `key` and is not used up; else what `look` finds.
     pub(crate) fn ask(&self, key: Key, look: impl FnOnce() -> bool) -> bool {
+        // By generation, so that a new connection in an old slot is asked about anew.
         let about = key.generation;
         let known = self.last.get().filter(|last| last.about == about && last.left > 0);
         let answer =

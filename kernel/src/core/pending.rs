@@ -1,9 +1,11 @@
 //! Knows which continuations wait, where they were made, since when.
 //!
 //! Invariants:
-//! 1. An entry lives exactly as long as nobody resumed or dropped its continuation.
+//! 1. An entry lives exactly as long as nobody resumed or dropped its continuation. Kept by
+//!    `leave`.
 //! 2. `watched` is that of an entry that lives, [`Ticket::ENDED`], or none. The same holds for all
-//!    of `outer`, and if there is any, `watched` is not none.
+//!    of `outer`, and if there is any, `watched` is not none. Kept by `watch`,
+//!    `whoever_hands_on_knows_of_the_end_of_each_however_they_are_nested`.
 
 use crate::host::time::Instant;
 use slab::Slab;
@@ -77,7 +79,8 @@ impl PendingConts {
         if self.watched.get() != Ticket::NONE {
             self.note_end(ticket);
         }
-        self.all.borrow_mut().try_remove(ticket.0);
+        let entry = self.all.borrow_mut().try_remove(ticket.0);
+        debug_assert!(entry.is_some(), "a continuation ends once");
     }
 
     /// Its place may be another's soon.
@@ -87,6 +90,7 @@ impl PendingConts {
         if self.watched.get() == ticket {
             self.watched.set(Ticket::ENDED);
         }
+        // One may be handed on again inside its own hand-over, and is watched at each depth.
         for outer in &mut *self.outer.borrow_mut() {
             if *outer == ticket {
                 *outer = Ticket::ENDED;
@@ -99,6 +103,7 @@ impl PendingConts {
     pub(crate) fn watch(&self, ticket: Ticket) -> EndWatch<'_> {
         let before = self.watched.replace(ticket);
         let nested = before != Ticket::NONE;
+        debug_assert!(nested || self.outer.borrow().is_empty(), "the innermost is in `watched`");
         if nested {
             self.outer.borrow_mut().push(before);
         }

@@ -5,9 +5,9 @@
 //! remembering how to make a value of it.
 //!
 //! Invariants:
-//! 1. The box of the continuation is the box that waits here.
+//! 1. The box of the continuation is the box that waits here. Kept by the types.
 //! 2. As a continuation, it ends exactly once; if making the value panics, it is lost like one
-//!    whose handler panicked.
+//!    whose handler panicked. Kept by `a_value_that_comes_too_late_and_panics_disturbs_nobody`.
 
 use crate::core::Core;
 use crate::core::lost::Lost;
@@ -52,6 +52,7 @@ pub(crate) fn make<T, E: From<Lost>>(
     read: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, E> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|payload| {
+        // Reported for whoever waits, since the bytes may be a stranger's.
         core.report_panic(born, payload);
         Err(Lost::Panicked.into())
     })
@@ -118,6 +119,7 @@ impl<E> Receiver<E> {
 
     /// Queues the handler with an error.
     pub fn err(mut self, error: impl Into<E>) {
+        // Before anything is taken: if the conversion panics, whoever waits is told.
         let error = error.into();
         if let Some(arm) = self.arm.take() {
             arm.fail(error)

@@ -2,9 +2,10 @@
 //!
 //! Invariants:
 //! 1. The loop looks into the inbox after every wait, so a wake-up that coalesces with another
-//!    loses nothing.
+//!    loses nothing. Kept by
+//!    `a_hundred_thousand_posts_of_several_threads_at_once_run_once_and_in_order`.
 //! 2. While a [`Remote`] lives the loop stays alive; the last one to go wakes it, so that it
-//!    notices.
+//!    notices. Kept by `a_remote_keeps_the_loop_alive_and_the_last_one_to_go_ends_it`.
 
 use crate::core::Core;
 use crate::core::handle::Handle;
@@ -92,6 +93,7 @@ impl Remote {
     /// wait, [`PostError::Unsupported`] in a simulation. The task is dropped.
     #[track_caller]
     pub fn post(&self, task: impl FnOnce(&Handle) + Send + 'static) -> Result<(), PostError> {
+        // Before the task is boxed. Posters that race may exceed the bound by their number.
         if self.shared.waker.is_some() && self.shared.sender.len() >= INBOX {
             return Err(PostError::Full);
         }
@@ -143,6 +145,7 @@ impl Clone for Remote {
 
 impl Drop for Remote {
     fn drop(&mut self) {
+        // The loop may be waiting for nothing else, and would do so for ever.
         if self.shared.remotes.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.shared.wake()
         }
@@ -172,6 +175,7 @@ impl fmt::Debug for Remote {
 impl InboxSender {
     /// Puts something into the inbox, whatever waits there already; false if the loop has ended.
     pub(crate) fn send(&self, posted: Posted) -> bool {
+        // In this order: the loop looks into its inbox after each wake-up, never before.
         let sent = self.sender.send(posted).is_ok();
         if sent {
             self.wake()
@@ -235,6 +239,7 @@ impl Inbox {
 
     /// Nothing can be posted any more. What waits there is handed to `bury`, one by one.
     pub(crate) fn close(&self, bury: impl Fn(Posted)) {
+        // Taken first: whoever posts from here on is told that the loop has ended.
         let Some(receiver) = self.receiver.take() else { return };
         // Bounded, since others may be posting still; what is left goes with the receiver.
         receiver.try_iter().take(INBOX).for_each(bury)

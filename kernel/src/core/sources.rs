@@ -3,10 +3,10 @@
 //!
 //! Invariants:
 //! 1. A key is a slot and the generation that lives in it; an event for an earlier generation is
-//!    ignored.
+//!    ignored. Kept by `tests/stale_events.rs`.
 //! 2. A source has at most one entry in the ready queue; readiness that comes meanwhile is added to
-//!    it.
-//! 3. No table is borrowed while a source runs.
+//!    it. Kept by `take`.
+//! 3. No table is borrowed while a source runs. Kept by `drain_queue`.
 
 use crate::core::Core;
 use crate::host::ready::{Key, Readiness};
@@ -46,6 +46,7 @@ pub(crate) struct Watches {
 impl Watches {
     /// A key nobody else has. What it names is filled in by [`fill`](Self::fill).
     pub(crate) fn reserve(&mut self) -> Key {
+        // A late event for the slot's former owner carries another one.
         self.generation = self.generation.wrapping_add(1);
         let slot = Slot {
             generation: self.generation,
@@ -75,6 +76,7 @@ impl Watches {
     pub(crate) fn note(&mut self, key: Key, readiness: Readiness, since: Instant) -> bool {
         let Some(slot) = self.slot(key) else { return false };
         let queued = slot.noted != Readiness::default();
+        // What came first decides how old the source's news is.
         if !queued {
             slot.since = since;
         }
@@ -87,6 +89,7 @@ impl Watches {
     pub(crate) fn take(&mut self, key: Key) -> Option<(Rc<dyn Watch>, Readiness, Instant)> {
         let slot = self.slot(key)?;
         let noted = std::mem::take(&mut slot.noted);
+        debug_assert_ne!(noted, Readiness::default(), "an entry is queued iff something is noted");
         Some((slot.watch.clone()?, noted, slot.since))
     }
 

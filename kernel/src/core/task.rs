@@ -2,10 +2,11 @@
 //!
 //! Nothing here calls a handler; [`crate::kernel`] does. Invariants:
 //! 1. First in, first out, whatever made the task: a handler, a timer, a descriptor, another
-//!    thread.
+//!    thread. Kept by `continuations_tasks_and_nodes_share_one_queue`.
 //! 2. A task is one box, and the box that waits elsewhere (in a continuation, in a timer) is the
-//!    box that is queued.
+//!    box that is queued. Kept by the types.
 //! 3. A source that became ready is an entry without a box; it has at most one entry at a time.
+//!    Kept by `take`.
 
 use crate::core::Core;
 use crate::core::cause::Cause;

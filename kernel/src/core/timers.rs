@@ -2,10 +2,13 @@
 //!
 //! Cancelling empties the slab's entry and leaves the heap's behind; when more than half of the
 //! heap is stale it is rebuilt, so a stale entry costs a few nanoseconds, once. Invariants:
-//! 1. Order is by instant, then by creation: ties fire in the order they were made.
-//! 2. A [`TimerId`] never names two timers.
-//! 3. No clock is read and no task is run here.
-//! 4. A timer made on somebody's behalf is found by its cause as long as it is armed.
+//! 1. Order is by instant, then by creation: ties fire in the order they were made. Kept by
+//!    `they_fire_by_instant_and_ties_by_creation`.
+//! 2. A [`TimerId`] never names two timers. Kept by
+//!    `a_cancelled_timer_does_not_fire_and_cancelling_again_does_nothing`.
+//! 3. No clock is read and no task is run here. Kept by the types.
+//! 4. A timer made on somebody's behalf is found by its cause as long as it is armed. Kept by
+//!    `forget_caused`.
 
 use crate::core::cause::Cause;
 use crate::core::heap::Heap;
@@ -57,6 +60,7 @@ const SMALL: usize = 64;
 impl Timers {
     /// Arms a timer.
     pub(crate) fn insert(&mut self, at: Instant, cause: Cause, task: Box<dyn Task>) -> TimerId {
+        // Never used again, so that an id of a timer that has fired names no later one.
         self.sequence += 1;
         let sequence = self.sequence;
         let slot = u32::try_from(self.armed.insert(ArmedTimer { sequence, cause, task }))
@@ -70,11 +74,13 @@ impl Timers {
 
     /// Disarms a timer; its task is returned, to be dropped when nothing is borrowed.
     pub(crate) fn cancel(&mut self, id: TimerId) -> Option<Box<dyn Task>> {
+        // The slot may be another timer's by now.
         if !self.is_armed(id.slot, id.sequence) {
             return None;
         }
         let ArmedTimer { cause, task, .. } = self.armed.remove(id.slot as usize);
         self.forget(cause, id.sequence);
+        // At least half of what is rebuilt is stale, so each cancelled timer pays for one entry.
         if self.heap.len() > SMALL && self.heap.len() / 2 > self.armed.len() {
             self.rebuild()
         }
@@ -115,12 +121,14 @@ impl Timers {
 
     #[inline(never)]
     fn forget_caused(&mut self, cause: Cause, sequence: u64) {
-        self.caused.remove(&(cause, sequence));
+        let slot = self.caused.remove(&(cause, sequence));
+        debug_assert!(slot.is_some(), "a timer with a cause is found by it as long as it is armed");
     }
 
     /// Returns when the earliest timer is due.
     pub(crate) fn next(&mut self) -> Option<Instant> {
         while let Some(due) = self.heap.peek() {
+            // What is cancelled leaves a stale place behind, which goes when it comes up.
             if self.is_armed(due.slot, due.sequence) {
                 return Some(due.at);
             }

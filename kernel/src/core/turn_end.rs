@@ -6,9 +6,10 @@
 //!
 //! Invariants:
 //! 1. It comes after the tasks of the turn and before streams write, so that what it writes leaves
-//!    in the same turn.
+//!    in the same turn. Kept by
+//!    `endings_come_after_all_tasks_of_the_turn_in_the_order_they_were_asked_for`.
 //! 2. What asks again while it is called is called at the end of the next turn, so that a turn
-//!    ends.
+//!    ends. Kept by `what_an_ending_schedules_or_asks_for_belongs_to_the_next_turn`.
 
 use crate::core::Core;
 use crate::core::cause::Cause;
@@ -61,12 +62,15 @@ pub(crate) fn end(core: &Core) {
     if !core.has_endings() {
         return;
     }
+    // Taken out first: who asks again meanwhile is called at the end of the next turn.
     let mut endings = core.take_endings();
     for ending in endings.drain(..) {
         if core.has_failed() {
+            // A strict kernel starts nothing after its first panic; it may be turned again.
             core.at_turn_end(ending);
             continue;
         }
+        debug_assert!(core.is_unborrowed(), "it may use all of the kernel");
         core.cause.set(Cause::NONE);
         core.running(Location::caller());
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| ending.turn_ends())) {

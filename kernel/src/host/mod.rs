@@ -6,11 +6,12 @@
 //!
 //! Invariants:
 //! 1. A [`Socket`] or [`Acceptor`] is registered when it is made and deregistered, then closed,
-//!    when it is dropped.
+//!    when it is dropped. Kept by
+//!    `a_dropped_source_is_silent_and_its_number_can_be_registered_again`.
 //! 2. Readiness is level-triggered as seen from here: what was not read is reported again by the
-//!    next wait.
+//!    next wait. Kept by `what_was_not_read_is_reported_again`.
 //! 3. An event whose key is no longer registered may still arrive; whoever receives it compares
-//!    generations.
+//!    generations. Kept by `tests/stale_events.rs`.
 
 pub(crate) mod gone;
 pub(crate) mod names;

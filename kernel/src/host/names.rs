@@ -31,6 +31,7 @@ fn arrange(found: Vec<Resolved>) -> Vec<Resolved> {
             family.push_back(place);
         }
     }
+    // Alternating, so that a family without a route costs every other attempt at most.
     let mut arranged = Vec::new();
     while arranged.len() < CANDIDATES && !(first.is_empty() && second.is_empty()) {
         arranged.extend(first.pop_front());

@@ -4,9 +4,9 @@
 //! All lines that others can cause share one count a loop, whatever their kind and level, since a
 //! disk is filled by their sum; threads without a loop share one for the process. Invariants:
 //! 1. In a second at most so many lines pass, the one with the number of those withheld before
-//!    included.
+//!    included. Kept by `take`.
 //! 2. Each line either passes or is in a number that is said with the next line that passes, or at
-//!    the end of the loop.
+//!    the end of the loop. Kept by `the_number_is_said_once_and_counts_as_a_line`.
 
 use crate::host::time::{Clock, Instant};
 use std::cell::Cell;
@@ -42,12 +42,14 @@ impl Count {
             self.since = now;
             self.passed = u32::from(say > 0);
         }
+        // The line with the number of those withheld counts as one, or it would be one too many.
         let passes = self.passed < per_second;
         if passes {
             self.passed += 1
         } else {
             self.withheld += 1
         }
+        debug_assert!(!passes || self.passed <= per_second, "no more pass in a second");
         Verdict { say, passes }
     }
 }
@@ -143,7 +145,7 @@ pub fn may_log() -> bool {
     }
     let mut others = OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
     let verdict = others.get_or_insert_default().take(crate::host::os::clock::clock(), PER_SECOND);
-    drop(others);
+    drop(others); // the logger may ask again
     say(verdict.say);
     verdict.passes
 }

@@ -5,10 +5,11 @@
 //!
 //! Invariants:
 //! 1. What [`Display`](fmt::Display) prints of a parsed address parses back to the same address.
+//!    Kept by `no_text_panics_and_what_parses_prints_back`.
 //! 2. A parsed address holds no invisible characters and has a bounded length, so it may be logged
-//!    and sent as it is.
+//!    and sent as it is. Kept by `lengths_are_bounded_and_messages_stay_short`.
 //! 3. What stands before the first `@` and looks like a key, mistyped or not, never becomes a part
-//!    of a path or a name.
+//!    of a path or a name. Kept by `a_mistyped_key_becomes_no_path_and_no_name`.
 
 use crate::host::public_key::{KEY_DIGITS, PublicKey, shown};
 use crate::host::ready::Resolved;

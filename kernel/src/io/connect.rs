@@ -4,10 +4,14 @@
 //! and so on; the first that connects wins. So an address that swallows everything costs a quarter
 //! of a second and not the whole patience. Invariants:
 //! 1. The continuation ends once: with a stream, or with an error that says what each address did.
+//!    Kept by `when_all_fail_the_error_says_what_each_did`.
 //! 2. The loop never blocks: names are looked up beside it, connecting is waited for by readiness.
+//!    Kept by `names_are_looked_up_off_the_loop`.
 //! 3. The key reserved for an attempt becomes the key of its stream if it wins; otherwise socket
-//!    and key are given back before the continuation is resumed.
-//! 4. An attempt is in `under_way` iff its key is registered and nothing is decided.
+//!    and key are given back before the continuation is resumed. Kept by
+//!    `the_first_that_connects_wins_and_the_others_are_closed`.
+//! 4. An attempt is in `under_way` iff its key is registered and nothing is decided. Kept by
+//!    `a_dial_that_has_ended_leaves_no_timer`.
 
 use crate::core::Core;
 use crate::core::cause::Cause;
@@ -219,14 +223,17 @@ impl Dial {
 
     /// Ends it. Attempts that are still under way are given up first.
     fn decide(&self, core: &Rc<Core>, outcome: io::Result<(Key, AnySocket)>) {
+        // Another attempt has decided it before.
         let Some(k) = self.k.take() else { return };
         for timer in [self.deadline.take(), self.next.take()].into_iter().flatten() {
             core.cancel(timer);
         }
         self.places.take();
+        // Before the continuation is resumed, which may dial at once and needs their descriptors.
         for loser in self.under_way.take() {
             loser.give_back(core);
         }
+        debug_assert!(self.places.borrow().is_empty(), "a dial that is decided tries no more");
         match outcome {
             Err(error) => k.err(error),
             Ok((key, socket)) => match Pipe::open(core, key, socket) {
@@ -258,6 +265,7 @@ impl Attempt {
         let attempt = self.clone();
         self.dial.after(core, wait, move |core| {
             let is_under_way = |one: &Rc<Self>| Rc::ptr_eq(one, &attempt);
+            // The dial was decided while it waited.
             if !attempt.dial.under_way.borrow().iter().any(is_under_way) {
                 return;
             }

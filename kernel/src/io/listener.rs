@@ -2,10 +2,14 @@
 //! at it.
 //!
 //! Invariants:
-//! 1. No error of one connection, and no lack of resources, ends a listener.
+//! 1. No error of one connection, and no lack of resources, ends a listener. Kept by
+//!    `connections_that_die_in_the_queue_do_no_harm`.
 //! 2. While the system has no resources left, accepting rests: it never spins, and says so once.
-//! 3. At most [`PER_TURN`] connections are accepted in a turn; the rest are reported again.
-//! 4. Interest is on iff the listener is open, not paused and not resting.
+//!    Kept by `without_descriptors_accepting_rests_and_comes_back`.
+//! 3. At most [`PER_TURN`] connections are accepted in a turn; the rest are reported again. Kept by
+//!    `a_crowd_is_accepted_at_most_64_a_turn`.
+//! 4. Interest is on iff the listener is open, not paused and not resting. Kept by
+//!    `a_paused_listener_accepts_nobody_until_it_resumes`.
 
 use crate::core::Core;
 use crate::core::handle::Handle;
@@ -165,6 +169,7 @@ impl ListenerState {
 
     /// Takes the next connection; `None` when this turn should take no more.
     fn accept_one(self: &Rc<Self>, core: &Rc<Core>) -> Option<io::Result<Rc<Pipe>>> {
+        // Handed out only when somebody is there, and given back if nothing comes of it.
         let mut key = None;
         let accepted = {
             let acceptor = self.acceptor.borrow();
@@ -207,6 +212,7 @@ impl ListenerState {
             let advice = advice_on(error);
             log::warn!("{} accepts nobody for a while: {error}{advice}", self.address);
         }
+        // Longer each time, since whoever polls a system without descriptors keeps it busy.
         let rest = (rest * 2).clamp(FIRST_REST, LAST_REST);
         self.rest.set(rest);
         let state = self.clone();
@@ -258,6 +264,7 @@ impl Watch for ListenerState {
                     AcceptAction::Rest => return self.take_a_rest(core, &error),
                 },
             }
+            // What is left in the queue is reported again.
             if !core.spend() {
                 return;
             }

@@ -2,8 +2,9 @@
 //!
 //! Invariants:
 //! 1. What needs no asking is answered on the loop: literals, `localhost`, Unix and simulated
-//!    addresses.
-//! 2. Names are looked up elsewhere, by `lookups`, since the system's resolver blocks.
+//!    addresses. Kept by `literals_need_no_asking`.
+//! 2. Names are looked up elsewhere, by `lookups`, since the system's resolver blocks. Kept by
+//!    `names_are_asked_for_and_never_listened_on`.
 
 use crate::host::ready::Resolved;
 use crate::io::address::Address;

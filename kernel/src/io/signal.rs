@@ -2,8 +2,9 @@
 //!
 //! Invariants:
 //! 1. Each signal of a [`Signals`] has a pipe of its own, so that its bytes need not say which one
-//!    it was.
-//! 2. Registrations end with their [`Signals`]; bytes written meanwhile are lost with it.
+//!    it was. Kept by `everybody_who_listens_hears_and_nobody_else`.
+//! 2. Registrations end with their [`Signals`]; bytes written meanwhile are lost with it. Kept by
+//!    `a_handler_may_drop_what_owns_it_and_may_panic`.
 
 use crate::core::Core;
 use crate::core::handle::Handle;

@@ -3,9 +3,10 @@
 //! Readiness only. Reading and writing is the owner's business, through a shared reference.
 //!
 //! Invariants:
-//! 1. A source is registered with the poller iff a task waits for it.
+//! 1. A source is registered with the poller iff a task waits for it. Kept by
+//!    `an_armed_task_runs_once_and_waits_until_there_is_something`.
 //! 2. A task that was armed runs once, or is dropped: by the next one for the same readiness, or
-//!    with its source.
+//!    with its source. Kept by `arming_again_replaces_and_dropping_disarms`.
 
 use crate::core::Core;
 use crate::core::cause::Cause;
@@ -150,6 +151,7 @@ impl<D: Descriptor> Watched<D> {
         let core = self.core.upgrade().ok_or(ErrorKind::NotConnected)?;
         core.check_open()?;
         let task = (core.cause.get(), Plain::boxed(born, move |_: &Rc<Core>| task()));
+        // Bound, so that it is dropped when nothing is borrowed: it may arm this very source.
         let before = place(&mut self.armed.borrow_mut()).replace(task);
         drop(before);
         self.arm().inspect_err(|_| {
@@ -186,6 +188,7 @@ impl<D: Descriptor> Watch for Watched<D> {
             let write = if readiness.writable { armed.writable.take() } else { None };
             (read, write)
         };
+        // Queued, not run: this is the turn of a source, and theirs comes with their cause.
         for (cause, task) in read.into_iter().chain(write) {
             core.push(cause, task)
         }

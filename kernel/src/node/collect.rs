@@ -3,9 +3,11 @@
 //! A barrier is a reference count. Every branch holds the gate, and so does the [`Collect`]; the
 //! gate opens when the last of them is gone, however it went. Invariants:
 //! 1. A gate opens exactly once, and cannot hang: a branch that is dropped is an outcome like any
-//!    other.
-//! 2. A branch remembers its place, so outcomes come in the order the branches were made.
-//! 3. No handler runs here: a branch stores, the gate queues.
+//!    other. Kept by `store`, `without_branches_it_opens_when_it_is_let_go`.
+//! 2. A branch remembers its place, so outcomes come in the order the branches were made. Kept by
+//!    `all_passes_on_every_outcome_in_branch_order`.
+//! 3. No handler runs here: a branch stores, the gate queues. Kept by
+//!    `the_last_branch_of_a_barrier_does_not_run_what_waits_behind_it`.
 
 use crate::core::Core;
 use crate::core::cause::Cause;
@@ -182,6 +184,7 @@ impl<T: 'static, E: From<Lost> + 'static> Branch<T, E> {
     }
 
     fn end(&self, result: Result<T, E>) {
+        // The ticket first: what storing drops is the program's code, and may look at the dump.
         self.gate.core.pending.leave(self.ticket);
         self.gate.store(self.index, result)
     }
@@ -189,6 +192,7 @@ impl<T: 'static, E: From<Lost> + 'static> Branch<T, E> {
 
 impl<T: 'static, E: From<Lost> + 'static> Gate<T, E> {
     fn store(&self, index: usize, result: Result<T, E>) {
+        // Taken while it is decided, so that no code of the program finds it half decided.
         let outcome = match (self.done.take(), result) {
             (Some(Done::FirstError(done)), Err(error)) => return self.pass(done, Err(error)),
             (None, late) => return drop(late),
@@ -197,7 +201,8 @@ impl<T: 'static, E: From<Lost> + 'static> Gate<T, E> {
                 result
             }
         };
-        self.outcomes.borrow_mut()[index] = Some(outcome);
+        let earlier = self.outcomes.borrow_mut()[index].replace(outcome);
+        debug_assert!(earlier.is_none(), "a branch ends once");
     }
 
     /// Resumes who waits behind the gate. If that is a branch of another barrier, which stores
@@ -215,6 +220,7 @@ impl<T: 'static, E: From<Lost> + 'static> Gate<T, E> {
 /// Opens the gate: the last branch is gone.
 impl<T: 'static, E: From<Lost> + 'static> Drop for Gate<T, E> {
     fn drop(&mut self) {
+        // Of the first error somebody was told before: there is nothing left to open.
         let Some(done) = self.done.take() else { return };
         let outcomes = self
             .outcomes

@@ -2,8 +2,11 @@
 //!
 //! Invariants:
 //! 1. At most one handler is on the stack, so a node's state is never found borrowed by another.
-//! 2. [`Node`] is the one strong owner; a [`Cx`], and every continuation made by it, is weak.
-//! 3. A panic leaves the node alive; what the handler owed is reported as lost.
+//!    Kept by `enter`, `entering_from_inside_a_node_is_refused`.
+//! 2. [`Node`] is the one strong owner; a [`Cx`], and every continuation made by it, is weak. Kept
+//!    by `a_context_does_not_keep_the_state_alive_and_a_parent_may_own_children`.
+//! 3. A panic leaves the node alive; what the handler owed is reported as lost. Kept by
+//!    `the_caller_gets_an_error_and_the_node_lives_on`.
 
 pub(crate) mod collect;
 
@@ -81,6 +84,7 @@ impl<S: 'static> Node<S> {
 impl<S: 'static> Drop for NodeCell<S> {
     fn drop(&mut self) {
         let core = &self.cx.handle.core;
+        // Before the state goes: by now no handler can ask for more work in its name.
         core.works.stop_owned_by(core, self.cx.identity());
         core.lose(Lost::OwnerGone, self.state.get_mut().take())
     }
@@ -97,6 +101,7 @@ fn visit<S, R>(
         core.lose(Lost::OwnerGone, f);
         return None;
     };
+    // Only `Node::with`, from outside the loop, can be looking at it.
     let Ok(mut state) = cell.state.try_borrow_mut() else {
         if may_log() {
             let state = type_name::<S>();
@@ -270,6 +275,7 @@ impl<S: 'static> Cx<S> {
             debug_assert!(false, "Cx::enter inside a node's handler: use Cx::schedule");
             return Err(Lost::Dropped);
         }
+        // The calling task goes on under its own name, whatever `f` was made at.
         let outer = core.meter.place();
         let visited = core.catch(Location::caller(), || visit(core, &self.cell, f));
         core.running(outer);

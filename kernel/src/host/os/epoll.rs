@@ -5,11 +5,13 @@
 //! Invariants:
 //! 1. `polling` stores the key of a source as the data of its epoll event, and `u64::MAX` for its
 //!    own notification. That is so in 3.11, to which the workspace is pinned, and the tests of
-//!    `poller.rs` fail if it changes.
+//!    `poller.rs` fail if it changes. Kept by `keys_survive_packing`.
 //! 2. Every flag that `polling` asks for counts as readable or writable. One that counted as
-//!    neither would be reported again and again, and nobody would do anything about it.
+//!    neither would be reported again and again, and nobody would do anything about it. Kept by
+//!    `tests/urgent.rs`.
 //! 3. A notification counts as taken only when `polling` itself has waited once more; until then it
 //!    would swallow every later one. So whenever one shows, the poller is asked, without waiting.
+//!    Kept by `every_notification_ends_a_wait`.
 
 use crate::host::os::poller::unpack;
 use crate::host::ready::{Key, Readiness, Waited};
@@ -97,6 +99,7 @@ impl Epoll {
             };
             (unpack(data.u64() as usize), readiness)
         }));
+        // Until the poller has taken it, it would swallow every later one.
         if notified {
             take()?;
         }

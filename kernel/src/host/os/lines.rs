@@ -3,11 +3,13 @@
 //!
 //! A line goes to a pipe at once if it fits, and to a file; otherwise it joins a bounded queue,
 //! which a thread empties. So a reader that is slow, stopped or asleep delays no loop. Invariants:
-//! 1. Nothing but that thread waits for the output, and nothing is locked while it waits.
+//! 1. Nothing but that thread waits for the output, and nothing is locked while it waits. Kept by
+//!    `a_pipe_that_nobody_reads_stops_nobody_and_its_lines_are_counted`.
 //! 2. Lines leave whole and in the order in which they were put; one that goes at once has none
-//!    before it in the queue.
+//!    before it in the queue. Kept by `lines_of_many_threads_stay_whole`.
 //! 3. A line is written, or it is counted, and the count is written where the lines are missing
 //!    once there is room again. The one exception is an output that nobody can ever read any more.
+//!    Kept by `the_number_of_missing_lines_stands_where_they_would`.
 
 use rustix::event::{PollFd, PollFlags, poll};
 use std::fs::{File, OpenOptions};
@@ -79,6 +81,7 @@ impl Lines {
     pub fn put(&self, text: &str) {
         let shared = &self.shared.0;
         let mut state = shared.lock();
+        // Only where nothing waits, since lines leave in the order in which they were put.
         if state.is_quiet() && shared.write_at_once(text.as_bytes()) {
             return;
         }
@@ -180,7 +183,7 @@ impl LineOutput {
             let batch = std::mem::take(&mut state.waiting);
             let (before, behind) =
                 (std::mem::take(&mut state.lost), std::mem::take(&mut state.dropped));
-            drop(state);
+            drop(state); // nobody who puts a line waits for whoever reads
             let unsaid = self.write_batch(&batch, before, behind);
             state = self.lock();
             state.missing += unsaid[1];

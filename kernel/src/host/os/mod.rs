@@ -5,9 +5,11 @@
 //! and listeners.
 //!
 //! Invariants:
-//! 1. Every descriptor is non-blocking and closed on exec before anybody sees it.
-//! 2. TCP sockets do not delay small writes (`TCP_NODELAY`).
-//! 3. Instants of all real kernels of a process count from the same origin.
+//! 1. Every descriptor is non-blocking and closed on exec before anybody sees it. Kept by
+//!    `assert_private`.
+//! 2. TCP sockets do not delay small writes (`TCP_NODELAY`). Kept by `assert_private`.
+//! 3. Instants of all real kernels of a process count from the same origin. Kept by
+//!    `a_remote_knows_the_loops_thread_and_its_clock`.
 
 pub(crate) mod accept_errors;
 pub(crate) mod clock;
@@ -103,6 +105,7 @@ impl Host for RealHost {
         #[cfg(target_os = "linux")]
         if let Some(alarm) = &self.alarm {
             let waited = self.selector.wait(alarm.time_out(until, clock), ready)?;
+            // The timer is the host's own: nobody above knows its key.
             ready.retain(|(key, _)| !alarm.rang(*key));
             return Ok(waited);
         }
@@ -178,10 +181,27 @@ fn open(address: &Resolved) -> io::Result<(RawSocket, SockAddr)> {
     };
     let socket = RawSocket::new(domain, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
+    // Else a small write would wait for the acknowledgement of the one before.
     if domain != Domain::UNIX {
         socket.set_tcp_nodelay(true)?;
     }
+    assert_private(&socket, domain != Domain::UNIX);
     Ok((socket, address))
+}
+
+/// Asserts what holds of a socket before anybody sees it.
+fn assert_private(socket: &RawSocket, is_tcp: bool) {
+    let status = || rustix::fs::fcntl_getfl(socket);
+    debug_assert!(
+        status().is_ok_and(|flags| flags.contains(rustix::fs::OFlags::NONBLOCK)),
+        "one descriptor that blocks stops the whole loop"
+    );
+    debug_assert!(
+        rustix::io::fcntl_getfd(socket)
+            .is_ok_and(|flags| flags.contains(rustix::io::FdFlags::CLOEXEC)),
+        "a child that inherits a descriptor keeps the connection open"
+    );
+    debug_assert!(!is_tcp || socket.tcp_nodelay().is_ok_and(|on| on), "small writes leave at once");
 }
 
 fn under_way(error: &io::Error) -> bool {
@@ -224,6 +244,7 @@ struct SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        // A successor may have put its own file in this place.
         let ours = std::fs::symlink_metadata(&self.path)
             .is_ok_and(|found| found.dev() == self.device && found.ino() == self.inode);
         if ours && let Err(error) = std::fs::remove_file(&self.path) {
@@ -249,6 +270,7 @@ impl Acceptor for RealAcceptor {
         if !peer.is_unix() {
             socket.set_tcp_nodelay(true)?;
         }
+        assert_private(&socket, !peer.is_unix());
         Ok(AnySocket::Real(RealSocket(Registered::new(&self.selector, socket, key(), READ)?)))
     }
 

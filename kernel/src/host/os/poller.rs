@@ -4,11 +4,11 @@
 //!
 //! Invariants:
 //! 1. A descriptor is registered for exactly as long as its [`Registered`] has an interest, and
-//!    never outlives it.
+//!    never outlives it. Kept by `nothing_wanted_is_silence_even_when_the_peer_hangs_up`.
 //! 2. The key of an event is slot and generation, so that an event which arrives after its source
-//!    has gone is recognised.
+//!    has gone is recognised. Kept by `tests/stale_events.rs`.
 //! 3. Sources are level-triggered where the platform can do that. Where it cannot, every operation
-//!    re-arms its source.
+//!    re-arms its source. Kept by `what_was_not_read_is_reported_again`.
 
 use crate::host::os::selector::Selector;
 use crate::host::ready::{Key, Readiness};
@@ -124,6 +124,7 @@ impl<T: Descriptor> Registered<T> {
             // poller altogether.
             self.selector.poller().delete(&self.io)?;
         } else if held == none {
+            // It left the poller when nothing was wanted, so it is registered anew.
             self.add(wanted)?;
         } else {
             self.modify(wanted)?;

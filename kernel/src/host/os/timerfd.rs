@@ -5,8 +5,10 @@
 //! descriptor once, and waits are for ever until it rings.
 //!
 //! Invariants:
-//! 1. It never rings later than it was last asked to; earlier, it wakes the loop for nothing.
-//! 2. `rings` is when it will ring; [`Instant::FAR`] iff it is not set.
+//! 1. It never rings later than it was last asked to; earlier, it wakes the loop for nothing. Kept
+//!    by `it_is_set_anew_only_for_what_comes_earlier`.
+//! 2. `rings` is when it will ring; [`Instant::FAR`] iff it is not set. Kept by
+//!    `it_rings_once_each_time_it_is_set`.
 
 use crate::host::os::clock::nanos_of_system;
 use crate::host::os::poller::Registered;
@@ -53,6 +55,7 @@ impl Alarm {
         now: impl FnOnce() -> Instant,
     ) -> Option<Duration> {
         let until = until.filter(|until| *until < self.rings.get())?;
+        // If it cannot be set, the wait has a time-out of its own: never later than asked for.
         let wait = until.since(now());
         if wait < SHORT || self.set(until).is_err() {
             return Some(wait);

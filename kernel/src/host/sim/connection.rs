@@ -1,9 +1,11 @@
 //! The two kinds of sockets in a simulated network, and what may be done with them.
 //!
 //! Invariants:
-//! 1. An end is kept until both ends of its connection are closed.
-//! 2. Where to cut writes and reads is drawn from the seed: callers must cope with every cut.
-//! 3. What arrives at a closed end is answered with a reset, as a real system does.
+//! 1. An end is kept until both ends of its connection are closed. Kept by `step`.
+//! 2. Where to cut writes and reads is drawn from the seed: callers must cope with every cut. Kept
+//!    by `half_a_megabyte_comes_back_unchanged_however_it_is_cut`.
+//! 3. What arrives at a closed end is answered with a reset, as a real system does. Kept by
+//!    `tests/faults.rs`.
 
 use crate::host::ready::{Key, Readiness};
 use crate::host::sim::lane::{Lane, Parcel};
@@ -273,6 +275,7 @@ impl Net {
             let most = most.max(count / 32).min(count);
             return if most > 1 { 1 + self.draw(most as u64 - 1) as usize } else { most };
         }
+        // Now and then, so that callers meet every cut and still get on.
         if count > 1 && self.chance(4) { 1 + self.draw(count as u64 - 2) as usize } else { count }
     }
 
@@ -299,6 +302,7 @@ impl Net {
         match parcel {
             Parcel::Accepted => end.stage = Stage::Open,
             Parcel::Refused => end.stage = Stage::Refused,
+            // As a real system says it of data that nobody can read any more.
             Parcel::Bytes(bytes) if closed => {
                 end.inbound.discard(bytes.len());
                 if let Some(peer) = peer {
@@ -337,6 +341,7 @@ impl Net {
         let unread = end.inbound.readable();
         let (peer, silent) = (end.peer, end.stage != Stage::Open || end.finished && unread == 0);
         self.note(12, id, unread as u64);
+        // Bytes that nobody has read are lost, and the sender must not believe that they arrived.
         if let Some(peer) = peer
             && !silent
         {
@@ -360,6 +365,7 @@ impl Net {
     fn forget(&mut self, id: Id) {
         let peer = self.ends.get(&id).and_then(|end| end.peer);
         let open = |id: Id| self.ends.get(&id).is_some_and(|end| !end.closed);
+        // Both at once: what one sends as it closes still finds the other.
         if !open(id) && !peer.is_some_and(open) {
             self.ends.remove(&id);
             if let Some(peer) = peer {
@@ -394,6 +400,14 @@ impl End {
             finished: false,
             closed: false,
         }
+    }
+
+    pub(super) fn peer(&self) -> Option<Id> {
+        self.peer
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Returns whether somebody has it who has not closed it.

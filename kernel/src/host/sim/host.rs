@@ -33,6 +33,7 @@ impl SimHost {
         // What its tasks took has passed.
         let (clock, now) = (net.clock(self.process), net.now);
         let limit = until.map_or(Instant::FAR, |until| until.max(now + TURN).max(clock));
+        // Events that come while handlers are at work are handled before anybody is asked.
         while net.now < clock {
             if net.step(clock) == Step::Nothing {
                 net.now = clock;
@@ -46,6 +47,7 @@ impl SimHost {
             if net.step(limit) != Step::Nothing {
                 continue;
             }
+            // Nobody else is there who could make something happen.
             if limit == Instant::FAR {
                 let hint =
                     "nothing can ever happen any more in this simulation: whom does it wait for?";

@@ -2,8 +2,10 @@
 //! be read.
 //!
 //! Invariants:
-//! 1. Parcels arrive in the order they were sent, whatever delay each has drawn.
-//! 2. `volume` is the number of bytes sent and not yet read, and at most [`CAPACITY`].
+//! 1. Parcels arrive in the order they were sent, whatever delay each has drawn. Kept by
+//!    `a_fast_parcel_waits_for_a_slow_one_before_it`.
+//! 2. `volume` is the number of bytes sent and not yet read, and at most [`CAPACITY`]. Kept by
+//!    `step`, `volume_counts_what_is_sent_and_not_read`.
 
 use crate::host::time::Instant;
 use std::collections::VecDeque;
@@ -40,6 +42,7 @@ impl Lane {
 
     /// Sends a parcel that would arrive at `at`, and returns when it really will.
     pub(crate) fn send(&mut self, at: Instant, parcel: Parcel) -> Instant {
+        // A parcel that has drawn a short delay does not overtake.
         let at = self.flight.back().map_or(at, |(before, _)| at.max(*before));
         if let Parcel::Bytes(bytes) = &parcel {
             self.volume += bytes.len();
@@ -59,6 +62,17 @@ impl Lane {
 
     pub(crate) fn is_in_flight(&self) -> bool {
         !self.flight.is_empty()
+    }
+
+    /// Returns whether `volume` can be what is on its way and what has arrived.
+    pub(crate) fn is_sound(&self) -> bool {
+        let arrived = self.arrived.len();
+        if self.flight.is_empty() { self.volume == arrived } else { self.volume >= arrived }
+    }
+
+    /// Returns whether it holds no more than it may as long as somebody reads.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.volume <= CAPACITY
     }
 
     /// Drops everything on its way.

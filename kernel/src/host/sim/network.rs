@@ -5,10 +5,11 @@
 //! `ends`.
 //!
 //! Invariants:
-//! 1. Time is that of the event handled last; it never goes back.
-//! 2. Events of one instant are handled in an order drawn from the seed.
+//! 1. Time is that of the event handled last; it never goes back. Kept by `tests/simulation.rs`.
+//! 2. Events of one instant are handled in an order drawn from the seed. Kept by
+//!    `which_of_two_ready_connections_comes_first_is_the_seeds`.
 //! 3. Every decision is drawn from the one generator, and nothing iterates over a randomly keyed
-//!    map.
+//!    map. Kept by `the_same_seed_dials_the_same_way`.
 
 use crate::host::ready::{Key, Readiness};
 use crate::host::rng::ForkedRng;
@@ -210,6 +211,7 @@ impl Net {
         }
         let Some(Reverse(planned)) = self.events.pop() else { return Step::Nothing };
         let (at, event) = (planned.at(), planned.event);
+        // An event may be overdue where one kernel alone has moved the clock on.
         self.now = self.now.max(at);
         match event {
             Event::Turn(process) => {
@@ -224,12 +226,22 @@ impl Net {
             }
             Event::Arrive(id) => self.arrive(id),
         }
+        debug_assert!(self.check(event), "{event:?} left its end in disorder");
         Step::Handled
+    }
+
+    /// Returns whether what the event was about is in order: run after each.
+    fn check(&self, event: Event) -> bool {
+        let (Event::Syn(id) | Event::Arrive(id)) = event else { return true };
+        let Some(end) = self.ends.get(&id) else { return true };
+        let known = end.peer().is_none_or(|peer| self.ends.contains_key(&peer));
+        known && end.inbound.is_sound() && (end.is_closed() || end.inbound.is_bounded())
     }
 
     fn take_turn(&mut self, process: Process, at: Instant) -> bool {
         let now = self.now;
         let host = &mut self.hosts[process];
+        // Another turn was asked for at an earlier time, and this event is what is left of it.
         if host.turn_at != Some(at) {
             return false;
         }
@@ -278,11 +290,13 @@ impl Net {
     pub(crate) fn collect(&mut self, process: Process, ready: &mut Vec<(Key, Readiness)>) {
         let before = ready.len();
         for id in std::mem::take(&mut self.hosts[process].maybe_ready) {
+            // Level-triggered: what is ready stays so until it was read or written.
             if let Some(found) = self.readiness(id) {
                 ready.push(found);
                 self.hosts[process].maybe_ready.insert(id);
             }
         }
+        // Programs must not come to rely on an order that no system promises.
         for left in (before + 1..ready.len()).rev() {
             let other = before + self.draw((left - before) as u64) as usize;
             ready.swap(left, other);
@@ -325,6 +339,7 @@ impl Net {
     /// A dialler's wish arrives.
     fn syn(&mut self, dialler: Id) {
         let Some(end) = self.ends.get(&dialler) else { return };
+        // It was refused or reset meanwhile.
         if end.stage != Stage::Dialling {
             return;
         }

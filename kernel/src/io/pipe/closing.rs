@@ -2,8 +2,9 @@
 //!
 //! Invariants:
 //! 1. A connection that is closed is cut after its time to linger at the latest, and then nothing
-//!    of its output stays with the system.
+//!    of its output stays with the system. Kept by `closing_waits_for_the_output_and_not_for_ever`.
 //! 2. Of a peer that goes on sending, no more than allowed is read; the rest stays in the system.
+//!    Kept by `who_sends_on_and_on_hears_our_last_words_and_is_cut`.
 
 use crate::core::task::Plain;
 use crate::core::{Core, READ_BUFFER};
@@ -74,6 +75,7 @@ impl Pipe {
         if self.outward.get() == Outward::Broken {
             return self.abort();
         }
+        // A half that has ended never opens again.
         if self.inward.get() != Inward::Ended {
             self.inward.set(Inward::Discarded);
         }
@@ -113,6 +115,7 @@ impl Pipe {
             rare.discards = rare.discards.saturating_sub(read);
             rare.discards as usize
         });
+        // One read more could exceed what may be thrown away.
         if left < READ_BUFFER {
             self.inward.set(Inward::Spent);
             self.arm_linger(core, GRACE);

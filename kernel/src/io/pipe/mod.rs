@@ -5,14 +5,18 @@
 //! accepts is decided elsewhere.
 //!
 //! Invariants:
-//! 1. The socket is there iff the pipe is registered with the core. Closing takes both, once.
+//! 1. The socket is there iff the pipe is registered with the core. Closing takes both, once. Kept
+//!    by `when_all_streams_have_ended_nothing_is_alive`.
 //! 2. The handler hears `End` or `Failed` last and once, and is dropped right after. It hears
-//!    nothing after `close`.
+//!    nothing after `close`. Kept by `the_end_is_heard_once_and_the_handler_dropped`.
 //! 3. All cells are full while the handler runs or is dropped. What is looked at in place is taken
 //!    out meanwhile, instead of being guarded by a flag that each connection would have to keep.
+//!    Kept by `a_handler_may_close_its_own_stream`.
 //! 4. One read per readable event and one write per turn. Written bytes wait for the end of the
-//!    turn, or until somebody asks for a write of its own.
-//! 5. An idle pipe holds no memory but itself, and is small.
+//!    turn, or until somebody asks for a write of its own. Kept by
+//!    `what_is_flushed_leaves_before_the_turn_ends_and_the_rest_after_it`.
+//! 5. An idle pipe holds no memory but itself, and is small. Kept by
+//!    `what_was_sent_leaves_no_memory_behind`.
 
 mod closing;
 pub(crate) mod output;
@@ -195,6 +199,7 @@ impl Pipe {
             self.inward.set(Inward::Open);
             self.listener.set(Some(listener));
             self.renew_interest(&core);
+            // It broke before anybody listened, and no event will tell of that again.
             if self.outward.get() == Outward::Broken {
                 self.note_readable(&core)
             }
@@ -330,6 +335,7 @@ impl Pipe {
     /// Ends at once; what is buffered is lost.
     pub(crate) fn abort(&self) {
         let Some(core) = self.core.upgrade() else { return };
+        // What the peer does not take must not stay with the system instead.
         if self.blocked.get() {
             self.forsake();
         }
@@ -366,6 +372,7 @@ impl Pipe {
 
     /// Closes the socket and forgets everything but the handler.
     fn shut(&self, core: &Rc<Core>) {
+        // Taken first, so that whatever runs below finds the connection closed.
         let Some(socket) = self.socket.take() else { return };
         let key = socket.key();
         drop(socket);
@@ -383,7 +390,7 @@ impl Pipe {
             core.cancel(timer);
         }
         core.unregister(key);
-        drop(held);
+        drop(held); // last, since it may own anything, this connection's own outlet included
     }
 
     fn take_broken(&self) -> Option<io::Error> {

@@ -4,9 +4,11 @@
 //! Pure data: no socket, no loop. What the limit is, and when to write, is for the stream to say.
 //!
 //! Invariants:
-//! 1. The tail comes after all chunks, and nothing of it has been sent.
-//! 2. Chunks are there iff there is at least one, and none of them is wholly sent.
-//! 3. An empty output holds no memory.
+//! 1. The tail comes after all chunks, and nothing of it has been sent. Kept by
+//!    `bytes_come_out_as_they_went_in`.
+//! 2. Chunks are there iff there is at least one, and none of them is wholly sent. Kept by
+//!    `advance`.
+//! 3. An empty output holds no memory. Kept by `an_empty_output_holds_no_memory`.
 
 use smallvec::SmallVec;
 use std::collections::VecDeque;
@@ -88,6 +90,7 @@ impl Output {
         }
         self.seal();
         self.append(chunk);
+        debug_assert!(self.is_sound());
     }
 
     /// Appends all of `bytes`, without copying if they are the first or many; gives memory back
@@ -140,6 +143,12 @@ impl Output {
         if let Some(chunks) = &mut self.chunks {
             chunks.advance(count, spent)
         }
+        debug_assert!(self.is_sound());
+    }
+
+    /// Returns whether what is kept about the chunks is right.
+    fn is_sound(&self) -> bool {
+        self.chunks.as_ref().is_none_or(|chunks| chunks.is_sound())
     }
 
     fn seal(&mut self) {
@@ -158,6 +167,15 @@ impl Output {
 }
 
 impl Chunks {
+    fn is_sound(&self) -> bool {
+        let sums = self
+            .queue
+            .iter()
+            .fold((0, 0), |(len, memory), chunk| (len + chunk.len(), memory + chunk.capacity()));
+        let first_has_rest = self.queue.front().is_some_and(|first| self.sent < first.len());
+        first_has_rest && sums == (self.len + self.sent, self.memory)
+    }
+
     fn advance(&mut self, count: usize, mut spent: impl FnMut(Vec<u8>)) {
         self.len -= count;
         self.sent += count;

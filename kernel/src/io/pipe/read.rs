@@ -82,6 +82,7 @@ impl Pipe {
                 self.tell_if_broken(core)
             }
             other => {
+                // Nothing came, so the block waits on; at the end it is dropped.
                 if other.as_ref().is_err_and(is_passing) {
                     self.read_into(block)
                 }
@@ -102,6 +103,7 @@ impl Pipe {
         match result {
             Ok(_) => self.end(core),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // The first failure is the one to be told: later ones are its consequence.
             Err(error) => match self.take_broken() {
                 Some(broken) => self.fail(core, broken),
                 None if is_passing(&error) => {}

@@ -43,6 +43,7 @@ impl Pipe {
             return Ok(()); // an empty output holds no memory
         }
         let (buffered, limit) = (self.buffered(), self.limit.get() as usize);
+        // All or nothing: a message of which a part was refused would end the protocol.
         if buffered.saturating_add(len) > limit {
             return Err(Full { buffered, limit });
         }
@@ -141,6 +142,7 @@ impl Pipe {
         if drained {
             self.all_sent(core)
         }
+        // Only where it changes: telling the host is a system call.
         if was_blocked == drained {
             self.renew_interest(core)
         }
@@ -154,6 +156,7 @@ impl Pipe {
             }
             let before = output.memory();
             let wrote = self.ask(|socket| socket.write(&output.parts()));
+            // It stalls from when it last took something, not from when it was last asked.
             if !self.blocked.get() || wrote.as_ref().is_ok_and(|count| *count > 0) {
                 *since = core.now();
             }

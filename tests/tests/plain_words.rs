@@ -1,0 +1,131 @@
+//! Promise: the code says what must hold and why, names what keeps it, and calls one thing by one
+//! word.
+
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
+use peers_tests::remarks::{Remarks, without_tests};
+use peers_tests::{files, root, shown};
+use std::fs;
+use std::path::Path;
+
+/// Says how many comments stand inside functions, per thousand lines, at least. The bounds rise
+/// with what is reached, and never fall.
+const COMMENTS: [(&str, f64); 6] = [
+    ("kernel/src", 15.0),
+    ("wire/src", 1.0),
+    ("rpc/src", 4.0),
+    ("rpc/rpcc/src", 3.5),
+    ("rpc/service/src", 12.0),
+    ("apps", 3.3),
+];
+
+#[test]
+fn functions_say_what_must_hold_and_why() {
+    for (folder, bound) in COMMENTS {
+        let found = Remarks::below(&root().join(folder));
+        let density = found.density();
+        assert!(
+            density >= bound,
+            "{folder}: {} comments inside functions, {density:.1} per 1,000 lines, less than \
+             {bound}: say at branches what must hold, and why",
+            found.comments
+        );
+        println!("{folder}: {density:.1} comments per 1,000 lines");
+    }
+}
+
+/// Crates whose files name, behind each numbered invariant, what keeps it.
+const KEPT: [&str; 1] = ["kernel"];
+
+/// An invariant ends with "Kept by" and at least one of these: a file of tests, the name of a test,
+/// the name of a function that asserts it, or the types, where the compiler sees to it.
+#[test]
+fn each_numbered_invariant_names_what_keeps_it() {
+    for crate_ in KEPT {
+        let folder = root().join(crate_);
+        let sources = files(&folder.join("src"), ".rs");
+        let mut texts: Vec<String> = Vec::new();
+        for path in files(&folder, ".rs") {
+            texts.push(fs::read_to_string(path).unwrap());
+        }
+        let mut count = 0;
+        for path in sources {
+            let text = fs::read_to_string(&path).unwrap();
+            for invariant in invariants(&text) {
+                count += 1;
+                if let Err(fault) = keeper(&folder, &texts, &invariant) {
+                    panic!("{}: {fault}: {invariant}", shown(&path));
+                }
+            }
+        }
+        assert!(count > 20, "{crate_} has {count} numbered invariants");
+    }
+}
+
+/// The numbered paragraphs of a front page, each on one line.
+fn invariants(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut is_open = false;
+    for line in text.lines().map_while(|line| line.strip_prefix("//!")) {
+        let numbered = line.trim_start().split_once(". ").filter(|(number, _)| {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        match numbered {
+            Some((_, beginning)) => found.push(beginning.to_owned()),
+            None if is_open && line.starts_with("    ") => {
+                let last = found.last_mut().unwrap();
+                last.push(' ');
+                last.push_str(line.trim());
+            }
+            None => {}
+        }
+        is_open = numbered.is_some() || (is_open && line.starts_with("    "));
+    }
+    found
+}
+
+/// Looks up what an invariant says that it is kept by.
+fn keeper(folder: &Path, texts: &[String], invariant: &str) -> Result<(), String> {
+    let (_, keepers) = invariant.rsplit_once("Kept by ").ok_or("names nothing that keeps it")?;
+    if keepers.trim_end_matches('.') == "the types" {
+        return Ok(());
+    }
+    let names: Vec<&str> = keepers.split('`').skip(1).step_by(2).collect();
+    if names.is_empty() {
+        return Err("names nothing that keeps it".to_owned());
+    }
+    for name in names {
+        let found = match name.ends_with(".rs") || name.contains('/') {
+            true => folder.join(name).exists() || root().join(name).exists(),
+            false => texts.iter().any(|text| is_test(text, name) || asserts(text, name)),
+        };
+        if !found {
+            return Err(format!("`{name}` is no file, no test and no function that asserts"));
+        }
+    }
+    Ok(())
+}
+
+/// Returns whether a test of that name stands in a source.
+fn is_test(text: &str, name: &str) -> bool {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let named = format!("fn {name}(");
+    lines.iter().enumerate().any(|(at, line)| {
+        line.starts_with(&named) && lines[at.saturating_sub(3)..at].contains(&"#[test]")
+    }) || text.contains(&format!("everywhere!({name}"))
+}
+
+/// Returns whether a function of that name asserts something.
+fn asserts(text: &str, name: &str) -> bool {
+    let text = without_tests(text);
+    text.match_indices(&format!("fn {name}")).any(|(at, found)| {
+        let behind = &text[at + found.len()..];
+        if !behind.starts_with(['(', '<']) {
+            return false;
+        }
+        let margin = text[..at].rsplit('\n').next().unwrap_or_default();
+        let margin = &margin[..margin.len() - margin.trim_start().len()];
+        let body = behind.split(&format!("\n{margin}}}")).next().unwrap_or_default();
+        body.contains("assert!(") || body.contains("assert_eq!(") || body.contains("assert_ne!(")
+    })
+}
