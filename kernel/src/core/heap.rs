@@ -23,7 +23,7 @@ impl<T: Copy + Ord> Heap<T> {
         self.entries.len()
     }
 
-    /// The least entry.
+    /// Returns the least entry.
     pub(crate) fn peek(&self) -> Option<T> {
         self.entries.first().copied()
     }
@@ -93,7 +93,7 @@ impl<T: Copy + Ord> Heap<T> {
     }
 }
 
-/// The least of a few, and where it is.
+/// Returns the least of a few, and where it is.
 fn least<T: Copy + Ord>(few: &[T]) -> Option<(usize, T)> {
     let mut best = (0, *few.first()?);
     for (offset, entry) in few.iter().enumerate().skip(1) {

@@ -30,7 +30,7 @@ struct Reading {
 }
 
 impl PeerCpu {
-    /// The last answer, if it was about `key` and is not used up; else what `look` finds.
+    /// Returns the last answer, if it was about `key` and is not used up; else what `look` finds.
     pub(crate) fn ask(&self, key: Key, look: impl FnOnce() -> bool) -> bool {
         // By generation, so that a new connection in an old slot is asked about anew.
         let about = key.generation;

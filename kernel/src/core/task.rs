@@ -52,7 +52,7 @@ pub(crate) struct Plain<F> {
 }
 
 impl<F: FnOnce(&Rc<Core>) + 'static> Plain<F> {
-    /// The room is made first and then filled field by field. `Box::new` would build the value on
+    /// Makes the box first and then fills it field by field. `Box::new` would build the value on
     /// the stack and copy it in wider portions than it was stored in, for which a processor must
     /// wait until its stores have left.
     #[inline]

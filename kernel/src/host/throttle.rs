@@ -62,7 +62,7 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// A throttle that goes by `clock`.
+    /// Makes a throttle that goes by `clock`.
     pub(crate) fn new(clock: Box<dyn Clock>) -> Rc<Self> {
         Rc::new(Self { per_second: Cell::new(PER_SECOND), count: Cell::default(), clock })
     }
@@ -122,7 +122,7 @@ pub(crate) fn is_on_a_loop() -> bool {
     current().is_some()
 }
 
-/// The throttle of the loop that runs on this thread, unless it has ended.
+/// Returns the throttle of the loop that runs on this thread, unless it has ended.
 fn current() -> Option<Rc<Throttle>> {
     let look = |current: &Cell<Weak<Throttle>>| {
         let weak = current.take();

@@ -212,7 +212,8 @@ impl Dial {
         self.failures.borrow_mut().push((attempt.place.clone(), error));
     }
 
-    /// Nothing is left to try, or the time is over: whoever is still silent has not answered.
+    /// Ends a dial that has nothing left to try, or no time: whoever is still silent has not
+    /// answered.
     fn give_up(&self, core: &Rc<Core>) {
         let mut outcomes: Vec<_> =
             self.failures.take().into_iter().map(|(place, error)| (place, Some(error))).collect();
@@ -258,7 +259,8 @@ impl Attempt {
         Ok(())
     }
 
-    /// The system has no room for it just now, as happens when a Unix listener's queue is full.
+    /// Tries again later: the system has no room for it just now, as happens when a Unix listener's
+    /// queue is full.
     fn begin_later(self: &Rc<Self>, core: &Rc<Core>) {
         let wait = self.retry.get();
         self.retry.set((wait * 2).min(LAST_RETRY));
@@ -316,8 +318,8 @@ impl Watch for Attempt {
     }
 }
 
-/// The kind and the words for what each address did: an error, or nothing in all the time there
-/// was.
+/// Returns the kind of error and the text that say what each address did: an error, or nothing in
+/// all the time there was.
 fn explain(outcomes: &[(Resolved, Option<io::Error>)], within: Duration) -> (ErrorKind, String) {
     let kind =
         |error: &Option<io::Error>| error.as_ref().map_or(ErrorKind::TimedOut, io::Error::kind);

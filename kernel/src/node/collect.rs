@@ -96,7 +96,7 @@ impl<T: 'static, E: From<Lost> + 'static> Collect<T, E> {
         }
     }
 
-    /// A continuation for the next place.
+    /// Makes a continuation for the next place.
     #[track_caller]
     pub fn branch(&self) -> Cont<T, E> {
         let mut outcomes = self.gate.outcomes.borrow_mut();

@@ -101,7 +101,7 @@ impl<T: Descriptor> Registered<T> {
         Ok(this)
     }
 
-    /// The descriptor. Never hand out a duplicate of it: closing the original would leave a
+    /// Returns the descriptor. Never hand out a duplicate of it: closing the original would leave a
     /// registration behind.
     pub(crate) fn io(&self) -> &T {
         &self.io
@@ -133,8 +133,8 @@ impl<T: Descriptor> Registered<T> {
         Ok(())
     }
 
-    /// To be called after every operation on the descriptor: where events come one by one, asks for
-    /// the next.
+    /// Asks for the next event where events come one by one. To be called after every operation on
+    /// the descriptor.
     pub(crate) fn rearm(&self) {
         let held = self.interest.get();
         if self.mode == PollMode::Oneshot

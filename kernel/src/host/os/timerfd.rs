@@ -64,7 +64,8 @@ impl Alarm {
         None
     }
 
-    /// To a point in time, not for a while: however long this takes, it rings when it should.
+    /// Sets it to a point in time, not for a while: however long this takes, it rings when it
+    /// should.
     fn set(&self, rings: Instant) -> io::Result<()> {
         let none = Timespec { tv_sec: 0, tv_nsec: 0 };
         let at = Duration::from_nanos(nanos_of_system(rings));

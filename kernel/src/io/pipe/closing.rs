@@ -50,7 +50,7 @@ impl Pipe {
         self.close_within(drain.saturating_add(linger))
     }
 
-    /// What was buffered has left: from now on it is waited for the peer's end only.
+    /// Notes that what was buffered has left: from now on it is waited for the peer's end only.
     fn linger_only(self: &Rc<Self>, linger: Duration) {
         let lingers = self.if_rare(|rare| rare.linger).is_some();
         if lingers
