@@ -8,7 +8,7 @@
 //!
 //! Invariants:
 //! 1. Same seed and same program, same run: [`World::trace_hash`] tells. Kept by
-//!    `many_clients_are_all_served_and_their_order_is_the_seeds`.
+//!    `many_clients_are_served_in_an_order_drawn_from_the_seed`.
 //! 2. One process runs at a time, and time stands still while it does. Kept by `turn`.
 //! 3. Nothing here touches the operating system. Kept by `tests/tests/rooms.rs`.
 //! 4. A panic in a process is one of whoever runs the world, on its own stack, unless the process

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn large_buffers_wait_for_those_who_need_them_and_the_latest_stay() {
+    fn large_buffers_are_kept_for_large_requests() {
         let pool = BufferPool::default();
         for room in [300, 70_000, 100_000, 400] {
             pool.keep(Vec::with_capacity(room));

@@ -1,4 +1,4 @@
-//! Says in words what a loop is waiting for: for the moment when a program hangs and nobody knows
+//! Describes what a loop is waiting for: for the moment when a program hangs and nobody knows
 //! why.
 //!
 //! A dump is a copy; making one changes nothing. Invariant: the same state gives the same text.

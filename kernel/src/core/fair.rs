@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_with_its_hands_full_waits_and_the_others_do_not() {
+    fn a_share_at_its_limit_waits_and_others_do_not() {
         let mut fair = Fair::new(100, 2);
         (0..4).for_each(|n| fair.push(A, n));
         assert_eq!(all(&mut fair), [0, 1]);

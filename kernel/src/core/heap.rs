@@ -111,7 +111,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_sorts(mut numbers in prop::collection::vec(0_u32..1000, 0..200), modulus in 1_u32..4) {
+        fn pops_in_order_after_pushes_and_retain(mut numbers in prop::collection::vec(0_u32..1000, 0..200), modulus in 1_u32..4) {
             let mut heap = Heap::default();
             numbers.iter().for_each(|n| heap.push(*n));
             let keep = |n: &u32| n.is_multiple_of(modulus);

@@ -1,5 +1,5 @@
-//! Looking names up, beside the loop: the system's resolver blocks, takes as long as it likes and
-//! cannot be stopped.
+//! Looks names up on threads of its own: the system's resolver blocks, takes as long as it likes
+//! and cannot be stopped.
 //!
 //! Invariants:
 //! 1. A name is looked up once at a time, whoever asks: callers that ask meanwhile share the

@@ -1,8 +1,8 @@
 //! The core: what one kernel's parts share, and the only door to each of them.
 //!
 //! No user code runs here but in [`Core::catch`]; the turn is in [`crate::kernel`]. Invariants:
-//! 1. No part is borrowed while user code runs or a user's value is dropped; the read buffer alone
-//!    is lent to it. Kept by `drain_queue`.
+//! 1. No part is borrowed while user code runs or a user's value is dropped; it borrows the
+//!    read buffer alone. Kept by `drain_queue`.
 //! 2. After [`Core::close`] nothing is kept: what is handed in is dropped, one at a time, on a flat
 //!    stack. Kept by `close`, `ending_a_kernel_with_deeply_nested_continuations_needs_no_stack`.
 //! 3. `loss` is what a continuation dropped right now reports; `cause` is whose work runs right

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_good_for_a_while_and_for_one_connection() {
+    fn a_reading_is_reused_for_a_while_and_for_one_connection() {
         let (peer_cpu, looks) = (PeerCpu::default(), Cell::new(0));
         let ask = |generation, found| {
             peer_cpu.ask(Key { slot: 1, generation }, || {

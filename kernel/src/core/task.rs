@@ -27,7 +27,7 @@ pub(crate) trait Task {
 /// Says what one entry of the queue asks for.
 pub(crate) enum Action {
     Task(Box<dyn Task>),
-    /// The source of this name is ready; what for is noted beside it.
+    /// The source of this name is ready; its slot holds what for.
     Ready(Key),
 }
 

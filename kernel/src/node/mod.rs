@@ -49,7 +49,7 @@ pub struct Cx<S: 'static> {
     cell: Weak<NodeCell<S>>,
 }
 
-/// The state, and the context lent to whoever handles it.
+/// The state, and the context that its handlers borrow.
 struct NodeCell<S: 'static> {
     cx: Cx<S>,
     /// `None` only while it is dropped.

@@ -248,7 +248,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_wait_tells_of_all_that_is_ready_however_many_and_of_none_often() {
+    fn one_wait_reports_every_ready_source_at_most_twice() {
         let selector = Rc::new(Selector::new().unwrap());
         let (reader, mut writer) = UnixStream::pair().unwrap();
         writer.write_all(b"x").unwrap();
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn events_beside_a_notification_are_not_lost() {
+    fn events_that_come_with_a_notification_are_not_lost() {
         let selector = Rc::new(Selector::new().unwrap());
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         let _registered = Registered::new(&selector, theirs, key(5), READ).unwrap();

@@ -7,7 +7,7 @@
 //! Invariants:
 //! 1. Time is that of the event handled last; it never goes back. Kept by `tests/simulation.rs`.
 //! 2. Events of one instant are handled in an order drawn from the seed. Kept by
-//!    `which_of_two_ready_connections_comes_first_is_the_seeds`.
+//!    `the_seed_decides_which_ready_connection_comes_first`.
 //! 3. Every decision is drawn from the one generator, and nothing iterates over a randomly keyed
 //!    map. Kept by `the_same_seed_dials_the_same_way`.
 
@@ -436,7 +436,7 @@ impl Net {
         self.hosts[process].maybe_ready.clear();
     }
 
-    /// Returns the first socket that is open, in words.
+    /// Describes the first socket that is still open.
     pub(crate) fn left_open(&self) -> Option<String> {
         let ends = self.ends.values().filter(|end| end.is_held());
         let ends = ends.map(|end| (end.process, format!("connection to {}", end.remote)));
@@ -470,7 +470,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_says_what_is_open_until_that_is_closed() {
+    fn left_open_names_each_socket_until_it_is_closed() {
         let mut net = Net::new(1, false);
         let name = "here".to_owned();
         net.hosts.push(HostState { name, alive: true, ..HostState::default() });
