@@ -61,7 +61,7 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Makes a kernel on the operating system.
+    /// A kernel on the operating system.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl Kernel {
         Ok(Self { core: Core::new(host)?, ready: Vec::new() })
     }
 
-    /// Returns the loop, for code on it.
+    /// The loop, for code on it.
     pub fn handle(&self) -> Handle {
         Handle { core: self.core.clone() }
     }
@@ -84,13 +84,12 @@ impl Kernel {
         &self.core
     }
 
-    /// Returns the loop, for other threads. As long as one lives, [`Kernel::run`] does not end by
-    /// itself.
+    /// The loop, for other threads. As long as one lives, [`Kernel::run`] does not end by itself.
     pub fn remote(&self) -> Remote {
         self.core.inbox.remote()
     }
 
-    /// Makes a node that owns `state`.
+    /// A node that owns `state`.
     pub fn node<S: 'static>(&self, state: S) -> Node<S> {
         Node::new(self.handle(), state)
     }
@@ -119,9 +118,9 @@ impl Kernel {
         self.core.set_strict(on)
     }
 
-    /// Makes one turn: runs what is ready, flushes, polls, and queues what happened for the next
-    /// turn. True if something is still alive: ready tasks, timers, streams, listeners, sources,
-    /// signals, offloaded work, remotes.
+    /// One turn: runs what is ready, flushes, polls, and queues what happened for the next turn.
+    /// True if something is still alive: ready tasks, timers, streams, listeners, sources, signals,
+    /// offloaded work, remotes.
     ///
     /// # Errors
     ///
@@ -147,8 +146,8 @@ impl Kernel {
         self.run_until(Instant::FAR)
     }
 
-    /// Does what [`Kernel::run`] does, but not beyond `deadline`. On a simulated kernel the clock
-    /// stands at `deadline` then.
+    /// [`Kernel::run`], but not beyond `deadline`. On a simulated kernel the clock stands at
+    /// `deadline` then.
     ///
     /// # Errors
     ///
@@ -170,7 +169,7 @@ impl Kernel {
         Ok(())
     }
 
-    /// Makes the last turns before the end. Afterwards the kernel can be run again.
+    /// The last turns before the end. Afterwards the kernel can be run again.
     pub(crate) fn drain(&mut self) -> io::Result<()> {
         // Bounded, since tasks may go on making tasks for ever.
         for _ in 0..LAST_TURNS {
@@ -189,13 +188,13 @@ impl Kernel {
         if self.core.is_ready() { Some(self.core.now()) } else { self.core.next_timer() }
     }
 
-    /// Makes a turn whose clock was just read.
+    /// A turn whose clock was just read.
     fn cycle(&mut self, wait: Wait) -> io::Result<bool> {
         self.run_tasks();
         self.look_outside(wait)
     }
 
-    /// Does the first half of a turn: everything up to the wait.
+    /// The first half of a turn: everything up to the wait.
     pub(crate) fn run_tasks(&self) {
         let core = &self.core;
         self.raise();
@@ -207,7 +206,7 @@ impl Kernel {
         flush(core);
     }
 
-    /// Does the second half of a turn: the wait, and what happened meanwhile.
+    /// The second half of a turn: the wait, and what happened meanwhile.
     pub(crate) fn look_outside(&mut self, wait: Wait) -> io::Result<bool> {
         let core = &self.core;
         // A simulated clock moves only by waiting, so there even a wait for nothing has a meaning.
@@ -302,7 +301,7 @@ fn run_ready(core: &Rc<Core>) {
     core.finish_tasks();
 }
 
-/// Runs ready tasks, one after the other, until a panic leaves it.
+/// The drain loop.
 fn drain_queue(core: &Rc<Core>) {
     while let Some(Entry { cause, action }) = core.next_entry() {
         debug_assert!(core.is_unborrowed(), "a task may use all of the kernel");

@@ -56,8 +56,7 @@ impl From<Overloaded> for io::Error {
 }
 
 impl From<Overloaded> for Lost {
-    /// Converts the error, for continuations whose only error is being lost: work that never
-    /// started was dropped.
+    /// For continuations whose only error is being lost: work that never started was dropped.
     fn from(_: Overloaded) -> Self {
         Self::Dropped
     }

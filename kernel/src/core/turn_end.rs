@@ -19,8 +19,7 @@ use std::rc::Rc;
 
 /// Something that is called when the tasks of a turn are over: see [`Handle::at_turn_end`].
 pub trait TurnEnd {
-    /// Finishes what tasks began together: they are over, and streams have not written yet. A panic
-    /// is logged, like one of a task.
+    /// The tasks are over, and streams have not written yet. A panic is logged, like one of a task.
     fn turn_ends(self: Rc<Self>);
 }
 

@@ -1,5 +1,4 @@
-//! Holds the small types of the seam: which source, ready for what, at which place, how a wait
-//! ended.
+//! The plain words of the seam: which source, ready for what, at which place, how a wait ended.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -10,13 +10,12 @@ use std::time::Duration;
 pub(crate) trait Socket: Debug {
     /// Returns what its events name.
     fn key(&self) -> Key;
-    /// Returns the outcome of connecting, to be asked once it is writable. `WouldBlock` while
-    /// undecided.
+    /// The outcome of connecting, asked once it is writable. `WouldBlock` while undecided.
     fn connected(&self) -> io::Result<()>;
     /// Appends what is there to `into`, as far as it has room, and it must have some; 0 is the end
     /// of the stream.
     fn read(&self, into: &mut Vec<u8>) -> io::Result<usize>;
-    /// Returns how many bytes have arrived and were not read.
+    /// Bytes that have arrived and were not read.
     fn unread(&self) -> io::Result<usize>;
     /// Writes as much as fits.
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
@@ -27,7 +26,7 @@ pub(crate) trait Socket: Debug {
     /// Returns whether the peer was on another processor than we are when it last sent something;
     /// false where nobody knows.
     fn is_peer_on_other_cpu(&self) -> bool;
-    /// Ends writing; the peer reads to the end and sees it.
+    /// No more writing; the peer reads to the end and sees it.
     fn shutdown(&self) -> io::Result<()>;
     /// Asks that what the system holds for the peer is not sent any more once this is dropped:
     /// it would wait in the system's memory for as long as the peer likes.
@@ -39,8 +38,8 @@ pub(crate) trait Socket: Debug {
     /// Bounds how long the system may hold something for a peer that takes nothing of it; then the
     /// connection fails. Of no effect where the system cannot do that.
     fn set_patience(&self, patience: Duration) -> io::Result<()>;
-    /// Returns our end's address.
+    /// Our end's address.
     fn local(&self) -> io::Result<Resolved>;
-    /// Returns the other end's address.
+    /// The other end's address.
     fn peer(&self) -> io::Result<Resolved>;
 }

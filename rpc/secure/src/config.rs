@@ -41,15 +41,17 @@ impl Config {
     /// # Errors
     /// If rustls does not take its own parts.
     pub(crate) fn new(library: Library, signer: Signer) -> Result<Self, Error> {
-        Self::with_provider(library, signer, provider(library))
+        let key = PublicKey(signer.public());
+        Self::assembled(library, signer, key, provider(library))
     }
 
-    pub(crate) fn with_provider(
+    pub(crate) fn assembled(
         library: Library,
         signer: Signer,
+        key: PublicKey,
         provider: CryptoProvider,
     ) -> Result<Self, Error> {
-        let (provider, key) = (Arc::new(provider), PublicKey(signer.public()));
+        let provider = Arc::new(provider);
         let der = CertificateDer::from([&PREFIX[..], &key.0].concat());
         let own = Arc::new(CertifiedKey::new(vec![der], Arc::new(OwnKey(Arc::new(signer)))));
         let verifier = Arc::new(Verifier(library));

@@ -350,35 +350,70 @@ mod tests {
             provider.kx_groups.extend(all.iter().find(|known| known.name() == *group));
         }
         let signer = Signer::new(Library::Graviola, &[seed; 32]).unwrap();
-        Config::with_provider(Library::Graviola, signer, provider).unwrap()
+        let key = PublicKey(signer.public());
+        Config::assembled(Library::Graviola, signer, key, provider).unwrap()
+    }
+
+    /// Shows another's key, and signs with its own.
+    fn impostor(seed: u8, shown: PublicKey) -> Config {
+        let signer = Signer::new(Library::Graviola, &[seed; 32]).unwrap();
+        Config::assembled(Library::Graviola, signer, shown, provider(Library::Graviola)).unwrap()
     }
 
     /// Shakes hands. Returns whether both are proven, and how many messages went each way.
     fn shake(dialler: &Config, listener: &Config) -> (bool, [usize; 2]) {
+        let (proven, turns, errors) = attempt(dialler, listener);
+        assert!(errors.iter().all(Option::is_none), "{errors:?}");
+        (proven == [true; 2], turns)
+    }
+
+    /// Shakes hands until that ends well or badly.
+    fn attempt(
+        dialler: &Config,
+        listener: &Config,
+    ) -> ([bool; 2], [usize; 2], [Option<SecurityError>; 2]) {
         let mut rng = Kernel::simulated(1).handle().fork_rng();
         let mut ends = [
             Handshake::dial(dialler, listener.key, rng.fork()).unwrap(),
             Handshake::accept(listener, rng.fork()).unwrap(),
         ];
-        let (mut proven, mut turns) = ([false; 2], [0; 2]);
+        let (mut proven, mut turns, mut errors) = ([false; 2], [0; 2], [None, None]);
         let (mut wire, mut at) = (Vec::new(), 1);
         ends[0].begin(&mut wire).unwrap();
         while !wire.is_empty() {
             turns[1 - at] += 1;
             let (mut out, mut input) = (Vec::new(), std::mem::take(&mut wire));
-            while !input.is_empty() {
-                let taken = match ends[at].open(&mut input, &mut out).unwrap() {
-                    Progress::More(taken) => taken,
-                    Progress::Proven(taken, _) => {
+            while !input.is_empty() && errors[at].is_none() {
+                let taken = match ends[at].open(&mut input, &mut out) {
+                    Ok(Progress::More(taken)) => taken,
+                    Ok(Progress::Proven(taken, _)) => {
                         proven[at] = true;
                         taken
                     }
+                    Err(error) => {
+                        errors[at] = Some(error);
+                        0
+                    }
                 };
                 input.drain(..taken);
+                if proven[at] {
+                    break; // what follows is a record, of which a handshake knows nothing
+                }
             }
             (wire, at) = (out, 1 - at);
         }
-        (proven == [true; 2], turns)
+        (proven, turns, errors)
+    }
+
+    #[test]
+    fn who_shows_a_key_without_its_secret_is_not_believed() {
+        let (honest, other) = (config(1, &[HYBRID]), config(2, &[HYBRID]));
+        let (proven, _, errors) = attempt(&honest, &impostor(9, other.key));
+        assert_eq!(proven, [false; 2], "{errors:?}");
+        assert!(matches!(&errors[0], Some(SecurityError::Handshake(_))), "{errors:?}");
+        let (proven, _, errors) = attempt(&impostor(9, other.key), &honest);
+        assert!(!proven[1], "{errors:?}");
+        assert!(matches!(&errors[1], Some(SecurityError::Handshake(_))), "{errors:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Who we are: a key that signs.
 
 use crate::config::Config;
+use crate::files::{self, Rights, shown};
 use crate::handshake::Handshake;
 use crate::layer::Layer;
 use crate::pem;
@@ -9,8 +10,13 @@ use peers_rpc::kernel::{ForkedRng, PublicKey, SecureLayer};
 use peers_rpc::{SecureTransport, SecurityError};
 use rand_core::CryptoRng;
 use std::fmt;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
+
+/// The longest key file, in bytes.
+const LONGEST: usize = 1 << 16;
 
 /// A key of one's own: its secret proves to others who we are.
 ///
@@ -51,6 +57,35 @@ impl Identity {
             return Err(KeyError::OtherLine { said, is: identity.key() });
         }
         Ok(identity)
+    }
+
+    /// Reads one from a key file, such as `keygen` makes.
+    ///
+    /// # Errors
+    /// As [`from_pem`](Self::from_pem), and if the file cannot be read, if anybody else may read
+    /// it, or if it is neither ours nor root's.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, KeyError> {
+        let path = path.as_ref();
+        let in_file = |error: KeyError| error.of(path);
+        let text = files::read(path, LONGEST, |metadata| {
+            let (rights, path) = (Rights::of(metadata), String::new());
+            match () {
+                () if rights.are_open() => Err(KeyError::Open { path, mode: rights.mode }),
+                () if rights.are_foreign() => Err(KeyError::Foreign { path, owner: rights.owner }),
+                () => Ok(()),
+            }
+        });
+        text.and_then(|text| Self::from_pem(&text)).map_err(in_file)
+    }
+
+    /// Writes it to a new file that nobody else may read.
+    ///
+    /// # Errors
+    /// If there is such a file already, or it cannot be written.
+    pub fn save_new(&self, path: impl AsRef<Path>) -> Result<(), KeyError> {
+        let path = path.as_ref();
+        files::write_new(path, &self.to_pem())
+            .map_err(|error| KeyError::Unwritten { path: shown(path), error })
     }
 
     fn from_seed(seed: Zeroizing<[u8; 32]>) -> Result<Self, KeyError> {
@@ -128,6 +163,41 @@ pub enum KeyError {
     Encrypted,
     /// What stands behind `peers key` is no key.
     BadLine,
+    /// A key file cannot be read.
+    Unreadable {
+        /// The file.
+        path: String,
+        /// The system's words.
+        error: io::Error,
+    },
+    /// A key file cannot be written.
+    Unwritten {
+        /// The file.
+        path: String,
+        /// The system's words.
+        error: io::Error,
+    },
+    /// Somebody else may read the key, or change it.
+    Open {
+        /// The file.
+        path: String,
+        /// Its rights.
+        mode: u32,
+    },
+    /// The file is neither ours nor root's.
+    Foreign {
+        /// The file.
+        path: String,
+        /// The number of its owner.
+        owner: u32,
+    },
+    /// Something is wrong with what the file says.
+    In {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        error: Box<Self>,
+    },
     /// The text says another public key than belongs to its secret.
     OtherLine {
         /// The key that the text says.
@@ -135,6 +205,26 @@ pub enum KeyError {
         /// The key that belongs to the secret.
         is: PublicKey,
     },
+}
+
+impl KeyError {
+    /// Names the file.
+    fn of(self, file: &Path) -> Self {
+        let path = shown(file);
+        match self {
+            Self::Unreadable { error, .. } => Self::Unreadable { path, error },
+            Self::Open { mode, .. } => Self::Open { path, mode },
+            Self::Foreign { owner, .. } => Self::Foreign { path, owner },
+            Self::OldProcessor => Self::OldProcessor,
+            error => Self::In { path, error: Box::new(error) },
+        }
+    }
+}
+
+impl From<io::Error> for KeyError {
+    fn from(error: io::Error) -> Self {
+        Self::Unreadable { path: String::new(), error }
+    }
 }
 
 impl From<OldProcessor> for KeyError {
@@ -151,6 +241,17 @@ impl fmt::Display for KeyError {
             Self::NoKey => f.write_str("there is no Ed25519 key in it: make one with keygen"),
             Self::Encrypted => f.write_str("the key is encrypted: write it without a password"),
             Self::BadLine => f.write_str("`peers key` is followed by no key: 64 hex digits"),
+            Self::Unreadable { path, error } => write!(f, "{path} cannot be read: {error}"),
+            Self::Unwritten { path, error } => write!(f, "{path} cannot be written: {error}"),
+            Self::Open { path, mode } => write!(
+                f,
+                "{path} can be read by others (mode {mode:04o}): chmod 600 {path}; if somebody has read it, make a new one"
+            ),
+            Self::Foreign { path, owner } => write!(
+                f,
+                "{path} belongs to user {owner}, who can change it: it must be yours or root's"
+            ),
+            Self::In { path, error } => write!(f, "{path}: {error}"),
             Self::OtherLine { said, is } => {
                 write!(f, "its first line says {said}, but the key is {is}")
             }

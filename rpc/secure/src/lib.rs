@@ -16,11 +16,14 @@
 //! Rooms of this house, lowest first: `primitives` has the ciphers, `provider` shows them to
 //! rustls; `scope` gives rustls what belongs to one handshake; `records` seals and opens what
 //! follows a handshake; `config` and `handshake` drive rustls; `layer` is both together, as the
-//! kernel wants it; `pem` and `identity` are the keys.
+//! kernel wants it; `pem`, `files` and `identity` are the keys, `allow_file` is the list of those
+//! who may come.
 
 #![forbid(unsafe_code)]
 
+mod allow_file;
 mod config;
+mod files;
 mod handshake;
 mod identity;
 mod layer;
@@ -30,5 +33,6 @@ mod provider;
 mod records;
 mod scope;
 
+pub use allow_file::{AllowFile, AllowFileError};
 pub use identity::{Identity, KeyError};
 pub use zeroize::Zeroizing;

@@ -26,8 +26,7 @@ pub(crate) struct Selector {
     epoll: Epoll,
 }
 
-/// Returns room for what the poller tells: on Linux it is only asked in order to take a
-/// notification.
+/// Room for what the poller tells: on Linux it is only asked in order to take a notification.
 #[cfg(target_os = "linux")]
 fn room() -> Events {
     Events::with_capacity(NonZeroUsize::MIN)

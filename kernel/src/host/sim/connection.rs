@@ -139,8 +139,8 @@ impl Net {
 
     // ---- readiness
 
-    /// Returns under which key an end or a listener is ready, and what for; `None` if for nothing
-    /// that is wanted.
+    /// Under which key an end or a listener is ready, and what for; `None` if for nothing that is
+    /// wanted.
     pub(crate) fn readiness(&self, id: Id) -> Option<(Key, Readiness)> {
         if let Some(door) = self.doors.get(&id) {
             let readiness = Readiness { readable: true, writable: false };
@@ -161,8 +161,7 @@ impl Net {
         end.key.filter(|_| ready != none).map(|key| (key, ready))
     }
 
-    /// Returns how many bytes an end may send. Where nobody reads any more, any number may be sent
-    /// and is lost.
+    /// Bytes that an end may send. Where nobody reads any more, any number may be sent and is lost.
     fn room(&self, end: &End) -> usize {
         let peer = end.peer.and_then(|peer| self.ends.get(&peer));
         peer.filter(|peer| !peer.closed).map_or(usize::MAX, |peer| peer.inbound.room())
@@ -180,8 +179,8 @@ impl Net {
         self.look_again(id);
     }
 
-    /// Notes that interest has changed. That is done in a turn, which ends by asking what is ready:
-    /// no other is needed.
+    /// Interest has changed. That is done in a turn, which ends by asking what is ready: no other
+    /// is needed.
     fn look_again(&mut self, id: Id) {
         let end = self.ends.get(&id).map(|end| end.process);
         let Some(process) = end.or_else(|| Some(self.doors.get(&id)?.process)) else { return };
@@ -225,7 +224,7 @@ impl Net {
         Ok(count)
     }
 
-    /// Returns how many bytes have arrived and were not read.
+    /// Bytes that have arrived and were not read.
     pub(crate) fn unread(&self, id: Id) -> usize {
         self.ends.get(&id).map_or(0, |end| end.inbound.readable())
     }
@@ -268,8 +267,7 @@ impl Net {
         self.ends.get(&id).is_some_and(|end| self.hosts[end.process].peers_on_other_cpu)
     }
 
-    /// Returns how much of so many bytes is taken: mostly everything, now and then less, or always
-    /// little; never nothing of something.
+    /// Mostly everything, now and then less, or always little; never nothing of something.
     fn cut_short(&mut self, count: usize) -> usize {
         let (most, times) = self.pieces;
         if times > 0 {
@@ -333,8 +331,8 @@ impl Net {
 
     // ---- closing
 
-    /// Closes this end as its process does, or as the system does after its death: the peer sees
-    /// the end of the stream, or a reset if we left something unread.
+    /// Our process closes this end, or is no more: the peer sees the end of the stream, or a reset
+    /// if we left something unread.
     pub(crate) fn close(&mut self, id: Id) {
         let Some(end) = self.ends.get_mut(&id) else { return };
         if std::mem::replace(&mut end.closed, true) {
@@ -352,7 +350,7 @@ impl Net {
         self.forget(id);
     }
 
-    /// Ends what nobody has accepted, and nobody will.
+    /// Nobody has accepted this end, and nobody will.
     fn vanish(&mut self, id: Id) {
         let Some(end) = self.ends.get_mut(&id) else { return };
         if !std::mem::replace(&mut end.closed, true)

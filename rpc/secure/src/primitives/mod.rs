@@ -274,3 +274,40 @@ pub(crate) fn is_small(key: &[u8; 32]) -> bool {
     without_sign[31] &= 0x7f;
     SMALL.contains(&without_sign)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The neutral point as a key: whoever knows no secret can sign anything for it.
+    #[test]
+    fn a_key_of_small_order_is_nobody() {
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        let forged = [&neutral[..], &[0; 32]].concat();
+        let key = Ed25519VerifyingKey::from_bytes(&neutral).unwrap();
+        assert!(key.verify(&forged, b"anything").is_ok(), "the library believes it");
+        assert!(!is_signed(Library::Graviola, &neutral, b"anything", &forged));
+        for small in SMALL {
+            let mut other_sign = small;
+            other_sign[31] |= 0x80;
+            assert!(is_small(&small) && is_small(&other_sign));
+        }
+        assert!(!is_small(&Signer::new(Library::Graviola, &[7; 32]).unwrap().public()));
+    }
+
+    /// RFC 8032, section 7.1, second test.
+    #[test]
+    fn signatures_are_those_of_rfc_8032() {
+        let seed = [
+            0x4c, 0xcd, 0x08, 0x9b, 0x28, 0xff, 0x96, 0xda, 0x9d, 0xb6, 0xc3, 0x46, 0xec, 0x11,
+            0x4e, 0x0f, 0x5b, 0x8a, 0x31, 0x9f, 0x35, 0xab, 0xa6, 0x24, 0xda, 0x8c, 0xf6, 0xed,
+            0x4f, 0xb8, 0xa6, 0xfb,
+        ];
+        let signer = Signer::new(Library::Graviola, &seed).unwrap();
+        let signature = signer.sign(&[0x72]);
+        assert_eq!(signature[..8], [0x92, 0xa0, 0x09, 0xa9, 0xf0, 0xd4, 0xca, 0xb8]);
+        assert!(is_signed(Library::Graviola, &signer.public(), &[0x72], &signature));
+        assert!(!is_signed(Library::Graviola, &signer.public(), &[0x73], &signature));
+    }
+}

@@ -7,6 +7,9 @@
     reason = "each test uses its part, and may panic"
 )]
 
+#[cfg(unix)]
+pub mod folder;
+
 use peers_rpc::Kernel;
 use peers_rpc::kernel::{ForkedRng, PublicKey, SecureLayer};
 use peers_rpc::{SecureTransport, SecurityError};
@@ -77,6 +80,18 @@ impl End {
     pub fn security(&self) -> Option<&SecurityError> {
         self.error.as_ref()?.get_ref()?.downcast_ref()
     }
+}
+
+/// The whole records at the front of a recording.
+pub fn records(mut wire: &[u8]) -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    while let [_, _, _, high, low, ..] = wire {
+        let len = 5 + usize::from(u16::from_be_bytes([*high, *low]));
+        let (record, rest) = wire.split_at(len);
+        records.push(record.to_vec());
+        wire = rest;
+    }
+    records
 }
 
 /// Carries words to and fro until there are none.
