@@ -61,7 +61,7 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// A kernel on the operating system.
+    /// Makes a kernel on the operating system.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl Kernel {
         Ok(Self { core: Core::new(host)?, ready: Vec::new() })
     }
 
-    /// The loop, for code on it.
+    /// Returns the loop, for code on it.
     pub fn handle(&self) -> Handle {
         Handle { core: self.core.clone() }
     }
@@ -84,12 +84,13 @@ impl Kernel {
         &self.core
     }
 
-    /// The loop, for other threads. As long as one lives, [`Kernel::run`] does not end by itself.
+    /// Returns the loop, for other threads. As long as one lives, [`Kernel::run`] does not end by
+    /// itself.
     pub fn remote(&self) -> Remote {
         self.core.inbox.remote()
     }
 
-    /// A node that owns `state`.
+    /// Makes a node that owns `state`.
     pub fn node<S: 'static>(&self, state: S) -> Node<S> {
         Node::new(self.handle(), state)
     }
@@ -118,9 +119,9 @@ impl Kernel {
         self.core.set_strict(on)
     }
 
-    /// One turn: runs what is ready, flushes, polls, and queues what happened for the next turn.
-    /// True if something is still alive: ready tasks, timers, streams, listeners, sources, signals,
-    /// offloaded work, remotes.
+    /// Makes one turn: runs what is ready, flushes, polls, and queues what happened for the next
+    /// turn. True if something is still alive: ready tasks, timers, streams, listeners, sources,
+    /// signals, offloaded work, remotes.
     ///
     /// # Errors
     ///
@@ -146,8 +147,8 @@ impl Kernel {
         self.run_until(Instant::FAR)
     }
 
-    /// [`Kernel::run`], but not beyond `deadline`. On a simulated kernel the clock stands at
-    /// `deadline` then.
+    /// Does what [`Kernel::run`] does, but not beyond `deadline`. On a simulated kernel the clock
+    /// stands at `deadline` then.
     ///
     /// # Errors
     ///
@@ -169,7 +170,7 @@ impl Kernel {
         Ok(())
     }
 
-    /// The last turns before the end. Afterwards the kernel can be run again.
+    /// Makes the last turns before the end. Afterwards the kernel can be run again.
     pub(crate) fn drain(&mut self) -> io::Result<()> {
         // Bounded, since tasks may go on making tasks for ever.
         for _ in 0..LAST_TURNS {
@@ -188,13 +189,13 @@ impl Kernel {
         if self.core.is_ready() { Some(self.core.now()) } else { self.core.next_timer() }
     }
 
-    /// A turn whose clock was just read.
+    /// Makes a turn whose clock was just read.
     fn cycle(&mut self, wait: Wait) -> io::Result<bool> {
         self.run_tasks();
         self.look_outside(wait)
     }
 
-    /// The first half of a turn: everything up to the wait.
+    /// Does the first half of a turn: everything up to the wait.
     pub(crate) fn run_tasks(&self) {
         let core = &self.core;
         self.raise();
@@ -206,7 +207,7 @@ impl Kernel {
         flush(core);
     }
 
-    /// The second half of a turn: the wait, and what happened meanwhile.
+    /// Does the second half of a turn: the wait, and what happened meanwhile.
     pub(crate) fn look_outside(&mut self, wait: Wait) -> io::Result<bool> {
         let core = &self.core;
         // A simulated clock moves only by waiting, so there even a wait for nothing has a meaning.
@@ -301,7 +302,7 @@ fn run_ready(core: &Rc<Core>) {
     core.finish_tasks();
 }
 
-/// The drain loop.
+/// Runs ready tasks, one after the other, until a panic leaves it.
 fn drain_queue(core: &Rc<Core>) {
     while let Some(Entry { cause, action }) = core.next_entry() {
         debug_assert!(core.is_unborrowed(), "a task may use all of the kernel");

@@ -36,8 +36,8 @@
 //! 1. **Tasks run in one place**, one at a time, to completion, on a clean stack. Kept by
 //!    `tests/clean_stack.rs`.
 //! 2. **Resuming a continuation only queues it.** Nothing ever runs a handler inline, not even an
-//!    immediate failure; so state can be lent as `&mut`, and a chain of a hundred million steps
-//!    needs no stack. Kept by `tests/resume_queues.rs`.
+//!    immediate failure; so a handler can borrow state as `&mut`, and a chain of a hundred million
+//!    steps needs no stack. Kept by `tests/resume_queues.rs`.
 //! 3. **A turn runs ready tasks first in, first out**, including those they queue, until none is
 //!    left or its [`Budget`] is spent. Then it tells [those who asked](TurnEnd) so, flushes, polls,
 //!    and looks at timers and other threads, whose tasks join the tail of the same queue. So

@@ -68,7 +68,7 @@ pub fn spawn_loop<T: 'static>(
     Ok(LoopThread { remote, born, ended, thread: Some(thread) })
 }
 
-/// The life of a loop's thread.
+/// Runs a loop from its beginning to its end, on its thread.
 fn live<T>(
     born: &'static Location<'static>,
     start: impl FnOnce(&Kernel) -> T,
@@ -99,7 +99,7 @@ fn live<T>(
 }
 
 impl LoopThread {
-    /// The loop, as this and other threads see it.
+    /// Returns the loop, as this and other threads see it.
     pub fn remote(&self) -> Remote {
         self.remote.clone()
     }

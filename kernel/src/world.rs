@@ -8,7 +8,7 @@
 //!
 //! Invariants:
 //! 1. Same seed and same program, same run: [`World::trace_hash`] tells. Kept by
-//!    `many_clients_are_all_served_and_their_order_is_the_seeds`.
+//!    `many_clients_are_served_in_an_order_drawn_from_the_seed`.
 //! 2. One process runs at a time, and time stands still while it does. Kept by `turn`.
 //! 3. Nothing here touches the operating system. Kept by `tests/tests/rooms.rs`.
 //! 4. A panic in a process is one of whoever runs the world, on its own stack, unless the process
@@ -108,7 +108,7 @@ impl Running {
 const TURNS_AT_ONCE: u32 = 8;
 
 impl World {
-    /// An empty world at time zero.
+    /// Makes an empty world at time zero.
     pub fn new(seed: u64) -> Self {
         Self { net: Rc::new(RefCell::new(Net::new(seed, false))), processes: Vec::new() }
     }
@@ -152,7 +152,7 @@ impl World {
 
     // ---- time
 
-    /// The virtual time.
+    /// Returns the virtual time.
     pub fn now(&self) -> Instant {
         self.net.borrow().now
     }
@@ -385,8 +385,8 @@ impl World {
         self.net.borrow_mut().heal()
     }
 
-    /// A fingerprint of everything that has happened: who ran when, what was sent, where it was
-    /// cut. The same for two runs of the same program with the same seed.
+    /// Returns a fingerprint of everything that has happened: who ran when, what was sent, where it
+    /// was cut. Two runs of one program with one seed have the same.
     pub fn trace_hash(&self) -> u64 {
         self.net.borrow().trace.hash()
     }
@@ -416,7 +416,7 @@ impl fmt::Debug for World {
 }
 
 impl Kernel {
-    /// A kernel alone in a simulated world: its clock is virtual and jumps to the next event
+    /// Makes a kernel alone in a simulated world: its clock is virtual and jumps to the next event
     /// whenever the kernel would wait, and `sim:` addresses reach its own listeners.
     /// [`run`](Kernel::run) fails if it would wait for ever. It is [strict](Kernel::set_strict).
     pub fn simulated(seed: u64) -> Self {

@@ -211,7 +211,7 @@ fn callbacks_of_a_stream_are_named() {
 }
 
 #[test]
-fn whoever_accepts_connections_is_named() {
+fn the_handler_of_a_listener_is_named() {
     let mut kernel = kernel();
     let handle = kernel.handle();
     let line = line!() + 1;

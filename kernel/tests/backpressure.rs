@@ -87,7 +87,7 @@ fn a_vector_given_to_a_closed_connection_goes_nowhere() {
 }
 
 #[test]
-fn nothing_is_a_vector_as_well() {
+fn an_empty_vector_is_accepted() {
     let mut kernel = strict_kernel();
     let (ours, _, _theirs, heard) = pair(&mut kernel, &any_port());
     assert_eq!(ours.write_vec(&mut Vec::new()), Ok(()));
@@ -131,7 +131,7 @@ fn the_system_holds_as_little_for_a_deaf_peer_as_it_is_told() {
 }
 
 #[test]
-fn drained_is_told_once_and_to_everybody_who_asked() {
+fn on_drained_runs_once_for_each_caller() {
     let mut kernel = strict_kernel();
     let (ours, theirs, _) = pair_with_a_deaf_peer(&mut kernel);
     fill(&mut kernel, &ours);

@@ -107,7 +107,7 @@ fn a_megabyte_arrives_unchanged_whatever_room_the_blocks_have() {
 }
 
 #[test]
-fn it_is_the_same_in_a_simulation_however_the_bytes_are_cut() {
+fn blocks_fill_in_a_simulation_however_bytes_are_cut() {
     for seed in 0..20 {
         let mut kernel = Kernel::simulated(seed);
         let taker = Taker::default();

@@ -18,7 +18,7 @@ fn noting(handle: &Handle, trace: &Trace<Cause>) -> impl FnOnce() + use<> {
 }
 
 #[test]
-fn whatever_a_task_makes_runs_on_the_same_behalf() -> io::Result<()> {
+fn what_a_task_makes_inherits_its_cause() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
     let (handle, trace, node) = (kernel.handle(), Trace::new(), kernel.node(()));
     let (cx, noted) = (node.cx(), trace.clone());
@@ -48,7 +48,7 @@ fn whatever_a_task_makes_runs_on_the_same_behalf() -> io::Result<()> {
 }
 
 #[test]
-fn a_continuation_runs_on_behalf_of_its_maker_whoever_resumes_it() -> io::Result<()> {
+fn a_continuation_keeps_the_cause_of_its_maker() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
     let (handle, trace) = (kernel.handle(), Trace::new());
     let note = noting(&handle, &trace);
@@ -62,7 +62,7 @@ fn a_continuation_runs_on_behalf_of_its_maker_whoever_resumes_it() -> io::Result
 }
 
 #[test]
-fn a_barrier_opens_on_behalf_of_who_waits_behind_it() -> io::Result<()> {
+fn a_barrier_opens_under_the_cause_of_its_continuation() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
     let (handle, trace) = (kernel.handle(), Trace::new());
     let note = noting(&handle, &trace);
@@ -78,7 +78,7 @@ fn a_barrier_opens_on_behalf_of_who_waits_behind_it() -> io::Result<()> {
 }
 
 #[test]
-fn it_is_restored_after_a_panic_inside_with_cause() {
+fn with_cause_restores_the_cause_after_a_panic() {
     let kernel = Kernel::simulated(1);
     let handle = kernel.handle();
     let inner = std::panic::AssertUnwindSafe(|| handle.with_cause(SOME, || panic!("inside")));
@@ -87,7 +87,7 @@ fn it_is_restored_after_a_panic_inside_with_cause() {
 }
 
 #[test]
-fn it_is_eight_bytes_that_come_apart_as_they_were_put_together() {
+fn a_cause_is_eight_bytes_and_keeps_its_parts() {
     assert_eq!(size_of::<Cause>(), 8);
     let cause = Cause::from_parts(u32::MAX, 7);
     assert_eq!((cause.slot(), cause.generation()), (u32::MAX, 7));
@@ -148,7 +148,7 @@ fn what_a_cancelled_timer_owned_is_dropped_on_a_clean_stack() {
 
 /// A connection that is closed on behalf of a call ends in time, also when that call is cancelled.
 #[test]
-fn the_kernels_own_timers_are_nobodys() {
+fn timers_of_the_kernel_have_no_cause() {
     let mut kernel = Kernel::simulated(1);
     let handle = kernel.handle();
     let here: Address = "sim:here".parse().unwrap();

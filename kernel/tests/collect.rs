@@ -74,7 +74,7 @@ fn first_error_fails_at_once_and_only_once() -> io::Result<()> {
 }
 
 #[test]
-fn without_branches_it_opens_when_it_is_let_go() -> io::Result<()> {
+fn a_barrier_without_branches_opens_when_dropped() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
     let (all, values) = (Trace::new(), Trace::new());
     drop(Collect::<u32, Lost>::all(noting(&kernel, &all)));
@@ -87,7 +87,7 @@ fn without_branches_it_opens_when_it_is_let_go() -> io::Result<()> {
 }
 
 #[test]
-fn it_stays_closed_while_more_branches_may_come() -> io::Result<()> {
+fn a_barrier_stays_closed_while_it_can_make_branches() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
     let trace = Trace::new();
     let gate = Collect::values(noting(&kernel, &trace));

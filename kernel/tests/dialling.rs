@@ -121,7 +121,7 @@ fn two_silent_addresses_cost_half_a_second() {
 }
 
 #[test]
-fn one_that_refuses_costs_nothing_and_one_that_is_silent_a_quarter() {
+fn a_refusing_address_costs_no_time_and_a_silent_one_250_ms() {
     for seed in 0..20 {
         let mut stage = Stage::new(seed, &ABC);
         stage.refuse(0);
@@ -134,7 +134,7 @@ fn one_that_refuses_costs_nothing_and_one_that_is_silent_a_quarter() {
 
 /// The second is tried when the first refuses, and from then on a quarter of a second counts anew.
 #[test]
-fn an_address_has_its_quarter_also_behind_one_that_refused() {
+fn an_address_has_250_ms_also_after_a_refusal() {
     const ABCD: [&str; 4] = ["a", "b", "c", "d"];
     for seed in 0..20 {
         let mut stage = Stage::new(seed, &ABCD);
@@ -231,7 +231,7 @@ fn an_address_that_stands_twice_is_tried_once() {
 }
 
 #[test]
-fn a_name_without_addresses_is_no_address() {
+fn dialling_a_name_without_addresses_fails() {
     let mut stage = Stage::new(2, &[]);
     let (took, end) = stage.dial_db(&[]);
     let (kind, text) = end.unwrap_err();

@@ -86,7 +86,7 @@ fn simulated(chunk: usize, ordinary: bool) -> (Sender, Duration) {
 }
 
 #[test]
-fn who_sends_on_and_on_hears_our_last_words_and_is_cut() {
+fn an_endless_sender_gets_our_output_and_is_cut() {
     let (sender, cut) = simulated(256 << 10, false);
     assert_eq!(*sender.heard.borrow(), LAST);
     assert!(cut <= Duration::from_millis(500), "{cut:?}");
@@ -95,14 +95,14 @@ fn who_sends_on_and_on_hears_our_last_words_and_is_cut() {
 }
 
 #[test]
-fn who_sends_little_is_left_its_time() {
+fn a_sender_of_little_keeps_its_linger_time() {
     let (sender, cut) = simulated(1, false);
     assert_eq!(*sender.heard.borrow(), LAST);
     assert!(cut >= Duration::from_secs(5) && cut <= Duration::from_secs(6), "{cut:?}");
 }
 
 #[test]
-fn an_ordinary_end_throws_more_away_but_not_for_ever() {
+fn close_discards_more_but_not_for_ever() {
     let (sender, cut) = simulated(256 << 10, true);
     assert_eq!(*sender.heard.borrow(), LAST);
     let taken = sender.taken.get();
@@ -112,7 +112,7 @@ fn an_ordinary_end_throws_more_away_but_not_for_ever() {
 
 /// Closed from outside its handler, which could still be told something.
 #[test]
-fn who_has_closed_hears_nothing_more_not_even_the_end() {
+fn after_close_the_handler_hears_nothing() {
     for seed in 0..10 {
         let mut world = World::new(seed);
         let heard = Rc::new(RefCell::new(Vec::new()));

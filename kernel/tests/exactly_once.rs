@@ -48,7 +48,7 @@ fn of_a_pair_exactly_one_function_runs() -> io::Result<()> {
 }
 
 #[test]
-fn of_the_two_halves_of_a_split_the_first_one_called_wins() -> io::Result<()> {
+fn the_first_called_half_of_a_split_wins() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
     let trace = Trace::new();
     let (ok, err) = noting(&kernel, &trace).split();
@@ -225,7 +225,7 @@ proptest! {
 // ---- handing on
 
 #[test]
-fn whoever_hands_on_knows_of_the_end_of_each_however_they_are_nested() -> io::Result<()> {
+fn hand_to_reports_the_end_at_each_depth_of_nesting() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
     let trace = Trace::new();
     let (outer, inner) = (noting(&kernel, &trace), noting(&kernel, &trace));
@@ -259,7 +259,7 @@ fn whoever_hands_on_knows_of_the_end_of_each_however_they_are_nested() -> io::Re
 }
 
 #[test]
-fn a_panic_in_what_is_handed_on_within_says_nothing_of_the_one_without() -> io::Result<()> {
+fn a_panic_in_an_inner_hand_to_leaves_the_outer_watched() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
     let trace = Trace::new();
     for ends in [false, true] {

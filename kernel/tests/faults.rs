@@ -110,7 +110,7 @@ impl Pair {
 // ---- killed
 
 #[test]
-fn whoever_had_read_all_is_heard_to_end_when_he_is_killed() {
+fn a_killed_process_that_had_read_all_ends_its_streams() {
     for seed in SEEDS {
         let mut pair = pair(seed);
         pair.say("read");
@@ -129,7 +129,7 @@ fn whoever_had_read_all_is_heard_to_end_when_he_is_killed() {
 }
 
 #[test]
-fn whoever_had_something_unread_is_heard_to_break_off() {
+fn a_killed_process_with_unread_bytes_resets() {
     for seed in SEEDS {
         let mut pair = pair(seed);
         pair.there.outlet().pause();
@@ -156,7 +156,7 @@ fn what_a_killed_process_had_sent_arrives_first() {
 }
 
 #[test]
-fn who_was_not_accepted_yet_hears_a_reset_and_who_dials_later_a_refusal() {
+fn a_crash_resets_the_backlog_and_refuses_later_dials() {
     for seed in SEEDS {
         let mut pair = pair(seed);
         pair.world.stop(pair.server);
@@ -250,7 +250,7 @@ fn a_timer_that_is_overdue_comes_behind_what_lay_in_the_socket() {
 }
 
 #[test]
-fn who_was_stopped_at_work_goes_on_with_it_and_his_wait_is_not_interrupted() {
+fn a_process_stopped_at_work_continues_without_an_interrupted_wait() {
     let mut world = World::new(1);
     let ran = Rc::new(Cell::new(false));
     let place = ran.clone();
@@ -333,7 +333,7 @@ fn slow_units_of_one_task_spend_the_budget_too() {
 // ---- chance
 
 #[test]
-fn which_of_two_ready_connections_comes_first_is_the_seeds() {
+fn the_seed_decides_which_ready_connection_comes_first() {
     let mut firsts = [0, 0];
     for seed in SEEDS {
         let order = Rc::new(RefCell::new(Vec::new()));

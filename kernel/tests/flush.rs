@@ -75,7 +75,7 @@ fn a_flush_of_nothing_and_one_of_a_connection_that_has_ended_do_nothing() {
 }
 
 #[test]
-fn who_waits_for_an_empty_output_is_queued_by_the_flush_that_empties_it() {
+fn on_drained_is_queued_by_the_flush_that_empties_the_output() {
     let mut kernel = strict_kernel();
     let (outlet, _peer, _) = outlet_to_a_peer(&mut kernel);
     let log = Rc::new(RefCell::new(Vec::new()));

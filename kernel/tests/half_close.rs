@@ -12,7 +12,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 #[test]
-fn a_finished_half_is_heard_as_an_end_and_the_other_still_carries() {
+fn finish_ends_one_half_and_the_other_still_carries() {
     let mut kernel = strict_kernel();
     let (ours, heard, theirs, they_heard) = pair(&mut kernel, &any_port());
     ours.write(b"a question").unwrap();
@@ -32,7 +32,7 @@ fn kernel_is_empty(ours: &peers_kernel::Outlet, theirs: &peers_kernel::Outlet) -
 }
 
 #[test]
-fn everything_owed_when_the_peer_ends_is_sent_before_the_connection_closes() {
+fn output_pending_at_the_peers_end_is_sent_before_closing() {
     let mut kernel = strict_kernel();
     let serve = |stream: Stream| {
         let asked = RefCell::new(0);
@@ -88,7 +88,7 @@ fn a_half_closed_connection_costs_no_turns() {
 }
 
 #[test]
-fn bytes_that_arrive_after_closing_do_not_harm_the_goodbye() {
+fn bytes_that_arrive_after_close_cause_no_reset() {
     let mut kernel = strict_kernel();
     let serve = |stream: Stream| {
         stream.start(|outlet, _| {

@@ -65,7 +65,7 @@ fn a_crowd_is_accepted_at_most_64_a_turn() {
 }
 
 #[test]
-fn turning_a_crowd_away_takes_no_descriptors() {
+fn rejecting_many_connections_keeps_no_descriptors() {
     let mut kernel = strict_kernel();
     let count = Rc::new(Cell::new(0));
     let counted = count.clone();

@@ -61,7 +61,7 @@ fn no_read_gives_more_and_nothing_is_lost() {
 }
 
 #[test]
-fn of_much_a_32nd_is_given_at_once() {
+fn a_large_read_gives_at_most_a_32nd_at_once() {
     for seed in 0..10 {
         let sent = sent(64 * 1_024);
         let reads = reads(seed, &sent, 7, u64::MAX);
@@ -72,7 +72,7 @@ fn of_much_a_32nd_is_given_at_once() {
 }
 
 #[test]
-fn it_ends_when_it_was_done_so_often() {
+fn in_pieces_ends_after_so_many_times() {
     for seed in 0..10 {
         let sent = sent(50_000);
         let reads = reads(seed, &sent, 1, 20);

@@ -42,7 +42,7 @@ fn noting<T: Clone + PartialEq + std::fmt::Debug + 'static>(
 }
 
 #[test]
-fn whatever_the_bytes_make_comes_once_and_from_the_queue() -> io::Result<()> {
+fn the_value_made_of_bytes_arrives_once_and_by_the_queue() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
     kernel.set_strict(false);
     for way in WAYS {
@@ -64,7 +64,7 @@ fn whatever_the_bytes_make_comes_once_and_from_the_queue() -> io::Result<()> {
 }
 
 #[test]
-fn memory_is_given_only_to_a_value() -> io::Result<()> {
+fn only_a_value_takes_the_owned_bytes() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
     kernel.set_strict(false);
     for (bytes, left) in [(&b"spice"[..], 0), (b"wrong", 5), (b"panic", 5)] {
@@ -113,7 +113,7 @@ impl Drop for Sore {
 }
 
 #[test]
-fn a_value_that_comes_too_late_and_panics_disturbs_nobody() -> io::Result<()> {
+fn a_late_value_that_panics_on_drop_harms_nobody() -> io::Result<()> {
     const SORE: FromBytes<Sore, Lost> =
         FromBytes { borrowed: |_, _| Ok(Sore("late")), owned: |_, _| Ok(Sore("late")) };
     let mut kernel = Kernel::simulated(1);
@@ -132,7 +132,7 @@ fn a_value_that_comes_too_late_and_panics_disturbs_nobody() -> io::Result<()> {
 }
 
 #[test]
-fn the_log_names_where_the_handler_was_made_that_waits_for_what_cannot_be_read() -> io::Result<()> {
+fn the_log_names_the_handler_whose_bytes_cannot_be_read() -> io::Result<()> {
     keep_log();
     let mut kernel = Kernel::simulated(1);
     kernel.set_strict(false);

@@ -170,7 +170,7 @@ fn a_start_that_panics_is_an_error() {
 }
 
 #[test]
-fn what_was_posted_in_time_is_heard_before_a_timer_says_that_it_was_not() -> io::Result<()> {
+fn posts_that_came_in_time_run_before_due_timers() -> io::Result<()> {
     let mut kernel = Kernel::new()?;
     let (handle, remote) = (kernel.handle(), kernel.remote());
     let came = Rc::new(RefCell::new(Vec::new()));

@@ -131,7 +131,7 @@ fn chunk_at(place: usize) -> Vec<u8> {
 /// Real hosts send a chunk in another way if it lies a few bytes ahead of where the system copies
 /// it to. With many chunks that shows in how much a write is offered.
 #[test]
-fn where_memory_lies_changes_nothing() {
+fn addresses_in_memory_do_not_change_a_run() {
     for seed in SEEDS {
         let run = |place: usize| {
             let mut world = World::new(seed);
@@ -153,7 +153,7 @@ fn where_memory_lies_changes_nothing() {
 }
 
 #[test]
-fn many_clients_are_all_served_and_their_order_is_the_seeds() {
+fn many_clients_are_served_in_an_order_drawn_from_the_seed() {
     let orders = RefCell::new(Vec::new());
     replayed(|world| {
         let order = Rc::new(RefCell::new(Vec::new()));
@@ -383,7 +383,7 @@ fn an_endless_chain_of_tasks_stops_neither_clock_nor_others() {
 }
 
 #[test]
-fn a_visit_from_outside_sees_the_time_of_the_world() {
+fn with_sees_the_time_of_the_world() {
     let mut world = World::new(1);
     let process = world.process("slept", |_| ());
     world.run_for(SECOND);

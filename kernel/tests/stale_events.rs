@@ -13,7 +13,7 @@ use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
 
 #[test]
-fn of_two_that_are_ready_at_once_the_first_may_end_the_second() {
+fn a_ready_source_may_be_ended_by_another_before_its_turn() {
     for _ in 0..20 {
         let mut kernel = strict_kernel();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -122,7 +122,7 @@ fn a_reset_is_heard_as_a_failure() {
 }
 
 #[test]
-fn what_the_peer_said_before_it_left_is_heard_though_writing_to_it_fails() {
+fn bytes_sent_before_a_peer_left_are_delivered_though_writing_fails() {
     let mut kernel = strict_kernel();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().into();

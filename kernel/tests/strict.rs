@@ -125,7 +125,7 @@ fn dial(handle: &Handle) {
 }
 
 #[test]
-fn wherever_a_process_panics_the_world_does() {
+fn a_panic_in_a_process_is_raised_by_the_world() {
     for (place, mischief) in PLACES {
         let mut world = World::new(1);
         world.process("clumsy", mischief);
@@ -137,7 +137,7 @@ fn wherever_a_process_panics_the_world_does() {
 }
 
 #[test]
-fn wherever_a_simulated_kernel_panics_whoever_turns_it_does() {
+fn a_panic_in_a_simulated_kernel_is_raised_by_its_turn() {
     for (place, mischief) in PLACES {
         let mut kernel = Kernel::simulated(1);
         let _owner = mischief(&kernel);
@@ -148,7 +148,7 @@ fn wherever_a_simulated_kernel_panics_whoever_turns_it_does() {
 }
 
 #[test]
-fn lenient_processes_survive_all_that_also_when_they_are_started_again() {
+fn lenient_processes_survive_panics_also_after_a_restart() {
     for (_, mischief) in PLACES {
         let mut world = World::new(1);
         let process = world.process("clumsy", mischief);
@@ -268,7 +268,7 @@ fn holding(hold: Mischief) -> (World, ProcessId) {
 }
 
 #[test]
-fn what_panics_when_it_is_dropped_is_told_by_whatever_ends_the_process() {
+fn a_panicking_drop_is_raised_by_what_ends_the_process() {
     for hold in HOLDERS {
         let (mut world, process) = holding(hold);
         let text = panic_of(|| world.crash(process));
@@ -287,7 +287,7 @@ fn what_panics_when_it_is_dropped_is_told_by_whatever_ends_the_process() {
 }
 
 #[test]
-fn a_simulated_kernel_tells_of_such_drops_when_it_is_dropped() {
+fn a_panicking_drop_is_raised_when_a_simulated_kernel_is_dropped() {
     let kernel = Kernel::simulated(1);
     let sore = Sore;
     kernel.handle().schedule(move || drop(sore));
@@ -296,7 +296,7 @@ fn a_simulated_kernel_tells_of_such_drops_when_it_is_dropped() {
 }
 
 #[test]
-fn a_test_that_fails_already_fails_with_its_own_words_and_ends() {
+fn a_panicking_test_keeps_its_own_message() {
     for hold in HOLDERS {
         let failed = catch_unwind(|| {
             let (_world, _) = holding(hold);
@@ -324,7 +324,7 @@ fn lenient_processes_survive_their_drops() {
 }
 
 #[test]
-fn what_was_done_from_outside_is_told_by_the_next_step() {
+fn a_panic_outside_of_turns_is_raised_by_the_next_step() {
     let mut world = World::new(1);
     let mut cx = None;
     world.process("clumsy", |kernel| {

@@ -19,7 +19,7 @@ fn noting(handle: &Handle, trace: &Trace<u64>, delay: Duration, n: u64) -> Timer
 }
 
 #[test]
-fn they_fire_by_instant_and_ties_by_creation() -> io::Result<()> {
+fn timers_fire_by_instant_and_ties_by_creation() -> io::Result<()> {
     let mut kernel = Kernel::simulated(1);
     let trace = Trace::new();
     for (n, delay) in [30, 10, 20, 10, 30, 0].into_iter().enumerate() {

@@ -76,7 +76,7 @@ fn what_an_ending_schedules_or_asks_for_belongs_to_the_next_turn() {
 }
 
 #[test]
-fn an_ending_that_waits_is_work_to_do() {
+fn a_waiting_turn_end_keeps_the_loop_alive() {
     let (mut kernel, log) = (Kernel::simulated(1), Log::default());
     kernel.handle().at_turn_end(Ending::new("ending", &log));
     kernel.run().unwrap();

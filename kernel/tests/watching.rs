@@ -74,7 +74,7 @@ fn a_slow_handler_is_named_in_the_log() -> io::Result<()> {
 }
 
 #[test]
-fn one_in_a_long_row_of_quick_ones_is_found_as_well() -> io::Result<()> {
+fn a_slow_handler_among_many_quick_ones_is_found() -> io::Result<()> {
     keep_log();
     let mut kernel = Kernel::new()?;
     kernel.set_budget(Budget { tasks: 4096, time: Duration::from_secs(3600) });

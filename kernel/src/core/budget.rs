@@ -30,7 +30,7 @@ pub struct Budget {
 }
 
 impl Default for Budget {
-    /// 1,024 tasks or 1 ms.
+    /// Returns 1,024 tasks or 1 ms.
     fn default() -> Self {
         Self { tasks: 1024, time: Duration::from_millis(1) }
     }
@@ -97,7 +97,7 @@ impl Meter {
         self.limit_time();
     }
 
-    /// A clock that is behind must not make time of none.
+    /// Sets when the time is over. A clock that is behind must not make time of none.
     fn limit_time(&self) {
         let (began, time) = (self.began.get(), self.budget.get().time);
         self.until.set(if time.is_zero() { Instant::default() } else { began + time });
@@ -107,7 +107,7 @@ impl Meter {
         self.budget.get()
     }
 
-    /// A turn begins.
+    /// Begins a turn.
     pub(crate) fn begin(&self, now: Instant) {
         self.began.set(now);
         self.limit_time();
@@ -200,7 +200,7 @@ impl Meter {
         self.here.get()
     }
 
-    /// The turn's tasks are over: times what was not timed yet.
+    /// Ends the turn's tasks: times what was not timed yet.
     pub(crate) fn finish(&self, host: &dyn Host) {
         if self.used.get() != self.cleared.get() {
             self.time(host.now())

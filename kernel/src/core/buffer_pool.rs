@@ -34,7 +34,7 @@ pub(crate) struct BufferPool {
 }
 
 impl BufferPool {
-    /// An empty buffer with room.
+    /// Returns an empty buffer with room.
     pub(crate) fn take(&self) -> Vec<u8> {
         let small = self.small.borrow_mut().pop();
         match small.or_else(|| self.large.borrow_mut().pop()) {
@@ -43,7 +43,7 @@ impl BufferPool {
         }
     }
 
-    /// An empty buffer with room for `bytes`.
+    /// Returns an empty buffer with room for `bytes`.
     pub(crate) fn take_for(&self, bytes: usize) -> Vec<u8> {
         let mut large = self.large.borrow_mut();
         match large.iter().rposition(|buffer| buffer.capacity() >= bytes) {
@@ -52,7 +52,7 @@ impl BufferPool {
         }
     }
 
-    /// An empty buffer with room for `bytes` and little more, if there is one.
+    /// Returns an empty buffer with room for `bytes` and little more, if there is one.
     pub(crate) fn take_just(&self, bytes: usize) -> Option<Vec<u8>> {
         let room = bytes..=bytes.saturating_add(PAGE);
         let mut large = self.large.borrow_mut();
@@ -60,7 +60,7 @@ impl BufferPool {
         Some(self.count_out(large.swap_remove(place)))
     }
 
-    /// Bytes of memory that the outputs of all streams hold.
+    /// Returns how many bytes of memory the outputs of all streams hold.
     #[inline]
     pub(crate) fn used(&self) -> usize {
         self.used.get()
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn large_buffers_wait_for_those_who_need_them_and_the_latest_stay() {
+    fn large_buffers_are_kept_for_large_requests() {
         let pool = BufferPool::default();
         for room in [300, 70_000, 100_000, 400] {
             pool.keep(Vec::with_capacity(room));

@@ -30,7 +30,7 @@ impl Cause {
         Self((generation as u64) << 32 | slot as u64)
     }
 
-    /// The index in the table that made it.
+    /// Returns the index in the table that made it.
     pub const fn slot(self) -> u32 {
         self.0 as u32
     }

@@ -6,7 +6,7 @@ use crate::core::Core;
 use crate::host::time::Instant;
 
 impl Core {
-    /// The time, read anew: up to ten milliseconds behind, but not behind the clock of this turn.
+    /// Reads the time anew: up to ten milliseconds behind, but not behind the clock of this turn.
     #[inline]
     pub(crate) fn clock(&self) -> Instant {
         self.look_at_clock();
@@ -21,7 +21,7 @@ impl Core {
         clock
     }
 
-    /// The latest reading of the clock, by whomever.
+    /// Returns the latest reading of the clock, by whomever.
     #[inline]
     pub(crate) fn latest(&self) -> Instant {
         // The cheap clock is a tick behind, and may say less than what the turn began with.

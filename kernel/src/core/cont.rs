@@ -231,14 +231,14 @@ pub(crate) fn why_lost(core: &Core) -> Lost {
 }
 
 impl<T: 'static, E: From<Lost> + 'static> Cont<T, E> {
-    /// A continuation of one handler that gets either outcome, outside of any node.
+    /// Makes a continuation of one handler that gets either outcome, outside of any node.
     #[track_caller]
     pub fn new(handle: &Handle, f: impl FnOnce(Result<T, E>) + 'static) -> Self {
         Self::made_at(Location::caller(), &handle.core, move |_, result| f(result))
     }
 
-    /// A continuation and an error handler, two functions joined so that exactly one of them runs,
-    /// once.
+    /// Makes a continuation of two functions, one for a value and one for an error, joined so that
+    /// exactly one of them runs, once.
     ///
     /// ```
     /// use peers_kernel::{Cont, Kernel, Lost};
@@ -262,8 +262,8 @@ impl<T: 'static, E: From<Lost> + 'static> Cont<T, E> {
         })
     }
 
-    /// The two functions again: the first one called ends the continuation, the other then does
-    /// nothing. Dropping both is dropping it.
+    /// Takes it apart into two functions again: the first one called ends the continuation, the
+    /// other then does nothing. Dropping both is dropping it.
     pub fn split(self) -> (impl FnOnce(T) + use<T, E>, impl FnOnce(E) + use<T, E>) {
         let ok = Rc::new(Cell::new(Some(self)));
         let err = ok.clone();
@@ -280,7 +280,7 @@ impl<T: 'static, E: From<Lost> + 'static> Cont<T, E> {
         (continuation, error_handler)
     }
 
-    /// A continuation whose handler is called with the core.
+    /// Makes a continuation whose handler is called with the core.
     pub(crate) fn made_at<F>(born: &'static Location<'static>, core: &Rc<Core>, f: F) -> Self
     where
         F: FnOnce(&Rc<Core>, Result<T, E>) + 'static,
@@ -362,12 +362,12 @@ impl<T, E> Cont<T, E> {
         watch.has_ended()
     }
 
-    /// On whose behalf the handler will run: the cause of the task that made this.
+    /// Returns on whose behalf the handler will run: the cause of the task that made this.
     pub fn cause(&self) -> Cause {
         self.waiting().cause()
     }
 
-    /// The loop the handler will run on.
+    /// Returns the loop the handler will run on.
     pub fn handle(&self) -> Handle {
         Handle { core: self.core().clone() }
     }

@@ -1,4 +1,4 @@
-//! Says in words what a loop is waiting for: for the moment when a program hangs and nobody knows
+//! Describes what a loop is waiting for: for the moment when a program hangs and nobody knows
 //! why.
 //!
 //! A dump is a copy; making one changes nothing. Invariant: the same state gives the same text.
@@ -62,17 +62,17 @@ impl Handle {
 }
 
 impl Dump {
-    /// Tasks that are ready to run.
+    /// Counts the tasks that are ready to run.
     pub fn queued(&self) -> usize {
         self.queued
     }
 
-    /// Continuations that nobody has resumed yet.
+    /// Counts the continuations that nobody has resumed yet.
     pub fn continuations(&self) -> usize {
         self.continuations.iter().map(|group| group.count).sum()
     }
 
-    /// Timers that have not fired.
+    /// Counts the timers that have not fired.
     pub fn timers(&self) -> usize {
         self.timers
     }
@@ -82,7 +82,7 @@ impl Dump {
         self.sources.len()
     }
 
-    /// Pieces of offloaded work under way.
+    /// Counts the pieces of offloaded work under way.
     pub fn offloaded(&self) -> usize {
         self.work.iter().map(|group| group.count).sum()
     }

@@ -36,7 +36,7 @@ pub(crate) struct Fair<J> {
 }
 
 impl<J> Fair<J> {
-    /// An empty one with so many places, of which one share may have so many in hand.
+    /// Makes an empty one with so many places, of which one share may have so many in hand.
     pub(crate) const fn new(places: usize, hands: usize) -> Self {
         let in_hand = BTreeMap::new();
         Self { lines: BTreeMap::new(), order: VecDeque::new(), len: 0, in_hand, places, hands }
@@ -83,7 +83,7 @@ impl<J> Fair<J> {
         Some((share, job))
     }
 
-    /// Something that a share had in hand is done.
+    /// Notes that something that a share had in hand is done.
     pub(crate) fn done(&mut self, share: Share) {
         if let Some(count) = self.in_hand.get_mut(&share) {
             *count -= 1;
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_with_its_hands_full_waits_and_the_others_do_not() {
+    fn a_share_at_its_limit_waits_and_others_do_not() {
         let mut fair = Fair::new(100, 2);
         (0..4).for_each(|n| fair.push(A, n));
         assert_eq!(all(&mut fair), [0, 1]);

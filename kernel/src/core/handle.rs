@@ -33,7 +33,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// The time, as read once in this turn.
+    /// Returns the time, as read once in this turn.
     #[inline]
     pub fn now(&self) -> Instant {
         self.core.now()
@@ -140,9 +140,9 @@ impl Handle {
         self.core.works.stop_caused_by(&self.core, cause)
     }
 
-    /// From now on, `shares` tells on whose account offloaded work with a cause is done: for layers
-    /// that serve others. Whoever shares the workers takes turns with the others and with the
-    /// program itself, never has all of them, and has at most half of those places in the queue
+    /// Lets `shares` tell, from now on, on whose account offloaded work with a cause is done: for
+    /// layers that serve others. Whoever shares the workers takes turns with the others and with
+    /// the program itself, never has all of them, and has at most half of those places in the queue
     /// that the others leave. Work whose share nobody can tell has one together; work without a
     /// cause is the program's own.
     ///
@@ -198,7 +198,7 @@ impl Handle {
         self.core.is_cancelled(cause)
     }
 
-    /// On whose behalf the running task runs.
+    /// Returns on whose behalf the running task runs.
     #[inline]
     pub fn cause(&self) -> Cause {
         self.core.cause.get()
@@ -224,15 +224,15 @@ impl Handle {
         self.core.meter.name(name)
     }
 
-    /// The most descriptors this process may hold at present; `None` in a simulation, where there
-    /// are none, and where the system sets no limit.
+    /// Returns the most descriptors this process may hold at present; `None` in a simulation, where
+    /// there are none, and where the system sets no limit.
     pub fn descriptor_limit(&self) -> Option<usize> {
         self.core.host().descriptor_limit()
     }
 
-    /// The most bytes of memory that this process may have, as far as the system says: the least of
-    /// the limits of its control groups and on its address space. `None` if there is none, and in a
-    /// simulation.
+    /// Returns the most bytes of memory that this process may have, as far as the system says: the
+    /// least of the limits of its control groups and on its address space. `None` if there is none,
+    /// and in a simulation.
     pub fn memory_limit(&self) -> Option<u64> {
         self.core.host().memory_limit()
     }
@@ -249,8 +249,8 @@ impl Handle {
         self.core.throttle.set_rate(per_second)
     }
 
-    /// An empty vector, with memory that a stream is done with if there is any: for what will be
-    /// given to [`Outlet::write_vec`](crate::Outlet::write_vec).
+    /// Returns an empty vector, with memory that a stream is done with if there is any: for what
+    /// will be given to [`Outlet::write_vec`](crate::Outlet::write_vec).
     pub fn pooled_buffer(&self) -> Vec<u8> {
         self.core.buffers.take()
     }
@@ -262,14 +262,14 @@ impl Handle {
         self.core.buffers.take_for(bytes)
     }
 
-    /// Memory that a stream is done with, with room for so many bytes and less than a page more, if
-    /// there is any: for values that last, which should not keep more than they need.
+    /// Returns memory that a stream is done with, with room for so many bytes and less than a page
+    /// more, if there is any: for values that last, which should not keep more than they need.
     pub fn pooled_buffer_just_for(&self, bytes: usize) -> Option<Vec<u8>> {
         self.core.buffers.take_just(bytes)
     }
 
-    /// Bytes of memory that the output of all streams of this loop holds. It is counted as it
-    /// changes, so asking is cheap.
+    /// Returns how many bytes of memory the output of all streams of this loop holds. It is counted
+    /// as it changes, so asking is cheap.
     #[inline]
     pub fn output_memory(&self) -> usize {
         self.core.buffers.used()
@@ -294,12 +294,12 @@ impl Handle {
         self.core.buffers.set_scarce(on);
     }
 
-    /// The kernel's generator.
+    /// Returns the kernel's generator.
     pub fn rng(&self) -> Rng {
         Rng(self.clone())
     }
 
-    /// A generator of its own, for work on other threads.
+    /// Makes a generator of its own, for work on other threads.
     pub fn fork_rng(&self) -> ForkedRng {
         self.core.rng.borrow_mut().fork()
     }

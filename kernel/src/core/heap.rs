@@ -23,7 +23,7 @@ impl<T: Copy + Ord> Heap<T> {
         self.entries.len()
     }
 
-    /// The least entry.
+    /// Returns the least entry.
     pub(crate) fn peek(&self) -> Option<T> {
         self.entries.first().copied()
     }
@@ -93,7 +93,7 @@ impl<T: Copy + Ord> Heap<T> {
     }
 }
 
-/// The least of a few, and where it is.
+/// Returns the least of a few, and where it is.
 fn least<T: Copy + Ord>(few: &[T]) -> Option<(usize, T)> {
     let mut best = (0, *few.first()?);
     for (offset, entry) in few.iter().enumerate().skip(1) {
@@ -111,7 +111,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_sorts(mut numbers in prop::collection::vec(0_u32..1000, 0..200), modulus in 1_u32..4) {
+        fn pops_in_order_after_pushes_and_retain(mut numbers in prop::collection::vec(0_u32..1000, 0..200), modulus in 1_u32..4) {
             let mut heap = Heap::default();
             numbers.iter().for_each(|n| heap.push(*n));
             let keep = |n: &u32| n.is_multiple_of(modulus);

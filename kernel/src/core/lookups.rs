@@ -1,5 +1,5 @@
-//! Looking names up, beside the loop: the system's resolver blocks, takes as long as it likes and
-//! cannot be stopped.
+//! Looks names up on threads of its own: the system's resolver blocks, takes as long as it likes
+//! and cannot be stopped.
 //!
 //! Invariants:
 //! 1. A name is looked up once at a time, whoever asks: callers that ask meanwhile share the
@@ -119,7 +119,7 @@ impl Lookups {
         }
     }
 
-    /// The first name whose turn it is.
+    /// Returns the first name whose turn it is.
     fn next(&self) -> Option<String> {
         let (names, slow) = (self.names.borrow(), self.slow.borrow());
         let busy = |name: &&String| names.get(*name).is_some_and(|asked| asked.running.is_some());
@@ -142,7 +142,7 @@ impl Lookups {
         }
     }
 
-    /// A look-up has ended.
+    /// Tells all callers what a look-up has found.
     fn finish(&self, core: &Rc<Core>, name: &str, answer: &LookUpResult) {
         self.running.set(self.running.get() - 1);
         let asked = self.names.borrow_mut().remove(name);
@@ -156,7 +156,7 @@ impl Lookups {
         self.start(core);
     }
 
-    /// A caller has waited long enough.
+    /// Tells a caller that has waited long enough.
     fn give_up(&self, core: &Rc<Core>, name: &str, number: u64) {
         let mut names = self.names.borrow_mut();
         let Some(asked) = names.get_mut(name) else { return };
@@ -184,7 +184,7 @@ impl Lookups {
         names.into_values().flat_map(|asked| asked.callers).map(|caller| caller.then).collect()
     }
 
-    /// Names that are looked up or wait for it.
+    /// Returns the names that are looked up or wait for it.
     pub(crate) fn names(&self) -> Vec<String> {
         self.names.borrow().keys().cloned().collect()
     }

@@ -56,7 +56,8 @@ impl From<Overloaded> for io::Error {
 }
 
 impl From<Overloaded> for Lost {
-    /// For continuations whose only error is being lost: work that never started was dropped.
+    /// Converts the error, for continuations whose only error is being lost: work that never
+    /// started was dropped.
     fn from(_: Overloaded) -> Self {
         Self::Dropped
     }

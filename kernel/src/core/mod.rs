@@ -1,8 +1,8 @@
 //! The core: what one kernel's parts share, and the only door to each of them.
 //!
 //! No user code runs here but in [`Core::catch`]; the turn is in [`crate::kernel`]. Invariants:
-//! 1. No part is borrowed while user code runs or a user's value is dropped; the read buffer alone
-//!    is lent to it. Kept by `drain_queue`.
+//! 1. No part is borrowed while user code runs or a user's value is dropped; it borrows the
+//!    read buffer alone. Kept by `drain_queue`.
 //! 2. After [`Core::close`] nothing is kept: what is handed in is dropped, one at a time, on a flat
 //!    stack. Kept by `close`, `ending_a_kernel_with_deeply_nested_continuations_needs_no_stack`.
 //! 3. `loss` is what a continuation dropped right now reports; `cause` is whose work runs right
@@ -138,7 +138,7 @@ impl Core {
         }))
     }
 
-    /// The clock of this turn.
+    /// Returns the clock of this turn.
     #[inline]
     pub(crate) fn now(&self) -> Instant {
         self.now.get()
@@ -151,7 +151,7 @@ impl Core {
         self.latest.set(now);
     }
 
-    /// The outside. After the end of the kernel, one where everything fails.
+    /// Returns the outside; after the end of the kernel, one where everything fails.
     pub(crate) fn host(&self) -> Rc<dyn Host> {
         self.host.borrow().clone()
     }
@@ -161,7 +161,7 @@ impl Core {
         self.open.get()
     }
 
-    /// For what cannot be done without a kernel and is able to say so.
+    /// Fails if the kernel has ended: for what cannot be done without one and is able to say so.
     pub(crate) fn check_open(&self) -> io::Result<()> {
         if self.is_open() { Ok(()) } else { gone::gone() }
     }
@@ -219,7 +219,7 @@ impl Core {
         !self.panics.has_failed() && self.meter.spend(&**self.host.borrow())
     }
 
-    /// The turn's tasks are over.
+    /// Ends the turn's tasks.
     pub(crate) fn finish_tasks(&self) {
         self.meter.finish(&**self.host.borrow())
     }
@@ -295,7 +295,7 @@ impl Core {
 
     // ---- sources
 
-    /// A fresh key, for a host that must know it before the source exists. Ends by
+    /// Makes a fresh key, for a host that must know it before the source exists. Ends by
     /// [`Core::unregister`].
     pub(crate) fn reserve(&self) -> Key {
         self.watches.borrow_mut().reserve()
@@ -376,9 +376,9 @@ impl Core {
         recycle(&self.flushes, spent)
     }
 
-    /// The buffer all streams read into, empty, with room for [`READ_BUFFER`] bytes. Lent to the
-    /// handler that gets the bytes: whoever holds it may run user code, because only the loop
-    /// reads, one source at a time.
+    /// Returns the buffer all streams read into, empty, with room for [`READ_BUFFER`] bytes. The
+    /// handler that gets the bytes borrows it: whoever holds it may run user code, because only the
+    /// loop reads, one source at a time.
     pub(crate) fn read_buffer(&self) -> RefMut<'_, Vec<u8>> {
         let mut buffer = self.read_buffer.borrow_mut();
         buffer.clear();

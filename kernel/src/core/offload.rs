@@ -97,7 +97,7 @@ impl Line {
         Self(Arc::new(Mutex::new(Fair::new(QUEUE, cores))))
     }
 
-    /// Nothing of a user's runs or is dropped while it is held.
+    /// Locks the queue. Nothing of a user's runs or is dropped while it is held.
     fn lock(&self) -> MutexGuard<'_, Fair<Job>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -149,7 +149,7 @@ struct Pool {
     threads: usize,
 }
 
-/// See [`Handle::offload`](crate::Handle::offload).
+/// Hands work out: see [`Handle::offload`](crate::Handle::offload).
 pub(crate) fn offload<T, E>(
     core: &Rc<Core>,
     born: &'static Location<'static>,
@@ -248,7 +248,7 @@ impl WorkRequest {
 }
 
 impl Works {
-    /// None yet; `threaded` iff there are other threads.
+    /// Makes an empty table; `threaded` iff there are other threads.
     pub(crate) fn new(threaded: bool) -> Self {
         let cores = match threaded {
             true => thread::available_parallelism().map_or(1, usize::from),
@@ -303,7 +303,7 @@ impl Works {
         }
     }
 
-    /// From now on, `shares` is asked as well.
+    /// Asks `shares` as well from now on.
     pub(crate) fn add_shares(&self, shares: Weak<dyn Shares>) {
         let mut all = self.shares.borrow_mut();
         match all.iter_mut().find(|other| other.strong_count() == 0) {
@@ -312,7 +312,7 @@ impl Works {
         }
     }
 
-    /// On whose account work with this cause is done.
+    /// Returns on whose account work with this cause is done.
     fn share_of(&self, cause: Cause) -> Share {
         let all = self.shares.borrow();
         if cause.is_none() || all.is_empty() {
@@ -375,7 +375,7 @@ impl Works {
         self.parked.borrow().is_empty()
     }
 
-    /// Birth place and beginning of all work under way.
+    /// Returns the birth place and beginning of all work under way.
     pub(crate) fn all(&self) -> Vec<(&'static Location<'static>, Instant)> {
         self.parked.borrow().iter().map(|(_, parked)| (parked.born, parked.since)).collect()
     }

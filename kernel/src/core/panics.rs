@@ -27,7 +27,7 @@ pub(crate) struct Whose {
 }
 
 impl Whose {
-    /// A handler that has not said what it does.
+    /// Stands for a handler that has not said what it does.
     pub(crate) const fn made_at(born: &'static Location<'static>) -> Self {
         Self { born, name: None }
     }
@@ -112,14 +112,14 @@ impl Core {
         self.heed_failure()
     }
 
-    /// After a panic in a strict kernel no other task of the turn starts.
+    /// Lets no other task of the turn start after a panic in a strict kernel.
     fn heed_failure(&self) {
         if self.panics.has_failed() {
             self.meter.interrupt()
         }
     }
 
-    /// A task panicked: says so, and makes the core fit for the next one.
+    /// Reports that a task panicked, and makes the core fit for the next one.
     pub(crate) fn task_panicked(&self, payload: Box<dyn Any + Send>) {
         // The stack that would have restored them is gone.
         self.inside.set(false);
@@ -136,7 +136,7 @@ impl Core {
         self.panics.has_failed()
     }
 
-    /// The first panic of a strict kernel since this was last asked.
+    /// Takes the first panic of a strict kernel since this was last asked.
     pub(crate) fn take_failure(&self) -> Option<String> {
         self.panics.take_failure()
     }
@@ -200,7 +200,7 @@ pub(crate) fn report_panic(whose: Whose, payload: Box<dyn Any + Send>) {
     discard(payload);
 }
 
-/// The message of a panic.
+/// Returns the message of a panic.
 pub(crate) fn text_of(payload: &(dyn Any + Send)) -> &str {
     match payload.downcast_ref::<&str>() {
         Some(text) => text,
@@ -208,15 +208,15 @@ pub(crate) fn text_of(payload: &(dyn Any + Send)) -> &str {
     }
 }
 
-/// A payload is a user's value: even its drop may panic.
+/// Drops a payload. It is a user's value: even its drop may panic.
 fn discard(payload: Box<dyn Any + Send>) {
     if catch_unwind(AssertUnwindSafe(|| drop(payload))).is_err() && may_log() {
         log::error!("the payload of that panic panicked too");
     }
 }
 
-/// The beginning of a message, with escapes for whatever would begin a line, move the cursor or
-/// turn the text around.
+/// Returns the beginning of a message, with escapes for whatever would begin a line, move the
+/// cursor or turn the text around.
 fn on_one_line(text: &str) -> String {
     let mut shown = String::new();
     for c in text.chars().take(SHOWN) {

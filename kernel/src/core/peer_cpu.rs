@@ -30,7 +30,7 @@ struct Reading {
 }
 
 impl PeerCpu {
-    /// The last answer, if it was about `key` and is not used up; else what `look` finds.
+    /// Returns the last answer, if it was about `key` and is not used up; else what `look` finds.
     pub(crate) fn ask(&self, key: Key, look: impl FnOnce() -> bool) -> bool {
         // By generation, so that a new connection in an old slot is asked about anew.
         let about = key.generation;
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_good_for_a_while_and_for_one_connection() {
+    fn a_reading_is_reused_for_a_while_and_for_one_connection() {
         let (peer_cpu, looks) = (PeerCpu::default(), Cell::new(0));
         let ask = |generation, found| {
             peer_cpu.ask(Key { slot: 1, generation }, || {

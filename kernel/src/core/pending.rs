@@ -5,7 +5,7 @@
 //!    `leave`.
 //! 2. `watched` is that of an entry that lives, [`Ticket::ENDED`], or none. The same holds for all
 //!    of `outer`, and if there is any, `watched` is not none. Kept by `watch`,
-//!    `whoever_hands_on_knows_of_the_end_of_each_however_they_are_nested`.
+//!    `hand_to_reports_the_end_at_each_depth_of_nesting`.
 
 use crate::host::time::Instant;
 use slab::Slab;

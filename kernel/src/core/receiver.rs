@@ -7,7 +7,7 @@
 //! Invariants:
 //! 1. The box of the continuation is the box that waits here. Kept by the types.
 //! 2. As a continuation, it ends exactly once; if making the value panics, it is lost like one
-//!    whose handler panicked. Kept by `a_value_that_comes_too_late_and_panics_disturbs_nobody`.
+//!    whose handler panicked. Kept by `a_late_value_that_panics_on_drop_harms_nobody`.
 
 use crate::core::Core;
 use crate::core::lost::Lost;

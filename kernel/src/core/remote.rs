@@ -126,8 +126,8 @@ impl Remote {
         thread::current().id() == self.shared.loop_thread
     }
 
-    /// The clock, read now: on the same scale as [`Handle::now`]. Zero in a simulation, whose clock
-    /// has no now.
+    /// Reads the clock: on the same scale as [`Handle::now`]. Zero in a simulation, whose clock has
+    /// no now.
     pub fn now(&self) -> Instant {
         if self.shared.waker.is_some() {
             crate::host::os::clock::clock()
@@ -237,7 +237,7 @@ impl Inbox {
         (self.is_threaded() && self.shared.remotes.load(Ordering::Acquire) > 0) || !self.is_empty()
     }
 
-    /// Nothing can be posted any more. What waits there is handed to `bury`, one by one.
+    /// Ends posting. What waits there is handed to `bury`, one by one.
     pub(crate) fn close(&self, bury: impl Fn(Posted)) {
         // Taken first: whoever posts from here on is told that the loop has ended.
         let Some(receiver) = self.receiver.take() else { return };

@@ -16,14 +16,16 @@ use std::rc::Rc;
 
 /// Something that waits for readiness, or for the end of the turn.
 pub(crate) trait Watch {
-    /// The host reports readiness. Runs as a task: alone, on a clean stack, within the budget.
+    /// Handles readiness that the host reports. Runs as a task: alone, on a clean stack, within the
+    /// budget.
     fn ready(self: Rc<Self>, core: &Rc<Core>, readiness: Readiness);
-    /// The turn's tasks are over and [`Core::want_flush`] was called. Runs no user code.
+    /// Writes what is buffered: the turn's tasks are over and [`Core::want_flush`] was called. Runs
+    /// no user code.
     fn flush(self: Rc<Self>, core: &Rc<Core>);
-    /// The kernel ends. Lets go of user code that may own, by way of a listener or the like, this
-    /// very source; what only the kernel owns needs nothing.
+    /// Lets go, as the kernel ends, of user code that may own, by way of a listener or the like,
+    /// this very source; what only the kernel owns needs nothing.
     fn end(&self) {}
-    /// One line for the dump: what it is, and what it holds.
+    /// Returns one line for the dump: what it is, and what it holds.
     fn describe(&self) -> String;
 }
 
@@ -44,7 +46,7 @@ pub(crate) struct Watches {
 }
 
 impl Watches {
-    /// A key nobody else has. What it names is filled in by [`fill`](Self::fill).
+    /// Makes a key nobody else has. What it names is filled in by [`fill`](Self::fill).
     pub(crate) fn reserve(&mut self) -> Key {
         // A late event for the slot's former owner carries another one.
         self.generation = self.generation.wrapping_add(1);

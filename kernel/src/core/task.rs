@@ -27,7 +27,7 @@ pub(crate) trait Task {
 /// Says what one entry of the queue asks for.
 pub(crate) enum Action {
     Task(Box<dyn Task>),
-    /// The source of this name is ready; what for is noted beside it.
+    /// The source of this name is ready; its slot holds what for.
     Ready(Key),
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Plain<F> {
 }
 
 impl<F: FnOnce(&Rc<Core>) + 'static> Plain<F> {
-    /// The room is made first and then filled field by field. `Box::new` would build the value on
+    /// Makes the box first and then fills it field by field. `Box::new` would build the value on
     /// the stack and copy it in wider portions than it was stored in, for which a processor must
     /// wait until its stores have left.
     #[inline]

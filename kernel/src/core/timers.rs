@@ -3,7 +3,7 @@
 //! Cancelling empties the slab's entry and leaves the heap's behind; when more than half of the
 //! heap is stale it is rebuilt, so a stale entry costs a few nanoseconds, once. Invariants:
 //! 1. Order is by instant, then by creation: ties fire in the order they were made. Kept by
-//!    `they_fire_by_instant_and_ties_by_creation`.
+//!    `timers_fire_by_instant_and_ties_by_creation`.
 //! 2. A [`TimerId`] never names two timers. Kept by
 //!    `a_cancelled_timer_does_not_fire_and_cancelling_again_does_nothing`.
 //! 3. No clock is read and no task is run here. Kept by the types.

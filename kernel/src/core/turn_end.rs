@@ -19,7 +19,8 @@ use std::rc::Rc;
 
 /// Something that is called when the tasks of a turn are over: see [`Handle::at_turn_end`].
 pub trait TurnEnd {
-    /// The tasks are over, and streams have not written yet. A panic is logged, like one of a task.
+    /// Finishes what tasks began together: they are over, and streams have not written yet. A panic
+    /// is logged, like one of a task.
     fn turn_ends(self: Rc<Self>);
 }
 

@@ -51,7 +51,7 @@ pub(crate) trait Host: Debug {
     /// Returns which of them it is.
     fn mode(&self) -> Mode;
 
-    /// The monotonic clock, now. The kernel caches it once a turn.
+    /// Reads the monotonic clock. The kernel caches it once a turn.
     fn now(&self) -> Instant;
 
     /// Returns the same clock for those who ask often.
@@ -61,8 +61,8 @@ pub(crate) trait Host: Debug {
     /// (simulation).
     fn pass(&self, _: Duration) {}
 
-    /// A seed for a generator: from the operating system, or from the world's seed. It is wiped
-    /// when it is dropped.
+    /// Draws a seed for a generator: from the operating system, or from the world's seed. It is
+    /// wiped when it is dropped.
     fn entropy(&self) -> io::Result<Zeroizing<[u8; 32]>>;
 
     /// Waits until something is ready, the waker is called, or `until` has come (`None`: for ever;
@@ -77,21 +77,21 @@ pub(crate) trait Host: Debug {
     /// Starts to connect; writable when it is decided, and then [`Socket::connected`] tells how.
     fn connect(&self, key: Key, to: &Resolved) -> io::Result<AnySocket>;
 
-    /// Listens; readable when there is someone to accept.
+    /// Listens: the acceptor is readable when there is someone to accept.
     fn listen(&self, key: Key, at: &Resolved) -> io::Result<Box<dyn Acceptor>>;
 
-    /// In a simulated world, how long the look-up of a name takes and what it finds; `None` for
-    /// what is no such name.
+    /// Returns, in a simulated world, how long the look-up of a name takes and what it finds;
+    /// `None` for what is no such name.
     fn simulated_name(&self, _name: &str) -> Option<(Duration, Vec<String>)> {
         None
     }
 
-    /// The most descriptors the process may hold, where there is a limit.
+    /// Returns the most descriptors the process may hold, where there is a limit.
     fn descriptor_limit(&self) -> Option<usize> {
         None
     }
 
-    /// The most bytes of memory the process may have, where there is a limit.
+    /// Returns the most bytes of memory the process may have, where there is a limit.
     fn memory_limit(&self) -> Option<u64> {
         None
     }
@@ -99,7 +99,8 @@ pub(crate) trait Host: Debug {
     /// Gives the system the pages back that the allocator holds and nobody uses.
     fn give_pages_back(&self) {}
 
-    /// Where descriptors of other kinds are waited for; `None` in a simulation, which has none.
+    /// Returns where descriptors of other kinds are waited for; `None` in a simulation, which has
+    /// none.
     fn selector(&self) -> Option<&Rc<Selector>>;
 
     /// Returns what its world calls it, where there are several.

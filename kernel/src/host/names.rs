@@ -21,7 +21,7 @@ pub(crate) fn usable(name: &str, found: Vec<Resolved>) -> LookUpResult {
     Ok(arranged)
 }
 
-/// Each address once, families alternating, IPv4 first.
+/// Arranges the addresses: each once, families alternating, IPv4 first.
 fn arrange(found: Vec<Resolved>) -> Vec<Resolved> {
     let (mut first, mut second) = (VecDeque::new(), VecDeque::new());
     for place in found {

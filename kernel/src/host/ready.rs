@@ -1,4 +1,5 @@
-//! The plain words of the seam: which source, ready for what, at which place, how a wait ended.
+//! Holds the small types of the seam: which source, ready for what, at which place, how a wait
+//! ended.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -14,7 +14,7 @@ impl ForkedRng {
         Self(ChaCha12Rng::from_seed(*seed))
     }
 
-    /// Another generator, independent of what this one yields from here on.
+    /// Makes another generator, independent of what this one yields from here on.
     pub fn fork(&mut self) -> Self {
         let mut seed = Zeroizing::new([0; 32]);
         let Ok(()) = self.try_fill_bytes(&mut *seed);

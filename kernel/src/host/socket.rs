@@ -10,12 +10,13 @@ use std::time::Duration;
 pub(crate) trait Socket: Debug {
     /// Returns what its events name.
     fn key(&self) -> Key;
-    /// The outcome of connecting, asked once it is writable. `WouldBlock` while undecided.
+    /// Returns the outcome of connecting, to be asked once it is writable. `WouldBlock` while
+    /// undecided.
     fn connected(&self) -> io::Result<()>;
     /// Appends what is there to `into`, as far as it has room, and it must have some; 0 is the end
     /// of the stream.
     fn read(&self, into: &mut Vec<u8>) -> io::Result<usize>;
-    /// Bytes that have arrived and were not read.
+    /// Returns how many bytes have arrived and were not read.
     fn unread(&self) -> io::Result<usize>;
     /// Writes as much as fits.
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
@@ -26,7 +27,7 @@ pub(crate) trait Socket: Debug {
     /// Returns whether the peer was on another processor than we are when it last sent something;
     /// false where nobody knows.
     fn is_peer_on_other_cpu(&self) -> bool;
-    /// No more writing; the peer reads to the end and sees it.
+    /// Ends writing; the peer reads to the end and sees it.
     fn shutdown(&self) -> io::Result<()>;
     /// Asks that what the system holds for the peer is not sent any more once this is dropped:
     /// it would wait in the system's memory for as long as the peer likes.
@@ -38,8 +39,8 @@ pub(crate) trait Socket: Debug {
     /// Bounds how long the system may hold something for a peer that takes nothing of it; then the
     /// connection fails. Of no effect where the system cannot do that.
     fn set_patience(&self, patience: Duration) -> io::Result<()>;
-    /// Our end's address.
+    /// Returns our end's address.
     fn local(&self) -> io::Result<Resolved>;
-    /// The other end's address.
+    /// Returns the other end's address.
     fn peer(&self) -> io::Result<Resolved>;
 }

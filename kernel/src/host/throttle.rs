@@ -5,8 +5,8 @@
 //! disk is filled by their sum; threads without a loop share one for the process. Invariants:
 //! 1. In a second at most so many lines pass, the one with the number of those withheld before
 //!    included. Kept by `take`.
-//! 2. Each line either passes or is in a number that is said with the next line that passes, or at
-//!    the end of the loop. Kept by `the_number_is_said_once_and_counts_as_a_line`.
+//! 2. Each line either passes or is in a number that is logged with the next line that passes, or
+//!    at the end of the loop. Kept by `the_number_is_said_once_and_counts_as_a_line`.
 
 use crate::host::time::{Clock, Instant};
 use std::cell::Cell;
@@ -62,7 +62,7 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// A throttle that goes by `clock`.
+    /// Makes a throttle that goes by `clock`.
     pub(crate) fn new(clock: Box<dyn Clock>) -> Rc<Self> {
         Rc::new(Self { per_second: Cell::new(PER_SECOND), count: Cell::default(), clock })
     }
@@ -122,7 +122,7 @@ pub(crate) fn is_on_a_loop() -> bool {
     current().is_some()
 }
 
-/// The throttle of the loop that runs on this thread, unless it has ended.
+/// Returns the throttle of the loop that runs on this thread, unless it has ended.
 fn current() -> Option<Rc<Throttle>> {
     let look = |current: &Cell<Weak<Throttle>>| {
         let weak = current.take();

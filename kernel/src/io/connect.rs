@@ -5,8 +5,8 @@
 //! of a second and not the whole patience. Invariants:
 //! 1. The continuation ends once: with a stream, or with an error that says what each address did.
 //!    Kept by `when_all_fail_the_error_says_what_each_did`.
-//! 2. The loop never blocks: names are looked up beside it, connecting is waited for by readiness.
-//!    Kept by `names_are_looked_up_off_the_loop`.
+//! 2. The loop never blocks: names are looked up on other threads, connecting is waited for by
+//!    readiness. Kept by `names_are_looked_up_off_the_loop`.
 //! 3. The key reserved for an attempt becomes the key of its stream if it wins; otherwise socket
 //!    and key are given back before the continuation is resumed. Kept by
 //!    `the_first_that_connects_wins_and_the_others_are_closed`.
@@ -36,7 +36,7 @@ use std::time::Duration;
 /// The time that all addresses may take together unless the caller says otherwise, look-up
 /// excluded.
 const LIMIT: Duration = Duration::from_secs(30);
-/// The time that one address is waited for before the next is tried beside it.
+/// The time that one address has before the next is tried as well.
 const STAGGER: Duration = Duration::from_millis(250);
 /// A Unix listener's queue is full: how long until the next attempt, doubling from the first to the
 /// last.
@@ -45,11 +45,12 @@ const LAST_RETRY: Duration = Duration::from_millis(500);
 
 impl Handle {
     /// Dials `to`; `k` gets the stream, or why there is none. Literals and `localhost` need no
-    /// look-up. A name is looked up beside the loop, for 5 seconds at most. Its addresses are tried
-    /// families alternating, IPv4 first: the next one 250 ms after the last, or when one fails; the
-    /// first that connects wins. After 30 seconds it is [`TimedOut`](ErrorKind::TimedOut). The
-    /// error names what did not answer, refused, or could not be looked up. An address with a key
-    /// is [`Unsupported`](ErrorKind::Unsupported): who is there is proven by a secure layer.
+    /// look-up. A name is looked up on another thread, for 5 seconds at most. Its addresses are
+    /// tried families alternating, IPv4 first: the next one 250 ms after the last, or when one
+    /// fails; the first that connects wins. After 30 seconds it is
+    /// [`TimedOut`](ErrorKind::TimedOut). The error names what did not answer, refused, or could
+    /// not be looked up. An address with a key is [`Unsupported`](ErrorKind::Unsupported): who is
+    /// there is proven by a secure layer.
     #[track_caller]
     pub fn connect(&self, to: &Address, k: Cont<Stream, io::Error>) {
         self.connect_within(to, LIMIT, k)
@@ -212,7 +213,8 @@ impl Dial {
         self.failures.borrow_mut().push((attempt.place.clone(), error));
     }
 
-    /// Nothing is left to try, or the time is over: whoever is still silent has not answered.
+    /// Ends a dial that has nothing left to try, or no time: whoever is still silent has not
+    /// answered.
     fn give_up(&self, core: &Rc<Core>) {
         let mut outcomes: Vec<_> =
             self.failures.take().into_iter().map(|(place, error)| (place, Some(error))).collect();
@@ -258,7 +260,8 @@ impl Attempt {
         Ok(())
     }
 
-    /// The system has no room for it just now, as happens when a Unix listener's queue is full.
+    /// Tries again later: the system has no room for it just now, as happens when a Unix listener's
+    /// queue is full.
     fn begin_later(self: &Rc<Self>, core: &Rc<Core>) {
         let wait = self.retry.get();
         self.retry.set((wait * 2).min(LAST_RETRY));
@@ -316,8 +319,8 @@ impl Watch for Attempt {
     }
 }
 
-/// The kind and the words for what each address did: an error, or nothing in all the time there
-/// was.
+/// Returns the kind of error and the text that say what each address did: an error, or nothing in
+/// all the time there was.
 fn explain(outcomes: &[(Resolved, Option<io::Error>)], within: Duration) -> (ErrorKind, String) {
     let kind =
         |error: &Option<io::Error>| error.as_ref().map_or(ErrorKind::TimedOut, io::Error::kind);

@@ -162,24 +162,25 @@ impl Outlet {
         self.with(|pipe| pipe.abort())
     }
 
-    /// Bytes written here and not yet taken by the system.
+    /// Returns how many bytes were written here and not yet taken by the system.
     pub fn buffered(&self) -> usize {
         self.pipe.upgrade().map_or(0, |pipe| pipe.buffered())
     }
 
-    /// Bytes of memory that hold them: more than they are, since memory grows in steps and what was
-    /// begun to be sent is kept until it has left.
+    /// Returns how many bytes of memory hold them: more than they are, since memory grows in steps
+    /// and what was begun to be sent is kept until it has left.
     pub fn memory(&self) -> usize {
         self.pipe.upgrade().map_or(0, |pipe| pipe.memory())
     }
 
-    /// Since when the system has taken nothing of what is buffered; `None` if it takes what it is
-    /// given.
+    /// Returns since when the system has taken nothing of what is buffered; `None` if it takes what
+    /// it is given.
     pub fn stalled(&self) -> Option<Instant> {
         self.pipe.upgrade()?.stalled()
     }
 
-    /// Bytes that the system has taken since the connection was opened; 0 once it is gone.
+    /// Returns how many bytes the system has taken since the connection was opened; 0 once it is
+    /// gone.
     pub fn written(&self) -> u64 {
         self.pipe.upgrade().map_or(0, |pipe| pipe.written())
     }

@@ -11,7 +11,7 @@ use crate::io::address::Address;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The addresses meant, if that is known without asking; otherwise the name to look up.
+/// Returns the addresses meant, if that is known without asking; otherwise the name to look up.
 pub(crate) fn at_once(address: &Address) -> Result<Vec<Resolved>, (String, u16)> {
     match address {
         Address::Unix { path, .. } => Ok(vec![Resolved::Unix(path.clone())]),

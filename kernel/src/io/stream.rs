@@ -58,7 +58,7 @@ pub enum Input<'a> {
 /// }
 /// ```
 pub trait Listen {
-    /// Something has arrived. Each time it is a task of its own; a panic is logged, and the
+    /// Hears what has arrived. Each time it is a task of its own; a panic is logged, and the
     /// connection lives on. False if nobody listens any more: then the connection is closed.
     fn hear(self: Rc<Self>, outlet: &Outlet, input: Input<'_>) -> bool;
 
@@ -123,8 +123,8 @@ impl Stream {
         })
     }
 
-    /// As [`start`](Self::start), inside the node of `cx`. When the node is gone, the connection is
-    /// closed as soon as something arrives.
+    /// Does what [`start`](Self::start) does, inside the node of `cx`. When the node is gone, the
+    /// connection is closed as soon as something arrives.
     #[track_caller]
     pub fn start_in<S: 'static>(
         self,
@@ -137,8 +137,9 @@ impl Stream {
         })
     }
 
-    /// As [`start`](Self::start) for something that is there already: no handler needs to be made
-    /// for the connection. It is held until the connection is closed, or has told its end.
+    /// Does what [`start`](Self::start) does, for something that is there already: no handler needs
+    /// to be made for the connection. It is held until the connection is closed, or has told its
+    /// end.
     pub fn start_for(self, listener: Rc<dyn Listen>) -> Outlet {
         self.pipe.start(listener);
         self.pipe.outlet()
@@ -151,7 +152,7 @@ impl Stream {
         self.start_for(Rc::new(ClosureListener { born, handler: RefCell::new(handler) }))
     }
 
-    /// The writing end, for use before or beside the handler.
+    /// Returns the writing end, for use before the handler is called, or outside of it.
     pub fn outlet(&self) -> Outlet {
         self.pipe.outlet()
     }
@@ -179,7 +180,7 @@ impl Stream {
         self.pipe.set_patience(patience)
     }
 
-    /// The address of our end.
+    /// Returns the address of our end.
     ///
     /// # Errors
     /// If the connection is gone already.
@@ -187,7 +188,7 @@ impl Stream {
         self.pipe.local()
     }
 
-    /// The address of the other end.
+    /// Returns the address of the other end.
     ///
     /// # Errors
     /// If the connection is gone already.

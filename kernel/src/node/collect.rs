@@ -3,7 +3,7 @@
 //! A barrier is a reference count. Every branch holds the gate, and so does the [`Collect`]; the
 //! gate opens when the last of them is gone, however it went. Invariants:
 //! 1. A gate opens exactly once, and cannot hang: a branch that is dropped is an outcome like any
-//!    other. Kept by `store`, `without_branches_it_opens_when_it_is_let_go`.
+//!    other. Kept by `store`, `a_barrier_without_branches_opens_when_dropped`.
 //! 2. A branch remembers its place, so outcomes come in the order the branches were made. Kept by
 //!    `all_passes_on_every_outcome_in_branch_order`.
 //! 3. No handler runs here: a branch stores, the gate queues. Kept by
@@ -96,7 +96,7 @@ impl<T: 'static, E: From<Lost> + 'static> Collect<T, E> {
         }
     }
 
-    /// A continuation for the next place.
+    /// Makes a continuation for the next place.
     #[track_caller]
     pub fn branch(&self) -> Cont<T, E> {
         let mut outcomes = self.gate.outcomes.borrow_mut();

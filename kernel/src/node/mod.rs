@@ -49,7 +49,7 @@ pub struct Cx<S: 'static> {
     cell: Weak<NodeCell<S>>,
 }
 
-/// The state, and the context lent to whoever handles it.
+/// The state, and the context that its handlers borrow.
 struct NodeCell<S: 'static> {
     cx: Cx<S>,
     /// `None` only while it is dropped.
@@ -117,7 +117,7 @@ fn visit<S, R>(
 }
 
 impl<S: 'static> Cx<S> {
-    /// The loop.
+    /// Returns the loop.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
@@ -127,9 +127,9 @@ impl<S: 'static> Cx<S> {
         Weak::ptr_eq(&self.cell, &other.cell)
     }
 
-    /// A continuation of two handlers, of which exactly one runs, inside the node, and receives
-    /// `with`: usually the reply they owe. Method paths fit:
-    /// `cx.on((key, reply), Self::found, Self::failed)`.
+    /// Makes a continuation of two handlers, of which exactly one runs, inside the node, and
+    /// receives `with`: usually the reply they owe. Method paths fit: `cx.on((key, reply),
+    /// Self::found, Self::failed)`.
     #[track_caller]
     pub fn on<W, T, E>(
         &self,
@@ -151,7 +151,7 @@ impl<S: 'static> Cx<S> {
         })
     }
 
-    /// A continuation of one handler that gets either outcome.
+    /// Makes a continuation of one handler that gets either outcome.
     #[track_caller]
     pub fn on_any<T, E>(&self, f: impl FnOnce(&mut S, &Self, Result<T, E>) + 'static) -> Cont<T, E>
     where
@@ -164,7 +164,8 @@ impl<S: 'static> Cx<S> {
         })
     }
 
-    /// A handler for success, which gets `reply` to pass on; an error goes to `reply` at once.
+    /// Makes a continuation of a handler for success, which gets `reply` to pass on; an error goes
+    /// to `reply` at once.
     #[track_caller]
     pub fn on_ok<T, U, E>(
         &self,
@@ -185,7 +186,8 @@ impl<S: 'static> Cx<S> {
         })
     }
 
-    /// A handler for failure, which gets `reply` to pass on; a value goes to `reply` at once.
+    /// Makes a continuation of a handler for failure, which gets `reply` to pass on; a value goes
+    /// to `reply` at once.
     #[track_caller]
     pub fn on_err<T, E>(
         &self,
@@ -225,8 +227,8 @@ impl<S: 'static> Cx<S> {
         self.handle.core.at_for_running(at, self.boxed(Location::caller(), f))
     }
 
-    /// A plain task that enters the node, for whatever takes one. It enters when it is called, so
-    /// give it to the loop and do not call it inside a node.
+    /// Makes a plain task that enters the node, for whatever takes one. It enters when it is
+    /// called, so give it to the loop and do not call it inside a node.
     pub fn task<F>(&self, f: F) -> impl FnOnce() + use<S, F>
     where
         F: FnOnce(&mut S, &Self) + 'static,
@@ -237,7 +239,7 @@ impl<S: 'static> Cx<S> {
         }
     }
 
-    /// [`Handle::offload`], with [`Stop`] also set when the node is gone.
+    /// Does what [`Handle::offload`] does, with [`Stop`] also set when the node is gone.
     #[track_caller]
     pub fn offload<T, E>(
         &self,

@@ -7,18 +7,18 @@ use std::sync::OnceLock;
 /// Says where instants count from, on the system's clock.
 static ORIGIN: OnceLock<u64> = OnceLock::new();
 
-/// An instant as the system's clock says it.
+/// Returns an instant as the system's clock says it.
 #[cfg(target_os = "linux")]
 pub(crate) fn nanos_of_system(instant: Instant) -> u64 {
     instant.as_nanos().saturating_add(ORIGIN.get().copied().unwrap_or_default())
 }
 
-/// One of the two places that read the clock.
+/// Reads the clock. This is one of the two places that do.
 pub(crate) fn clock() -> Instant {
     instant(rustix::time::clock_gettime(rustix::time::ClockId::Monotonic))
 }
 
-/// The other one: as the system noted it at its last tick.
+/// Reads the clock as the system noted it at its last tick. This is the other place.
 #[cfg(target_os = "linux")]
 pub(crate) fn coarse_clock() -> Instant {
     instant(rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse))

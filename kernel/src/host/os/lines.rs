@@ -169,7 +169,7 @@ impl LineOutput {
         state.started
     }
 
-    /// The life of the writer.
+    /// Writes what is put, until all who put lines are gone: the life of the writer.
     fn write_all_there_is(&self) {
         let mut state = self.lock();
         loop {
@@ -227,7 +227,7 @@ impl LineOutput {
     }
 }
 
-/// The line that stands for lines that are missing.
+/// Returns the line that stands for lines that are missing.
 fn notice(missing: u64) -> Vec<u8> {
     let lines = if missing == 1 { "line is" } else { "lines are" };
     let pid = std::process::id();

@@ -18,7 +18,7 @@ const GROUPS: &str = "/proc/self/cgroup";
 /// of mounts.
 type Read<'a> = &'a dyn Fn(&Path) -> Option<String>;
 
-/// The most bytes of memory this process may have: the least of what its control groups and
+/// Returns the most bytes of memory this process may have: the least of what its control groups and
 /// `RLIMIT_AS` say, if any of them says something.
 pub(crate) fn memory_limit() -> Option<u64> {
     let read = |path: &Path| fs::read_to_string(path).ok();
@@ -33,7 +33,7 @@ pub(crate) fn give_pages_back() {
     let _gave_any = crate::host::os::poller::malloc_trim(0);
 }
 
-/// The least limit of the groups that we are in.
+/// Returns the least limit of the groups that we are in.
 fn limit_of_groups(read: Read<'_>) -> Option<u64> {
     let (mounts, groups) = (read(Path::new(MOUNTS))?, read(Path::new(GROUPS))?);
     let places = mounts.lines().filter_map(mount);
@@ -50,7 +50,7 @@ struct Mount {
     unified: bool,
 }
 
-/// A line such as `36 35 98:0 /root /mount/point rw - cgroup cgroup rw,memory`.
+/// Reads a line such as `36 35 98:0 /root /mount/point rw - cgroup cgroup rw,memory`.
 fn mount(line: &str) -> Option<Mount> {
     let (place, kind) = line.split_once(" - ")?;
     let mut place = place.split(' ').skip(3);
@@ -63,7 +63,7 @@ fn mount(line: &str) -> Option<Mount> {
     (of_memory || unified).then_some(Mount { root, at, unified })
 }
 
-/// The least limit from our group up to the top of a mount.
+/// Returns the least limit from our group up to the top of a mount.
 fn limit_below(read: Read<'_>, mount: &Mount, groups: &str) -> Option<u64> {
     let ours = groups.lines().find_map(|line| group(line, mount.unified))?;
     // A group that is not below the mounted one is seen from elsewhere: then ours is what is
@@ -74,7 +74,7 @@ fn limit_below(read: Read<'_>, mount: &Mount, groups: &str) -> Option<u64> {
     up.filter_map(|path| limit_at(read, path)).min()
 }
 
-/// Our group, from a line such as `5:memory:/group`, or `0::/group` of version 2.
+/// Returns our group, from a line such as `5:memory:/group`, or `0::/group` of version 2.
 fn group(line: &str, unified: bool) -> Option<&str> {
     let mut parts = line.splitn(3, ':');
     let (number, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);

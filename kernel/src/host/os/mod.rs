@@ -167,7 +167,8 @@ impl Host for RealHost {
     }
 }
 
-/// A new non-blocking socket of the right family, and the address in the system's form.
+/// Makes a non-blocking socket of the right family, and returns it with the address in the system's
+/// form.
 fn open(address: &Resolved) -> io::Result<(RawSocket, SockAddr)> {
     let (domain, address) = match address {
         Resolved::Inet(socket) => (Domain::for_address(*socket), SockAddr::from(*socket)),

@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, getrlimit};
 
-/// The most descriptors this process may hold at present, if there is a limit.
+/// Returns the most descriptors this process may hold at present, if there is a limit.
 pub(crate) fn descriptor_limit() -> Option<usize> {
     getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok())
 }

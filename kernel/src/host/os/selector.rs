@@ -26,7 +26,8 @@ pub(crate) struct Selector {
     epoll: Epoll,
 }
 
-/// Room for what the poller tells: on Linux it is only asked in order to take a notification.
+/// Returns room for what the poller tells: on Linux it is only asked in order to take a
+/// notification.
 #[cfg(target_os = "linux")]
 fn room() -> Events {
     Events::with_capacity(NonZeroUsize::MIN)

@@ -128,10 +128,10 @@ impl Socket for RealSocket {
     }
 }
 
-/// Returns whether the system may take long to copy what lies at `address` behind `head` other
-/// bytes: it copies to the start of a page, and some processors copy several times slower if the
-/// target lies a few bytes behind the source within their pages. What a system maps for one large
-/// value begins 16 bytes into a page, and the head of a reply has 20.
+/// True if source and destination would collide modulo 4 KiB ("4K aliasing"), which makes the
+/// system's copy several times slower. It copies `head` other bytes to the start of a page first,
+/// so what lies at `address` goes to `head` bytes into one. What a system maps for one large value
+/// begins 16 bytes into a page, and the head of a reply has 20.
 fn is_slow(address: usize, head: usize) -> bool {
     (1..NEAR).contains(&(head.wrapping_sub(address) % PAGE))
 }
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_slow_to_copy_to_shortly_behind_the_source_within_their_pages() {
+    fn detects_4k_aliasing() {
         for (address, head, slow) in [
             (0x7000, 0, false),
             (0x7000, 1, true),

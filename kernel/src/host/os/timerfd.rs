@@ -1,4 +1,4 @@
-//! A timer of the system beside the sockets, so that most waits need no time-out of their own.
+//! Waits for deadlines by a timer descriptor, so that most waits need no time-out of their own.
 //!
 //! A wait with a time-out makes the system arm a timer and disarm it again, each time, which costs
 //! more than many calls. Most deadlines are far away and hardly move. So they are given to a timer
@@ -6,9 +6,9 @@
 //!
 //! Invariants:
 //! 1. It never rings later than it was last asked to; earlier, it wakes the loop for nothing. Kept
-//!    by `it_is_set_anew_only_for_what_comes_earlier`.
+//!    by `the_timer_is_set_again_only_for_an_earlier_instant`.
 //! 2. `rings` is when it will ring; [`Instant::FAR`] iff it is not set. Kept by
-//!    `it_rings_once_each_time_it_is_set`.
+//!    `the_timer_rings_once_each_time_it_is_set`.
 
 use crate::host::os::clock::nanos_of_system;
 use crate::host::os::poller::Registered;
@@ -64,7 +64,8 @@ impl Alarm {
         None
     }
 
-    /// To a point in time, not for a while: however long this takes, it rings when it should.
+    /// Sets it to a point in time, not for a while: however long this takes, it rings when it
+    /// should.
     fn set(&self, rings: Instant) -> io::Result<()> {
         let none = Timespec { tv_sec: 0, tv_nsec: 0 };
         let at = Duration::from_nanos(nanos_of_system(rings));
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_set_anew_only_for_what_comes_earlier() {
+    fn the_timer_is_set_again_only_for_an_earlier_instant() {
         let (_selector, alarm) = alarm();
         alarm.time_out(Some(at(60_000)), || at(0));
         let unread = || -> Instant { panic!("no need to know the time") };
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_should_have_rung_ends_a_wait_for_nothing_at_once() {
+    fn an_overdue_timer_ends_an_endless_wait_at_once() {
         let (selector, alarm) = alarm();
         let soon = clock() + Duration::from_millis(11);
         assert_eq!(alarm.time_out(Some(soon), clock), None);
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn it_rings_once_each_time_it_is_set() {
+    fn the_timer_rings_once_each_time_it_is_set() {
         let (selector, alarm) = alarm();
         for _ in 0..2 {
             let soon = clock() + Duration::from_millis(20);

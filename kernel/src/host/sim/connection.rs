@@ -139,8 +139,8 @@ impl Net {
 
     // ---- readiness
 
-    /// Under which key an end or a listener is ready, and what for; `None` if for nothing that is
-    /// wanted.
+    /// Returns under which key an end or a listener is ready, and what for; `None` if for nothing
+    /// that is wanted.
     pub(crate) fn readiness(&self, id: Id) -> Option<(Key, Readiness)> {
         if let Some(door) = self.doors.get(&id) {
             let readiness = Readiness { readable: true, writable: false };
@@ -161,7 +161,8 @@ impl Net {
         end.key.filter(|_| ready != none).map(|key| (key, ready))
     }
 
-    /// Bytes that an end may send. Where nobody reads any more, any number may be sent and is lost.
+    /// Returns how many bytes an end may send. Where nobody reads any more, any number may be sent
+    /// and is lost.
     fn room(&self, end: &End) -> usize {
         let peer = end.peer.and_then(|peer| self.ends.get(&peer));
         peer.filter(|peer| !peer.closed).map_or(usize::MAX, |peer| peer.inbound.room())
@@ -179,8 +180,8 @@ impl Net {
         self.look_again(id);
     }
 
-    /// Interest has changed. That is done in a turn, which ends by asking what is ready: no other
-    /// is needed.
+    /// Notes that interest has changed. That is done in a turn, which ends by asking what is ready:
+    /// no other is needed.
     fn look_again(&mut self, id: Id) {
         let end = self.ends.get(&id).map(|end| end.process);
         let Some(process) = end.or_else(|| Some(self.doors.get(&id)?.process)) else { return };
@@ -224,7 +225,7 @@ impl Net {
         Ok(count)
     }
 
-    /// Bytes that have arrived and were not read.
+    /// Returns how many bytes have arrived and were not read.
     pub(crate) fn unread(&self, id: Id) -> usize {
         self.ends.get(&id).map_or(0, |end| end.inbound.readable())
     }
@@ -267,7 +268,8 @@ impl Net {
         self.ends.get(&id).is_some_and(|end| self.hosts[end.process].peers_on_other_cpu)
     }
 
-    /// Mostly everything, now and then less, or always little; never nothing of something.
+    /// Returns how much of so many bytes is taken: mostly everything, now and then less, or always
+    /// little; never nothing of something.
     fn cut_short(&mut self, count: usize) -> usize {
         let (most, times) = self.pieces;
         if times > 0 {
@@ -331,8 +333,8 @@ impl Net {
 
     // ---- closing
 
-    /// Our process closes this end, or is no more: the peer sees the end of the stream, or a reset
-    /// if we left something unread.
+    /// Closes this end as its process does, or as the system does after its death: the peer sees
+    /// the end of the stream, or a reset if we left something unread.
     pub(crate) fn close(&mut self, id: Id) {
         let Some(end) = self.ends.get_mut(&id) else { return };
         if std::mem::replace(&mut end.closed, true) {
@@ -350,7 +352,7 @@ impl Net {
         self.forget(id);
     }
 
-    /// Nobody has accepted this end, and nobody will.
+    /// Ends what nobody has accepted, and nobody will.
     fn vanish(&mut self, id: Id) {
         let Some(end) = self.ends.get_mut(&id) else { return };
         if !std::mem::replace(&mut end.closed, true)

@@ -23,7 +23,7 @@ pub(crate) struct SimHost {
 }
 
 impl SimHost {
-    /// One kernel alone: nobody else moves the clock, so waiting does.
+    /// Waits where one kernel is alone: nobody else moves the clock, so waiting does.
     fn pass_time(
         &self,
         until: Option<Instant>,
@@ -216,7 +216,8 @@ impl Socket for SimSocket {
         Ok(())
     }
 
-    /// Every simulated connection holds [`CAPACITY`](crate::host::sim::lane::CAPACITY) bytes.
+    /// Does nothing: every simulated connection holds
+    /// [`CAPACITY`](crate::host::sim::lane::CAPACITY) bytes.
     fn set_buffers(&self, _: usize) -> io::Result<()> {
         Ok(())
     }

@@ -35,7 +35,7 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Bytes that may still be sent.
+    /// Returns how many bytes may still be sent.
     pub(crate) fn room(&self) -> usize {
         CAPACITY.saturating_sub(self.volume)
     }
@@ -51,7 +51,7 @@ impl Lane {
         at
     }
 
-    /// The next parcel that is due.
+    /// Returns the next parcel that is due.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Parcel> {
         let (at, _) = self.flight.front()?;
         if *at > now {
@@ -81,12 +81,12 @@ impl Lane {
         self.volume = self.arrived.len();
     }
 
-    /// Bytes have arrived.
+    /// Takes in bytes that have arrived.
     pub(crate) fn land(&mut self, bytes: &[u8]) {
         self.arrived.extend(bytes);
     }
 
-    /// Bytes have arrived where nobody reads any more.
+    /// Forgets bytes that have arrived where nobody reads any more.
     pub(crate) fn discard(&mut self, count: usize) {
         self.volume -= count;
     }

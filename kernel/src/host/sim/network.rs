@@ -7,7 +7,7 @@
 //! Invariants:
 //! 1. Time is that of the event handled last; it never goes back. Kept by `tests/simulation.rs`.
 //! 2. Events of one instant are handled in an order drawn from the seed. Kept by
-//!    `which_of_two_ready_connections_comes_first_is_the_seeds`.
+//!    `the_seed_decides_which_ready_connection_comes_first`.
 //! 3. Every decision is drawn from the one generator, and nothing iterates over a randomly keyed
 //!    map. Kept by `the_same_seed_dials_the_same_way`.
 
@@ -172,7 +172,7 @@ impl Net {
 
     // ---- chance
 
-    /// A number from 0 to `most`.
+    /// Draws a number from 0 to `most`.
     pub(crate) fn draw(&mut self, most: u64) -> u64 {
         match most.checked_add(1) {
             Some(count) => self.rng.next_u64() % count,
@@ -180,7 +180,7 @@ impl Net {
         }
     }
 
-    /// True once in `times`.
+    /// Draws: true once in `times`.
     pub(crate) fn chance(&mut self, times: u64) -> bool {
         self.draw(times - 1) == 0
     }
@@ -257,7 +257,8 @@ impl Net {
         host.alive
     }
 
-    /// The time as a process sees it: that of the world, or later if its handlers are at work.
+    /// Returns the time as a process sees it: that of the world, or later if its handlers are at
+    /// work.
     pub(crate) fn clock(&self, process: Process) -> Instant {
         self.now.max(self.hosts[process].busy_until)
     }
@@ -272,7 +273,8 @@ impl Net {
         }
     }
 
-    /// Something about an end or a listener has changed that its process may want to know.
+    /// Notes that something about an end or a listener has changed that its process may want to
+    /// know.
     pub(crate) fn touch(&mut self, process: Process, id: Id) {
         self.hosts[process].maybe_ready.insert(id);
         self.want_turn(process, self.now);
@@ -286,7 +288,7 @@ impl Net {
 
     // ---- what is ready
 
-    /// Everything that is ready for a process, in an order drawn from the seed.
+    /// Returns everything that is ready for a process, in an order drawn from the seed.
     pub(crate) fn collect(&mut self, process: Process, ready: &mut Vec<(Key, Readiness)>) {
         let before = ready.len();
         for id in std::mem::take(&mut self.hosts[process].maybe_ready) {
@@ -336,7 +338,7 @@ impl Net {
         self.partition.contains(&(one.min(other), one.max(other)))
     }
 
-    /// A dialler's wish arrives.
+    /// Handles a dialler's wish that arrives.
     fn syn(&mut self, dialler: Id) {
         let Some(end) = self.ends.get(&dialler) else { return };
         // It was refused or reset meanwhile.
@@ -364,7 +366,7 @@ impl Net {
         self.touch(process, id);
     }
 
-    /// Parcels for an end may be due.
+    /// Delivers the parcels for an end that are due.
     fn arrive(&mut self, id: Id) {
         if !self.partition.is_empty()
             && let Some(end) = self.ends.get(&id)
@@ -415,8 +417,8 @@ impl Net {
         }
     }
 
-    /// A process is killed, and the system closes what it had open: its listeners are gone, and its
-    /// peers hear the end of the stream where it had read all that they sent, else a reset.
+    /// Kills a process: the system closes what it had open, its listeners are gone, and its peers
+    /// hear the end of the stream where it had read all that they sent, else a reset.
     pub(crate) fn crash(&mut self, process: Process) {
         self.hosts[process].alive = false;
         self.set_free(process);
@@ -434,7 +436,7 @@ impl Net {
         self.hosts[process].maybe_ready.clear();
     }
 
-    /// Returns the first socket that is open, in words.
+    /// Describes the first socket that is still open.
     pub(crate) fn left_open(&self) -> Option<String> {
         let ends = self.ends.values().filter(|end| end.is_held());
         let ends = ends.map(|end| (end.process, format!("connection to {}", end.remote)));
@@ -444,7 +446,7 @@ impl Net {
         Some(format!("a {what} of {name} is open though all have ended: something owns itself"))
     }
 
-    /// A process that has ended neither works nor stands still any more.
+    /// Notes that a process has ended: it neither works nor stands still any more.
     pub(crate) fn set_free(&mut self, process: Process) {
         let now = self.now;
         let host = &mut self.hosts[process];
@@ -468,7 +470,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_says_what_is_open_until_that_is_closed() {
+    fn left_open_names_each_socket_until_it_is_closed() {
         let mut net = Net::new(1, false);
         let name = "here".to_owned();
         net.hosts.push(HostState { name, alive: true, ..HostState::default() });

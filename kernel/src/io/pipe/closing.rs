@@ -4,7 +4,7 @@
 //! 1. A connection that is closed is cut after its time to linger at the latest, and then nothing
 //!    of its output stays with the system. Kept by `closing_waits_for_the_output_and_not_for_ever`.
 //! 2. Of a peer that goes on sending, no more than allowed is read; the rest stays in the system.
-//!    Kept by `who_sends_on_and_on_hears_our_last_words_and_is_cut`.
+//!    Kept by `an_endless_sender_gets_our_output_and_is_cut`.
 
 use crate::core::task::Plain;
 use crate::core::{Core, READ_BUFFER};
@@ -19,8 +19,8 @@ use std::time::Duration;
 /// [`Outlet::close_discarding`](crate::Outlet::close_discarding) says otherwise: more than what an
 /// honest peer has under way when it hears of the end.
 const MOST_DISCARDED: usize = 16 << 20;
-/// Says how long a connection is left to its peer that sends more than that: time to hear our last
-/// words.
+/// Says how long a connection is left to its peer that sends more than that: time to read the end
+/// of our output.
 const GRACE: Duration = Duration::from_millis(250);
 
 impl Pipe {
@@ -50,7 +50,7 @@ impl Pipe {
         self.close_within(drain.saturating_add(linger))
     }
 
-    /// What was buffered has left: from now on it is waited for the peer's end only.
+    /// Notes that what was buffered has left: from now on it is waited for the peer's end only.
     fn linger_only(self: &Rc<Self>, linger: Duration) {
         let lingers = self.if_rare(|rare| rare.linger).is_some();
         if lingers

@@ -192,7 +192,7 @@ impl Pipe {
         Outlet::new(Rc::downgrade(self))
     }
 
-    /// From now on `listener` hears what arrives.
+    /// Starts the stream: from now on `listener` hears what arrives.
     pub(crate) fn start(self: &Rc<Self>, listener: Rc<dyn Listen>) {
         let Some(core) = self.core.upgrade() else { return };
         if self.inward.get() == Inward::Unstarted {
@@ -213,8 +213,8 @@ impl Pipe {
         }
     }
 
-    /// The stream has been dropped. If nobody has started it, nobody ever will; and if nobody has
-    /// written either, there is nothing to wait for, so that turning a crowd away takes no
+    /// Ends a stream that was dropped. If nobody has started it, nobody ever will; and if nobody
+    /// has written either, there is nothing to wait for, so that turning a crowd away takes no
     /// descriptors.
     pub(crate) fn abandon(self: &Rc<Self>) {
         match self.inward.get() {
@@ -348,14 +348,15 @@ impl Pipe {
         self.ask(|socket| socket.forsake()).ok(); // a connection that is gone needs it no more
     }
 
-    /// Nobody listens any more.
+    /// Drops the listener: nobody listens any more.
     fn dismiss(&self, core: &Core) {
         if let Some(listener) = self.listener.take() {
             core.let_go(listener.born(), listener);
         }
     }
 
-    /// An outlet goes. Without one, nobody can answer any more once the handler has heard the end.
+    /// Notes that an outlet goes. Without one, nobody can answer any more once the handler has
+    /// heard the end.
     pub(crate) fn outlet_dropped(self: &Rc<Self>) {
         // The one that goes is still counted.
         if self.inward.get() == Inward::Ended && Rc::weak_count(self) == 1 {

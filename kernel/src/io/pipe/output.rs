@@ -42,13 +42,13 @@ struct Chunks {
 pub(crate) type Parts<'a> = SmallVec<[IoSlice<'a>; PARTS]>;
 
 impl Output {
-    /// Bytes waiting.
+    /// Returns how many bytes wait.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.tail.len() + self.chunks.as_ref().map_or(0, |chunks| chunks.len)
     }
 
-    /// Bytes of memory that it holds.
+    /// Returns how many bytes of memory it holds.
     #[inline]
     pub(crate) fn memory(&self) -> usize {
         self.tail.capacity() + self.chunks.as_ref().map_or(0, |chunks| chunks.memory)
@@ -58,8 +58,8 @@ impl Output {
         self.tail.is_empty() && self.chunks.is_none()
     }
 
-    /// The end of the output, to be appended to; it uses the memory that `room` gives if it has
-    /// none.
+    /// Returns the end of the output, to be appended to; it uses the memory that `room` gives if it
+    /// has none.
     #[inline]
     pub(crate) fn end(&mut self, room: impl FnOnce() -> Vec<u8>) -> &mut Vec<u8> {
         if self.tail.capacity() == 0 {
@@ -111,7 +111,7 @@ impl Output {
         None
     }
 
-    /// As much of the beginning as one write should be offered.
+    /// Returns as much of the beginning as one write should be offered.
     pub(crate) fn parts(&self) -> Parts<'_> {
         let mut parts = Parts::new();
         if let Some(chunks) = &self.chunks {

@@ -21,7 +21,7 @@ pub(crate) struct Block {
 }
 
 impl Pipe {
-    /// What arrives next goes to `block` instead of the handler.
+    /// Lets what arrives next go to `block` instead of the handler.
     pub(crate) fn read_into(&self, block: Block) {
         if self.inward.get().may_hear() {
             let earlier = self.with_rare(|rare| rare.block.replace(block));
@@ -91,7 +91,8 @@ impl Pipe {
         }
     }
 
-    /// The way out has broken: once all that came in has been heard, that is heard as well.
+    /// Tells of a way out that has broken: once all that came in has been heard, that is heard as
+    /// well.
     fn tell_if_broken(&self, core: &Core) {
         if self.outward.get() == Outward::Broken {
             self.note_readable(core)
@@ -112,7 +113,7 @@ impl Pipe {
         }
     }
 
-    /// The peer will send no more.
+    /// Notes that the peer will send no more.
     fn end(self: &Rc<Self>, core: &Rc<Core>) {
         if let Some(error) = self.take_broken() {
             return self.fail(core, error);

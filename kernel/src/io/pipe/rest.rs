@@ -19,8 +19,8 @@ pub(super) struct Rest {
 }
 
 impl Pipe {
-    /// Something is read next: lets the core know since when it may have been there. Returns when
-    /// the loop was told.
+    /// Lets the core know since when what is read next may have been there. Returns when the loop
+    /// was told.
     #[inline]
     pub(super) fn date(core: &Core, rest: Option<Rest>) -> Instant {
         let told = core.arrived.get();
@@ -30,7 +30,7 @@ impl Pipe {
         told
     }
 
-    /// So many bytes were read, and there may be a rest.
+    /// Notes that so many bytes were read, and that there may be a rest.
     #[cold]
     pub(super) fn renew_rest(&self, count: usize, rest: bool, told: Instant) {
         let unread = if rest { self.unread() } else { 0 };
@@ -83,7 +83,7 @@ impl Pipe {
         }
     }
 
-    /// Bytes that have arrived and were not read.
+    /// Returns how many bytes have arrived and were not read.
     fn unread(&self) -> usize {
         self.ask(|socket| socket.unread()).unwrap_or_default()
     }

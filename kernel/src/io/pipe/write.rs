@@ -21,12 +21,13 @@ use std::panic::Location;
 use std::rc::Rc;
 
 impl Pipe {
-    /// Bytes of memory that the output holds.
+    /// Returns how many bytes of memory the output holds.
     pub(crate) fn memory(&self) -> usize {
         self.look_at_held(|held| held.output.memory()).unwrap_or_default()
     }
 
-    /// Since when the socket has taken nothing, iff something waits that it has refused to take.
+    /// Returns since when the socket has taken nothing, iff something waits that it has refused to
+    /// take.
     pub(crate) fn stalled(&self) -> Option<Instant> {
         let since = self.look_at_held(|held| held.since)?;
         self.blocked.get().then_some(since)
@@ -87,7 +88,7 @@ impl Pipe {
         if buffered > limit { Err(Full { buffered, limit }) } else { Ok(()) }
     }
 
-    /// Memory for the output.
+    /// Returns memory for the output.
     #[cold]
     pub(crate) fn room(&self) -> Vec<u8> {
         self.core.upgrade().map_or_else(Vec::new, |core| core.buffers.take())
@@ -100,7 +101,7 @@ impl Pipe {
         }
     }
 
-    /// Once a turn: asks the core.
+    /// Asks the core for a flush, once a turn.
     #[inline(never)]
     fn join_flush(self: &Rc<Self>) {
         if let Some(core) = self.core.upgrade() {
@@ -186,8 +187,8 @@ impl Pipe {
         }
     }
 
-    /// The socket takes no more. What the peer sent before is still delivered, then the failure: by
-    /// the queue, since a flush runs no user code.
+    /// Ends the way out, since the socket takes no more. What the peer sent before is still
+    /// delivered, then the failure: by the queue, since a flush runs no user code.
     pub(super) fn break_off(&self, core: &Rc<Core>, error: io::Error) {
         if self.outward.replace(Outward::Broken) == Outward::Broken {
             return;
