@@ -3,8 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
-use peers_tests::remarks::{Remarks, without_tests};
+use peers_tests::remarks::{Remarks, is_of_name, without_literals, without_tests};
 use peers_tests::{files, root, shown};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -32,6 +33,89 @@ fn functions_say_what_must_hold_and_why() {
         );
         println!("{folder}: {density:.1} comments per 1,000 lines");
     }
+}
+
+/// Folders whose names the glossary binds.
+const BOUND: [&str; 3] = ["kernel/src", "wire/src", "rpc/src"];
+
+/// Names that others have given.
+const FOREIGN: [&str; 1] = ["spare_capacity"];
+
+/// Words of the glossary's third column that names below a folder still contain.
+const NOT_YET: [(&str, &[&str]); 2] = [
+    (
+        "rpc/src",
+        &[
+            "bell",
+            "dead",
+            "door",
+            "given",
+            "grant",
+            "husk",
+            "lent",
+            "let_in",
+            "said",
+            "settle",
+            "settled",
+            "soft",
+            "spare",
+            "speech",
+            "turn_away",
+            "words",
+        ],
+    ),
+    ("wire/src", &["given", "grant", "lent", "said", "spare", "words"]),
+];
+
+/// One word for one thing: `docs/style.md` says which, and which are not to be used.
+#[test]
+fn names_keep_to_the_glossary() {
+    let style = fs::read_to_string(root().join("docs/style.md")).unwrap();
+    let banned: Vec<String> = style
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.contains("do not use"))
+        .flat_map(|line| {
+            let last = line.trim_end_matches('|').rsplit('|').next().unwrap();
+            last.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(banned.len() > 15, "the glossary refuses {banned:?}");
+    let mut found = BTreeSet::new();
+    for path in BOUND.iter().flat_map(|folder| files(&root().join(folder), ".rs")) {
+        let name = shown(&path);
+        let text = without_literals(without_tests(&fs::read_to_string(&path).unwrap()));
+        let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+        let names: BTreeSet<String> = code
+            .flat_map(|line| line.split(|c: char| !is_of_name(c)).map(str::to_owned))
+            .filter(|name| !FOREIGN.contains(&name.as_str()))
+            .collect();
+        for word in &banned {
+            let allowed = NOT_YET
+                .iter()
+                .any(|(folder, words)| name.starts_with(folder) && words.contains(&word.as_str()));
+            let part = format!("_{word}_");
+            let fits = |name: &&String| format!("_{}_", in_words(name)).contains(&part);
+            let uses = names.iter().filter(fits).filter(|_| !allowed);
+            found.extend(uses.map(|used| format!("{name}: `{used}` contains `{word}`")));
+        }
+    }
+    let found: Vec<String> = found.into_iter().collect();
+    assert!(found.is_empty(), "docs/style.md has other words for these:\n{}", found.join("\n"));
+}
+
+/// The words of a name: `PeerCpu` and `PEER_CPU` are `peer_cpu`.
+fn in_words(name: &str) -> String {
+    if !name.chars().any(char::is_lowercase) {
+        return name.to_lowercase();
+    }
+    let mut words = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !words.is_empty() {
+            words.push('_');
+        }
+        words.extend(c.to_lowercase());
+    }
+    words
 }
 
 /// Crates whose files name, behind each numbered invariant, what keeps it.

@@ -13,7 +13,7 @@ impl Core {
     pub(crate) fn close(&self) {
         // First: whatever is dropped below may hand in more, which is dropped as well.
         self.open.set(false);
-        self.quietly(|| self.inbox.close(|posted| self.quietly(|| posted.bury(self))));
+        self.quietly(|| self.inbox.close(|posted| self.quietly(|| posted.discard(self))));
         self.drop_quietly(self.works.close());
         // Until nothing is left: what is dropped may have armed, opened or asked for more.
         loop {
@@ -41,7 +41,7 @@ impl Core {
             works.into_iter().for_each(|work| self.drop_quietly(work));
             lookups.into_iter().for_each(|lookup| self.drop_quietly(lookup));
         }
-        self.bury();
+        self.drop_queue();
         debug_assert!(self.queue.borrow().is_empty(), "nothing is kept after the end");
         self.throttle.finish();
         let last = self.now.get();
@@ -51,8 +51,8 @@ impl Core {
     /// Drops what is queued. A dropped task may drop continuations, which queue their failure:
     /// hence a loop and not a recursion, which a long chain would turn into a stack overflow.
     #[cold]
-    pub(crate) fn bury(&self) {
-        if self.burying.replace(true) {
+    pub(crate) fn drop_queue(&self) {
+        if self.dropping_queue.replace(true) {
             return;
         }
         loop {
@@ -64,6 +64,6 @@ impl Core {
                 Action::Ready(_) => {}
             });
         }
-        self.burying.set(false);
+        self.dropping_queue.set(false);
     }
 }

@@ -74,8 +74,8 @@ pub(crate) struct Core {
     pub(crate) inside: Cell<bool>,
     /// Iff the kernel lives.
     open: Cell<bool>,
-    /// Iff the loop of [`Core::bury`] is on the stack.
-    burying: Cell<bool>,
+    /// Iff the loop of [`Core::drop_queue`] is on the stack.
+    dropping_queue: Cell<bool>,
     pub(crate) stopping: Cell<bool>,
     now: Cell<Instant>,
     pub(crate) latest: Cell<Instant>,
@@ -113,7 +113,7 @@ impl Core {
             loss: Cell::new(Lost::Dropped),
             inside: Cell::new(false),
             open: Cell::new(true),
-            burying: Cell::new(false),
+            dropping_queue: Cell::new(false),
             stopping: Cell::new(false),
             now: Cell::new(host.now()),
             latest: Cell::new(host.now()),
@@ -174,7 +174,7 @@ impl Core {
         self.queue.borrow_mut().push_back(Entry { cause, action: Action::Task(task) });
         // Nobody runs the queue of a kernel that has ended, so what it holds is dropped here.
         if !self.open.get() {
-            self.bury()
+            self.drop_queue()
         }
     }
 

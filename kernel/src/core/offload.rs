@@ -11,7 +11,7 @@
 //! 4. Work that nobody waits for any more leaves the queue at once, without being started. Kept by
 //!    `work_that_nobody_waits_for_leaves_the_queue_at_once`.
 //! 5. As long as a job may be taken, a worker is at work, which looks for the next one itself, or a
-//!    bell rings for one. Kept by `whoever_has_queued_much_does_not_hold_up_the_others`.
+//!    wake-up waits for one. Kept by `whoever_has_queued_much_does_not_hold_up_the_others`.
 //! 6. There is one worker more than processors, and no share has more than one for each processor:
 //!    whoever has asked for work that takes long keeps neither the processors idle nor everybody
 //!    else waiting. Kept by `a_simulated_process_has_so_many_workers`.
@@ -143,9 +143,9 @@ pub(crate) struct Works {
 
 /// The workers. They end when this is dropped.
 struct Pool {
-    /// Rung for each piece of work that is queued.
-    bells: Sender<()>,
-    rung: Receiver<()>,
+    /// Sent for each piece of work that is queued.
+    wakeups: Sender<()>,
+    woken: Receiver<()>,
     threads: usize,
 }
 
@@ -220,7 +220,7 @@ impl WorkRequest {
             }))
         });
         // Behind the parking, since a worker that is quick asks for what is parked.
-        core.works.ring();
+        core.works.wake_worker();
     }
 
     fn simulate<T, E>(
@@ -411,23 +411,23 @@ impl Works {
         pool.threads > 0
     }
 
-    /// Calls a worker. If that many bells ring already, there is one for each job.
-    fn ring(&self) {
+    /// Wakes a worker. If that many wake-ups wait already, there is one for each job.
+    fn wake_worker(&self) {
         if let Some(pool) = &*self.pool.borrow() {
-            pool.bells.try_send(()).ok();
+            pool.wakeups.try_send(()).ok();
         }
     }
 }
 
 impl Pool {
     fn new() -> Self {
-        let (bells, rung) = bounded(QUEUE);
-        Self { bells, rung, threads: 0 }
+        let (wakeups, woken) = bounded(QUEUE);
+        Self { wakeups, woken, threads: 0 }
     }
 
     /// Starts one worker more.
     fn grow(&mut self, line: &Line) {
-        match spawn_worker(self.rung.clone(), line.clone()) {
+        match spawn_worker(self.woken.clone(), line.clone()) {
             Ok(()) => self.threads += 1,
             Err(error) => {
                 log::warn!("cannot start one more worker thread, so work waits for others: {error}")
@@ -436,10 +436,10 @@ impl Pool {
     }
 }
 
-fn spawn_worker(rung: Receiver<()>, line: Line) -> io::Result<()> {
+fn spawn_worker(woken: Receiver<()>, line: Line) -> io::Result<()> {
     let work = move || {
         let next = || line.lock().pop();
-        for () in rung {
+        for () in woken {
             while let Some((share, job)) = next() {
                 job.run();
                 line.lock().done(share);

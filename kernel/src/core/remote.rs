@@ -38,7 +38,7 @@ pub(crate) enum Posted {
 
 impl Posted {
     /// Drops what will never run.
-    pub(crate) fn bury(self, core: &Core) {
+    pub(crate) fn discard(self, core: &Core) {
         if let Self::Task(task) = self {
             core.let_go(task.born(), task);
         }
@@ -66,12 +66,12 @@ pub(crate) struct Inbox {
 }
 
 /// A task from another thread.
-struct Letter<F> {
+struct PostedTask<F> {
     f: F,
     born: &'static Location<'static>,
 }
 
-impl<F: FnOnce(&Handle)> Task for Letter<F> {
+impl<F: FnOnce(&Handle)> Task for PostedTask<F> {
     fn run(self: Box<Self>, core: &Rc<Core>) {
         let Self { f, born } = unbox(self);
         core.running(born);
@@ -115,8 +115,8 @@ impl Remote {
         if self.shared.waker.is_none() {
             return Err(PostError::Unsupported);
         }
-        let letter = Letter { f: task, born: Location::caller() };
-        let sent = self.shared.send(Posted::Task(Box::new(letter)));
+        let task = PostedTask { f: task, born: Location::caller() };
+        let sent = self.shared.send(Posted::Task(Box::new(task)));
         if sent { Ok(()) } else { Err(PostError::LoopGone) }
     }
 
@@ -190,7 +190,7 @@ impl InboxSender {
         born: &'static Location<'static>,
         f: impl FnOnce(&Handle) + Send + 'static,
     ) -> bool {
-        self.send(Posted::Task(Box::new(Letter { f, born })))
+        self.send(Posted::Task(Box::new(PostedTask { f, born })))
     }
 
     fn wake(&self) {
@@ -237,11 +237,11 @@ impl Inbox {
         (self.is_threaded() && self.shared.remotes.load(Ordering::Acquire) > 0) || !self.is_empty()
     }
 
-    /// Ends posting. What waits there is handed to `bury`, one by one.
-    pub(crate) fn close(&self, bury: impl Fn(Posted)) {
+    /// Ends posting. What waits there is handed to `discard`, one by one.
+    pub(crate) fn close(&self, discard: impl Fn(Posted)) {
         // Taken first: whoever posts from here on is told that the loop has ended.
         let Some(receiver) = self.receiver.take() else { return };
         // Bounded, since others may be posting still; what is left goes with the receiver.
-        receiver.try_iter().take(INBOX).for_each(bury)
+        receiver.try_iter().take(INBOX).for_each(discard)
     }
 }

@@ -31,7 +31,7 @@ pub(crate) trait Socket: Debug {
     fn shutdown(&self) -> io::Result<()>;
     /// Asks that what the system holds for the peer is not sent any more once this is dropped:
     /// it would wait in the system's memory for as long as the peer likes.
-    fn forsake(&self) -> io::Result<()>;
+    fn reset_on_close(&self) -> io::Result<()>;
     /// Sets which readiness to report from now on.
     fn interest(&self, wanted: Readiness) -> io::Result<()>;
     /// Sets how many bytes the system may hold in each direction, roughly.

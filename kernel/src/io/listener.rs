@@ -144,14 +144,14 @@ impl ListenerState {
         core: &Rc<Core>,
         key: Key,
         place: &Resolved,
-        given: &Address,
+        asked: &Address,
         born: &'static Location<'static>,
         accept: impl FnMut(Stream) + 'static,
     ) -> io::Result<Rc<Self>> {
         let acceptor = core.host().listen(key, place)?;
         let address = match acceptor.local()? {
-            Resolved::Inet(local) => given.with_port(local.port()),
-            _ => given.clone(),
+            Resolved::Inet(local) => asked.with_port(local.port()),
+            _ => asked.clone(),
         };
         Ok(Rc::new(Self {
             core: Rc::downgrade(core),

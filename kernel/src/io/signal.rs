@@ -91,10 +91,10 @@ impl Handle {
             handler: Cell::new(Some(Box::new(handler))),
         });
         // Built up one by one, so that an error undoes what was done.
-        let mut signals = Signals { bells: Vec::new(), hearing };
+        let mut signals = Signals { sources: Vec::new(), hearing };
         for &signal in which {
-            let bell = Bell::hang(&self.core, signal, &signals.hearing)?;
-            signals.bells.push(bell);
+            let source = SignalSource::open(&self.core, signal, &signals.hearing)?;
+            signals.sources.push(source);
         }
         Ok(signals)
     }
@@ -103,14 +103,14 @@ impl Handle {
 /// Hears signals for as long as it lives.
 #[must_use = "signals are heard only as long as this lives"]
 pub struct Signals {
-    bells: Vec<Rc<Bell>>,
+    sources: Vec<Rc<SignalSource>>,
     hearing: Rc<Hearing>,
 }
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        for bell in self.bells.drain(..) {
-            bell.take_down()
+        for source in self.sources.drain(..) {
+            source.close()
         }
         self.hearing.end();
     }
@@ -118,7 +118,7 @@ impl Drop for Signals {
 
 impl fmt::Debug for Signals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.bells.iter().map(|bell| bell.signal)).finish()
+        f.debug_list().entries(self.sources.iter().map(|source| source.signal)).finish()
     }
 }
 
@@ -141,17 +141,17 @@ impl Hearing {
 }
 
 /// One signal of one [`Signals`].
-struct Bell {
+struct SignalSource {
     core: Weak<Core>,
     key: Key,
     signal: Signal,
-    /// Present until it is taken down.
+    /// Present until it is closed.
     pipe: RefCell<Option<SignalPipe>>,
     hearing: Rc<Hearing>,
 }
 
-impl Bell {
-    fn hang(core: &Rc<Core>, signal: Signal, hearing: &Rc<Hearing>) -> io::Result<Rc<Self>> {
+impl SignalSource {
+    fn open(core: &Rc<Core>, signal: Signal, hearing: &Rc<Hearing>) -> io::Result<Rc<Self>> {
         core.check_open()?;
         let host = core.host();
         let Some(selector) = host.selector() else {
@@ -163,15 +163,15 @@ impl Bell {
         let key = core.reserve();
         match SignalPipe::open(selector, signal.number(), key) {
             Ok(pipe) => {
-                let bell = Rc::new(Self {
+                let source = Rc::new(Self {
                     core: Rc::downgrade(core),
                     key,
                     signal,
                     pipe: RefCell::new(Some(pipe)),
                     hearing: hearing.clone(),
                 });
-                core.fill(key, bell.clone());
-                Ok(bell)
+                core.fill(key, source.clone());
+                Ok(source)
             }
             Err(error) => {
                 core.unregister(key);
@@ -180,28 +180,28 @@ impl Bell {
         }
     }
 
-    fn take_down(&self) {
+    fn close(&self) {
         drop(self.pipe.take());
         if let Some(core) = self.core.upgrade() {
             core.unregister(self.key);
         }
     }
 
-    /// Returns how often it rang since it was last asked, as far as the system tells.
-    fn rings(&self) -> io::Result<usize> {
+    /// Returns how often it came since it was last asked, as far as the system tells.
+    fn count(&self) -> io::Result<usize> {
         let pipe = self.pipe.borrow();
         pipe.as_ref().map_or(Ok(0), SignalPipe::count)
     }
 }
 
-impl Watch for Bell {
+impl Watch for SignalSource {
     fn ready(self: Rc<Self>, core: &Rc<Core>, _: Readiness) {
-        let rings = match self.rings() {
-            Ok(rings) => rings,
+        let count = match self.count() {
+            Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
             Err(error) => return log::error!("cannot hear of {}: {error}", self.signal),
         };
-        for _ in 0..rings {
+        for _ in 0..count {
             let Some(mut handler) = self.hearing.handler.take() else { return };
             core.catch(self.hearing.born, || handler(self.signal));
             // The handler may have dropped what owns it, and then it goes too.

@@ -96,7 +96,7 @@ impl Socket for RealSocket {
         self.0.set_interest(wanted)
     }
 
-    fn forsake(&self) -> io::Result<()> {
+    fn reset_on_close(&self) -> io::Result<()> {
         self.0.io().set_linger(Some(Duration::ZERO))
     }
 

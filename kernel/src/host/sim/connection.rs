@@ -46,7 +46,7 @@ pub(crate) enum Stage {
 
 /// A listener.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct SimListener {
     pub(crate) process: Process,
     name: String,
     key: Key,
@@ -70,15 +70,25 @@ impl Net {
         Ok(id)
     }
 
-    pub(crate) fn open_door(&mut self, process: Process, key: Key, name: &str) -> io::Result<Id> {
+    pub(crate) fn open_listener(
+        &mut self,
+        process: Process,
+        key: Key,
+        name: &str,
+    ) -> io::Result<Id> {
         self.check_descriptors(process)?;
         if self.names.contains_key(name) {
             return Err(ErrorKind::AddrInUse.into());
         }
         let id = self.fresh_id();
-        let door =
-            Door { process, name: name.to_owned(), key, readable: true, backlog: VecDeque::new() };
-        self.doors.insert(id, door);
+        let listener = SimListener {
+            process,
+            name: name.to_owned(),
+            key,
+            readable: true,
+            backlog: VecDeque::new(),
+        };
+        self.listeners.insert(id, listener);
         self.names.insert(name.to_owned(), id);
         self.note(5, id, process as u64);
         Ok(id)
@@ -95,18 +105,20 @@ impl Net {
     }
 
     /// Gives a dialler its other end, in the backlog of a listener.
-    pub(crate) fn introduce(&mut self, dialler: Id, door: Id) {
+    pub(crate) fn introduce(&mut self, dialler: Id, listener: Id) {
         let id = self.fresh_id();
-        let (Some(end), Some(door)) = (self.ends.get_mut(&dialler), self.doors.get_mut(&door))
+        let (Some(end), Some(listener)) =
+            (self.ends.get_mut(&dialler), self.listeners.get_mut(&listener))
         else {
             return;
         };
         end.peer = Some(id);
-        end.peer_process = door.process;
-        let mut other = End::new(door.process, end.process, door.name.clone(), end.local.clone());
+        end.peer_process = listener.process;
+        let mut other =
+            End::new(listener.process, end.process, listener.name.clone(), end.local.clone());
         other.peer = Some(dialler);
         other.stage = Stage::Open;
-        door.backlog.push_back(id);
+        listener.backlog.push_back(id);
         self.ends.insert(id, other);
     }
 
@@ -114,10 +126,10 @@ impl Net {
     /// is.
     pub(crate) fn accept(
         &mut self,
-        door: Id,
+        listener: Id,
         key: &mut dyn FnMut() -> Key,
     ) -> io::Result<(Id, Key)> {
-        let found = self.doors.get(&door).ok_or(ErrorKind::NotConnected)?;
+        let found = self.listeners.get(&listener).ok_or(ErrorKind::NotConnected)?;
         let process = found.process;
         if found.backlog.is_empty() {
             return Err(ErrorKind::WouldBlock.into());
@@ -126,13 +138,14 @@ impl Net {
         if self.chance(16) {
             return Err(ErrorKind::Interrupted.into());
         }
-        let next = self.doors.get_mut(&door).and_then(|door| door.backlog.pop_front());
+        let next =
+            self.listeners.get_mut(&listener).and_then(|listener| listener.backlog.pop_front());
         let id = next.ok_or(ErrorKind::WouldBlock)?;
         let end = self.ends.get_mut(&id).ok_or(ErrorKind::ConnectionAborted)?;
         let key = key();
         end.key = Some(key);
         end.interest = Readiness { readable: true, writable: false };
-        self.note(6, id, door);
+        self.note(6, id, listener);
         self.touch(process, id);
         Ok((id, key))
     }
@@ -142,9 +155,10 @@ impl Net {
     /// Returns under which key an end or a listener is ready, and what for; `None` if for nothing
     /// that is wanted.
     pub(crate) fn readiness(&self, id: Id) -> Option<(Key, Readiness)> {
-        if let Some(door) = self.doors.get(&id) {
+        if let Some(listener) = self.listeners.get(&id) {
             let readiness = Readiness { readable: true, writable: false };
-            return (door.readable && !door.backlog.is_empty()).then_some((door.key, readiness));
+            return (listener.readable && !listener.backlog.is_empty())
+                .then_some((listener.key, readiness));
         }
         let end = self.ends.get(&id)?;
         let (wanted, none) = (end.interest, Readiness::default());
@@ -174,9 +188,9 @@ impl Net {
         self.look_again(id);
     }
 
-    pub(crate) fn set_door_interest(&mut self, id: Id, readable: bool) {
-        let Some(door) = self.doors.get_mut(&id) else { return };
-        door.readable = readable;
+    pub(crate) fn set_listener_interest(&mut self, id: Id, readable: bool) {
+        let Some(listener) = self.listeners.get_mut(&id) else { return };
+        listener.readable = readable;
         self.look_again(id);
     }
 
@@ -184,7 +198,7 @@ impl Net {
     /// no other is needed.
     fn look_again(&mut self, id: Id) {
         let end = self.ends.get(&id).map(|end| end.process);
-        let Some(process) = end.or_else(|| Some(self.doors.get(&id)?.process)) else { return };
+        let Some(process) = end.or_else(|| Some(self.listeners.get(&id)?.process)) else { return };
         self.hosts[process].maybe_ready.insert(id);
     }
 
@@ -376,11 +390,11 @@ impl Net {
         }
     }
 
-    pub(crate) fn close_door(&mut self, id: Id) {
-        let Some(door) = self.doors.remove(&id) else { return };
-        self.names.remove(&door.name);
+    pub(crate) fn close_listener(&mut self, id: Id) {
+        let Some(listener) = self.listeners.remove(&id) else { return };
+        self.names.remove(&listener.name);
         self.note(13, id, 0);
-        for end in door.backlog {
+        for end in listener.backlog {
             self.vanish(end)
         }
     }

@@ -125,7 +125,7 @@ impl Host for SimHost {
 
     fn listen(&self, key: Key, at: &Resolved) -> io::Result<Box<dyn Acceptor>> {
         let name = sim_name(at)?.to_owned();
-        let id = self.net.borrow_mut().open_door(self.process, key, &name)?;
+        let id = self.net.borrow_mut().open_listener(self.process, key, &name)?;
         Ok(Box::new(SimAcceptor { net: self.net.clone(), id, name }))
     }
 
@@ -212,7 +212,7 @@ impl Socket for SimSocket {
     }
 
     /// Does nothing: what was written is on its way, not in memory of the system.
-    fn forsake(&self) -> io::Result<()> {
+    fn reset_on_close(&self) -> io::Result<()> {
         Ok(())
     }
 
@@ -256,7 +256,7 @@ impl Acceptor for SimAcceptor {
     }
 
     fn interest(&self, readable: bool) -> io::Result<()> {
-        self.net.borrow_mut().set_door_interest(self.id, readable);
+        self.net.borrow_mut().set_listener_interest(self.id, readable);
         Ok(())
     }
 
@@ -271,6 +271,6 @@ impl Acceptor for SimAcceptor {
 
 impl Drop for SimAcceptor {
     fn drop(&mut self) {
-        self.net.borrow_mut().close_door(self.id)
+        self.net.borrow_mut().close_listener(self.id)
     }
 }

@@ -13,7 +13,7 @@
 
 use crate::host::ready::{Key, Readiness};
 use crate::host::rng::ForkedRng;
-use crate::host::sim::connection::{Door, End, Stage};
+use crate::host::sim::connection::{End, SimListener, Stage};
 use crate::host::sim::lane::Parcel;
 use crate::host::sim::trace::Trace;
 use crate::host::time::Instant;
@@ -101,7 +101,7 @@ pub(crate) struct Net {
     next_id: u64,
     pub(crate) hosts: Vec<HostState>,
     pub(crate) ends: BTreeMap<Id, End>,
-    pub(crate) doors: BTreeMap<Id, Door>,
+    pub(crate) listeners: BTreeMap<Id, SimListener>,
     pub(crate) names: BTreeMap<String, Id>,
     /// The results of look-ups, and the time they take if that is not left to chance.
     pub(crate) aliases: BTreeMap<String, (Vec<String>, Option<Duration>)>,
@@ -155,7 +155,7 @@ impl Net {
             next_id: 0,
             hosts: Vec::new(),
             ends: BTreeMap::new(),
-            doors: BTreeMap::new(),
+            listeners: BTreeMap::new(),
             names: BTreeMap::new(),
             aliases: BTreeMap::new(),
             partition: BTreeSet::new(),
@@ -346,15 +346,16 @@ impl Net {
             return;
         }
         let from = end.process;
-        let door = self.names.get(&end.remote).copied();
-        let Some((id, door)) = door.and_then(|id| Some((id, self.doors.get(&id)?))) else {
+        let listener = self.names.get(&end.remote).copied();
+        let Some((id, listener)) = listener.and_then(|id| Some((id, self.listeners.get(&id)?)))
+        else {
             return self.send(dialler, Parcel::Refused);
         };
-        let process = door.process;
+        let process = listener.process;
         if self.is_parted(from, process) {
             return self.held.push(dialler);
         }
-        if door.backlog.len() >= BACKLOG {
+        if listener.backlog.len() >= BACKLOG {
             return self.schedule(self.now + SYN_RETRY, Event::Syn(dialler));
         }
         if self.hosts[process].refusing {
@@ -423,12 +424,16 @@ impl Net {
         self.hosts[process].alive = false;
         self.set_free(process);
         let of_process = |(id, owner): (&Id, Process)| (owner == process).then_some(*id);
-        let doors: Vec<Id> =
-            self.doors.iter().map(|(id, door)| (id, door.process)).filter_map(of_process).collect();
+        let listeners: Vec<Id> = self
+            .listeners
+            .iter()
+            .map(|(id, listener)| (id, listener.process))
+            .filter_map(of_process)
+            .collect();
         let ends: Vec<Id> =
             self.ends.iter().map(|(id, end)| (id, end.process)).filter_map(of_process).collect();
-        for id in doors {
-            self.close_door(id)
+        for id in listeners {
+            self.close_listener(id)
         }
         for id in ends {
             self.close(id)
@@ -440,8 +445,9 @@ impl Net {
     pub(crate) fn left_open(&self) -> Option<String> {
         let ends = self.ends.values().filter(|end| end.is_held());
         let ends = ends.map(|end| (end.process, format!("connection to {}", end.remote)));
-        let doors = self.doors.values().map(|door| (door.process, "listener".to_owned()));
-        let (process, what) = ends.chain(doors).next()?;
+        let listeners =
+            self.listeners.values().map(|listener| (listener.process, "listener".to_owned()));
+        let (process, what) = ends.chain(listeners).next()?;
         let name = &self.hosts[process].name;
         Some(format!("a {what} of {name} is open though all have ended: something owns itself"))
     }
@@ -476,11 +482,11 @@ mod tests {
         net.hosts.push(HostState { name, alive: true, ..HostState::default() });
         assert_eq!(net.left_open(), None);
         let key = |slot| Key { slot, generation: 1 };
-        let door = net.open_door(0, key(1), "there").unwrap();
+        let listener = net.open_listener(0, key(1), "there").unwrap();
         assert!(net.left_open().is_some_and(|text| text.contains("a listener of here is open")));
         let end = net.dial(0, key(2), "there").unwrap();
         while net.step(Instant::FAR) != Step::Nothing {}
-        net.close_door(door);
+        net.close_listener(listener);
         assert!(net.left_open().is_some_and(|text| text.contains("connection to there of here")));
         net.close(end);
         assert_eq!(net.left_open(), None, "what nobody has accepted is nobody's");

@@ -337,15 +337,15 @@ impl Pipe {
         let Some(core) = self.core.upgrade() else { return };
         // What the peer does not take must not stay with the system instead.
         if self.blocked.get() {
-            self.forsake();
+            self.reset_on_close();
         }
         self.shut(&core);
         self.dismiss(&core);
     }
 
     /// Lets the system drop what it holds once the socket is closed.
-    fn forsake(&self) {
-        self.ask(|socket| socket.forsake()).ok(); // a connection that is gone needs it no more
+    fn reset_on_close(&self) {
+        self.ask(|socket| socket.reset_on_close()).ok(); // a connection that is gone needs it no more
     }
 
     /// Drops the listener: nobody listens any more.

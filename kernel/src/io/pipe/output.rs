@@ -88,7 +88,7 @@ impl Output {
             chunk.reserve_exact(self.tail.len());
             chunk.splice(..0, self.tail.drain(..));
         }
-        self.seal();
+        self.close_tail();
         self.append(chunk);
         debug_assert!(self.is_sound());
     }
@@ -139,7 +139,7 @@ impl Output {
         }
         // What is left of the tail becomes a chunk, so that the tail never has a sent part to carry
         // along.
-        self.seal();
+        self.close_tail();
         if let Some(chunks) = &mut self.chunks {
             chunks.advance(count, spent)
         }
@@ -151,7 +151,7 @@ impl Output {
         self.chunks.as_ref().is_none_or(|chunks| chunks.is_sound())
     }
 
-    fn seal(&mut self) {
+    fn close_tail(&mut self) {
         if !self.tail.is_empty() {
             let tail = std::mem::take(&mut self.tail);
             self.append(tail);
