@@ -92,7 +92,8 @@ impl Pipe {
         let pipe = Rc::downgrade(self);
         let give_up = move |_: &Rc<Core>| {
             if let Some(pipe) = pipe.upgrade() {
-                pipe.reset_on_close(); // what has not left by now must not stay with the system instead
+                // What has not left by now must not stay with the system instead.
+                pipe.reset_on_close();
                 pipe.abort()
             }
         };

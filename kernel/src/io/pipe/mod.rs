@@ -345,7 +345,8 @@ impl Pipe {
 
     /// Lets the system drop what it holds once the socket is closed.
     fn reset_on_close(&self) {
-        self.ask(|socket| socket.reset_on_close()).ok(); // a connection that is gone needs it no more
+        // A connection that is gone needs it no more.
+        self.ask(|socket| socket.reset_on_close()).ok();
     }
 
     /// Drops the listener: nobody listens any more.
