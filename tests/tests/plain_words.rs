@@ -15,9 +15,9 @@ const COMMENTS: [(&str, f64); 6] = [
     ("kernel/src", 15.0),
     ("wire/src", 1.0),
     ("rpc/src", 4.0),
-    ("rpc/rpcc/src", 3.5),
+    ("rpc/rpcc/src", 11.8),
     ("rpc/service/src", 12.0),
-    ("apps", 3.3),
+    ("apps", 11.8),
 ];
 
 #[test]

@@ -22,6 +22,7 @@ impl Number {
             return Err(Wrong::RandomSize { bits });
         }
         let mut value = BoxedUint::random_bits(rng, bits);
+        // Of exactly so many bits: what a caller asks for as a size must not come out smaller.
         value.set_bit_vartime(bits - 1, true);
         Ok(value.into())
     }
@@ -50,6 +51,7 @@ impl Number {
             stop() || crypto_primes::is_prime(Flavor::Any, candidate)
         });
         match found {
+            // The sieve takes a candidate for prime where it was told to stop.
             Ok(Some(prime)) if !stop() => Ok(prime.into()),
             Ok(Some(_)) => Err(Wrong::Stopped),
             // Neither happens: sieves of every size are made again and again.

@@ -83,11 +83,13 @@ impl Herd {
             ErrorKind::Disconnected(_) if failures > 0 => log::debug!("still not there: {error}"),
             _ => warn(error),
         }
+        // What is closed is dialled again, and greeted anew.
         endpoint.close();
     }
 
     /// Makes whoever is at the other end a peer until the connection ends. False if he is one.
     fn enrol(&mut self, cx: &Cx<Self>, endpoint: &Endpoint) -> bool {
+        // One that has ended already would never be taken out again.
         if self.peers().any(|known| known == endpoint) || !endpoint.is_open() {
             return false;
         }
@@ -120,6 +122,7 @@ impl Herd {
             None => call.forever(),
         };
         call.then(cx.on_err(reply, move |_, cx, error: Error, reply| match error.kind() {
+            // The peer has not done it, or nobody hears of it: computing again harms nobody.
             kind if is_undone(kind) => compute(cx, operation, reply),
             ErrorKind::TimedOut { .. } if deadline.is_some_and(|end| cx.handle().now() < end) => {
                 compute(cx, operation, reply);
@@ -132,6 +135,7 @@ impl Herd {
     /// Flips the coin: `None` is to compute here.
     fn choose_peer(&self, cx: &Cx<Self>, hops: u32) -> Option<&HerdNodeProxy> {
         let mut rng = cx.handle().rng();
+        // No more hops, or nobody to ask: the coin decides only where there is a choice.
         if hops == 0 || self.peers.is_empty() || rng.next_u32() & 1 == 0 {
             return None;
         }

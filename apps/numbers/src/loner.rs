@@ -34,6 +34,7 @@ impl Loner {
 }
 
 fn compute<O: Operation>(cx: &Cx<Loner>, operation: O) -> Result<O::Output, Error> {
+    // On the loop, with a generator of its own, as the herd computes elsewhere.
     operation.compute(cx.handle().fork_rng(), &Stop::default())
 }
 

@@ -94,6 +94,7 @@ impl FromStr for Number {
         if digits.is_empty() {
             return Ok(Self::from(0));
         }
+        // Before it is read: reading takes the square of the length.
         if digits.len() > Self::MAX_DIGITS {
             return Err(Wrong::TooLong);
         }

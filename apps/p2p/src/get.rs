@@ -42,6 +42,7 @@ impl P2pNode {
         }
         let route = self.route(visited);
         let Route { next: mut rest, visited } = route.unwrap_or_default();
+        // By chance, so that what many ask for spreads over the network.
         chance::shuffle(&mut cx.handle().rng(), &mut rest);
         self.ask_next(cx, Hunt { key, visited, rest, caller: bd.clone(), reply });
     }
@@ -74,6 +75,7 @@ impl P2pNode {
         (id, peer, hunt): (String, P2pNodeProxy, Hunt),
     ) {
         self.fault(&id, &peer, &error);
+        // Nobody waits any more, so asking on would be work for nothing.
         if !hunt.caller.is_waiting() {
             return hunt.reply.err(error);
         }

@@ -76,6 +76,7 @@ impl P2pNode {
     ) {
         let mut harvest = H::new();
         let route = self.route(visited);
+        // Without a way on it answers with what is here, and says that there may be more.
         if route.is_none() {
             harvest.cut();
         }
@@ -85,6 +86,7 @@ impl P2pNode {
             for outcome in outcomes {
                 harvest.gather(outcome, &node.bounds);
             }
+            // Looked up now, not when it was asked: a value may have come meanwhile.
             if let Some(value) = node.values.get(&key) {
                 harvest.add(value, &node.bounds);
             }

@@ -106,6 +106,7 @@ fn wait<T: DecodeOwned + Send + 'static>(
 
 fn explain(address: &Address, error: &Error) -> Failure {
     let mut failure = Failure::of_call(address, error);
+    // The exception alone reads as if the whole network had been asked.
     if error.is::<NoSuchKey>() {
         failure.text.push_str("\nno node that could be asked has it");
     }

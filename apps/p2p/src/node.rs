@@ -83,6 +83,8 @@ impl P2pNode {
         let cx = node.cx();
         let accept = move |endpoint| LocalP2pNode::bind(&cx, &endpoint);
         let listener = rpc.listen_with(security, address, accept)?;
+        // Before anything is read or dialled: peers are told the id, and requests are answered by
+        // it.
         let dialler = rpc.dialler();
         node.cx().enter(|node, cx| {
             node.id = listener.address().to_string();
@@ -122,6 +124,7 @@ impl P2pNode {
 
 impl LocalP2pNode for P2pNode {
     fn put(&mut self, _: &Cx<Self>, _: &Binding, key: String, value: String) {
+        // A value of one's own counts more than copies, so it replaces whatever was here.
         self.say(&format!("put {key} -> {value}"));
         self.values.insert(key, value);
     }

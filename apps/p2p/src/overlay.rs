@@ -60,12 +60,14 @@ impl P2pNode {
     /// Makes whoever is at the other end of `peer` a peer, known by `id`; in place of whoever was
     /// known by that id, and of whatever that connection was known by.
     pub(crate) fn enrol(&mut self, id: &str, peer: P2pNodeProxy) -> Result<(), &'static str> {
+        // It would ask itself, and wait for itself.
         if id == self.id {
             return Err("it goes by this node's own address; has the node dialled itself?");
         }
         if id.len() > self.bounds.id_bytes {
             return Err("its address is too long");
         }
+        // A connection stands for one peer: whoever gives another id has left the first.
         self.peers.retain(|_, known| known.caller() != peer.caller());
         if self.peers.len() >= self.bounds.peers && !self.peers.contains_key(id) {
             return Err("this node has as many peers as it may");
@@ -81,6 +83,7 @@ impl P2pNode {
             ErrorKind::Disconnected(reason) => *reason != CloseReason::RpcGone,
             _ => false,
         };
+        // The peer may be back over another connection by now, and that one lives.
         let known = self.peers.get(id).is_some_and(|known| known.caller() == peer.caller());
         if dead && known {
             self.peers.remove(id);
@@ -100,6 +103,7 @@ impl P2pNode {
         let next = unvisited.map(|(id, peer)| (id.clone(), peer.clone())).collect();
         all.extend(self.peers.keys());
         all.insert(&self.id);
+        // What is sent on is bounded as what is taken, or the next node would refuse it.
         let fits = self.fits(all.iter().copied());
         fits.then(|| Route { next, visited: all.into_iter().cloned().collect() })
     }

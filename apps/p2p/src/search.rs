@@ -57,6 +57,7 @@ impl P2pNode {
         found: Findings,
         reply: Reply<Findings>,
     ) {
+        // Only while somebody waits: each round asks the whole network.
         let again = found.broken && quest.rounds > 1 && quest.caller.is_waiting();
         // The request that is being answered counts once.
         let sent = found.requests.saturating_sub(1);
@@ -86,18 +87,22 @@ impl P2pNode {
         let mut found = Findings::new();
         match self.seen.admit(cx.handle().now(), &query, bd.endpoint()) {
             Verdict::New => self.requests.searched += 1,
+            // Whoever sent it first gets what is behind this node; a second answer would count
+            // twice.
             Verdict::Known => return reply.ok(found),
             Verdict::Refused => {
                 found.exhausted = true;
                 return reply.ok(found);
             }
         }
+        // What a peer says of the hops that are left must not carry a query farther than ours.
         let hops = hops.min(self.bounds.hops);
         let others = self.peers.iter().filter(|(_, peer)| peer.caller() != bd.endpoint());
         let mut next: Vec<_> = others.map(|(id, peer)| (id.clone(), peer.clone())).collect();
         let most = if hops == 0 { 0 } else { self.bounds.fan_out };
         if next.len() > most {
             found.exhausted = true;
+            // By chance, so that no peer is left out of every search.
             chance::shuffle(&mut cx.handle().rng(), &mut next);
             next.truncate(most);
         }
@@ -142,6 +147,7 @@ impl Findings {
 
     /// A value is part of it, if there is room.
     pub(crate) fn insert(&mut self, value: &str, bounds: &Bounds) {
+        // What is there already takes no room, however full it is.
         if self.values.contains(value) {
             return;
         }

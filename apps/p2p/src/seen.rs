@@ -73,6 +73,8 @@ impl Seen {
         }
         let (remembered, paid_until) =
             self.neighbours.get(from).map_or((0, now), |n| (n.remembered, n.paid_until.max(now)));
+        // Refused before it is remembered: who floods this node makes nobody else's query
+        // forgotten.
         if remembered >= self.share || paid_until - now > self.slack {
             return Verdict::Refused;
         }
@@ -84,7 +86,17 @@ impl Seen {
         if self.order.len() > self.limit {
             self.forget_oldest();
         }
+        debug_assert!(self.is_sound(), "what is remembered stands in all three places");
         Verdict::New
+    }
+
+    /// Returns whether the memory holds what its front page promises.
+    fn is_sound(&self) -> bool {
+        let neighbours = self.neighbours.values().map(|neighbour| neighbour.remembered);
+        let counted = neighbours.clone().all(|count| count > 0);
+        let sums =
+            self.known.len() == self.order.len() && neighbours.sum::<usize>() == self.order.len();
+        counted && sums && self.order.len() <= self.limit
     }
 
     fn forget_old(&mut self, now: Instant) {

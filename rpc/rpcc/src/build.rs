@@ -76,6 +76,7 @@ fn to_out_dir(compiler: &Compiler<'_>, path: &Path) -> Result<Vec<PathBuf>, Stri
     let name = path.with_extension("rs");
     let name = name.file_name().ok_or_else(|| format!("{} is not a file", shown(path)))?;
     let target = Path::new(&folder).join(name);
+    // Before anything is written: of two files of one name the first must stay whole.
     claim(&target, path)?;
     fs::write(&target, output.rust)
         .map_err(|error| format!("cannot write {}: {error}", shown(&target)))?;

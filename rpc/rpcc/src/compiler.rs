@@ -103,6 +103,7 @@ impl<'l> Compiler<'l> {
         let (mut sources, mut reports) = (Sources::default(), Reports::default());
         let loaded = load(path, &*self.loader, &mut sources, &mut reports);
         let rpc = self.rpc(&mut reports);
+        // Checks take for granted that every file was read and parsed.
         let model =
             if reports.is_empty() { check::check(&loaded, &sources, &mut reports) } else { None };
         let model = model.map(|model| Model { rpc, ..model });

@@ -66,6 +66,7 @@ pub(crate) struct Reports {
 
 impl Reports {
     pub(crate) fn push(&mut self, report: Report) {
+        // Counted all the same, so that nobody takes the first thousand for all.
         if self.is_full() { self.more += 1 } else { self.kept.push(report) }
     }
 
@@ -157,6 +158,7 @@ impl Diagnostics {
         let renderer = renderer.decor_style(DecorStyle::Ascii);
         let (mut text, mut shown) = (String::new(), 0);
         for report in self.reports.iter().take(MAX_SHOWN) {
+            // Few errors may be long as well: their names and labels are the file's.
             if text.len() > MAX_BYTES {
                 break;
             }
@@ -177,6 +179,7 @@ impl Diagnostics {
             report.others.iter().map(|(span, _)| span.file).filter(|f| *f != report.span.file);
         let mut files: Vec<_> = files.collect();
         files.dedup();
+        // The place of the error is shown first, whatever file it is in.
         files.insert(0, report.span.file);
         // A file that could not be read has nothing to show.
         files.retain(|file| !self.sources.get(*file).text.is_empty());

@@ -60,6 +60,7 @@ impl Excerpt {
     /// Adds the lines between two with places: whole if they are few and short, else as empty ones,
     /// which are not shown.
     fn between(&mut self, lines: &str, at: usize) {
+        // Two places may be a whole file apart, and what lies between is not what is wrong.
         let few = lines.len() <= FAR * 10;
         if few && lines.matches('\n').count() <= FAR {
             return self.piece(lines, at);
@@ -74,6 +75,7 @@ impl Excerpt {
             self.piece(text, line.start);
         } else {
             let end = (places.end + AROUND).min(places.start + LONG).min(line.end);
+            // A cut inside a character would be no text.
             let start = floor(source, places.start.saturating_sub(AROUND).max(line.start));
             let end = floor(source, end);
             if start > line.start {

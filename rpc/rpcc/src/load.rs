@@ -91,6 +91,7 @@ pub(crate) fn load(
             return files.loaded;
         }
     }
+    // What is loaded grows while it is gone through: breadth first, without recursion.
     let mut next = 0;
     while next < files.loaded.files.len() {
         files.imports_of(FileId(next));
@@ -123,7 +124,9 @@ impl Files<'_> {
 
     fn parse(&mut self, path: PathBuf, text: String) {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        // Sources and parsed files share their numbers, so both grow here and nowhere else.
         let file = FileId(self.sources.0.len());
+        debug_assert_eq!(file.0, self.loaded.files.len(), "each source has its tree");
         let tree = parse(file, &text, self.reports);
         self.sources.add(path, text);
         let stem = stem.unwrap_or_default();
@@ -159,6 +162,7 @@ impl Files<'_> {
             return None;
         }
         let folder = self.sources.get(from).path.parent().unwrap_or_else(|| Path::new(""));
+        // Compared without `.` and `..`, so that one file is not read under two names.
         let path = normal(&folder.join(&import.path));
         if let Some(known) = self.sources.0.iter().position(|source| source.path == path) {
             return Some(FileId(known));
@@ -232,6 +236,7 @@ impl Files<'_> {
     fn sort(&mut self) {
         let files = &self.loaded.files;
         let mut done = vec![false; files.len()];
+        // Each round takes a file whose imports are all taken. What is left then goes in a circle.
         loop {
             let ready =
                 |at: &usize| !done[*at] && files[*at].imports.iter().all(|(file, _)| done[file.0]);

@@ -92,6 +92,7 @@ fn compile_all(files: &[PathBuf], folder: &Path, compiler: &Compiler<'_>) -> u8 
     let mut written: BTreeMap<&OsStr, &Path> = BTreeMap::new();
     for file in files {
         let first = *written.entry(file.file_stem().unwrap_or_default()).or_insert(file);
+        // Before anything is written: the second would replace what the first became.
         if let Some(problem) = same_output(first, file) {
             complain(&problem, "\n");
             return 2;
@@ -101,6 +102,7 @@ fn compile_all(files: &[PathBuf], folder: &Path, compiler: &Compiler<'_>) -> u8 
         complain(&format!("cannot make {}: {error}", folder.display()), "\n");
         return 2;
     }
+    // All of them, also behind one that is wrong: its errors are told with those of the others.
     written.into_values().map(|file| compile(file, folder, compiler)).max().unwrap_or(0)
 }
 

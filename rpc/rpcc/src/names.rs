@@ -75,6 +75,7 @@ fn words(name: &str) -> Vec<String> {
         let after_lower = before.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
         let before_lower = characters.get(at + 1).is_some_and(char::is_ascii_lowercase);
         let after_upper = before.is_some_and(|c| c.is_ascii_uppercase());
+        // `HTTPServer`: a capital letter behind others begins a word only if small ones follow.
         begins |= c.is_ascii_uppercase() && (after_lower || (after_upper && before_lower));
         match words.last_mut() {
             Some(word) if !begins => word.push(c.to_ascii_lowercase()),
@@ -114,11 +115,13 @@ pub(crate) fn escape(name: &str) -> String {
 pub(crate) fn nearest<'c>(name: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let near = candidates.iter().map(|candidate| (distance(name, candidate), *candidate));
     let (distance, candidate) = near.min_by_key(|(distance, _)| *distance)?;
+    // Farther ones are other words, not misspelt ones.
     (distance <= name.len() / 3).then_some(candidate)
 }
 
 /// Returns how many letters must be inserted, removed or replaced.
 fn distance(a: &str, b: &str) -> usize {
+    // The work grows with the product of the lengths, and names may be as long as a file.
     if a.len().abs_diff(b.len()) > 8 || a.len() > 64 {
         return usize::MAX;
     }

@@ -25,6 +25,7 @@ pub(super) fn check(model: &mut Model, reports: &mut Reports) {
     infinite(model, &inline, reports);
     box_options(model, &components(&graph(model, Hold::Optional)));
     let all = graph(model, Hold::Heap);
+    // How deep a type goes has no answer where it contains itself in place.
     if reports.is_empty() {
         limits::check(model, &all, reports);
     }
@@ -77,6 +78,7 @@ fn infinite(model: &Model, inline: &Graph, reports: &mut Reports) {
             leads_back
         };
         let Some(field) = ty.fields().find(|field| round(field)) else { continue };
+        // All types of a cycle contain themselves; one error shows them all.
         if std::mem::replace(&mut told[of[at]], true) {
             continue;
         }
@@ -114,6 +116,7 @@ fn box_option(ty: &mut Ty, of: &[usize], here: usize) {
 fn totals(model: &mut Model, all: &Graph) {
     let partial = |ty: &TypeDef| ty.fields().any(|field| !is_total(&field.ty));
     let mut partial: Vec<_> = model.types.iter().map(partial).collect();
+    // Against the arrows: what contains a type without an order has none.
     spread(&reverse(all), &mut partial);
     for (ty, partial) in model.types.iter_mut().zip(partial) {
         ty.total = !partial;
@@ -137,6 +140,7 @@ fn defaults(model: &mut Model, inline: &Graph) {
         matches!(ty.kind, Kind::Enum(_)) || ty.fields().any(|field| has_value(&field.ty))
     };
     let mut without: Vec<_> = model.types.iter().map(without).collect();
+    // Only what stands in place: an empty list needs no default of its elements.
     spread(&reverse(inline), &mut without);
     for (ty, without) in model.types.iter_mut().zip(without) {
         ty.default = !without;

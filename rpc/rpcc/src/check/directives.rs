@@ -103,6 +103,7 @@ pub(super) fn repeated(directives: &[Directive], reports: &mut Reports) {
 
 /// Reports what an event cannot have.
 fn event(method: &ast::Method, reports: &mut Reports) {
+    // Of an event nobody hears anything, so whatever would be told is refused.
     let mut refuse = |span: Span, what: &str, why: &str| {
         let title = format!("the event `{}` cannot {what}", method.name.text);
         reports.push(Report::new(span, title, why).help("remove this or `:event`"));

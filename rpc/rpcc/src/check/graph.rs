@@ -7,6 +7,8 @@ pub(super) type Graph = Vec<Vec<usize>>;
 pub(super) fn components(graph: &Graph) -> Vec<usize> {
     let reversed = reverse(graph);
     let mut component = vec![usize::MAX; graph.len()];
+    // Two searches: what was finished last leads to all others of its component, and back from it
+    // lead only those.
     for root in finished(graph).into_iter().rev() {
         let mut stack = vec![root];
         while let Some(node) = stack.pop() {
@@ -50,6 +52,7 @@ pub(super) fn finished(graph: &Graph) -> Vec<usize> {
     for root in 0..graph.len() {
         let mut stack = vec![(root, 0)];
         while let Some((node, edge)) = stack.pop() {
+            // It was pushed once for each way to it.
             if edge == 0 && std::mem::replace(&mut seen[node], true) {
                 continue;
             }

@@ -37,6 +37,7 @@ pub(super) fn check(model: &mut Model, loaded: &Loaded, reports: &mut Reports) {
         flat.inherit();
         flat.overrides(trees[id.0]);
         flat.declare();
+        // While it grows: a few lines can inherit far more methods than memory holds.
         count += flat.methods.len();
         if count > MAX_METHODS {
             let title = format!("more than {MAX_METHODS} methods, inherited ones included");
@@ -94,6 +95,7 @@ fn bases_first(model: &Model, reports: &mut Reports) -> Option<Vec<InterfaceId>>
             reports.push(report);
             return None;
         }
+        // The chain goes up; what is extended comes first.
         order.extend(chain.into_iter().rev());
     }
     Some(order)
@@ -197,6 +199,7 @@ impl Flat<'_> {
         let declared = self.model.method(method);
         directives::repeated(&overriding.directives, self.reports);
         let mut style = directives::style(&overriding.directives);
+        // An override cannot say `:event`, and what it says nothing of stays.
         if before.convention == Convention::Event {
             style.convention = Convention::Event;
         }
@@ -254,6 +257,7 @@ impl Flat<'_> {
             let id = MethodId { interface: self.id, index };
             let spelling = self.spelling(method);
             let clash = spellings.get(&spelling).or_else(|| rust_names.get(method.rust.as_str()));
+            // Both maps: two spellings may be one name in Rust, and one spelling two names.
             if let Some(other) = clash {
                 let report = self.clash(*other, method);
                 self.reports.push(report);
@@ -337,6 +341,7 @@ fn collisions(model: &Model, id_of: fn(&Model, MethodId) -> u64, reports: &mut R
         for index in 0..interface.methods.len() {
             let id = MethodId { interface: InterfaceId(at), index };
             let wire = id_of(model, id);
+            // Ids are hashes, so that two spellings may have one; peers could not tell them apart.
             let Some(first) = seen.get(&wire) else {
                 seen.insert(wire, id);
                 continue;

@@ -124,6 +124,7 @@ impl Depths {
             let circle = members.entry(of[at]).or_default();
             circle.push(at);
             if circle.len() == left[&of[at]] {
+                // The last of its circle: what they contain outside of it is known by now.
                 Self::circle(model, &graph, &of, circle, &mut depths);
             }
         }
@@ -146,6 +147,8 @@ impl Depths {
         };
         let own: BTreeMap<usize, usize> = circle.iter().map(|at| (*at, own(*at))).collect();
         let alone = circle.len() == 1 && !graph[circle[0]].contains(&circle[0]);
+        // The longest way through a circle takes long to find where many lead to each other, and
+        // their sum is never too little.
         let depth = if alone {
             own[&circle[0]]
         } else if circle.len() > MAX_CIRCLE {

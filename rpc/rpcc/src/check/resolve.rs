@@ -175,6 +175,7 @@ impl<'r> Resolver<'r> {
             throws: said.throws,
             deprecated: said.deprecated,
         };
+        // Whether there is anything to borrow is known only if its types are.
         if self.reports.len() == reported {
             self.reports.extend(directives::idle(&method.directives, &resolved, said.style));
         }
@@ -342,6 +343,8 @@ impl<'r> Resolver<'r> {
             let imports = self.loaded.files[file.0].imports.iter().map(|(import, _)| *import);
             let holders: Vec<_> =
                 imports.filter(|id| self.scopes[id.0].contains_key(name)).collect();
+            // What the file declares itself comes first, so that an import cannot change its
+            // meaning.
             match holders[..] {
                 [] => {}
                 [one] => return self.scopes[one.0].get(name).copied(),
@@ -382,6 +385,7 @@ impl<'r> Resolver<'r> {
 
     /// A name that may have been meant.
     fn suggestion(&self, scope: FileId, name: &str) -> Option<String> {
+        // Each costs a look at every name that there is.
         if self.reports.len() >= MAX_SUGGESTED {
             return None;
         }

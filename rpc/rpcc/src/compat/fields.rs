@@ -42,8 +42,10 @@ pub(super) fn compare(kind: Kind<'_>, old: Row<'_>, new: Row<'_>, changes: &mut 
         was(kind, (old, at), new, changes);
     }
     let added = new.fields.get(old.fields.len()..).unwrap_or_default();
+    // An old reader stops at the end of what it knows, a new one takes what is missing as absent.
     let all_optional = kind.grows && added.iter().all(Field::is_optional);
     for (at, field) in new.fields.iter().enumerate() {
+        // It was described with the field that it was before.
         if old.place(field).is_some() || renames(old, new, at) {
             continue;
         }

@@ -73,13 +73,14 @@ fn gone(
     let method = old.0.method(id);
     let (interface, signature) = (old.0.interface_name(old.1), old.0.signature(method));
     let first = (method.name.text.clone(), String::new());
+    // A method that takes or returns something else is another one, with an id of its own.
     let mut same_name = after.range(first..).take_while(|entry| entry.0.0 == method.name.text);
     let Some((spelled, (instead, _))) = same_name.find(|entry| !before.contains_key(entry.0))
     else {
         return changes.breaks(format!("`{interface}` has no method `{signature}` any more"));
     };
     let (spelled, instead) = (spelled.clone(), *instead);
-    after.remove(&spelled);
+    after.remove(&spelled); // it is not new as well
     let now = new.signature(new.method(instead));
     if now != signature {
         return changes.breaks(format!("`{signature}` of `{interface}` became `{now}`"));

@@ -97,6 +97,7 @@ impl Pairs {
         let mut pairs = BTreeSet::new();
         while let Some((before, after)) = todo.pop() {
             let bare = old.ty(before).name.text == new.ty(after).name.text;
+            // Types may contain themselves, so each pair is gone into once.
             if bare && pairs.insert((before, after)) {
                 inside(&old.ty(before).kind, &new.ty(after).kind, &mut todo);
             }
@@ -215,6 +216,7 @@ fn variants(
                     "variant `{was_name}` of {name} moved from place {at} to {now}"
                 ));
             }
+            // What stands there now is new as well: it takes the place, and with it the number.
             (None, Some(is)) if place(before, is).is_none() => {
                 let (at, is_name) = (at + 1, &is.name.text);
                 changes.breaks(format!("variant {at} of {name} was `{was_name}`, is `{is_name}`"));

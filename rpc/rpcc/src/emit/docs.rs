@@ -42,6 +42,7 @@ pub(super) fn escaped(docs: &[String]) -> Vec<String> {
             lines.push(" ".repeat(indent) + &line(doc));
         }
     }
+    // An open fence would take in whatever is generated behind it.
     if fenced {
         lines.push("```".into());
     }

@@ -57,6 +57,7 @@ impl Lines {
     pub(super) fn body(&mut self, signature: impl FnOnce(&mut Self), body: impl FnOnce(&mut Self)) {
         let mut inside = Self { text: String::new(), indent: self.indent + 1, blank: false };
         body(&mut inside);
+        // Known only when it is written, and the attribute has to stand in front.
         if inside.text.lines().count() > LONG {
             self.line("#[allow(clippy::too_many_lines)]");
         }
@@ -170,6 +171,7 @@ impl Lines {
         let mut line = String::new();
         for part in parts {
             let longer = format!("{line}{}{part},", if line.is_empty() { "" } else { " " });
+            // A part that is too long by itself has a line of its own.
             if self.fits(&longer) || line.is_empty() {
                 line = longer;
             } else {

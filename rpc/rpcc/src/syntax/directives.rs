@@ -126,6 +126,7 @@ fn duration(written: &str, span: Span) -> Result<Duration, Report> {
         let title = format!("a time-out of {written} is too short");
         return Err(Report::new(span, title, "at least 1ms"));
     }
+    // Up, so that no time-out that was written becomes none at all.
     let milliseconds = u64::try_from(nanoseconds.div_ceil(1_000_000)).map_err(|_| too_long())?;
     Ok(Duration::from_millis(milliseconds))
 }
@@ -135,6 +136,7 @@ fn scaled(number: &str, scale: u128) -> Option<u128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let mut value = whole.parse::<u64>().ok().map(u128::from)?.checked_mul(scale)?;
     let mut unit = scale;
+    // More digits than the unit has decimals change nothing.
     for digit in fraction.bytes().take(18) {
         unit /= 10;
         value += u128::from(digit - b'0') * unit;

@@ -51,6 +51,7 @@ const MARKS: [&str; 12] = ["->", "{", "}", "(", ")", "<", ">", ",", ";", ":", ".
 /// Cuts a text into tokens. What is not a token is reported and skipped.
 pub(crate) fn lex(file: FileId, text: &str, reports: &mut Reports) -> Vec<Lexeme> {
     let mut lexer = Lexer { file, text, at: 0, starts_line: true, lexemes: Vec::new(), reports };
+    // Editors of other systems begin a file with a mark of its encoding.
     if text.starts_with('\u{feff}') {
         lexer.at = '\u{feff}'.len_utf8();
     }
@@ -135,6 +136,7 @@ impl Lexer<'_> {
         let rest = &self.text[self.at..];
         match rest[2..].find("*/") {
             Some(length) => {
+                // What stands behind a comment of several lines is the first of its line.
                 self.starts_line |= rest[..length + 2].contains('\n');
                 self.check_characters(length + 4);
                 self.at += length + 4;
@@ -173,6 +175,7 @@ impl Lexer<'_> {
                 _ => value.push(c),
             }
         }
+        // It ends with its line, so that one quote that was forgotten does not hide the rest.
         let length = run(rest, |c| c != '\n');
         let report = self.wrong(1, "this string is never closed", "opened here");
         self.reports.push(report.help("a string ends with `\"` on the line where it began"));
@@ -184,6 +187,7 @@ impl Lexer<'_> {
     fn check_characters(&mut self, length: usize) {
         let start = self.at;
         let plain = |byte: &u8| matches!(byte, b' '..=b'~');
+        // The likely case, without looking at characters.
         if self.text.as_bytes()[start..start + length].iter().all(plain) {
             return;
         }
@@ -218,6 +222,7 @@ impl Lexer<'_> {
         if is_hidden(first) {
             self.forbidden(first);
         } else if first == '_' {
+            // The whole name is skipped, or its rest would be reported as another one.
             self.reports.push(self.wrong(length, "a name starts with a letter", "not with `_`"));
             self.at += run(&self.text[self.at..], |c| c.is_ascii_alphanumeric() || c == '_');
             return;

@@ -137,6 +137,7 @@ impl Parser<'_> {
                 return file;
             }
             let start = self.at;
+            // What is wrong with one declaration must not hide what is wrong with the next.
             if self.item(docs, docs_at, &mut file).is_err() {
                 self.skip_to_item(start);
             }
@@ -153,6 +154,7 @@ impl Parser<'_> {
 
     /// Goes on at the next word at the start of a line that begins a declaration.
     fn skip_to_item(&mut self, start: usize) {
+        // At least one token, or the same one would be reported for ever.
         if self.at == start {
             self.advance();
         }
@@ -221,6 +223,7 @@ impl Parser<'_> {
         self.same_line(what)?;
         let mut parts = vec![self.name(what)?];
         while let Some(colon) = self.take(":") {
+            // `::` is two tokens here, since a single colon begins a directive.
             if !self.is_mark(":") || self.span().start != colon.end {
                 return self.expected("`::` between the parts of a Rust path");
             }
@@ -264,10 +267,12 @@ impl Parser<'_> {
                 self.no_docs(docs_at, &docs);
                 return Ok(ItemKind::Interface { base, methods, overrides });
             }
+            // A forgotten brace is reported where it was opened, not at all that follows.
             if *self.token() == Token::End || self.begins_item() {
                 return self.unclosed(open);
             }
             let start = self.at;
+            // `override(…)` is a method of that name.
             let parsed = if self.is_word("override") && !self.next_is("(") {
                 self.no_docs_on_override(docs_at, &docs);
                 self.advance();
@@ -316,6 +321,7 @@ impl Parser<'_> {
 
     /// Goes on at the next line or `}`; fails where the interface cannot go on.
     fn skip_to_method(&mut self, start: usize) -> Parsed<()> {
+        // At least one token, or the same one would be reported for ever.
         if self.at == start && !self.is_mark("}") {
             self.advance();
         }
