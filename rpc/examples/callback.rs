@@ -6,7 +6,7 @@
 #![allow(clippy::print_stdout, reason = "it shows what happens")]
 
 use peers_rpc::doc::{LocalNode, NodeProxy};
-use peers_rpc::{Binding, Cx, Error, Kernel, Rpc};
+use peers_rpc::{Binding, Context, Error, Kernel, Rpc};
 use std::collections::BTreeMap;
 
 /// Holds who is here. The binding is the key: it needs no name, and nobody can pretend to be
@@ -17,19 +17,19 @@ struct Room(BTreeMap<Binding, String>);
 impl LocalNode for Room {
     /// `put("enter", NAME)` enters the room; `put("say", TEXT)` speaks, which only those may who
     /// have entered.
-    fn put(&mut self, _: &Cx<Self>, bd: &Binding, key: String, value: String) {
-        match (key.as_str(), self.0.get(bd)) {
-            ("enter", _) => drop(self.0.insert(bd.clone(), value)),
+    fn put(&mut self, cx: &Context<'_, Self>, key: String, value: String) {
+        match (key.as_str(), self.0.get(cx.caller())) {
+            ("enter", _) => drop(self.0.insert(cx.caller().clone(), value)),
             ("say", Some(speaker)) => {
                 let clients = self.0.keys().map(|client| client.proxy::<NodeProxy>());
                 clients.for_each(|n| n.put(speaker, &value).unwrap_or_else(peers_rpc::warn));
             }
-            _ => println!("room: {bd} has not entered"),
+            _ => println!("room: {} has not entered", cx.caller()),
         }
     }
 
-    fn get(&mut self, _: &Cx<Self>, bd: &Binding, _: String) -> Result<String, Error> {
-        self.0.get(bd).cloned().ok_or_else(|| Error::failed("you have not entered"))
+    fn get(&mut self, cx: &Context<'_, Self>, _: String) -> Result<String, Error> {
+        self.0.get(cx.caller()).cloned().ok_or_else(|| Error::failed("you have not entered"))
     }
 }
 
@@ -37,12 +37,12 @@ impl LocalNode for Room {
 struct Guest;
 
 impl LocalNode for Guest {
-    fn put(&mut self, cx: &Cx<Self>, _: &Binding, speaker: String, text: String) {
+    fn put(&mut self, cx: &Context<'_, Self>, speaker: String, text: String) {
         println!("guest: {speaker} says {text}");
         cx.handle().stop();
     }
 
-    fn get(&mut self, _: &Cx<Self>, _: &Binding, _: String) -> Result<String, Error> {
+    fn get(&mut self, _: &Context<'_, Self>, _: String) -> Result<String, Error> {
         Err(Error::failed("a guest keeps nothing"))
     }
 }

@@ -6,15 +6,15 @@
 #![allow(clippy::print_stdout, reason = "it shows what happens")]
 
 use peers_rpc::doc::{LocalNode, NodeProxy};
-use peers_rpc::{Binding, Cont, Cx, Error, Kernel, Reply, Rpc, collect_async};
+use peers_rpc::{Cont, Context, Error, Kernel, Reply, Rpc, collect_async};
 
 /// Knows one thing about every key.
 struct Shelf(&'static str);
 
 impl LocalNode for Shelf {
-    fn put(&mut self, _: &Cx<Self>, _: &Binding, _: String, _: String) {}
+    fn put(&mut self, _: &Context<'_, Self>, _: String, _: String) {}
 
-    fn get(&mut self, _: &Cx<Self>, _: &Binding, key: String) -> Result<String, Error> {
+    fn get(&mut self, _: &Context<'_, Self>, key: String) -> Result<String, Error> {
         match self.0 {
             "" => Err(Error::failed("this shelf is empty")),
             book => Ok(format!("{key} in {book}")),

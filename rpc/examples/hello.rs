@@ -5,19 +5,19 @@
 #![allow(clippy::print_stdout, reason = "it shows what happens")]
 
 use peers_rpc::doc::{LocalNode, NoSuchKey, NodeProxy};
-use peers_rpc::{Binding, Cx, Error, Kernel, Rpc};
+use peers_rpc::{Context, Error, Kernel, Rpc};
 use std::collections::BTreeMap;
 
 #[derive(Default)]
 struct Registry(BTreeMap<String, String>);
 
 impl LocalNode for Registry {
-    fn put(&mut self, _: &Cx<Self>, bd: &Binding, key: String, value: String) {
-        println!("{bd} puts {key}");
+    fn put(&mut self, cx: &Context<'_, Self>, key: String, value: String) {
+        println!("{} puts {key}", cx.caller());
         self.0.insert(key, value);
     }
 
-    fn get(&mut self, _: &Cx<Self>, _: &Binding, key: String) -> Result<String, Error> {
+    fn get(&mut self, _: &Context<'_, Self>, key: String) -> Result<String, Error> {
         self.0.get(&key).cloned().ok_or_else(|| NoSuchKey { key }.raise())
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use peers_rpc::doc::{LocalNode, NoSuchKey, NodeProxy};
-//! use peers_rpc::{Binding, Cx, Error, Kernel, Rpc};
+//! use peers_rpc::{Context, Error, Kernel, Rpc};
 //! use std::cell::RefCell;
 //! use std::collections::BTreeMap;
 //! use std::rc::Rc;
@@ -15,10 +15,10 @@
 //! struct Registry(BTreeMap<String, String>);
 //!
 //! impl LocalNode for Registry {
-//!     fn put(&mut self, _: &Cx<Self>, _: &Binding, key: String, value: String) {
+//!     fn put(&mut self, _: &Context<'_, Self>, key: String, value: String) {
 //!         self.0.insert(key, value);
 //!     }
-//!     fn get(&mut self, _: &Cx<Self>, _: &Binding, key: String) -> Result<String, Error> {
+//!     fn get(&mut self, _: &Context<'_, Self>, key: String) -> Result<String, Error> {
 //!         self.0.get(&key).cloned().ok_or_else(|| NoSuchKey { key }.raise())
 //!     }
 //! }
@@ -52,7 +52,7 @@
 //!
 //! ```text
 //!  caller's process                                   callee's process
-//!  node.get(key).then(k)                              LocalNode::get(&mut self, cx, bd, key)
+//!  node.get(key).then(k)                              LocalNode::get(&mut self, cx, key)
 //!    | arguments encoded once                            ^ decoded, state entered by the loop only
 //!    v                                                   |
 //!  Endpoint -> Link -> Session                        Session -> Link -> stub::Incoming
@@ -124,6 +124,7 @@ pub use link::endpoint::{AlreadyBound, Endpoint};
 pub use link::name::EndpointName;
 pub use security::{SecureTransport, SecurityError};
 pub use serve::binding::Binding;
+pub use serve::context::Context;
 pub use serve::stub;
 pub use session::CloseReason;
 pub use session::text::Escaped;

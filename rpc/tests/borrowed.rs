@@ -7,7 +7,7 @@
 mod common;
 
 use common::{Field, Peer, everywhere};
-use peers_rpc::{Binding, Caller, Cx, Error, ErrorKind, Interface, Limits, Refusal, Reply, wire};
+use peers_rpc::{Caller, Context, Error, ErrorKind, Interface, Limits, Refusal, Reply, wire};
 use shelf::{DeepShelfProxy, LocalDeepShelf, LocalShelf, NoSuchKey, Place, ShelfProxy};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,30 +68,29 @@ impl Things {
 struct Shelf(Things);
 
 impl LocalShelf for Shelf {
-    fn get(&mut self, _: &Cx<Self>, _: &Binding, key: &str) -> Result<Cow<'_, str>, Error> {
+    fn get(&mut self, _: &Context<'_, Self>, key: &str) -> Result<Cow<'_, str>, Error> {
         self.0.text(key).map(Cow::Borrowed)
     }
 
-    fn shout(&mut self, _: &Cx<Self>, _: &Binding, text: &str) -> Result<Cow<'_, str>, Error> {
+    fn shout(&mut self, _: &Context<'_, Self>, text: &str) -> Result<Cow<'_, str>, Error> {
         Ok(Cow::Owned(text.to_uppercase()))
     }
 
-    fn turn(&mut self, _: &Cx<Self>, _: &Binding, data: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+    fn turn(&mut self, _: &Context<'_, Self>, data: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
         Ok(Cow::Owned(data.iter().rev().copied().collect()))
     }
 
-    fn put(&mut self, _: &Cx<Self>, _: &Binding, key: &str, data: &[u8]) {
+    fn put(&mut self, _: &Context<'_, Self>, key: &str, data: &[u8]) {
         self.0.data.insert(key.to_owned(), data.to_owned());
     }
 
-    fn load(&mut self, _: &Cx<Self>, _: &Binding, key: &str) -> Result<Cow<'_, [u8]>, Error> {
+    fn load(&mut self, _: &Context<'_, Self>, key: &str) -> Result<Cow<'_, [u8]>, Error> {
         self.0.load(key)
     }
 
     fn learn(
         &mut self,
-        _: &Cx<Self>,
-        _: &Binding,
+        _: &Context<'_, Self>,
         words: Vec<&str>,
         but: Option<&str>,
     ) -> Result<Cow<'_, [String]>, Error> {
@@ -100,8 +99,7 @@ impl LocalShelf for Shelf {
 
     fn most(
         &mut self,
-        _: &Cx<Self>,
-        _: &Binding,
+        _: &Context<'_, Self>,
         weights: BTreeMap<&str, u32>,
         among: BTreeSet<&[u8]>,
         places: Vec<(&str, Place)>,
@@ -109,18 +107,12 @@ impl LocalShelf for Shelf {
         Ok(self.0.most(&weights, &among, places))
     }
 
-    fn later(&mut self, cx: &Cx<Self>, _: &Binding, key: &str, reply: Reply<String>) {
+    fn later(&mut self, cx: &Context<'_, Self>, key: &str, reply: Reply<String>) {
         let key = key.to_owned();
         cx.schedule(move |shelf, _| reply.resume(shelf.0.text(&key).map(str::to_owned)));
     }
 
-    fn keep(
-        &mut self,
-        _: &Cx<Self>,
-        _: &Binding,
-        key: String,
-        text: String,
-    ) -> Result<String, Error> {
+    fn keep(&mut self, _: &Context<'_, Self>, key: String, text: String) -> Result<String, Error> {
         Ok(self.0.keep(key, text).to_owned())
     }
 }
@@ -130,31 +122,30 @@ impl LocalShelf for Shelf {
 struct DeepShelf(Things);
 
 impl LocalDeepShelf for DeepShelf {
-    fn get(&mut self, _: &Cx<Self>, _: &Binding, key: String) -> Result<String, Error> {
+    fn get(&mut self, _: &Context<'_, Self>, key: String) -> Result<String, Error> {
         self.0.text(&key).map(str::to_owned)
     }
 
-    fn shout(&mut self, cx: &Cx<Self>, _: &Binding, text: &str, reply: Reply<String>) {
+    fn shout(&mut self, cx: &Context<'_, Self>, text: &str, reply: Reply<String>) {
         let loud = text.to_uppercase();
         cx.schedule(move |_, _| reply.ok(loud));
     }
 
-    fn turn(&mut self, _: &Cx<Self>, _: &Binding, data: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+    fn turn(&mut self, _: &Context<'_, Self>, data: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
         Ok(Cow::Owned(data.iter().rev().copied().collect()))
     }
 
-    fn put(&mut self, _: &Cx<Self>, _: &Binding, key: String, data: Vec<u8>) {
+    fn put(&mut self, _: &Context<'_, Self>, key: String, data: Vec<u8>) {
         self.0.data.insert(key, data);
     }
 
-    fn load(&mut self, _: &Cx<Self>, _: &Binding, key: &str) -> Result<Cow<'_, [u8]>, Error> {
+    fn load(&mut self, _: &Context<'_, Self>, key: &str) -> Result<Cow<'_, [u8]>, Error> {
         self.0.load(key)
     }
 
     fn learn(
         &mut self,
-        _: &Cx<Self>,
-        _: &Binding,
+        _: &Context<'_, Self>,
         words: Vec<&str>,
         but: Option<&str>,
     ) -> Result<Cow<'_, [String]>, Error> {
@@ -163,8 +154,7 @@ impl LocalDeepShelf for DeepShelf {
 
     fn most(
         &mut self,
-        _: &Cx<Self>,
-        _: &Binding,
+        _: &Context<'_, Self>,
         weights: BTreeMap<&str, u32>,
         among: BTreeSet<&[u8]>,
         places: Vec<(&str, Place)>,
@@ -172,25 +162,20 @@ impl LocalDeepShelf for DeepShelf {
         Ok(self.0.most(&weights, &among, places))
     }
 
-    fn later(&mut self, _: &Cx<Self>, _: &Binding, key: &str) -> Result<Cow<'_, str>, Error> {
+    fn later(&mut self, _: &Context<'_, Self>, key: &str) -> Result<Cow<'_, str>, Error> {
         self.0.text(key).map(Cow::Borrowed)
     }
 
     fn keep(
         &mut self,
-        _: &Cx<Self>,
-        _: &Binding,
+        _: &Context<'_, Self>,
         key: &str,
         text: &str,
     ) -> Result<Cow<'_, str>, Error> {
         Ok(Cow::Borrowed(self.0.keep(key.to_owned(), text.to_owned())))
     }
 
-    fn all(
-        &mut self,
-        _: &Cx<Self>,
-        _: &Binding,
-    ) -> Result<Cow<'_, BTreeMap<String, Vec<u8>>>, Error> {
+    fn all(&mut self, _: &Context<'_, Self>) -> Result<Cow<'_, BTreeMap<String, Vec<u8>>>, Error> {
         Ok(Cow::Borrowed(&self.0.data))
     }
 }

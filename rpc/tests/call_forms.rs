@@ -8,7 +8,7 @@ mod common;
 use common::{Field, Got, everywhere, millis, secs};
 use peers_rpc::doc::{LocalNode, NodeProxy};
 use peers_rpc::{
-    Binding, Cont, Cx, Error, ErrorKind, Instant, Rpc, spawn_loop, spawn_loop_with, wrap_left,
+    Cont, Context, Error, ErrorKind, Instant, Rpc, spawn_loop, spawn_loop_with, wrap_left,
 };
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -92,11 +92,11 @@ everywhere! {
 struct Shelf(Option<String>);
 
 impl LocalNode for Shelf {
-    fn put(&mut self, _: &Cx<Self>, _: &Binding, key: String, value: String) {
+    fn put(&mut self, _: &Context<'_, Self>, key: String, value: String) {
         self.0 = Some(format!("{key}: {value}"));
     }
 
-    fn get(&mut self, _: &Cx<Self>, _: &Binding, _: String) -> Result<String, Error> {
+    fn get(&mut self, _: &Context<'_, Self>, _: String) -> Result<String, Error> {
         self.0.clone().ok_or_else(|| Error::failed("empty"))
     }
 }

@@ -8,7 +8,7 @@ mod common;
 
 use common::{Field, everywhere};
 use peers_rpc::{
-    AlreadyBound, Binding, Cx, Endpoint, Error, ErrorKind, Interface, Limits, Refusal,
+    AlreadyBound, Context, Cx, Endpoint, Error, ErrorKind, Interface, Limits, Refusal,
 };
 use peers_rpc::{stub, wire};
 
@@ -29,7 +29,7 @@ mod new {
 struct OldStock(Vec<old::Item>);
 
 impl old::LocalStock for OldStock {
-    fn store(&mut self, _: &Cx<Self>, _: &Binding, item: old::Item) -> Result<old::Item, Error> {
+    fn store(&mut self, _: &Context<'_, Self>, item: old::Item) -> Result<old::Item, Error> {
         self.0.push(item.clone());
         Ok(item)
     }
@@ -39,13 +39,13 @@ impl old::LocalStock for OldStock {
 struct NewStock(Vec<new::Item>);
 
 impl new::LocalStock for NewStock {
-    fn store(&mut self, _: &Cx<Self>, _: &Binding, item: new::Item) -> Result<new::Item, Error> {
+    fn store(&mut self, _: &Context<'_, Self>, item: new::Item) -> Result<new::Item, Error> {
         self.0.push(item.clone());
         let tags = Some(vec!["stored".to_owned()]);
         Ok(new::Item { colour: Some("red".to_owned()), tags, ..item })
     }
 
-    fn count(&mut self, _: &Cx<Self>, _: &Binding) -> Result<u32, Error> {
+    fn count(&mut self, _: &Context<'_, Self>) -> Result<u32, Error> {
         Ok(u32::try_from(self.0.len()).unwrap())
     }
 }
@@ -98,7 +98,7 @@ fn versions_agree_about_the_ids_of_what_they_share() {
 static LIAR: Interface =
     Interface { name: "liar", methods: &[&new::stock_methods::STORE, &new::stock_methods::COUNT] };
 
-fn lie(_: &mut (), _: &Cx<()>, _: &Binding, call: stub::Incoming<'_>) -> stub::Served {
+fn lie(_: &mut (), _: &Context<'_, ()>, call: stub::Incoming<'_>) -> stub::Served {
     match call.method() {
         new::stock_ids::STORE => call.plain(|(_,): (u8,)| Ok(0_u8)),
         _ => call.plain(|(): ()| Ok("three")),

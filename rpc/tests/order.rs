@@ -7,7 +7,7 @@ mod common;
 
 use common::{Field, Got, everywhere, limits};
 use peers_rpc::doc::{LocalNode, NodeProxy};
-use peers_rpc::{Binding, Cx, Error, Limits};
+use peers_rpc::{Context, Error, Limits};
 
 fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
     range.map(|n| n.to_string()).collect()
@@ -97,11 +97,11 @@ everywhere! {
 struct Register(Vec<(String, String)>);
 
 impl LocalNode for Register {
-    fn put(&mut self, _: &Cx<Self>, _: &Binding, key: String, value: String) {
+    fn put(&mut self, _: &Context<'_, Self>, key: String, value: String) {
         self.0.push((key, value));
     }
 
-    fn get(&mut self, _: &Cx<Self>, _: &Binding, key: String) -> Result<String, Error> {
+    fn get(&mut self, _: &Context<'_, Self>, key: String) -> Result<String, Error> {
         let found = self.0.iter().rev().find(|(name, _)| *name == key);
         found.map(|(_, value)| value.clone()).ok_or_else(|| Error::failed("not there"))
     }

@@ -10,7 +10,7 @@ use common::{Field, Peer, everywhere};
 use hands::{BodyProxy, LeftHandProxy, LocalBody, LocalLeftHand, LocalRightHand, RightHandProxy};
 use peers_rpc::wire::ByeCode;
 use peers_rpc::{
-    AlreadyBound, Binding, CloseReason, Cx, Endpoint, Error, ErrorKind, Limits, Refusal, Reply,
+    AlreadyBound, CloseReason, Context, Cx, Endpoint, Error, ErrorKind, Limits, Refusal, Reply,
 };
 
 #[allow(clippy::all, unreachable_pub, missing_docs)]
@@ -25,39 +25,39 @@ struct Person {
 }
 
 impl LocalBody for Person {
-    fn name(&mut self, _: &Cx<Self>, _: &Binding) -> Result<String, Error> {
+    fn name(&mut self, _: &Context<'_, Self>) -> Result<String, Error> {
         Ok("body".to_owned())
     }
 
-    fn touch(&mut self, _: &Cx<Self>, _: &Binding) {
+    fn touch(&mut self, _: &Context<'_, Self>) {
         self.touched.push("body");
     }
 }
 
 impl LocalLeftHand for Person {
-    fn name(&mut self, _: &Cx<Self>, _: &Binding) -> Result<String, Error> {
+    fn name(&mut self, _: &Context<'_, Self>) -> Result<String, Error> {
         Ok("left".to_owned())
     }
 
-    fn touch(&mut self, _: &Cx<Self>, _: &Binding) {
+    fn touch(&mut self, _: &Context<'_, Self>) {
         self.touched.push("left");
     }
 
-    fn wave(&mut self, _: &Cx<Self>, _: &Binding) -> Result<String, Error> {
+    fn wave(&mut self, _: &Context<'_, Self>) -> Result<String, Error> {
         Ok("waves".to_owned())
     }
 }
 
 impl LocalRightHand for Person {
-    fn name(&mut self, _: &Cx<Self>, _: &Binding, reply: Reply<String>) {
+    fn name(&mut self, _: &Context<'_, Self>, reply: Reply<String>) {
         reply.ok("right".to_owned());
     }
 
-    fn touch(&mut self, _: &Cx<Self>, _: &Binding) {
+    fn touch(&mut self, _: &Context<'_, Self>) {
         self.touched.push("right");
     }
 
-    fn shake(&mut self, _: &Cx<Self>, _: &Binding) -> Result<String, Error> {
+    fn shake(&mut self, _: &Context<'_, Self>) -> Result<String, Error> {
         Ok("shakes".to_owned())
     }
 }

@@ -9,9 +9,7 @@ use common::{Field, Got, everywhere};
 use peers_rpc::kernel::Lost;
 use peers_rpc::stub::{Incoming, Served};
 use peers_rpc::wire::{Decode, Encode, Reader, Writer};
-use peers_rpc::{
-    Binding, Caller, Collect, Convention, Cx, Error, ErrorKind, Interface, Method, Reply,
-};
+use peers_rpc::{Caller, Collect, Context, Convention, Error, ErrorKind, Interface, Method, Reply};
 use std::cell::Cell;
 use std::sync::Once;
 use std::time::Duration;
@@ -206,8 +204,7 @@ static MACHINE: Interface = Interface { name: "test.machine", methods: &[&BROKEN
 
 fn serve_machine(
     _: &mut common::Desk,
-    _: &Cx<common::Desk>,
-    _: &Binding,
+    _: &Context<'_, common::Desk>,
     call: Incoming<'_>,
 ) -> Served {
     call.plain(|()| Ok(Unwritable))
@@ -215,8 +212,7 @@ fn serve_machine(
 
 fn serve_machine_later(
     _: &mut common::Desk,
-    cx: &Cx<common::Desk>,
-    _: &Binding,
+    cx: &Context<'_, common::Desk>,
     call: Incoming<'_>,
 ) -> Served {
     call.later(|(), reply: Reply<Unwritable>| cx.schedule(move |_, _| reply.ok(Unwritable)))
@@ -274,12 +270,7 @@ impl Drop for Sticky {
     }
 }
 
-fn serve_sticky(
-    _: &mut common::Desk,
-    _: &Cx<common::Desk>,
-    _: &Binding,
-    call: Incoming<'_>,
-) -> Served {
+fn serve_sticky(_: &mut common::Desk, _: &Context<'_, common::Desk>, call: Incoming<'_>) -> Served {
     call.plain(|(short,): (bool,)| Ok(Sticky(if short { "short way" } else { "long way" })))
 }
 

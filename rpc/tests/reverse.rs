@@ -11,7 +11,7 @@ use common::{
 };
 use peers_rpc::stub::{Incoming, Served};
 use peers_rpc::{
-    AlreadyBound, Binding, Cx, Endpoint, Error, ErrorKind, Interface, Limits, Refusal, Reply,
+    AlreadyBound, Context, Cx, Endpoint, Error, ErrorKind, Interface, Limits, Refusal, Reply,
 };
 use std::collections::BTreeSet;
 
@@ -153,19 +153,18 @@ mod p2p {
 struct Extended(Option<String>);
 
 impl p2p::LocalP2pNode for Extended {
-    fn put(&mut self, _: &Cx<Self>, _: &Binding, key: String, value: String) {
+    fn put(&mut self, _: &Context<'_, Self>, key: String, value: String) {
         self.0 = Some(format!("{key} = {value}"));
     }
 
-    fn get(&mut self, cx: &Cx<Self>, _: &Binding, _: String, reply: Reply<String>) {
+    fn get(&mut self, cx: &Context<'_, Self>, _: String, reply: Reply<String>) {
         let found = self.0.clone().ok_or_else(|| Error::failed("empty"));
         cx.schedule(move |_, _| reply.resume(found));
     }
 
     fn get_from(
         &mut self,
-        _: &Cx<Self>,
-        _: &Binding,
+        _: &Context<'_, Self>,
         key: String,
         visited: Vec<String>,
         reply: Reply<String>,
@@ -173,14 +172,13 @@ impl p2p::LocalP2pNode for Extended {
         reply.ok(format!("{key} after {visited:?}"));
     }
 
-    fn get_all(&mut self, _: &Cx<Self>, _: &Binding, key: String, reply: Reply<BTreeSet<String>>) {
+    fn get_all(&mut self, _: &Context<'_, Self>, key: String, reply: Reply<BTreeSet<String>>) {
         reply.ok(BTreeSet::from([key]));
     }
 
     fn get_all_from(
         &mut self,
-        _: &Cx<Self>,
-        _: &Binding,
+        _: &Context<'_, Self>,
         _: String,
         _: Vec<String>,
         reply: Reply<BTreeSet<String>>,
@@ -188,7 +186,7 @@ impl p2p::LocalP2pNode for Extended {
         reply.ok(BTreeSet::new());
     }
 
-    fn add_peer(&mut self, _: &Cx<Self>, _: &Binding, id: String) -> Result<String, Error> {
+    fn add_peer(&mut self, _: &Context<'_, Self>, id: String) -> Result<String, Error> {
         Ok(id)
     }
 }
@@ -217,7 +215,7 @@ everywhere! {
 
 static BY_HAND: Interface = Interface { name: "by hand", methods: &[&probe::probe_methods::ECHO] };
 
-fn serve_by_hand(count: &mut u32, _: &Cx<u32>, _: &Binding, call: Incoming<'_>) -> Served {
+fn serve_by_hand(count: &mut u32, _: &Context<'_, u32>, call: Incoming<'_>) -> Served {
     if call.method() != probe::probe_ids::ECHO {
         return call.unknown();
     }

@@ -4,9 +4,7 @@
 use peers_rpc::kernel::sim::World;
 use peers_rpc::stub::{Incoming, Served};
 use peers_rpc::wire::method_id;
-use peers_rpc::{
-    Address, Binding, Caller, Convention, Cx, Endpoint, Interface, Method, Reply, Rpc,
-};
+use peers_rpc::{Address, Caller, Context, Convention, Endpoint, Interface, Method, Reply, Rpc};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -33,7 +31,7 @@ struct Holder {
     received: Rc<Cell<usize>>,
 }
 
-fn serve(holder: &mut Holder, _: &Cx<Holder>, _: &Binding, call: Incoming<'_>) -> Served {
+fn serve(holder: &mut Holder, _: &Context<'_, Holder>, call: Incoming<'_>) -> Served {
     call.later(|(data,): (Vec<u8>,), reply| {
         holder.received.set(holder.received.get() + data.len());
         holder.replies.push(reply);

@@ -4,9 +4,7 @@
 
 use peers_rpc::kernel::Cont;
 use peers_rpc::wire::Value;
-use peers_rpc::{
-    Address, Binding, Cx, Error, ErrorKind, Kernel, Listener, Node, Refusal, Reply, Rpc,
-};
+use peers_rpc::{Address, Context, Error, ErrorKind, Kernel, Listener, Node, Refusal, Reply, Rpc};
 use std::io;
 
 peers_rpc::include_rpc!("trial");
@@ -21,51 +19,51 @@ pub struct Trial {
 }
 
 impl LocalTrial for Trial {
-    fn note(&mut self, _: &Cx<Self>, _: &Binding, text: String) {
+    fn note(&mut self, _: &Context<'_, Self>, text: String) {
         self.heard.push(text);
     }
 
-    fn echo(&mut self, _: &Cx<Self>, _: &Binding, text: String) -> Result<String, Error> {
+    fn echo(&mut self, _: &Context<'_, Self>, text: String) -> Result<String, Error> {
         self.heard.push(text.clone());
         Ok(text)
     }
 
-    fn heard(&mut self, _: &Cx<Self>, _: &Binding) -> Result<u32, Error> {
+    fn heard(&mut self, _: &Context<'_, Self>) -> Result<u32, Error> {
         Ok(self.heard.len() as u32)
     }
 
-    fn sum(&mut self, _: &Cx<Self>, _: &Binding, numbers: Vec<i64>) -> Result<i64, Error> {
+    fn sum(&mut self, _: &Context<'_, Self>, numbers: Vec<i64>) -> Result<i64, Error> {
         Ok(numbers.iter().fold(0, |sum, n| i64::wrapping_add(sum, *n)))
     }
 
-    fn count(&mut self, _: &Cx<Self>, _: &Binding, things: Value) -> Result<u32, Error> {
+    fn count(&mut self, _: &Context<'_, Self>, things: Value) -> Result<u32, Error> {
         match things {
             Value::List(items) => Ok(items.len() as u32),
             _ => Ok(0),
         }
     }
 
-    fn panic(&mut self, _: &Cx<Self>, _: &Binding, secret: String) -> Result<String, Error> {
+    fn panic(&mut self, _: &Context<'_, Self>, secret: String) -> Result<String, Error> {
         panic!("{secret} in /etc/secrets");
     }
 
-    fn fail(&mut self, _: &Cx<Self>, _: &Binding, bytes: u32) -> Result<String, Error> {
+    fn fail(&mut self, _: &Context<'_, Self>, bytes: u32) -> Result<String, Error> {
         Err(Error::failed("x".repeat(bytes as usize)))
     }
 
-    fn raise(&mut self, _: &Cx<Self>, _: &Binding, bytes: u32) -> Result<String, Error> {
+    fn raise(&mut self, _: &Context<'_, Self>, bytes: u32) -> Result<String, Error> {
         Err(TooBad { what: "x".repeat(bytes as usize) }.raise())
     }
 
-    fn load(&mut self, _: &Cx<Self>, _: &Binding, bytes: u32) -> Result<String, Error> {
+    fn load(&mut self, _: &Context<'_, Self>, bytes: u32) -> Result<String, Error> {
         Ok("x".repeat(bytes as usize))
     }
 
-    fn hold(&mut self, _: &Cx<Self>, _: &Binding, text: String, reply: Reply<String>) {
+    fn hold(&mut self, _: &Context<'_, Self>, text: String, reply: Reply<String>) {
         self.held.push((text, reply));
     }
 
-    fn release(&mut self, _: &Cx<Self>, _: &Binding, answer: bool) -> Result<u32, Error> {
+    fn release(&mut self, _: &Context<'_, Self>, answer: bool) -> Result<u32, Error> {
         let held = std::mem::take(&mut self.held);
         let count = held.len() as u32;
         for (text, reply) in held {
@@ -74,16 +72,16 @@ impl LocalTrial for Trial {
         Ok(count)
     }
 
-    fn holds(&mut self, _: &Cx<Self>, _: &Binding) -> Result<u32, Error> {
+    fn holds(&mut self, _: &Context<'_, Self>) -> Result<u32, Error> {
         Ok(self.held.len() as u32)
     }
 
-    fn ponder(&mut self, _: &Cx<Self>, _: &Binding, rounds: u64) -> Result<u64, Error> {
+    fn ponder(&mut self, _: &Context<'_, Self>, rounds: u64) -> Result<u64, Error> {
         Ok((0..rounds).fold(1, |x: u64, n| x.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(n)))
     }
 
-    fn bounce(&mut self, cx: &Cx<Self>, bd: &Binding, reply: Reply<u16>) {
-        let (back, depth) = (bd.proxy::<TrialProxy>(), bd.depth());
+    fn bounce(&mut self, cx: &Context<'_, Self>, reply: Reply<u16>) {
+        let (back, depth) = (cx.caller().proxy::<TrialProxy>(), cx.caller().depth());
         back.bounce().then(Cont::new(cx.handle(), move |result: Result<u16, Error>| {
             reply.resume(match result {
                 Err(error) if is_too_deep(&error) => Ok(depth),

@@ -10,7 +10,7 @@ use crate::{HerdNodeProxy, LocalHerdNode};
 use peers_rpc::kernel::rand_core::Rng as _;
 use peers_rpc::stay_connected;
 use peers_rpc::{
-    Address, Binding, CloseReason, Cx, Endpoint, Error, ErrorKind, Kernel, Listener, Node, Reply,
+    Address, CloseReason, Context, Cx, Endpoint, Error, ErrorKind, Kernel, Listener, Node, Reply,
     Rpc, Security, warn,
 };
 use std::fmt;
@@ -105,8 +105,7 @@ impl Herd {
     /// left: where it stays silent that long, the other half is for computing here.
     fn serve_here_or_there<O: Operation>(
         &mut self,
-        cx: &Cx<Self>,
-        bd: &Binding,
+        cx: &Context<'_, Self>,
         operation: O,
         hops: u32,
         reply: Reply<O::Output>,
@@ -116,7 +115,8 @@ impl Herd {
             return compute(cx, operation, reply);
         };
         (self.voice)(&format!("Forward to {}", who(peer.caller())));
-        let (call, deadline) = (operation.forward(peer, hops.min(HOPS) - 1), bd.deadline());
+        let (call, deadline) =
+            (operation.forward(peer, hops.min(HOPS) - 1), cx.caller().deadline());
         let call = match deadline {
             Some(deadline) => call.remaining(deadline.since(cx.handle().now()) / 2),
             None => call.forever(),
@@ -176,93 +176,75 @@ fn answer_late<T: 'static>(cx: &Cx<Herd>, error: Error, reply: Reply<T>) {
 }
 
 impl LocalHerdNode for Herd {
-    fn get_random(&mut self, cx: &Cx<Self>, bd: &Binding, bits: u32, reply: Reply<Vec<u8>>) {
-        self.get_random_in(cx, bd, bits, HOPS, reply);
+    fn get_random(&mut self, cx: &Context<'_, Self>, bits: u32, reply: Reply<Vec<u8>>) {
+        self.get_random_in(cx, bits, HOPS, reply);
     }
 
-    fn get_prime(&mut self, cx: &Cx<Self>, bd: &Binding, bits: u32, reply: Reply<Vec<u8>>) {
-        self.get_prime_in(cx, bd, bits, HOPS, reply);
+    fn get_prime(&mut self, cx: &Context<'_, Self>, bits: u32, reply: Reply<Vec<u8>>) {
+        self.get_prime_in(cx, bits, HOPS, reply);
     }
 
-    fn is_prime(&mut self, cx: &Cx<Self>, bd: &Binding, x: Vec<u8>, reply: Reply<bool>) {
-        self.is_prime_in(cx, bd, x, HOPS, reply);
+    fn is_prime(&mut self, cx: &Context<'_, Self>, x: Vec<u8>, reply: Reply<bool>) {
+        self.is_prime_in(cx, x, HOPS, reply);
     }
 
-    fn gcd(&mut self, cx: &Cx<Self>, bd: &Binding, x: Vec<u8>, y: Vec<u8>, reply: Reply<Vec<u8>>) {
-        self.gcd_in(cx, bd, x, y, HOPS, reply);
+    fn gcd(&mut self, cx: &Context<'_, Self>, x: Vec<u8>, y: Vec<u8>, reply: Reply<Vec<u8>>) {
+        self.gcd_in(cx, x, y, HOPS, reply);
     }
 
-    fn inverse(
-        &mut self,
-        cx: &Cx<Self>,
-        bd: &Binding,
-        u: Vec<u8>,
-        v: Vec<u8>,
-        reply: Reply<Vec<u8>>,
-    ) {
-        self.inverse_in(cx, bd, u, v, HOPS, reply);
+    fn inverse(&mut self, cx: &Context<'_, Self>, u: Vec<u8>, v: Vec<u8>, reply: Reply<Vec<u8>>) {
+        self.inverse_in(cx, u, v, HOPS, reply);
     }
 
     fn get_random_in(
         &mut self,
-        cx: &Cx<Self>,
-        bd: &Binding,
+        cx: &Context<'_, Self>,
         bits: u32,
         hops: u32,
         reply: Reply<Vec<u8>>,
     ) {
-        self.serve_here_or_there(cx, bd, GetRandom { bits }, hops, reply);
+        self.serve_here_or_there(cx, GetRandom { bits }, hops, reply);
     }
 
     fn get_prime_in(
         &mut self,
-        cx: &Cx<Self>,
-        bd: &Binding,
+        cx: &Context<'_, Self>,
         bits: u32,
         hops: u32,
         reply: Reply<Vec<u8>>,
     ) {
-        self.serve_here_or_there(cx, bd, GetPrime { bits }, hops, reply);
+        self.serve_here_or_there(cx, GetPrime { bits }, hops, reply);
     }
 
-    fn is_prime_in(
-        &mut self,
-        cx: &Cx<Self>,
-        bd: &Binding,
-        x: Vec<u8>,
-        hops: u32,
-        reply: Reply<bool>,
-    ) {
-        self.serve_here_or_there(cx, bd, IsPrime { x }, hops, reply);
+    fn is_prime_in(&mut self, cx: &Context<'_, Self>, x: Vec<u8>, hops: u32, reply: Reply<bool>) {
+        self.serve_here_or_there(cx, IsPrime { x }, hops, reply);
     }
 
     fn gcd_in(
         &mut self,
-        cx: &Cx<Self>,
-        bd: &Binding,
+        cx: &Context<'_, Self>,
         x: Vec<u8>,
         y: Vec<u8>,
         hops: u32,
         reply: Reply<Vec<u8>>,
     ) {
-        self.serve_here_or_there(cx, bd, Gcd { x, y }, hops, reply);
+        self.serve_here_or_there(cx, Gcd { x, y }, hops, reply);
     }
 
     fn inverse_in(
         &mut self,
-        cx: &Cx<Self>,
-        bd: &Binding,
+        cx: &Context<'_, Self>,
         u: Vec<u8>,
         v: Vec<u8>,
         hops: u32,
         reply: Reply<Vec<u8>>,
     ) {
-        self.serve_here_or_there(cx, bd, Inverse { u, v }, hops, reply);
+        self.serve_here_or_there(cx, Inverse { u, v }, hops, reply);
     }
 
-    fn add_peer(&mut self, cx: &Cx<Self>, bd: &Binding) -> Result<(), Error> {
-        if self.enrol(cx, bd.endpoint()) {
-            (self.voice)(&format!("Added peer at {}", who(bd.endpoint())));
+    fn add_peer(&mut self, cx: &Context<'_, Self>) -> Result<(), Error> {
+        if self.enrol(cx, cx.caller().endpoint()) {
+            (self.voice)(&format!("Added peer at {}", who(cx.caller().endpoint())));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 use crate::LocalNode;
 use crate::operation::{Gcd, GetPrime, GetRandom, Inverse, IsPrime, Operation};
 use peers_rpc::kernel::Stop;
-use peers_rpc::{Address, Binding, Cx, Error, Kernel, Listener, Node, Rpc, Security};
+use peers_rpc::{Address, Context, Cx, Error, Kernel, Listener, Node, Rpc, Security};
 use std::io;
 
 /// A node that computes by itself.
@@ -39,32 +39,25 @@ fn compute<O: Operation>(cx: &Cx<Loner>, operation: O) -> Result<O::Output, Erro
 }
 
 impl LocalNode for Loner {
-    fn get_random(&mut self, cx: &Cx<Self>, _: &Binding, bits: u32) -> Result<Vec<u8>, Error> {
+    fn get_random(&mut self, cx: &Context<'_, Self>, bits: u32) -> Result<Vec<u8>, Error> {
         compute(cx, GetRandom { bits })
     }
 
-    fn get_prime(&mut self, cx: &Cx<Self>, _: &Binding, bits: u32) -> Result<Vec<u8>, Error> {
+    fn get_prime(&mut self, cx: &Context<'_, Self>, bits: u32) -> Result<Vec<u8>, Error> {
         compute(cx, GetPrime { bits })
     }
 
-    fn is_prime(&mut self, cx: &Cx<Self>, _: &Binding, x: Vec<u8>) -> Result<bool, Error> {
+    fn is_prime(&mut self, cx: &Context<'_, Self>, x: Vec<u8>) -> Result<bool, Error> {
         compute(cx, IsPrime { x })
     }
 
-    fn gcd(
-        &mut self,
-        cx: &Cx<Self>,
-        _: &Binding,
-        x: Vec<u8>,
-        y: Vec<u8>,
-    ) -> Result<Vec<u8>, Error> {
+    fn gcd(&mut self, cx: &Context<'_, Self>, x: Vec<u8>, y: Vec<u8>) -> Result<Vec<u8>, Error> {
         compute(cx, Gcd { x, y })
     }
 
     fn inverse(
         &mut self,
-        cx: &Cx<Self>,
-        _: &Binding,
+        cx: &Context<'_, Self>,
         u: Vec<u8>,
         v: Vec<u8>,
     ) -> Result<Vec<u8>, Error> {

@@ -6,7 +6,7 @@
 
 use crate::overlay::{Route, is_dead};
 use crate::{NoSuchKey, P2pNode, P2pNodeProxy, chance};
-use peers_rpc::{Binding, Cx, Error, ErrorKind, Reply};
+use peers_rpc::{Binding, Context, Cx, Error, ErrorKind, Reply};
 use std::time::Duration;
 
 /// When a peer has used up the caller's time but for this, no other is asked: that could only turn
@@ -31,8 +31,7 @@ impl P2pNode {
     /// if nobody does.
     pub(crate) fn find_one(
         &mut self,
-        cx: &Cx<Self>,
-        bd: &Binding,
+        cx: &Context<'_, Self>,
         key: String,
         visited: &[String],
         reply: Reply<String>,
@@ -44,7 +43,7 @@ impl P2pNode {
         let Route { next: mut rest, visited } = route.unwrap_or_default();
         // By chance, so that what many ask for spreads over the network.
         chance::shuffle(&mut cx.handle().rng(), &mut rest);
-        self.ask_next(cx, Hunt { key, visited, rest, caller: bd.clone(), reply });
+        self.ask_next(cx, Hunt { key, visited, rest, caller: cx.caller().clone(), reply });
     }
 
     fn ask_next(&mut self, cx: &Cx<Self>, mut hunt: Hunt) {

@@ -9,7 +9,7 @@
 
 use crate::seen::Seen;
 use crate::{Bounds, Findings, LocalP2pNode, P2pNodeProxy, QueryId};
-use peers_rpc::{Address, Binding, Cx, Error, Kernel, Listener, Node};
+use peers_rpc::{Address, Context, Error, Kernel, Listener, Node};
 use peers_rpc::{Reply, Rpc, Security};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -123,42 +123,34 @@ impl P2pNode {
 }
 
 impl LocalP2pNode for P2pNode {
-    fn put(&mut self, _: &Cx<Self>, _: &Binding, key: String, value: String) {
+    fn put(&mut self, _: &Context<'_, Self>, key: String, value: String) {
         // A value of one's own counts more than copies, so it replaces whatever was here.
         self.say(&format!("put {key} -> {value}"));
         self.values.insert(key, value);
     }
 
-    fn get(&mut self, cx: &Cx<Self>, bd: &Binding, key: String, reply: Reply<String>) {
-        self.get_from(cx, bd, key, Vec::new(), reply);
+    fn get(&mut self, cx: &Context<'_, Self>, key: String, reply: Reply<String>) {
+        self.get_from(cx, key, Vec::new(), reply);
     }
 
     fn get_from(
         &mut self,
-        cx: &Cx<Self>,
-        bd: &Binding,
+        cx: &Context<'_, Self>,
         key: String,
         visited: Vec<String>,
         reply: Reply<String>,
     ) {
         self.requests.get += 1;
-        self.find_one(cx, bd, key, &visited, reply);
+        self.find_one(cx, key, &visited, reply);
     }
 
-    fn get_all(
-        &mut self,
-        cx: &Cx<Self>,
-        bd: &Binding,
-        key: String,
-        reply: Reply<BTreeSet<String>>,
-    ) {
-        self.get_all_from(cx, bd, key, Vec::new(), reply);
+    fn get_all(&mut self, cx: &Context<'_, Self>, key: String, reply: Reply<BTreeSet<String>>) {
+        self.get_all_from(cx, key, Vec::new(), reply);
     }
 
     fn get_all_from(
         &mut self,
-        cx: &Cx<Self>,
-        _: &Binding,
+        cx: &Context<'_, Self>,
         key: String,
         visited: Vec<String>,
         reply: Reply<BTreeSet<String>>,
@@ -169,8 +161,7 @@ impl LocalP2pNode for P2pNode {
 
     fn get_all_counted(
         &mut self,
-        cx: &Cx<Self>,
-        _: &Binding,
+        cx: &Context<'_, Self>,
         key: String,
         visited: Vec<String>,
         reply: Reply<Findings>,
@@ -179,26 +170,25 @@ impl LocalP2pNode for P2pNode {
         self.find_all(cx, key, &visited, reply);
     }
 
-    fn search(&mut self, cx: &Cx<Self>, bd: &Binding, key: String, reply: Reply<Findings>) {
+    fn search(&mut self, cx: &Context<'_, Self>, key: String, reply: Reply<Findings>) {
         self.requests.search += 1;
-        self.begin_search(cx, bd, key, reply);
+        self.begin_search(cx, key, reply);
     }
 
     fn search_from(
         &mut self,
-        cx: &Cx<Self>,
-        bd: &Binding,
+        cx: &Context<'_, Self>,
         key: String,
         query: QueryId,
         hops: u32,
         reply: Reply<Findings>,
     ) {
         self.requests.search += 1;
-        self.pass_on(cx, bd, key, query, hops, reply);
+        self.pass_on(cx, cx.caller(), key, query, hops, reply);
     }
 
-    fn add_peer(&mut self, _: &Cx<Self>, bd: &Binding, id: String) -> Result<String, Error> {
-        self.enrol(&id, bd.proxy()).map_err(Error::failed)?;
+    fn add_peer(&mut self, cx: &Context<'_, Self>, id: String) -> Result<String, Error> {
+        self.enrol(&id, cx.caller().proxy()).map_err(Error::failed)?;
         self.say(&format!("add peer {id}"));
         Ok(self.id.clone())
     }

@@ -16,7 +16,7 @@ use crate::overlay::answer_of;
 use crate::seen::Verdict;
 use crate::{Bounds, Findings, P2pNode, QueryId, chance};
 use peers_rpc::kernel::rand_core::Rng as _;
-use peers_rpc::{Binding, Collect, Cx, Error, ErrorKind, Reply};
+use peers_rpc::{Binding, Collect, Context, Cx, Error, ErrorKind, Reply};
 
 /// A search that began here.
 struct Quest {
@@ -30,12 +30,11 @@ impl P2pNode {
     /// Answers with all values in the network.
     pub(crate) fn begin_search(
         &mut self,
-        cx: &Cx<Self>,
-        bd: &Binding,
+        cx: &Context<'_, Self>,
         key: String,
         reply: Reply<Findings>,
     ) {
-        let (caller, rounds) = (bd.clone(), self.bounds.rounds);
+        let (caller, rounds) = (cx.caller().clone(), self.bounds.rounds);
         let found = Findings::new();
         self.search_round(cx, Quest { key, caller, rounds, found }, reply);
     }
@@ -78,14 +77,14 @@ impl P2pNode {
     pub(crate) fn pass_on(
         &mut self,
         cx: &Cx<Self>,
-        bd: &Binding,
+        caller: &Binding,
         key: String,
         query: QueryId,
         hops: u32,
         reply: Reply<Findings>,
     ) {
         let mut found = Findings::new();
-        match self.seen.admit(cx.handle().now(), &query, bd.endpoint()) {
+        match self.seen.admit(cx.handle().now(), &query, caller.endpoint()) {
             Verdict::New => self.requests.searched += 1,
             // Whoever sent it first gets what is behind this node; a second answer would count
             // twice.
@@ -97,7 +96,7 @@ impl P2pNode {
         }
         // What a peer says of the hops that are left must not carry a query farther than ours.
         let hops = hops.min(self.bounds.hops);
-        let others = self.peers.iter().filter(|(_, peer)| peer.caller() != bd.endpoint());
+        let others = self.peers.iter().filter(|(_, peer)| peer.caller() != caller.endpoint());
         let mut next: Vec<_> = others.map(|(id, peer)| (id.clone(), peer.clone())).collect();
         let most = if hops == 0 { 0 } else { self.bounds.fan_out };
         if next.len() > most {

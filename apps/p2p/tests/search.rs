@@ -223,7 +223,7 @@ mod liar {
     use super::{Findings, Net};
     use crate::common::address;
     use peers_p2p::{LocalP2pNode, P2pNodeProxy, QueryId};
-    use peers_rpc::{Binding, Cont, Cx, Error, Node, Reply, Rpc};
+    use peers_rpc::{Cont, Context, Error, Node, Reply, Rpc};
     use std::cell::Cell;
     use std::collections::BTreeSet;
     use std::rc::Rc;
@@ -262,26 +262,18 @@ mod liar {
     }
 
     impl LocalP2pNode for Liar {
-        fn put(&mut self, _: &Cx<Self>, _: &Binding, _: String, _: String) {}
+        fn put(&mut self, _: &Context<'_, Self>, _: String, _: String) {}
 
-        fn get(&mut self, _: &Cx<Self>, _: &Binding, _: String, _: Reply<String>) {}
+        fn get(&mut self, _: &Context<'_, Self>, _: String, _: Reply<String>) {}
 
-        fn get_from(
-            &mut self,
-            _: &Cx<Self>,
-            _: &Binding,
-            _: String,
-            _: Vec<String>,
-            _: Reply<String>,
-        ) {
+        fn get_from(&mut self, _: &Context<'_, Self>, _: String, _: Vec<String>, _: Reply<String>) {
         }
 
-        fn get_all(&mut self, _: &Cx<Self>, _: &Binding, _: String, _: Reply<BTreeSet<String>>) {}
+        fn get_all(&mut self, _: &Context<'_, Self>, _: String, _: Reply<BTreeSet<String>>) {}
 
         fn get_all_from(
             &mut self,
-            _: &Cx<Self>,
-            _: &Binding,
+            _: &Context<'_, Self>,
             _: String,
             _: Vec<String>,
             _: Reply<BTreeSet<String>>,
@@ -290,20 +282,18 @@ mod liar {
 
         fn get_all_counted(
             &mut self,
-            _: &Cx<Self>,
-            _: &Binding,
+            _: &Context<'_, Self>,
             _: String,
             _: Vec<String>,
             _: Reply<Findings>,
         ) {
         }
 
-        fn search(&mut self, _: &Cx<Self>, _: &Binding, _: String, _: Reply<Findings>) {}
+        fn search(&mut self, _: &Context<'_, Self>, _: String, _: Reply<Findings>) {}
 
         fn search_from(
             &mut self,
-            _: &Cx<Self>,
-            _: &Binding,
+            _: &Context<'_, Self>,
             _: String,
             _: QueryId,
             _: u32,
@@ -313,7 +303,7 @@ mod liar {
             reply.ok(self.claim.clone());
         }
 
-        fn add_peer(&mut self, _: &Cx<Self>, _: &Binding, id: String) -> Result<String, Error> {
+        fn add_peer(&mut self, _: &Context<'_, Self>, id: String) -> Result<String, Error> {
             Ok(id)
         }
     }

@@ -1,6 +1,6 @@
 //! A registry in one file, as the README shows it. `cargo run -p peers-registry --example small`
 
-use peers_rpc::{Binding, Cx, Error, Kernel, Rpc};
+use peers_rpc::{Context, Error, Kernel, Rpc};
 use std::collections::BTreeMap;
 
 peers_rpc::include_rpc!("registry");
@@ -8,10 +8,10 @@ peers_rpc::include_rpc!("registry");
 struct Registry(BTreeMap<String, String>);
 
 impl LocalNode for Registry {
-    fn put(&mut self, _: &Cx<Self>, _: &Binding, key: String, value: String) {
+    fn put(&mut self, _: &Context<'_, Self>, key: String, value: String) {
         self.0.insert(key, value);
     }
-    fn get(&mut self, _: &Cx<Self>, _: &Binding, key: String) -> Result<String, Error> {
+    fn get(&mut self, _: &Context<'_, Self>, key: String) -> Result<String, Error> {
         self.0.get(&key).cloned().ok_or_else(|| NoSuchKey { key }.raise())
     }
 }

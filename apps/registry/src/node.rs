@@ -1,7 +1,7 @@
 //! The node: a map, and the two methods over it.
 
 use crate::{LocalNode, NoSuchKey};
-use peers_rpc::{Address, Binding, Cx, Error, Kernel, Listener, Node, Rpc, Security};
+use peers_rpc::{Address, Context, Error, Kernel, Listener, Node, Rpc, Security};
 use std::collections::BTreeMap;
 use std::io;
 
@@ -12,11 +12,11 @@ pub struct Registry {
 }
 
 impl LocalNode for Registry {
-    fn put(&mut self, _: &Cx<Self>, _: &Binding, key: String, value: String) {
+    fn put(&mut self, _: &Context<'_, Self>, key: String, value: String) {
         self.values.insert(key, value);
     }
 
-    fn get(&mut self, _: &Cx<Self>, _: &Binding, key: String) -> Result<String, Error> {
+    fn get(&mut self, _: &Context<'_, Self>, key: String) -> Result<String, Error> {
         match self.values.get(&key) {
             Some(value) => Ok(value.clone()),
             None => Err(NoSuchKey { key }.raise()),

@@ -3,7 +3,7 @@
 
 use peers_rpc::doc::{LocalNode, NodeProxy};
 use peers_rpc::kernel::sim::{ProcessId, World};
-use peers_rpc::{Address, Binding, Cx, Error, Node, Rpc};
+use peers_rpc::{Address, Context, Cx, Error, Node, Rpc};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -14,9 +14,9 @@ pub(crate) const KEY: &str = "key-000000000007";
 pub(crate) struct Server;
 
 impl LocalNode for Server {
-    fn put(&mut self, _: &Cx<Self>, _: &Binding, _: String, _: String) {}
+    fn put(&mut self, _: &Context<'_, Self>, _: String, _: String) {}
 
-    fn get(&mut self, _: &Cx<Self>, _: &Binding, key: String) -> Result<String, Error> {
+    fn get(&mut self, _: &Context<'_, Self>, key: String) -> Result<String, Error> {
         Ok(key)
     }
 }

@@ -74,19 +74,19 @@ impl Binding {
     /// method is answered when it returns.
     ///
     /// ```
-    /// use peers_rpc::{Binding, Cx, Reply};
+    /// use peers_rpc::{Binding, Context, Reply};
     /// use std::collections::BTreeMap;
     ///
     /// /// Who waits for a place, by the number of the request.
     /// struct Queue { next: u64, waiting: BTreeMap<u64, Reply<u64>> }
     ///
     /// impl Queue {
-    ///     fn enter(&mut self, cx: &Cx<Self>, bd: &Binding, reply: Reply<u64>) {
+    ///     fn enter(&mut self, cx: &Context<'_, Self>, reply: Reply<u64>) {
     ///         let number = self.next;
     ///         self.next += 1;
     ///         self.waiting.insert(number, reply);
     ///         // Who has given up keeps nobody waiting.
-    ///         bd.on_cancel(cx.task(move |queue, _| drop(queue.waiting.remove(&number))));
+    ///         cx.caller().on_cancel(cx.task(move |queue, _| drop(queue.waiting.remove(&number))));
     ///     }
     /// }
     /// ```

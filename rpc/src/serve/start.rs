@@ -8,6 +8,7 @@ use crate::link::output::Out;
 use crate::link::served::Inherited;
 use crate::link::{Link, PendingCall, Signs};
 use crate::serve::binding::Binding;
+use crate::serve::context::Context;
 use crate::serve::stub::{Arrived, Incoming, Served};
 use crate::session::text::Brief;
 use crate::session::{CloseReason, Request, Session, Violation};
@@ -21,7 +22,7 @@ use std::ptr;
 use std::rc::{Rc, Weak};
 
 /// A dispatcher over all methods of an interface, as generated code writes it.
-pub(crate) type Serve<S> = fn(&mut S, &Cx<S>, &Binding, Incoming<'_>) -> Served;
+pub(crate) type Serve<S> = fn(&mut S, &Context<'_, S>, Incoming<'_>) -> Served;
 
 /// An object bound on a link, its type forgotten.
 pub(crate) trait Object {
@@ -63,7 +64,7 @@ impl<S: 'static> Object for BoundNode<S> {
     }
 
     fn serve(&self, binding: &Binding, call: Incoming<'_>) -> Result<Served, Lost> {
-        self.cx.enter(|state, cx| (self.serve)(state, cx, binding, call))
+        self.cx.enter(|state, cx| (self.serve)(state, &Context::new(cx, binding), call))
     }
 
     fn before(&self) -> Option<&Rc<dyn Object>> {

@@ -35,39 +35,41 @@ impl Desk {
 }
 
 impl LocalProbe for Desk {
-    fn note(&mut self, _: &Cx<Self>, bd: &Binding, text: String) {
-        self.hear(bd, &text);
+    fn note(&mut self, cx: &peers_rpc::Context<'_, Self>, text: String) {
+        self.hear(cx.caller(), &text);
     }
 
-    fn explode(&mut self, _: &Cx<Self>, _: &Binding) {
+    fn explode(&mut self, _: &peers_rpc::Context<'_, Self>) {
         panic!("the event explodes");
     }
 
-    fn echo(&mut self, cx: &Cx<Self>, bd: &Binding, text: String) -> Result<String, Error> {
-        self.hear(bd, &text);
+    fn echo(&mut self, cx: &peers_rpc::Context<'_, Self>, text: String) -> Result<String, Error> {
+        self.hear(cx.caller(), &text);
         if let Some(prelude) = &self.prelude {
-            prelude(cx, bd);
+            prelude(cx, cx.caller());
         }
         Ok(text)
     }
 
-    fn context(&mut self, cx: &Cx<Self>, bd: &Binding) -> Result<Context, Error> {
+    fn context(&mut self, cx: &peers_rpc::Context<'_, Self>) -> Result<Context, Error> {
         let millis = |left: std::time::Duration| u64::try_from(left.as_millis()).unwrap();
         Ok(Context {
-            remaining: bd.deadline().map(|deadline| millis(deadline.since(cx.handle().now()))),
-            depth: bd.depth(),
-            trace: bd.trace().map(|trace| (trace.root, trace.parent)),
+            remaining: cx
+                .caller()
+                .deadline()
+                .map(|deadline| millis(deadline.since(cx.handle().now()))),
+            depth: cx.caller().depth(),
+            trace: cx.caller().trace().map(|trace| (trace.root, trace.parent)),
         })
     }
 
-    fn raise(&mut self, _: &Cx<Self>, _: &Binding, key: String) -> Result<String, Error> {
+    fn raise(&mut self, _: &peers_rpc::Context<'_, Self>, key: String) -> Result<String, Error> {
         Err(NoSuchKey { key }.raise())
     }
 
     fn raise_range(
         &mut self,
-        _: &Cx<Self>,
-        _: &Binding,
+        _: &peers_rpc::Context<'_, Self>,
         value: i64,
         least: i64,
         most: i64,
@@ -75,51 +77,66 @@ impl LocalProbe for Desk {
         Err(OutOfRange { value, least, most }.raise())
     }
 
-    fn raise_later(&mut self, cx: &Cx<Self>, _: &Binding, key: String, reply: Reply<String>) {
+    fn raise_later(
+        &mut self,
+        cx: &peers_rpc::Context<'_, Self>,
+        key: String,
+        reply: Reply<String>,
+    ) {
         cx.schedule(move |_, _| reply.err(NoSuchKey { key }.raise()));
     }
 
-    fn fail(&mut self, _: &Cx<Self>, _: &Binding, text: String) -> Result<String, Error> {
+    fn fail(&mut self, _: &peers_rpc::Context<'_, Self>, text: String) -> Result<String, Error> {
         Err(Error::failed(text))
     }
 
-    fn panic(&mut self, _: &Cx<Self>, _: &Binding) -> Result<String, Error> {
+    fn panic(&mut self, _: &peers_rpc::Context<'_, Self>) -> Result<String, Error> {
         panic!("the method panics");
     }
 
-    fn panic_holding(&mut self, _: &Cx<Self>, _: &Binding, reply: Reply<String>) {
+    fn panic_holding(&mut self, _: &peers_rpc::Context<'_, Self>, reply: Reply<String>) {
         let _held = reply;
         panic!("the method panics with the reply in its hands");
     }
 
-    fn lose(&mut self, _: &Cx<Self>, _: &Binding, reply: Reply<String>) {
+    fn lose(&mut self, _: &peers_rpc::Context<'_, Self>, reply: Reply<String>) {
         drop(reply);
     }
 
-    fn hold(&mut self, _: &Cx<Self>, bd: &Binding, text: String, reply: Reply<String>) {
-        self.hear(bd, &text);
+    fn hold(&mut self, cx: &peers_rpc::Context<'_, Self>, text: String, reply: Reply<String>) {
+        self.hear(cx.caller(), &text);
         self.held.push_back((text, reply));
     }
 
-    fn hold_briefly(&mut self, cx: &Cx<Self>, bd: &Binding, text: String, reply: Reply<String>) {
-        self.hold(cx, bd, text, reply);
+    fn hold_briefly(
+        &mut self,
+        cx: &peers_rpc::Context<'_, Self>,
+        text: String,
+        reply: Reply<String>,
+    ) {
+        self.hold(cx, text, reply);
     }
 
-    fn hold_for_ever(&mut self, cx: &Cx<Self>, bd: &Binding, text: String, reply: Reply<String>) {
-        self.hold(cx, bd, text, reply);
+    fn hold_for_ever(
+        &mut self,
+        cx: &peers_rpc::Context<'_, Self>,
+        text: String,
+        reply: Reply<String>,
+    ) {
+        self.hold(cx, text, reply);
     }
 
-    fn ask(&mut self, cx: &Cx<Self>, bd: &Binding, text: String, reply: Reply<String>) {
-        self.hear(bd, &text);
+    fn ask(&mut self, cx: &peers_rpc::Context<'_, Self>, text: String, reply: Reply<String>) {
+        self.hear(cx.caller(), &text);
         match self.script.clone() {
-            Some(script) => script(self, cx, bd, text, reply),
+            Some(script) => script(self, cx, cx.caller(), text, reply),
             None => reply.err(Error::failed("nobody has said what to do")),
         }
     }
 }
 
 impl LocalSideDoor for Desk {
-    fn knock(&mut self, _: &Cx<Self>, _: &Binding, times: u32) -> Result<u32, Error> {
+    fn knock(&mut self, _: &peers_rpc::Context<'_, Self>, times: u32) -> Result<u32, Error> {
         Ok(times + 1)
     }
 }

@@ -4,7 +4,7 @@
 
 use peers_chat::{LocalGuest, LocalRoom, Room, RoomProxy};
 use peers_rpc::{
-    Address, Binding, CloseReason, Cont, Cx, Error, Limits, SyncEndpoint, spawn_loop_with,
+    Address, CloseReason, Cont, Context, Error, Limits, SyncEndpoint, spawn_loop_with,
 };
 use peers_service::{self as service, Arguments, Cli, Failure};
 use std::io::BufRead as _;
@@ -41,7 +41,7 @@ fn open(address: &Address, arguments: &Arguments) -> Result<(), Failure> {
 struct Guest;
 
 impl LocalGuest for Guest {
-    fn heard(&mut self, _: &Cx<Self>, _: &Binding, from: String, text: String) {
+    fn heard(&mut self, _: &Context<'_, Self>, from: String, text: String) {
         service::show(&format!("{from}: {text}"));
     }
 }

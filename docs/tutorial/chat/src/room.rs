@@ -1,7 +1,7 @@
 //! The room: who is there, by binding.
 
 use crate::{GuestProxy, LocalRoom, NameTaken};
-use peers_rpc::{Binding, Cx, Error};
+use peers_rpc::{Binding, Context, Error};
 use std::collections::BTreeMap;
 
 /// Guests and their names.
@@ -11,21 +11,21 @@ pub struct Room {
 }
 
 impl LocalRoom for Room {
-    fn join(&mut self, cx: &Cx<Self>, bd: &Binding, name: String) -> Result<Vec<String>, Error> {
+    fn join(&mut self, cx: &Context<'_, Self>, name: String) -> Result<Vec<String>, Error> {
         if self.guests.values().any(|taken| *taken == name) {
             return Err(NameTaken { name }.raise());
         }
         let present = self.guests.values().cloned().collect();
-        self.tell_others(bd, &name, "(enters)");
-        self.guests.insert(bd.clone(), name);
-        let guest = bd.clone();
-        bd.endpoint().on_close(cx.on_any(move |room, _, _| room.left(&guest)));
+        self.tell_others(cx.caller(), &name, "(enters)");
+        self.guests.insert(cx.caller().clone(), name);
+        let guest = cx.caller().clone();
+        cx.caller().endpoint().on_close(cx.on_any(move |room, _, _| room.left(&guest)));
         Ok(present)
     }
 
-    fn say(&mut self, _: &Cx<Self>, bd: &Binding, text: String) {
-        if let Some(name) = self.guests.get(bd) {
-            self.tell_others(bd, name, &text);
+    fn say(&mut self, cx: &Context<'_, Self>, text: String) {
+        if let Some(name) = self.guests.get(cx.caller()) {
+            self.tell_others(cx.caller(), name, &text);
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use peers_chat::{LocalGuest, LocalRoom, NameTaken, Room, RoomProxy};
 use peers_rpc::kernel::sim::{ProcessId, World};
-use peers_rpc::{Address, Binding, Cx, Endpoint, Error, Rpc};
+use peers_rpc::{Address, Context, Endpoint, Error, Rpc};
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -18,7 +18,7 @@ type Joined = Rc<RefCell<Option<Result<Vec<String>, Error>>>>;
 struct Guest(Heard);
 
 impl LocalGuest for Guest {
-    fn heard(&mut self, _: &Cx<Self>, _: &Binding, from: String, text: String) {
+    fn heard(&mut self, _: &Context<'_, Self>, from: String, text: String) {
         self.0.borrow_mut().push(format!("{from}: {text}"));
     }
 }

@@ -7,11 +7,11 @@ use crate::names;
 use crate::source::FileId;
 
 /// Variables of the functions of the trait and of the function that serves it.
-const TAKEN: [&str; 4] = ["state", "cx", "bd", "reply"];
+const TAKEN: [&str; 3] = ["state", "cx", "reply"];
 
-/// Says how many parameters a method of the trait may have besides its arguments: `self`, `cx`,
-/// `bd` and `reply`.
-const SERVED: usize = 4;
+/// Says how many parameters a method of the trait may have besides its arguments: `self`, `cx` and
+/// `reply`.
+const SERVED: usize = 3;
 
 /// Writes everything that belongs to an interface.
 pub(super) fn emit(model: &Model, id: InterfaceId, out: &mut Lines) {
@@ -56,8 +56,7 @@ fn trait_method(model: &Model, file: FileId, method: &Method, style: Style, out:
         result => rust::result(model, file, result.as_ref()),
     };
     let rpc = &model.rpc;
-    let mut parameters: Vec<String> =
-        vec!["&mut self".into(), format!("cx: &{rpc}::Cx<Self>"), format!("bd: &{rpc}::Binding")];
+    let mut parameters = vec!["&mut self".into(), format!("cx: &{rpc}::Context<'_, Self>")];
     for argument in &method.arguments {
         let name = rust::variable(argument, &TAKEN);
         parameters.push(format!("{name}: {}", spell(model, file, &argument.ty)));
@@ -93,8 +92,7 @@ fn serve(model: &Model, id: InterfaceId, out: &mut Lines) {
     let rpc = &model.rpc;
     let parameters = [
         "state: &mut S".into(),
-        format!("cx: &{rpc}::Cx<S>"),
-        format!("bd: &{rpc}::Binding"),
+        format!("cx: &{rpc}::Context<'_, S>"),
         format!("call: {rpc}::stub::Incoming<'_>"),
     ];
     let after = format!(") -> {rpc}::stub::Served {{");
@@ -127,7 +125,7 @@ fn arm(model: &Model, file: FileId, id: MethodId, convention: Convention, out: &
     let reply = if convention == Convention::Async { ", reply" } else { "" };
     let call = format!("call.{kind}(|{}{reply}|", rust::tuple(&variables));
     let function = format!("state.{}(", names::escape(&method.rust));
-    let mut passed: Vec<String> = vec!["cx".into(), "bd".into()];
+    let mut passed: Vec<String> = vec!["cx".into()];
     passed.extend(variables.iter().cloned());
     passed.extend((!reply.is_empty()).then(|| "reply".into()));
 

@@ -45,34 +45,20 @@ pub(crate) enum TypeKind {
 
 /// A built-in type without parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scalar {
-    /// `bool`.
+pub(crate) enum Scalar {
     Bool,
-    /// `i8`.
     I8,
-    /// `i16`.
     I16,
-    /// `i32`.
     I32,
-    /// `i64`.
     I64,
-    /// `u8`.
     U8,
-    /// `u16`.
     U16,
-    /// `u32`.
     U32,
-    /// `u64`.
     U64,
-    /// `f32`.
     F32,
-    /// `f64`.
     F64,
-    /// `string`.
     String,
-    /// `bytes`.
     Bytes,
-    /// `value`, which says itself what it is.
     Value,
 }
 
@@ -100,9 +86,7 @@ impl Scalar {
         Self::ALL.iter().find(|entry| entry.1 == name).map(|entry| entry.0)
     }
 
-    /// Its name in interface files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         Self::ALL[self as usize].1
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::golden::{names, p2p, registry, shared, tree, types};
 use crate::stub::{Incoming, Served};
 use crate::wire::{self, Reader};
-use crate::{Binding, Convention, Cx, Endpoint, Error, Exception, Proxy, Reply};
+use crate::{Binding, Context, Convention, Cx, Endpoint, Error, Exception, Proxy, Reply};
 
 /// Binds `S` and gives the bound dispatcher a request.
 fn serve<S: 'static>(
@@ -17,7 +17,7 @@ fn serve<S: 'static>(
     let cx = Cx(std::cell::Cell::new(None));
     bind(&cx).expect("methods are in order");
     let serve = cx.0.get().expect("something was bound");
-    serve(state, &cx, &Binding, Incoming { method, arguments })
+    serve(state, &Context(&cx, &Binding), Incoming { method, arguments })
 }
 
 struct Peer {
@@ -25,18 +25,17 @@ struct Peer {
 }
 
 impl p2p::LocalP2pNode for Peer {
-    fn put(&mut self, _: &Cx<Self>, _: &Binding, key: String, value: String) {
+    fn put(&mut self, _: &Context<'_, Self>, key: String, value: String) {
         self.log.push(format!("put {key} {value}"));
     }
 
-    fn get(&mut self, _: &Cx<Self>, _: &Binding, key: String, reply: Reply<String>) {
+    fn get(&mut self, _: &Context<'_, Self>, key: String, reply: Reply<String>) {
         reply.ok(key + "!");
     }
 
     fn get_from(
         &mut self,
-        _: &Cx<Self>,
-        _: &Binding,
+        _: &Context<'_, Self>,
         key: String,
         visited: Vec<String>,
         reply: Reply<String>,
@@ -44,15 +43,14 @@ impl p2p::LocalP2pNode for Peer {
         reply.ok(format!("{key} {visited:?}"));
     }
 
-    fn get_all(&mut self, _: &Cx<Self>, _: &Binding, key: String, reply: Reply<BTreeSet<String>>) {
+    fn get_all(&mut self, _: &Context<'_, Self>, key: String, reply: Reply<BTreeSet<String>>) {
         self.log.push(key);
         drop(reply);
     }
 
     fn get_all_from(
         &mut self,
-        _: &Cx<Self>,
-        _: &Binding,
+        _: &Context<'_, Self>,
         _: String,
         visited: Vec<String>,
         reply: Reply<BTreeSet<String>>,
@@ -60,7 +58,7 @@ impl p2p::LocalP2pNode for Peer {
         reply.ok(visited.into_iter().collect());
     }
 
-    fn add_peer(&mut self, _: &Cx<Self>, _: &Binding, id: String) -> Result<String, Error> {
+    fn add_peer(&mut self, _: &Context<'_, Self>, id: String) -> Result<String, Error> {
         Err(Error(id))
     }
 }

@@ -27,9 +27,9 @@ fn used(name: &str) -> String {
         "
         struct Node;
         impl api::LocalUser for Node {{
-            fn plain(&mut self, _: &peers_rpc::Cx<Self>, _: &peers_rpc::Binding, x: api::{name})
+            fn plain(&mut self, _: &peers_rpc::Context<'_, Self>, x: api::{name})
                 -> Result<api::{name}, peers_rpc::Error> {{ Ok(x.clone()) }}
-            fn later(&mut self, _: &peers_rpc::Cx<Self>, _: &peers_rpc::Binding, x: api::{name},
+            fn later(&mut self, _: &peers_rpc::Context<'_, Self>, x: api::{name},
                 reply: peers_rpc::Reply<Option<Vec<api::{name}>>>) {{ reply.ok(Some(vec![x])); }}
         }}
         pub fn bind(cx: &peers_rpc::Cx<Node>, at: &peers_rpc::Endpoint) {{

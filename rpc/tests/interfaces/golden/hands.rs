@@ -45,12 +45,11 @@ pub trait LocalBody: ::std::marker::Sized + 'static {
     /// Serves `hands.body.name`.
     fn name(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
     /// Written down.
-    fn touch(&mut self, cx: &::peers_rpc::Cx<Self>, bd: &::peers_rpc::Binding);
+    fn touch(&mut self, cx: &::peers_rpc::Context<'_, Self>);
 
     /// Serves `hands.body` on `endpoint`, until that ends.
     ///
@@ -66,13 +65,12 @@ pub trait LocalBody: ::std::marker::Sized + 'static {
 
 fn serve_body<S: LocalBody>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        body_ids::NAME => call.plain(|()| state.name(cx, bd)),
-        body_ids::TOUCH => call.event(|()| state.touch(cx, bd)),
+        body_ids::NAME => call.plain(|()| state.name(cx)),
+        body_ids::TOUCH => call.event(|()| state.touch(cx)),
         _ => call.unknown(),
     }
 }
@@ -159,18 +157,16 @@ pub trait LocalLeftHand: ::std::marker::Sized + 'static {
     /// Serves `hands.body.name`.
     fn name(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
     /// Written down.
-    fn touch(&mut self, cx: &::peers_rpc::Cx<Self>, bd: &::peers_rpc::Binding);
+    fn touch(&mut self, cx: &::peers_rpc::Context<'_, Self>);
 
     /// Serves `hands.left_hand.wave`.
     fn wave(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
     /// Serves `hands.left_hand` on `endpoint`, until that ends.
@@ -187,14 +183,13 @@ pub trait LocalLeftHand: ::std::marker::Sized + 'static {
 
 fn serve_left_hand<S: LocalLeftHand>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        body_ids::NAME => call.plain(|()| state.name(cx, bd)),
-        body_ids::TOUCH => call.event(|()| state.touch(cx, bd)),
-        left_hand_ids::WAVE => call.plain(|()| state.wave(cx, bd)),
+        body_ids::NAME => call.plain(|()| state.name(cx)),
+        body_ids::TOUCH => call.event(|()| state.touch(cx)),
+        left_hand_ids::WAVE => call.plain(|()| state.wave(cx)),
         _ => call.unknown(),
     }
 }
@@ -267,19 +262,17 @@ pub trait LocalRightHand: ::std::marker::Sized + 'static {
     /// Serves `hands.body.name`.
     fn name(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
 
     /// Written down.
-    fn touch(&mut self, cx: &::peers_rpc::Cx<Self>, bd: &::peers_rpc::Binding);
+    fn touch(&mut self, cx: &::peers_rpc::Context<'_, Self>);
 
     /// Serves `hands.right_hand.shake`.
     fn shake(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
     /// Serves `hands.right_hand` on `endpoint`, until that ends.
@@ -296,14 +289,13 @@ pub trait LocalRightHand: ::std::marker::Sized + 'static {
 
 fn serve_right_hand<S: LocalRightHand>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        body_ids::NAME => call.later(|(), reply| state.name(cx, bd, reply)),
-        body_ids::TOUCH => call.event(|()| state.touch(cx, bd)),
-        right_hand_ids::SHAKE => call.plain(|()| state.shake(cx, bd)),
+        body_ids::NAME => call.later(|(), reply| state.name(cx, reply)),
+        body_ids::TOUCH => call.event(|()| state.touch(cx)),
+        right_hand_ids::SHAKE => call.plain(|()| state.shake(cx)),
         _ => call.unknown(),
     }
 }

@@ -96,16 +96,14 @@ pub trait LocalStock: ::std::marker::Sized + 'static {
     /// Serves `stock.stock.store`.
     fn store(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         item: Item,
     ) -> ::std::result::Result<Item, ::peers_rpc::Error>;
 
     /// Serves `stock.stock.count`.
     fn count(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<::std::primitive::u32, ::peers_rpc::Error>;
 
     /// Serves `stock.stock` on `endpoint`, until that ends.
@@ -122,13 +120,12 @@ pub trait LocalStock: ::std::marker::Sized + 'static {
 
 fn serve_stock<S: LocalStock>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        stock_ids::STORE => call.plain(|(item,)| state.store(cx, bd, item)),
-        stock_ids::COUNT => call.plain(|()| state.count(cx, bd)),
+        stock_ids::STORE => call.plain(|(item,)| state.store(cx, item)),
+        stock_ids::COUNT => call.plain(|()| state.count(cx)),
         _ => call.unknown(),
     }
 }

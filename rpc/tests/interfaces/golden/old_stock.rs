@@ -80,8 +80,7 @@ pub trait LocalStock: ::std::marker::Sized + 'static {
     /// Serves `stock.stock.store`.
     fn store(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         item: Item,
     ) -> ::std::result::Result<Item, ::peers_rpc::Error>;
 
@@ -99,12 +98,11 @@ pub trait LocalStock: ::std::marker::Sized + 'static {
 
 fn serve_stock<S: LocalStock>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        stock_ids::STORE => call.plain(|(item,)| state.store(cx, bd, item)),
+        stock_ids::STORE => call.plain(|(item,)| state.store(cx, item)),
         _ => call.unknown(),
     }
 }

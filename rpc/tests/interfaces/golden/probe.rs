@@ -336,44 +336,35 @@ impl<C: ::peers_rpc::Caller> ::peers_rpc::Proxy<C> for ProbeProxy<C> {
 #[allow(dead_code)]
 pub trait LocalProbe: ::std::marker::Sized + 'static {
     /// Written down.
-    fn note(
-        &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
-        text: ::std::string::String,
-    );
+    fn note(&mut self, cx: &::peers_rpc::Context<'_, Self>, text: ::std::string::String);
 
     /// Panics.
-    fn explode(&mut self, cx: &::peers_rpc::Cx<Self>, bd: &::peers_rpc::Binding);
+    fn explode(&mut self, cx: &::peers_rpc::Context<'_, Self>);
 
     /// Written down and given back.
     fn echo(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         text: ::std::string::String,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
     /// Serves `probe.probe.context`.
     fn context(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<Context, ::peers_rpc::Error>;
 
     /// Serves `probe.probe.raise`.
     fn raise(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
     /// Serves `probe.probe.raise_range`.
     fn raise_range(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         value: ::std::primitive::i64,
         least: ::std::primitive::i64,
         most: ::std::primitive::i64,
@@ -382,8 +373,7 @@ pub trait LocalProbe: ::std::marker::Sized + 'static {
     /// Raises from a handler that runs later.
     fn raise_later(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
@@ -391,39 +381,34 @@ pub trait LocalProbe: ::std::marker::Sized + 'static {
     /// Fails without a declared exception.
     fn fail(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         text: ::std::string::String,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
     /// Serves `probe.probe.panic`.
     fn panic(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
     /// Panics with the reply in its hands.
     fn panic_holding(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
 
     /// Lets go of the reply.
     fn lose(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
 
     /// Written down, and answered when the test says so.
     fn hold(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         text: ::std::string::String,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
@@ -431,8 +416,7 @@ pub trait LocalProbe: ::std::marker::Sized + 'static {
     /// The same, for two seconds by default.
     fn hold_briefly(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         text: ::std::string::String,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
@@ -440,8 +424,7 @@ pub trait LocalProbe: ::std::marker::Sized + 'static {
     /// The same, for ever by default.
     fn hold_for_ever(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         text: ::std::string::String,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
@@ -449,8 +432,7 @@ pub trait LocalProbe: ::std::marker::Sized + 'static {
     /// Does what the test has told the probe to do.
     fn ask(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         text: ::std::string::String,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
@@ -469,32 +451,29 @@ pub trait LocalProbe: ::std::marker::Sized + 'static {
 
 fn serve_probe<S: LocalProbe>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        probe_ids::NOTE => call.event(|(text,)| state.note(cx, bd, text)),
-        probe_ids::EXPLODE => call.event(|()| state.explode(cx, bd)),
-        probe_ids::ECHO => call.plain(|(text,)| state.echo(cx, bd, text)),
-        probe_ids::CONTEXT => call.plain(|()| state.context(cx, bd)),
-        probe_ids::RAISE => call.plain(|(key,)| state.raise(cx, bd, key)),
+        probe_ids::NOTE => call.event(|(text,)| state.note(cx, text)),
+        probe_ids::EXPLODE => call.event(|()| state.explode(cx)),
+        probe_ids::ECHO => call.plain(|(text,)| state.echo(cx, text)),
+        probe_ids::CONTEXT => call.plain(|()| state.context(cx)),
+        probe_ids::RAISE => call.plain(|(key,)| state.raise(cx, key)),
         probe_ids::RAISE_RANGE => {
-            call.plain(|(value, least, most)| state.raise_range(cx, bd, value, least, most))
+            call.plain(|(value, least, most)| state.raise_range(cx, value, least, most))
         }
-        probe_ids::RAISE_LATER => call.later(|(key,), reply| state.raise_later(cx, bd, key, reply)),
-        probe_ids::FAIL => call.plain(|(text,)| state.fail(cx, bd, text)),
-        probe_ids::PANIC => call.plain(|()| state.panic(cx, bd)),
-        probe_ids::PANIC_HOLDING => call.later(|(), reply| state.panic_holding(cx, bd, reply)),
-        probe_ids::LOSE => call.later(|(), reply| state.lose(cx, bd, reply)),
-        probe_ids::HOLD => call.later(|(text,), reply| state.hold(cx, bd, text, reply)),
-        probe_ids::HOLD_BRIEFLY => {
-            call.later(|(text,), reply| state.hold_briefly(cx, bd, text, reply))
-        }
+        probe_ids::RAISE_LATER => call.later(|(key,), reply| state.raise_later(cx, key, reply)),
+        probe_ids::FAIL => call.plain(|(text,)| state.fail(cx, text)),
+        probe_ids::PANIC => call.plain(|()| state.panic(cx)),
+        probe_ids::PANIC_HOLDING => call.later(|(), reply| state.panic_holding(cx, reply)),
+        probe_ids::LOSE => call.later(|(), reply| state.lose(cx, reply)),
+        probe_ids::HOLD => call.later(|(text,), reply| state.hold(cx, text, reply)),
+        probe_ids::HOLD_BRIEFLY => call.later(|(text,), reply| state.hold_briefly(cx, text, reply)),
         probe_ids::HOLD_FOR_EVER => {
-            call.later(|(text,), reply| state.hold_for_ever(cx, bd, text, reply))
+            call.later(|(text,), reply| state.hold_for_ever(cx, text, reply))
         }
-        probe_ids::ASK => call.later(|(text,), reply| state.ask(cx, bd, text, reply)),
+        probe_ids::ASK => call.later(|(text,), reply| state.ask(cx, text, reply)),
         _ => call.unknown(),
     }
 }
@@ -778,8 +757,7 @@ pub trait LocalSideDoor: ::std::marker::Sized + 'static {
     /// Serves `probe.side_door.knock`.
     fn knock(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         times: ::std::primitive::u32,
     ) -> ::std::result::Result<::std::primitive::u32, ::peers_rpc::Error>;
 
@@ -797,12 +775,11 @@ pub trait LocalSideDoor: ::std::marker::Sized + 'static {
 
 fn serve_side_door<S: LocalSideDoor>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        side_door_ids::KNOCK => call.plain(|(times,)| state.knock(cx, bd, times)),
+        side_door_ids::KNOCK => call.plain(|(times,)| state.knock(cx, times)),
         _ => call.unknown(),
     }
 }

@@ -229,32 +229,28 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Lends the text under a key.
     fn get(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::std::primitive::str>, ::peers_rpc::Error>;
 
     /// Makes a text of its own.
     fn shout(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         text: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::std::primitive::str>, ::peers_rpc::Error>;
 
     /// Gives the bytes back, the last first.
     fn turn(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         data: &[::std::primitive::u8],
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u8]>, ::peers_rpc::Error>;
 
     /// Serves `shelf.shelf.put`.
     fn put(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
         data: &[::std::primitive::u8],
     );
@@ -262,16 +258,14 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Lends the bytes under a key.
     fn load(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u8]>, ::peers_rpc::Error>;
 
     /// Keeps the words that are not `but`, and lends all that it has kept.
     fn learn(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         words: ::std::vec::Vec<&::std::primitive::str>,
         but: ::std::option::Option<&::std::primitive::str>,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::string::String]>, ::peers_rpc::Error>;
@@ -279,8 +273,7 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Lends the key that weighs most, and the place that was asked for most.
     fn most(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         weights: ::std::collections::BTreeMap<&::std::primitive::str, ::std::primitive::u32>,
         among: ::std::collections::BTreeSet<&[::std::primitive::u8]>,
         places: ::std::vec::Vec<(&::std::primitive::str, Place)>,
@@ -295,8 +288,7 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Lends nothing, from a handler that runs later.
     fn later(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
@@ -304,8 +296,7 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Is given what it keeps.
     fn keep(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         text: ::std::string::String,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
@@ -324,22 +315,21 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
 
 fn serve_shelf<S: LocalShelf>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        shelf_ids::GET => call.plain(|(key,)| state.get(cx, bd, key)),
-        shelf_ids::SHOUT => call.plain(|(text,)| state.shout(cx, bd, text)),
-        shelf_ids::TURN => call.plain(|(data,)| state.turn(cx, bd, data)),
-        shelf_ids::PUT => call.event(|(key, data)| state.put(cx, bd, key, data)),
-        shelf_ids::LOAD => call.plain(|(key,)| state.load(cx, bd, key)),
-        shelf_ids::LEARN => call.plain(|(words, but)| state.learn(cx, bd, words, but)),
+        shelf_ids::GET => call.plain(|(key,)| state.get(cx, key)),
+        shelf_ids::SHOUT => call.plain(|(text,)| state.shout(cx, text)),
+        shelf_ids::TURN => call.plain(|(data,)| state.turn(cx, data)),
+        shelf_ids::PUT => call.event(|(key, data)| state.put(cx, key, data)),
+        shelf_ids::LOAD => call.plain(|(key,)| state.load(cx, key)),
+        shelf_ids::LEARN => call.plain(|(words, but)| state.learn(cx, words, but)),
         shelf_ids::MOST => {
-            call.plain(|(weights, among, places)| state.most(cx, bd, weights, among, places))
+            call.plain(|(weights, among, places)| state.most(cx, weights, among, places))
         }
-        shelf_ids::LATER => call.later(|(key,), reply| state.later(cx, bd, key, reply)),
-        shelf_ids::KEEP => call.plain(|(key, text)| state.keep(cx, bd, key, text)),
+        shelf_ids::LATER => call.later(|(key,), reply| state.later(cx, key, reply)),
+        shelf_ids::KEEP => call.plain(|(key, text)| state.keep(cx, key, text)),
         _ => call.unknown(),
     }
 }
@@ -538,16 +528,14 @@ pub trait LocalDeepShelf: ::std::marker::Sized + 'static {
     /// Lends the text under a key.
     fn get(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
     /// Makes a text of its own.
     fn shout(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         text: &::std::primitive::str,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
@@ -555,16 +543,14 @@ pub trait LocalDeepShelf: ::std::marker::Sized + 'static {
     /// Gives the bytes back, the last first.
     fn turn(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         data: &[::std::primitive::u8],
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u8]>, ::peers_rpc::Error>;
 
     /// Serves `shelf.shelf.put`.
     fn put(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         data: ::std::vec::Vec<::std::primitive::u8>,
     );
@@ -572,16 +558,14 @@ pub trait LocalDeepShelf: ::std::marker::Sized + 'static {
     /// Lends the bytes under a key.
     fn load(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u8]>, ::peers_rpc::Error>;
 
     /// Keeps the words that are not `but`, and lends all that it has kept.
     fn learn(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         words: ::std::vec::Vec<&::std::primitive::str>,
         but: ::std::option::Option<&::std::primitive::str>,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::string::String]>, ::peers_rpc::Error>;
@@ -589,8 +573,7 @@ pub trait LocalDeepShelf: ::std::marker::Sized + 'static {
     /// Lends the key that weighs most, and the place that was asked for most.
     fn most(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         weights: ::std::collections::BTreeMap<&::std::primitive::str, ::std::primitive::u32>,
         among: ::std::collections::BTreeSet<&[::std::primitive::u8]>,
         places: ::std::vec::Vec<(&::std::primitive::str, Place)>,
@@ -605,16 +588,14 @@ pub trait LocalDeepShelf: ::std::marker::Sized + 'static {
     /// Lends nothing, from a handler that runs later.
     fn later(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::std::primitive::str>, ::peers_rpc::Error>;
 
     /// Is given what it keeps.
     fn keep(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
         text: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::std::primitive::str>, ::peers_rpc::Error>;
@@ -622,8 +603,7 @@ pub trait LocalDeepShelf: ::std::marker::Sized + 'static {
     /// Serves `shelf.deep_shelf.all`.
     fn all(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<
         ::std::borrow::Cow<
             '_,
@@ -649,23 +629,22 @@ pub trait LocalDeepShelf: ::std::marker::Sized + 'static {
 
 fn serve_deep_shelf<S: LocalDeepShelf>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        shelf_ids::GET => call.plain(|(key,)| state.get(cx, bd, key)),
-        shelf_ids::SHOUT => call.later(|(text,), reply| state.shout(cx, bd, text, reply)),
-        shelf_ids::TURN => call.plain(|(data,)| state.turn(cx, bd, data)),
-        shelf_ids::PUT => call.event(|(key, data)| state.put(cx, bd, key, data)),
-        shelf_ids::LOAD => call.plain(|(key,)| state.load(cx, bd, key)),
-        shelf_ids::LEARN => call.plain(|(words, but)| state.learn(cx, bd, words, but)),
+        shelf_ids::GET => call.plain(|(key,)| state.get(cx, key)),
+        shelf_ids::SHOUT => call.later(|(text,), reply| state.shout(cx, text, reply)),
+        shelf_ids::TURN => call.plain(|(data,)| state.turn(cx, data)),
+        shelf_ids::PUT => call.event(|(key, data)| state.put(cx, key, data)),
+        shelf_ids::LOAD => call.plain(|(key,)| state.load(cx, key)),
+        shelf_ids::LEARN => call.plain(|(words, but)| state.learn(cx, words, but)),
         shelf_ids::MOST => {
-            call.plain(|(weights, among, places)| state.most(cx, bd, weights, among, places))
+            call.plain(|(weights, among, places)| state.most(cx, weights, among, places))
         }
-        shelf_ids::LATER => call.plain(|(key,)| state.later(cx, bd, key)),
-        shelf_ids::KEEP => call.plain(|(key, text)| state.keep(cx, bd, key, text)),
-        deep_shelf_ids::ALL => call.plain(|()| state.all(cx, bd)),
+        shelf_ids::LATER => call.plain(|(key,)| state.later(cx, key)),
+        shelf_ids::KEEP => call.plain(|(key, text)| state.keep(cx, key, text)),
+        deep_shelf_ids::ALL => call.plain(|()| state.all(cx)),
         _ => call.unknown(),
     }
 }

@@ -7,7 +7,7 @@ use peers_rpc::kernel::sim::{ProcessId, World};
 use peers_rpc::stub::{Incoming, Served};
 use peers_rpc::wire::method_id;
 use peers_rpc::{
-    Address, AlreadyBound, Binding, Caller, Convention, Cx, Endpoint, Error, Interface, Method,
+    Address, AlreadyBound, Caller, Context, Convention, Cx, Endpoint, Error, Interface, Method,
     Node, Reply, Rpc,
 };
 use std::cell::Cell;
@@ -44,7 +44,7 @@ struct Relay {
 }
 
 impl Relay {
-    fn serve(&mut self, _: &Cx<Self>, _: &Binding, call: Incoming<'_>) -> Served {
+    fn serve(&mut self, _: &Context<'_, Self>, call: Incoming<'_>) -> Served {
         call.later(|(key,): (String,), reply: Reply<String>| self.server.get(key).then(reply))
     }
 }
@@ -136,12 +136,12 @@ struct Listener {
 }
 
 impl LocalNode for Listener {
-    fn put(&mut self, _: &Cx<Self>, _: &Binding, key: String, value: String) {
+    fn put(&mut self, _: &Context<'_, Self>, key: String, value: String) {
         assert_eq!(key, value, "another event");
         self.heard.set(self.heard.get() + 1);
     }
 
-    fn get(&mut self, _: &Cx<Self>, _: &Binding, key: String) -> Result<String, Error> {
+    fn get(&mut self, _: &Context<'_, Self>, key: String) -> Result<String, Error> {
         Ok(key)
     }
 }

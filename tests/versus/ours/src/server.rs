@@ -1,6 +1,6 @@
 //! The server: a table, an echo, a drain, and calls that are kept waiting.
 
-use peers_rpc::{Binding, Cx, Error, Kernel, Reply, Rpc};
+use peers_rpc::{Context, Error, Kernel, Reply, Rpc};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
@@ -14,24 +14,24 @@ struct Server {
 }
 
 impl LocalBench for Server {
-    fn get(&mut self, _: &Cx<Self>, _: &Binding, key: &str) -> Result<Cow<'_, str>, Error> {
+    fn get(&mut self, _: &Context<'_, Self>, key: &str) -> Result<Cow<'_, str>, Error> {
         let value = self.table.get(key).ok_or_else(|| Error::failed("no such key"))?;
         Ok(value.into())
     }
 
-    fn echo(&mut self, _: &Cx<Self>, _: &Binding, data: Vec<u8>) -> Result<Vec<u8>, Error> {
+    fn echo(&mut self, _: &Context<'_, Self>, data: Vec<u8>) -> Result<Vec<u8>, Error> {
         Ok(data)
     }
 
-    fn push(&mut self, _: &Cx<Self>, _: &Binding, data: Vec<u8>) {
+    fn push(&mut self, _: &Context<'_, Self>, data: Vec<u8>) {
         self.pushed += data.len() as u64;
     }
 
-    fn hold(&mut self, _: &Cx<Self>, _: &Binding, _: String, reply: Reply<String>) {
+    fn hold(&mut self, _: &Context<'_, Self>, _: String, reply: Reply<String>) {
         self.held.push(reply);
     }
 
-    fn pushed(&mut self, _: &Cx<Self>, _: &Binding) -> Result<u64, Error> {
+    fn pushed(&mut self, _: &Context<'_, Self>) -> Result<u64, Error> {
         Ok(self.pushed)
     }
 }

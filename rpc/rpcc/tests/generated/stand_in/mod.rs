@@ -148,7 +148,7 @@ impl Caller for SyncEndpoint {
 }
 
 /// A function that serves an interface.
-pub type Serve<S> = fn(&mut S, &Cx<S>, &Binding, stub::Incoming<'_>) -> stub::Served;
+pub type Serve<S> = fn(&mut S, &Context<'_, S>, stub::Incoming<'_>) -> stub::Served;
 
 impl Endpoint {
     /// Serves `interface`.
@@ -173,6 +173,10 @@ impl Endpoint {
 /// A context; remembers what was bound.
 #[derive(Debug)]
 pub struct Cx<S>(pub std::cell::Cell<Option<Serve<S>>>);
+
+/// What a method is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a, S>(pub &'a Cx<S>, pub &'a Binding);
 
 /// A binding.
 #[derive(Clone, Debug)]

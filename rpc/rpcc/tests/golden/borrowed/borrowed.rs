@@ -455,24 +455,21 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// What lies under `key`.
     fn get(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::std::primitive::str>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.bytes`.
     fn bytes(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         at: &[::std::primitive::u8],
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u8]>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.list`.
     fn list(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         keys: ::std::vec::Vec<&::std::primitive::str>,
         parts: ::std::vec::Vec<&[::std::primitive::u8]>,
         raw: ::std::vec::Vec<::std::primitive::u8>,
@@ -482,16 +479,14 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.raw`.
     fn raw(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         parts: ::std::vec::Vec<::std::vec::Vec<&[::std::primitive::u8]>>,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u8]>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.set`.
     fn set(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         keys: ::std::collections::BTreeSet<&::std::primitive::str>,
         digests: ::std::collections::BTreeSet<&[::std::primitive::u8]>,
         ids: ::std::collections::BTreeSet<::std::primitive::u64>,
@@ -503,8 +498,7 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.map`.
     fn map(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         ages: ::std::collections::BTreeMap<&::std::primitive::str, ::std::primitive::u32>,
         by_age: ::std::collections::BTreeMap<::std::primitive::u32, &[::std::primitive::u8]>,
         both: ::std::collections::BTreeMap<
@@ -522,8 +516,7 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.option`.
     fn option(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::option::Option<&::std::primitive::str>,
         data: ::std::option::Option<&[::std::primitive::u8]>,
         number: ::std::option::Option<::std::primitive::u8>,
@@ -535,8 +528,7 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.options`.
     fn options(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         keys: ::std::option::Option<::std::vec::Vec<::std::option::Option<&::std::primitive::str>>>,
     ) -> ::std::result::Result<
         ::std::option::Option<
@@ -548,8 +540,7 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.tuple`.
     fn tuple(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         pair: (&::std::primitive::str, ::std::primitive::u32),
         nested: (&[::std::primitive::u8], (&::std::primitive::str, ::std::primitive::bool)),
     ) -> ::std::result::Result<
@@ -567,8 +558,7 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.own`.
     fn own(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         place: Place,
         colour: Colour,
         value: ::peers_rpc::wire::Value,
@@ -579,32 +569,28 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.colour`.
     fn colour(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         name: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, Colour>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.value`.
     fn value(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::peers_rpc::wire::Value>, ::peers_rpc::Error>;
 
     /// Only what arrives is lent.
     fn count(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::primitive::u64, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.maybe`.
     fn maybe(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<
         ::std::option::Option<(::std::primitive::bool, ::std::primitive::f64)>,
@@ -614,16 +600,14 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.check`.
     fn check(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<(), ::peers_rpc::Error>;
 
     /// Only the result is lent.
     fn all(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<
         ::std::borrow::Cow<
             '_,
@@ -635,16 +619,14 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.limit`.
     fn limit(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         count: ::std::primitive::u32,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u32]>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.put`.
     fn put(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
         value: &[::std::primitive::u8],
     );
@@ -652,8 +634,7 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.find`.
     fn find(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
         near: ::std::vec::Vec<&::std::primitive::str>,
         reply: ::peers_rpc::Reply<::std::vec::Vec<::std::string::String>>,
@@ -662,16 +643,14 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Nothing is.
     fn take(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.keep`.
     fn keep(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         value: ::std::string::String,
     );
@@ -679,8 +658,7 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.wait`.
     fn wait(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
@@ -688,10 +666,9 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Names that generated code uses itself.
     fn names(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         cx_: &::std::primitive::str,
-        bd_: &[::std::primitive::u8],
+        bd: &[::std::primitive::u8],
         reply_: &::std::primitive::str,
         state_: &::std::primitive::str,
         r: &::std::primitive::str,
@@ -701,8 +678,7 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.type`.
     fn for_type(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         r#match: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::std::primitive::str>, ::peers_rpc::Error>;
 
@@ -720,43 +696,40 @@ pub trait LocalShelf: ::std::marker::Sized + 'static {
 
 fn serve_shelf<S: LocalShelf>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        shelf_ids::GET => call.plain(|(key,)| state.get(cx, bd, key)),
-        shelf_ids::BYTES => call.plain(|(at,)| state.bytes(cx, bd, at)),
+        shelf_ids::GET => call.plain(|(key,)| state.get(cx, key)),
+        shelf_ids::BYTES => call.plain(|(at,)| state.bytes(cx, at)),
         shelf_ids::LIST => {
-            call.plain(|(keys, parts, raw, numbers)| state.list(cx, bd, keys, parts, raw, numbers))
+            call.plain(|(keys, parts, raw, numbers)| state.list(cx, keys, parts, raw, numbers))
         }
-        shelf_ids::RAW => call.plain(|(parts,)| state.raw(cx, bd, parts)),
-        shelf_ids::SET => call.plain(|(keys, digests, ids)| state.set(cx, bd, keys, digests, ids)),
-        shelf_ids::MAP => call.plain(|(ages, by_age, both)| state.map(cx, bd, ages, by_age, both)),
-        shelf_ids::OPTION => {
-            call.plain(|(key, data, number)| state.option(cx, bd, key, data, number))
-        }
-        shelf_ids::OPTIONS => call.plain(|(keys,)| state.options(cx, bd, keys)),
-        shelf_ids::TUPLE => call.plain(|(pair, nested)| state.tuple(cx, bd, pair, nested)),
+        shelf_ids::RAW => call.plain(|(parts,)| state.raw(cx, parts)),
+        shelf_ids::SET => call.plain(|(keys, digests, ids)| state.set(cx, keys, digests, ids)),
+        shelf_ids::MAP => call.plain(|(ages, by_age, both)| state.map(cx, ages, by_age, both)),
+        shelf_ids::OPTION => call.plain(|(key, data, number)| state.option(cx, key, data, number)),
+        shelf_ids::OPTIONS => call.plain(|(keys,)| state.options(cx, keys)),
+        shelf_ids::TUPLE => call.plain(|(pair, nested)| state.tuple(cx, pair, nested)),
         shelf_ids::OWN => call.plain(|(place, colour, value, places, key)| {
-            state.own(cx, bd, place, colour, value, places, key)
+            state.own(cx, place, colour, value, places, key)
         }),
-        shelf_ids::COLOUR => call.plain(|(name,)| state.colour(cx, bd, name)),
-        shelf_ids::VALUE => call.plain(|(key,)| state.value(cx, bd, key)),
-        shelf_ids::COUNT => call.plain(|(key,)| state.count(cx, bd, key)),
-        shelf_ids::MAYBE => call.plain(|(key,)| state.maybe(cx, bd, key)),
-        shelf_ids::CHECK => call.plain(|(key,)| state.check(cx, bd, key)),
-        shelf_ids::ALL => call.plain(|()| state.all(cx, bd)),
-        shelf_ids::LIMIT => call.plain(|(count,)| state.limit(cx, bd, count)),
-        shelf_ids::PUT => call.event(|(key, value)| state.put(cx, bd, key, value)),
-        shelf_ids::FIND => call.later(|(key, near), reply| state.find(cx, bd, key, near, reply)),
-        shelf_ids::TAKE => call.plain(|(key,)| state.take(cx, bd, key)),
-        shelf_ids::KEEP => call.event(|(key, value)| state.keep(cx, bd, key, value)),
-        shelf_ids::WAIT => call.later(|(key,), reply| state.wait(cx, bd, key, reply)),
-        shelf_ids::NAMES => call.plain(|(cx_, bd_, reply_, state_, r, call)| {
-            state.names(cx, bd, cx_, bd_, reply_, state_, r, call)
+        shelf_ids::COLOUR => call.plain(|(name,)| state.colour(cx, name)),
+        shelf_ids::VALUE => call.plain(|(key,)| state.value(cx, key)),
+        shelf_ids::COUNT => call.plain(|(key,)| state.count(cx, key)),
+        shelf_ids::MAYBE => call.plain(|(key,)| state.maybe(cx, key)),
+        shelf_ids::CHECK => call.plain(|(key,)| state.check(cx, key)),
+        shelf_ids::ALL => call.plain(|()| state.all(cx)),
+        shelf_ids::LIMIT => call.plain(|(count,)| state.limit(cx, count)),
+        shelf_ids::PUT => call.event(|(key, value)| state.put(cx, key, value)),
+        shelf_ids::FIND => call.later(|(key, near), reply| state.find(cx, key, near, reply)),
+        shelf_ids::TAKE => call.plain(|(key,)| state.take(cx, key)),
+        shelf_ids::KEEP => call.event(|(key, value)| state.keep(cx, key, value)),
+        shelf_ids::WAIT => call.later(|(key,), reply| state.wait(cx, key, reply)),
+        shelf_ids::NAMES => call.plain(|(cx_, bd, reply_, state_, r, call)| {
+            state.names(cx, cx_, bd, reply_, state_, r, call)
         }),
-        shelf_ids::FOR_TYPE => call.plain(|(r#match,)| state.for_type(cx, bd, r#match)),
+        shelf_ids::FOR_TYPE => call.plain(|(r#match,)| state.for_type(cx, r#match)),
         _ => call.unknown(),
     }
 }
@@ -1184,24 +1157,21 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// What lies under `key`.
     fn get(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::std::primitive::str>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.bytes`.
     fn bytes(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         at: &[::std::primitive::u8],
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u8]>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.list`.
     fn list(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         keys: ::std::vec::Vec<&::std::primitive::str>,
         parts: ::std::vec::Vec<&[::std::primitive::u8]>,
         raw: ::std::vec::Vec<::std::primitive::u8>,
@@ -1211,16 +1181,14 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.raw`.
     fn raw(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         parts: ::std::vec::Vec<::std::vec::Vec<&[::std::primitive::u8]>>,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u8]>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.set`.
     fn set(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         keys: ::std::collections::BTreeSet<&::std::primitive::str>,
         digests: ::std::collections::BTreeSet<&[::std::primitive::u8]>,
         ids: ::std::collections::BTreeSet<::std::primitive::u64>,
@@ -1232,8 +1200,7 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.map`.
     fn map(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         ages: ::std::collections::BTreeMap<&::std::primitive::str, ::std::primitive::u32>,
         by_age: ::std::collections::BTreeMap<::std::primitive::u32, &[::std::primitive::u8]>,
         both: ::std::collections::BTreeMap<
@@ -1251,8 +1218,7 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.option`.
     fn option(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::option::Option<&::std::primitive::str>,
         data: ::std::option::Option<&[::std::primitive::u8]>,
         number: ::std::option::Option<::std::primitive::u8>,
@@ -1264,8 +1230,7 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.options`.
     fn options(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         keys: ::std::option::Option<::std::vec::Vec<::std::option::Option<&::std::primitive::str>>>,
     ) -> ::std::result::Result<
         ::std::option::Option<
@@ -1277,8 +1242,7 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.tuple`.
     fn tuple(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         pair: (&::std::primitive::str, ::std::primitive::u32),
         nested: (&[::std::primitive::u8], (&::std::primitive::str, ::std::primitive::bool)),
     ) -> ::std::result::Result<
@@ -1296,8 +1260,7 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.own`.
     fn own(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         place: Place,
         colour: Colour,
         value: ::peers_rpc::wire::Value,
@@ -1308,32 +1271,28 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.colour`.
     fn colour(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         name: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, Colour>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.value`.
     fn value(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::peers_rpc::wire::Value>, ::peers_rpc::Error>;
 
     /// Only what arrives is lent.
     fn count(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::primitive::u64, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.maybe`.
     fn maybe(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<
         ::std::option::Option<(::std::primitive::bool, ::std::primitive::f64)>,
@@ -1343,16 +1302,14 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.check`.
     fn check(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<(), ::peers_rpc::Error>;
 
     /// Only the result is lent.
     fn all(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<
         ::std::borrow::Cow<
             '_,
@@ -1364,16 +1321,14 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.limit`.
     fn limit(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         count: ::std::primitive::u32,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u32]>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.put`.
     fn put(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
         value: &[::std::primitive::u8],
     );
@@ -1381,8 +1336,7 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.find`.
     fn find(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
         near: ::std::vec::Vec<&::std::primitive::str>,
         reply: ::peers_rpc::Reply<::std::vec::Vec<::std::string::String>>,
@@ -1391,16 +1345,14 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// Nothing is.
     fn take(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.keep`.
     fn keep(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         value: ::std::string::String,
     );
@@ -1408,8 +1360,7 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.wait`.
     fn wait(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
@@ -1417,10 +1368,9 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// Names that generated code uses itself.
     fn names(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         cx_: &::std::primitive::str,
-        bd_: &[::std::primitive::u8],
+        bd: &[::std::primitive::u8],
         reply_: &::std::primitive::str,
         state_: &::std::primitive::str,
         r: &::std::primitive::str,
@@ -1430,16 +1380,14 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.type`.
     fn for_type(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         r#match: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::std::primitive::str>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.inheriting.more`.
     fn more(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::std::primitive::str>, ::peers_rpc::Error>;
 
@@ -1457,44 +1405,41 @@ pub trait LocalInheriting: ::std::marker::Sized + 'static {
 
 fn serve_inheriting<S: LocalInheriting>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        shelf_ids::GET => call.plain(|(key,)| state.get(cx, bd, key)),
-        shelf_ids::BYTES => call.plain(|(at,)| state.bytes(cx, bd, at)),
+        shelf_ids::GET => call.plain(|(key,)| state.get(cx, key)),
+        shelf_ids::BYTES => call.plain(|(at,)| state.bytes(cx, at)),
         shelf_ids::LIST => {
-            call.plain(|(keys, parts, raw, numbers)| state.list(cx, bd, keys, parts, raw, numbers))
+            call.plain(|(keys, parts, raw, numbers)| state.list(cx, keys, parts, raw, numbers))
         }
-        shelf_ids::RAW => call.plain(|(parts,)| state.raw(cx, bd, parts)),
-        shelf_ids::SET => call.plain(|(keys, digests, ids)| state.set(cx, bd, keys, digests, ids)),
-        shelf_ids::MAP => call.plain(|(ages, by_age, both)| state.map(cx, bd, ages, by_age, both)),
-        shelf_ids::OPTION => {
-            call.plain(|(key, data, number)| state.option(cx, bd, key, data, number))
-        }
-        shelf_ids::OPTIONS => call.plain(|(keys,)| state.options(cx, bd, keys)),
-        shelf_ids::TUPLE => call.plain(|(pair, nested)| state.tuple(cx, bd, pair, nested)),
+        shelf_ids::RAW => call.plain(|(parts,)| state.raw(cx, parts)),
+        shelf_ids::SET => call.plain(|(keys, digests, ids)| state.set(cx, keys, digests, ids)),
+        shelf_ids::MAP => call.plain(|(ages, by_age, both)| state.map(cx, ages, by_age, both)),
+        shelf_ids::OPTION => call.plain(|(key, data, number)| state.option(cx, key, data, number)),
+        shelf_ids::OPTIONS => call.plain(|(keys,)| state.options(cx, keys)),
+        shelf_ids::TUPLE => call.plain(|(pair, nested)| state.tuple(cx, pair, nested)),
         shelf_ids::OWN => call.plain(|(place, colour, value, places, key)| {
-            state.own(cx, bd, place, colour, value, places, key)
+            state.own(cx, place, colour, value, places, key)
         }),
-        shelf_ids::COLOUR => call.plain(|(name,)| state.colour(cx, bd, name)),
-        shelf_ids::VALUE => call.plain(|(key,)| state.value(cx, bd, key)),
-        shelf_ids::COUNT => call.plain(|(key,)| state.count(cx, bd, key)),
-        shelf_ids::MAYBE => call.plain(|(key,)| state.maybe(cx, bd, key)),
-        shelf_ids::CHECK => call.plain(|(key,)| state.check(cx, bd, key)),
-        shelf_ids::ALL => call.plain(|()| state.all(cx, bd)),
-        shelf_ids::LIMIT => call.plain(|(count,)| state.limit(cx, bd, count)),
-        shelf_ids::PUT => call.event(|(key, value)| state.put(cx, bd, key, value)),
-        shelf_ids::FIND => call.later(|(key, near), reply| state.find(cx, bd, key, near, reply)),
-        shelf_ids::TAKE => call.plain(|(key,)| state.take(cx, bd, key)),
-        shelf_ids::KEEP => call.event(|(key, value)| state.keep(cx, bd, key, value)),
-        shelf_ids::WAIT => call.later(|(key,), reply| state.wait(cx, bd, key, reply)),
-        shelf_ids::NAMES => call.plain(|(cx_, bd_, reply_, state_, r, call)| {
-            state.names(cx, bd, cx_, bd_, reply_, state_, r, call)
+        shelf_ids::COLOUR => call.plain(|(name,)| state.colour(cx, name)),
+        shelf_ids::VALUE => call.plain(|(key,)| state.value(cx, key)),
+        shelf_ids::COUNT => call.plain(|(key,)| state.count(cx, key)),
+        shelf_ids::MAYBE => call.plain(|(key,)| state.maybe(cx, key)),
+        shelf_ids::CHECK => call.plain(|(key,)| state.check(cx, key)),
+        shelf_ids::ALL => call.plain(|()| state.all(cx)),
+        shelf_ids::LIMIT => call.plain(|(count,)| state.limit(cx, count)),
+        shelf_ids::PUT => call.event(|(key, value)| state.put(cx, key, value)),
+        shelf_ids::FIND => call.later(|(key, near), reply| state.find(cx, key, near, reply)),
+        shelf_ids::TAKE => call.plain(|(key,)| state.take(cx, key)),
+        shelf_ids::KEEP => call.event(|(key, value)| state.keep(cx, key, value)),
+        shelf_ids::WAIT => call.later(|(key,), reply| state.wait(cx, key, reply)),
+        shelf_ids::NAMES => call.plain(|(cx_, bd, reply_, state_, r, call)| {
+            state.names(cx, cx_, bd, reply_, state_, r, call)
         }),
-        shelf_ids::FOR_TYPE => call.plain(|(r#match,)| state.for_type(cx, bd, r#match)),
-        inheriting_ids::MORE => call.plain(|(key,)| state.more(cx, bd, key)),
+        shelf_ids::FOR_TYPE => call.plain(|(r#match,)| state.for_type(cx, r#match)),
+        inheriting_ids::MORE => call.plain(|(key,)| state.more(cx, key)),
         _ => call.unknown(),
     }
 }
@@ -1588,16 +1533,14 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// What lies under `key`.
     fn get(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.bytes`.
     fn bytes(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         at: ::std::vec::Vec<::std::primitive::u8>,
         reply: ::peers_rpc::Reply<::std::vec::Vec<::std::primitive::u8>>,
     );
@@ -1605,8 +1548,7 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.list`.
     fn list(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         keys: ::std::vec::Vec<&::std::primitive::str>,
         parts: ::std::vec::Vec<&[::std::primitive::u8]>,
         raw: ::std::vec::Vec<::std::primitive::u8>,
@@ -1617,16 +1559,14 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.raw`.
     fn raw(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         parts: ::std::vec::Vec<::std::vec::Vec<&[::std::primitive::u8]>>,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u8]>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.set`.
     fn set(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         keys: ::std::collections::BTreeSet<&::std::primitive::str>,
         digests: ::std::collections::BTreeSet<&[::std::primitive::u8]>,
         ids: ::std::collections::BTreeSet<::std::primitive::u64>,
@@ -1638,8 +1578,7 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.map`.
     fn map(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         ages: ::std::collections::BTreeMap<&::std::primitive::str, ::std::primitive::u32>,
         by_age: ::std::collections::BTreeMap<::std::primitive::u32, &[::std::primitive::u8]>,
         both: ::std::collections::BTreeMap<
@@ -1657,8 +1596,7 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.option`.
     fn option(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::option::Option<&::std::primitive::str>,
         data: ::std::option::Option<&[::std::primitive::u8]>,
         number: ::std::option::Option<::std::primitive::u8>,
@@ -1670,8 +1608,7 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.options`.
     fn options(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         keys: ::std::option::Option<::std::vec::Vec<::std::option::Option<&::std::primitive::str>>>,
     ) -> ::std::result::Result<
         ::std::option::Option<
@@ -1683,8 +1620,7 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.tuple`.
     fn tuple(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         pair: (&::std::primitive::str, ::std::primitive::u32),
         nested: (&[::std::primitive::u8], (&::std::primitive::str, ::std::primitive::bool)),
     ) -> ::std::result::Result<
@@ -1702,8 +1638,7 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.own`.
     fn own(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         place: Place,
         colour: Colour,
         value: ::peers_rpc::wire::Value,
@@ -1714,32 +1649,28 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.colour`.
     fn colour(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         name: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, Colour>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.value`.
     fn value(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::peers_rpc::wire::Value>, ::peers_rpc::Error>;
 
     /// Only what arrives is lent.
     fn count(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::primitive::u64, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.maybe`.
     fn maybe(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<
         ::std::option::Option<(::std::primitive::bool, ::std::primitive::f64)>,
@@ -1749,16 +1680,14 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.check`.
     fn check(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<(), ::peers_rpc::Error>;
 
     /// Only the result is lent.
     fn all(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         reply: ::peers_rpc::Reply<
             ::std::collections::BTreeMap<::std::string::String, ::std::vec::Vec<Place>>,
         >,
@@ -1767,16 +1696,14 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.limit`.
     fn limit(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         count: ::std::primitive::u32,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u32]>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.put`.
     fn put(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         value: ::std::vec::Vec<::std::primitive::u8>,
     );
@@ -1784,8 +1711,7 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.find`.
     fn find(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
         near: ::std::vec::Vec<&::std::primitive::str>,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::string::String]>, ::peers_rpc::Error>;
@@ -1793,16 +1719,14 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Nothing is.
     fn take(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::std::primitive::str>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.keep`.
     fn keep(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
         value: &::std::primitive::str,
     );
@@ -1810,8 +1734,7 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.wait`.
     fn wait(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
@@ -1819,10 +1742,9 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Names that generated code uses itself.
     fn names(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         cx_: &::std::primitive::str,
-        bd_: &[::std::primitive::u8],
+        bd: &[::std::primitive::u8],
         reply_: &::std::primitive::str,
         state_: &::std::primitive::str,
         r: &::std::primitive::str,
@@ -1832,8 +1754,7 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.type`.
     fn for_type(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         r#match: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::std::primitive::str>, ::peers_rpc::Error>;
 
@@ -1851,43 +1772,40 @@ pub trait LocalOverriding: ::std::marker::Sized + 'static {
 
 fn serve_overriding<S: LocalOverriding>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        shelf_ids::GET => call.plain(|(key,)| state.get(cx, bd, key)),
-        shelf_ids::BYTES => call.later(|(at,), reply| state.bytes(cx, bd, at, reply)),
+        shelf_ids::GET => call.plain(|(key,)| state.get(cx, key)),
+        shelf_ids::BYTES => call.later(|(at,), reply| state.bytes(cx, at, reply)),
         shelf_ids::LIST => call.later(|(keys, parts, raw, numbers), reply| {
-            state.list(cx, bd, keys, parts, raw, numbers, reply)
+            state.list(cx, keys, parts, raw, numbers, reply)
         }),
-        shelf_ids::RAW => call.plain(|(parts,)| state.raw(cx, bd, parts)),
-        shelf_ids::SET => call.plain(|(keys, digests, ids)| state.set(cx, bd, keys, digests, ids)),
-        shelf_ids::MAP => call.plain(|(ages, by_age, both)| state.map(cx, bd, ages, by_age, both)),
-        shelf_ids::OPTION => {
-            call.plain(|(key, data, number)| state.option(cx, bd, key, data, number))
-        }
-        shelf_ids::OPTIONS => call.plain(|(keys,)| state.options(cx, bd, keys)),
-        shelf_ids::TUPLE => call.plain(|(pair, nested)| state.tuple(cx, bd, pair, nested)),
+        shelf_ids::RAW => call.plain(|(parts,)| state.raw(cx, parts)),
+        shelf_ids::SET => call.plain(|(keys, digests, ids)| state.set(cx, keys, digests, ids)),
+        shelf_ids::MAP => call.plain(|(ages, by_age, both)| state.map(cx, ages, by_age, both)),
+        shelf_ids::OPTION => call.plain(|(key, data, number)| state.option(cx, key, data, number)),
+        shelf_ids::OPTIONS => call.plain(|(keys,)| state.options(cx, keys)),
+        shelf_ids::TUPLE => call.plain(|(pair, nested)| state.tuple(cx, pair, nested)),
         shelf_ids::OWN => call.plain(|(place, colour, value, places, key)| {
-            state.own(cx, bd, place, colour, value, places, key)
+            state.own(cx, place, colour, value, places, key)
         }),
-        shelf_ids::COLOUR => call.plain(|(name,)| state.colour(cx, bd, name)),
-        shelf_ids::VALUE => call.plain(|(key,)| state.value(cx, bd, key)),
-        shelf_ids::COUNT => call.plain(|(key,)| state.count(cx, bd, key)),
-        shelf_ids::MAYBE => call.plain(|(key,)| state.maybe(cx, bd, key)),
-        shelf_ids::CHECK => call.plain(|(key,)| state.check(cx, bd, key)),
-        shelf_ids::ALL => call.later(|(), reply| state.all(cx, bd, reply)),
-        shelf_ids::LIMIT => call.plain(|(count,)| state.limit(cx, bd, count)),
-        shelf_ids::PUT => call.event(|(key, value)| state.put(cx, bd, key, value)),
-        shelf_ids::FIND => call.plain(|(key, near)| state.find(cx, bd, key, near)),
-        shelf_ids::TAKE => call.plain(|(key,)| state.take(cx, bd, key)),
-        shelf_ids::KEEP => call.event(|(key, value)| state.keep(cx, bd, key, value)),
-        shelf_ids::WAIT => call.later(|(key,), reply| state.wait(cx, bd, key, reply)),
-        shelf_ids::NAMES => call.plain(|(cx_, bd_, reply_, state_, r, call)| {
-            state.names(cx, bd, cx_, bd_, reply_, state_, r, call)
+        shelf_ids::COLOUR => call.plain(|(name,)| state.colour(cx, name)),
+        shelf_ids::VALUE => call.plain(|(key,)| state.value(cx, key)),
+        shelf_ids::COUNT => call.plain(|(key,)| state.count(cx, key)),
+        shelf_ids::MAYBE => call.plain(|(key,)| state.maybe(cx, key)),
+        shelf_ids::CHECK => call.plain(|(key,)| state.check(cx, key)),
+        shelf_ids::ALL => call.later(|(), reply| state.all(cx, reply)),
+        shelf_ids::LIMIT => call.plain(|(count,)| state.limit(cx, count)),
+        shelf_ids::PUT => call.event(|(key, value)| state.put(cx, key, value)),
+        shelf_ids::FIND => call.plain(|(key, near)| state.find(cx, key, near)),
+        shelf_ids::TAKE => call.plain(|(key,)| state.take(cx, key)),
+        shelf_ids::KEEP => call.event(|(key, value)| state.keep(cx, key, value)),
+        shelf_ids::WAIT => call.later(|(key,), reply| state.wait(cx, key, reply)),
+        shelf_ids::NAMES => call.plain(|(cx_, bd, reply_, state_, r, call)| {
+            state.names(cx, cx_, bd, reply_, state_, r, call)
         }),
-        shelf_ids::FOR_TYPE => call.plain(|(r#match,)| state.for_type(cx, bd, r#match)),
+        shelf_ids::FOR_TYPE => call.plain(|(r#match,)| state.for_type(cx, r#match)),
         _ => call.unknown(),
     }
 }
@@ -2011,16 +1929,14 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// What lies under `key`.
     fn get(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::std::primitive::str>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.bytes`.
     fn bytes(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         at: ::std::vec::Vec<::std::primitive::u8>,
         reply: ::peers_rpc::Reply<::std::vec::Vec<::std::primitive::u8>>,
     );
@@ -2028,8 +1944,7 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.list`.
     fn list(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         keys: ::std::vec::Vec<&::std::primitive::str>,
         parts: ::std::vec::Vec<&[::std::primitive::u8]>,
         raw: ::std::vec::Vec<::std::primitive::u8>,
@@ -2040,16 +1955,14 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.raw`.
     fn raw(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         parts: ::std::vec::Vec<::std::vec::Vec<&[::std::primitive::u8]>>,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u8]>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.set`.
     fn set(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         keys: ::std::collections::BTreeSet<&::std::primitive::str>,
         digests: ::std::collections::BTreeSet<&[::std::primitive::u8]>,
         ids: ::std::collections::BTreeSet<::std::primitive::u64>,
@@ -2061,8 +1974,7 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.map`.
     fn map(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         ages: ::std::collections::BTreeMap<&::std::primitive::str, ::std::primitive::u32>,
         by_age: ::std::collections::BTreeMap<::std::primitive::u32, &[::std::primitive::u8]>,
         both: ::std::collections::BTreeMap<
@@ -2080,8 +1992,7 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.option`.
     fn option(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::option::Option<&::std::primitive::str>,
         data: ::std::option::Option<&[::std::primitive::u8]>,
         number: ::std::option::Option<::std::primitive::u8>,
@@ -2093,8 +2004,7 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.options`.
     fn options(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         keys: ::std::option::Option<::std::vec::Vec<::std::option::Option<&::std::primitive::str>>>,
     ) -> ::std::result::Result<
         ::std::option::Option<
@@ -2106,8 +2016,7 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.tuple`.
     fn tuple(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         pair: (&::std::primitive::str, ::std::primitive::u32),
         nested: (&[::std::primitive::u8], (&::std::primitive::str, ::std::primitive::bool)),
     ) -> ::std::result::Result<
@@ -2125,8 +2034,7 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.own`.
     fn own(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         place: Place,
         colour: Colour,
         value: ::peers_rpc::wire::Value,
@@ -2137,32 +2045,28 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.colour`.
     fn colour(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         name: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, Colour>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.value`.
     fn value(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::peers_rpc::wire::Value>, ::peers_rpc::Error>;
 
     /// Only what arrives is lent.
     fn count(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<::std::primitive::u64, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.maybe`.
     fn maybe(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<
         ::std::option::Option<(::std::primitive::bool, ::std::primitive::f64)>,
@@ -2172,16 +2076,14 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.check`.
     fn check(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
     ) -> ::std::result::Result<(), ::peers_rpc::Error>;
 
     /// Only the result is lent.
     fn all(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         reply: ::peers_rpc::Reply<
             ::std::collections::BTreeMap<::std::string::String, ::std::vec::Vec<Place>>,
         >,
@@ -2190,16 +2092,14 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.limit`.
     fn limit(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         count: ::std::primitive::u32,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u32]>, ::peers_rpc::Error>;
 
     /// Serves `borrowed.shelf.put`.
     fn put(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         value: ::std::vec::Vec<::std::primitive::u8>,
     );
@@ -2207,8 +2107,7 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.find`.
     fn find(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
         near: ::std::vec::Vec<&::std::primitive::str>,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::string::String]>, ::peers_rpc::Error>;
@@ -2216,8 +2115,7 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Nothing is.
     fn take(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
@@ -2225,8 +2123,7 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.keep`.
     fn keep(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         value: ::std::string::String,
     );
@@ -2234,8 +2131,7 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.wait`.
     fn wait(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: &::std::primitive::str,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
@@ -2243,10 +2139,9 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Names that generated code uses itself.
     fn names(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         cx_: &::std::primitive::str,
-        bd_: &[::std::primitive::u8],
+        bd: &[::std::primitive::u8],
         reply_: &::std::primitive::str,
         state_: &::std::primitive::str,
         r: &::std::primitive::str,
@@ -2256,8 +2151,7 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
     /// Serves `borrowed.shelf.type`.
     fn for_type(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         r#match: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::std::primitive::str>, ::peers_rpc::Error>;
 
@@ -2275,43 +2169,40 @@ pub trait LocalAgain: ::std::marker::Sized + 'static {
 
 fn serve_again<S: LocalAgain>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        shelf_ids::GET => call.plain(|(key,)| state.get(cx, bd, key)),
-        shelf_ids::BYTES => call.later(|(at,), reply| state.bytes(cx, bd, at, reply)),
+        shelf_ids::GET => call.plain(|(key,)| state.get(cx, key)),
+        shelf_ids::BYTES => call.later(|(at,), reply| state.bytes(cx, at, reply)),
         shelf_ids::LIST => call.later(|(keys, parts, raw, numbers), reply| {
-            state.list(cx, bd, keys, parts, raw, numbers, reply)
+            state.list(cx, keys, parts, raw, numbers, reply)
         }),
-        shelf_ids::RAW => call.plain(|(parts,)| state.raw(cx, bd, parts)),
-        shelf_ids::SET => call.plain(|(keys, digests, ids)| state.set(cx, bd, keys, digests, ids)),
-        shelf_ids::MAP => call.plain(|(ages, by_age, both)| state.map(cx, bd, ages, by_age, both)),
-        shelf_ids::OPTION => {
-            call.plain(|(key, data, number)| state.option(cx, bd, key, data, number))
-        }
-        shelf_ids::OPTIONS => call.plain(|(keys,)| state.options(cx, bd, keys)),
-        shelf_ids::TUPLE => call.plain(|(pair, nested)| state.tuple(cx, bd, pair, nested)),
+        shelf_ids::RAW => call.plain(|(parts,)| state.raw(cx, parts)),
+        shelf_ids::SET => call.plain(|(keys, digests, ids)| state.set(cx, keys, digests, ids)),
+        shelf_ids::MAP => call.plain(|(ages, by_age, both)| state.map(cx, ages, by_age, both)),
+        shelf_ids::OPTION => call.plain(|(key, data, number)| state.option(cx, key, data, number)),
+        shelf_ids::OPTIONS => call.plain(|(keys,)| state.options(cx, keys)),
+        shelf_ids::TUPLE => call.plain(|(pair, nested)| state.tuple(cx, pair, nested)),
         shelf_ids::OWN => call.plain(|(place, colour, value, places, key)| {
-            state.own(cx, bd, place, colour, value, places, key)
+            state.own(cx, place, colour, value, places, key)
         }),
-        shelf_ids::COLOUR => call.plain(|(name,)| state.colour(cx, bd, name)),
-        shelf_ids::VALUE => call.plain(|(key,)| state.value(cx, bd, key)),
-        shelf_ids::COUNT => call.plain(|(key,)| state.count(cx, bd, key)),
-        shelf_ids::MAYBE => call.plain(|(key,)| state.maybe(cx, bd, key)),
-        shelf_ids::CHECK => call.plain(|(key,)| state.check(cx, bd, key)),
-        shelf_ids::ALL => call.later(|(), reply| state.all(cx, bd, reply)),
-        shelf_ids::LIMIT => call.plain(|(count,)| state.limit(cx, bd, count)),
-        shelf_ids::PUT => call.event(|(key, value)| state.put(cx, bd, key, value)),
-        shelf_ids::FIND => call.plain(|(key, near)| state.find(cx, bd, key, near)),
-        shelf_ids::TAKE => call.later(|(key,), reply| state.take(cx, bd, key, reply)),
-        shelf_ids::KEEP => call.event(|(key, value)| state.keep(cx, bd, key, value)),
-        shelf_ids::WAIT => call.later(|(key,), reply| state.wait(cx, bd, key, reply)),
-        shelf_ids::NAMES => call.plain(|(cx_, bd_, reply_, state_, r, call)| {
-            state.names(cx, bd, cx_, bd_, reply_, state_, r, call)
+        shelf_ids::COLOUR => call.plain(|(name,)| state.colour(cx, name)),
+        shelf_ids::VALUE => call.plain(|(key,)| state.value(cx, key)),
+        shelf_ids::COUNT => call.plain(|(key,)| state.count(cx, key)),
+        shelf_ids::MAYBE => call.plain(|(key,)| state.maybe(cx, key)),
+        shelf_ids::CHECK => call.plain(|(key,)| state.check(cx, key)),
+        shelf_ids::ALL => call.later(|(), reply| state.all(cx, reply)),
+        shelf_ids::LIMIT => call.plain(|(count,)| state.limit(cx, count)),
+        shelf_ids::PUT => call.event(|(key, value)| state.put(cx, key, value)),
+        shelf_ids::FIND => call.plain(|(key, near)| state.find(cx, key, near)),
+        shelf_ids::TAKE => call.later(|(key,), reply| state.take(cx, key, reply)),
+        shelf_ids::KEEP => call.event(|(key, value)| state.keep(cx, key, value)),
+        shelf_ids::WAIT => call.later(|(key,), reply| state.wait(cx, key, reply)),
+        shelf_ids::NAMES => call.plain(|(cx_, bd, reply_, state_, r, call)| {
+            state.names(cx, cx_, bd, reply_, state_, r, call)
         }),
-        shelf_ids::FOR_TYPE => call.plain(|(r#match,)| state.for_type(cx, bd, r#match)),
+        shelf_ids::FOR_TYPE => call.plain(|(r#match,)| state.for_type(cx, r#match)),
         _ => call.unknown(),
     }
 }
@@ -2550,8 +2441,7 @@ pub trait LocalBroad: ::std::marker::Sized + 'static {
     /// Serves `borrowed.broad.measure_everything_there_is`.
     fn measure_everything_there_is(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first_argument: &::std::primitive::str,
         second_argument: &[::std::primitive::u8],
         third_argument: &::std::primitive::str,
@@ -2560,8 +2450,7 @@ pub trait LocalBroad: ::std::marker::Sized + 'static {
     /// Serves `borrowed.broad.nearly_fits`.
     fn nearly_fits(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         nested: ::std::collections::BTreeMap<
             (&[::std::primitive::u8], &::std::primitive::str),
             ::std::vec::Vec<
@@ -2592,8 +2481,7 @@ pub trait LocalBroad: ::std::marker::Sized + 'static {
     /// Serves `borrowed.broad.rows_of_all_there_is`.
     fn rows_of_all_there_is(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<
         ::std::borrow::Cow<
             '_,
@@ -2616,8 +2504,7 @@ pub trait LocalBroad: ::std::marker::Sized + 'static {
     /// Serves `borrowed.broad.parts_of_all_there_is`.
     fn parts_of_all_there_is(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<
         (
             ::std::borrow::Cow<
@@ -2640,8 +2527,7 @@ pub trait LocalBroad: ::std::marker::Sized + 'static {
     /// Serves `borrowed.broad.deep`.
     fn deep(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         a: ::std::vec::Vec<
             ::std::vec::Vec<
                 ::std::vec::Vec<
@@ -2666,8 +2552,7 @@ pub trait LocalBroad: ::std::marker::Sized + 'static {
     /// Serves `borrowed.broad.twelve_long_ones`.
     fn twelve_long_ones(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         argument_number_one: &::std::primitive::str,
         argument_number_two: &::std::primitive::str,
         argument_number_three: &::std::primitive::str,
@@ -2696,27 +2581,20 @@ pub trait LocalBroad: ::std::marker::Sized + 'static {
 
 fn serve_broad<S: LocalBroad>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
         broad_ids::MEASURE_EVERYTHING_THERE_IS => call.plain(|arguments| {
             let (first_argument, second_argument, third_argument) = arguments;
-            state.measure_everything_there_is(
-                cx,
-                bd,
-                first_argument,
-                second_argument,
-                third_argument,
-            )
+            state.measure_everything_there_is(cx, first_argument, second_argument, third_argument)
         }),
         broad_ids::NEARLY_FITS => {
-            call.plain(|(nested, by_name)| state.nearly_fits(cx, bd, nested, by_name))
+            call.plain(|(nested, by_name)| state.nearly_fits(cx, nested, by_name))
         }
-        broad_ids::ROWS_OF_ALL_THERE_IS => call.plain(|()| state.rows_of_all_there_is(cx, bd)),
-        broad_ids::PARTS_OF_ALL_THERE_IS => call.plain(|()| state.parts_of_all_there_is(cx, bd)),
-        broad_ids::DEEP => call.plain(|(a,)| state.deep(cx, bd, a)),
+        broad_ids::ROWS_OF_ALL_THERE_IS => call.plain(|()| state.rows_of_all_there_is(cx)),
+        broad_ids::PARTS_OF_ALL_THERE_IS => call.plain(|()| state.parts_of_all_there_is(cx)),
+        broad_ids::DEEP => call.plain(|(a,)| state.deep(cx, a)),
         broad_ids::TWELVE_LONG_ONES => call.plain(|arguments| {
             let (
                 argument_number_one,
@@ -2734,7 +2612,6 @@ fn serve_broad<S: LocalBroad>(
             ) = arguments;
             state.twelve_long_ones(
                 cx,
-                bd,
                 argument_number_one,
                 argument_number_two,
                 argument_number_three,
@@ -2902,8 +2779,7 @@ pub trait LocalExact: ::std::marker::Sized + 'static {
     /// Serves `borrowed.exact.rows`.
     fn rows(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<
         ::std::borrow::Cow<
             '_,
@@ -2929,12 +2805,11 @@ pub trait LocalExact: ::std::marker::Sized + 'static {
 
 fn serve_exact<S: LocalExact>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        exact_ids::ROWS => call.plain(|()| state.rows(cx, bd)),
+        exact_ids::ROWS => call.plain(|()| state.rows(cx)),
         _ => call.unknown(),
     }
 }

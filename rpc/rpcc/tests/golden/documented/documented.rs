@@ -128,18 +128,12 @@ pub trait LocalOracle: ::std::marker::Sized + 'static {
     /// ```
     fn ask(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         question: ::std::string::String,
     ) -> ::std::result::Result<Answer, ::peers_rpc::Error>;
 
     /// Serves `documented.oracle.tell`.
-    fn tell(
-        &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
-        text: ::std::string::String,
-    );
+    fn tell(&mut self, cx: &::peers_rpc::Context<'_, Self>, text: ::std::string::String);
 
     /// Serves `documented.oracle` on `endpoint`, until that ends.
     ///
@@ -155,13 +149,12 @@ pub trait LocalOracle: ::std::marker::Sized + 'static {
 
 fn serve_oracle<S: LocalOracle>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        oracle_ids::ASK => call.plain(|(question,)| state.ask(cx, bd, question)),
-        oracle_ids::TELL => call.event(|(text,)| state.tell(cx, bd, text)),
+        oracle_ids::ASK => call.plain(|(question,)| state.ask(cx, question)),
+        oracle_ids::TELL => call.event(|(text,)| state.tell(cx, text)),
         _ => call.unknown(),
     }
 }

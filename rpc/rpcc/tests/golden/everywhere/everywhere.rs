@@ -952,72 +952,63 @@ pub trait LocalPlain: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::primitive::u32,
     ) -> ::std::result::Result<::std::primitive::u32, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_truth(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::primitive::bool,
     ) -> ::std::result::Result<::std::primitive::bool, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_float(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::primitive::f64,
     ) -> ::std::result::Result<::std::primitive::f64, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_text(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::string::String,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_raw(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<::std::primitive::u8>,
     ) -> ::std::result::Result<::std::vec::Vec<::std::primitive::u8>, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_any(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::peers_rpc::wire::Value,
     ) -> ::std::result::Result<::peers_rpc::wire::Value, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_list(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<::std::string::String>,
     ) -> ::std::result::Result<::std::vec::Vec<::std::string::String>, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_numbers(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<::std::primitive::u8>,
     ) -> ::std::result::Result<::std::vec::Vec<::std::primitive::u8>, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_set(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeSet<::std::vec::Vec<::std::primitive::u8>>,
     ) -> ::std::result::Result<
         ::std::collections::BTreeSet<::std::vec::Vec<::std::primitive::u8>>,
@@ -1027,8 +1018,7 @@ pub trait LocalPlain: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_map(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<::std::string::String, ::std::primitive::u32>,
     ) -> ::std::result::Result<
         ::std::collections::BTreeMap<::std::string::String, ::std::primitive::u32>,
@@ -1038,40 +1028,35 @@ pub trait LocalPlain: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_option(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::option::Option<::std::string::String>,
     ) -> ::std::result::Result<::std::option::Option<::std::string::String>, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_tuple(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: (::std::string::String, ::std::primitive::u8),
     ) -> ::std::result::Result<(::std::string::String, ::std::primitive::u8), ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_place(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: Place,
     ) -> ::std::result::Result<Place, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_colour(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: Colour,
     ) -> ::std::result::Result<Colour, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_deep(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::option::Option<
             ::std::collections::BTreeMap<
                 ::std::string::String,
@@ -1097,8 +1082,7 @@ pub trait LocalPlain: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_lists(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<::std::vec::Vec<::std::string::String>>,
     ) -> ::std::result::Result<
         ::std::vec::Vec<::std::vec::Vec<::std::string::String>>,
@@ -1108,8 +1092,7 @@ pub trait LocalPlain: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_sets(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<
             ::std::collections::BTreeSet<::std::primitive::u8>,
             ::std::vec::Vec<::std::collections::BTreeSet<::std::string::String>>,
@@ -1125,8 +1108,7 @@ pub trait LocalPlain: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_options(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::option::Option<::std::option::Option<::std::vec::Vec<::std::primitive::u8>>>,
     ) -> ::std::result::Result<
         ::std::option::Option<::std::option::Option<::std::vec::Vec<::std::primitive::u8>>>,
@@ -1136,8 +1118,7 @@ pub trait LocalPlain: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_tuples(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: (
             (::std::primitive::u8, ::std::string::String),
             ::std::option::Option<(::std::vec::Vec<::std::primitive::u8>, Place)>,
@@ -1153,8 +1134,7 @@ pub trait LocalPlain: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_places(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<Place, ::std::vec::Vec<Colour>>,
     ) -> ::std::result::Result<
         ::std::collections::BTreeMap<Place, ::std::vec::Vec<Colour>>,
@@ -1164,8 +1144,7 @@ pub trait LocalPlain: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_values(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<
             ::std::string::String,
             ::std::vec::Vec<::peers_rpc::wire::Value>,
@@ -1192,32 +1171,31 @@ pub trait LocalPlain: ::std::marker::Sized + 'static {
 
 fn serve_plain<S: LocalPlain>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        plain_ids::GIVE => call.plain(|(x,)| state.give(cx, bd, x)),
-        plain_ids::GIVE_TRUTH => call.plain(|(x,)| state.give_truth(cx, bd, x)),
-        plain_ids::GIVE_FLOAT => call.plain(|(x,)| state.give_float(cx, bd, x)),
-        plain_ids::GIVE_TEXT => call.plain(|(x,)| state.give_text(cx, bd, x)),
-        plain_ids::GIVE_RAW => call.plain(|(x,)| state.give_raw(cx, bd, x)),
-        plain_ids::GIVE_ANY => call.plain(|(x,)| state.give_any(cx, bd, x)),
-        plain_ids::GIVE_LIST => call.plain(|(x,)| state.give_list(cx, bd, x)),
-        plain_ids::GIVE_NUMBERS => call.plain(|(x,)| state.give_numbers(cx, bd, x)),
-        plain_ids::GIVE_SET => call.plain(|(x,)| state.give_set(cx, bd, x)),
-        plain_ids::GIVE_MAP => call.plain(|(x,)| state.give_map(cx, bd, x)),
-        plain_ids::GIVE_OPTION => call.plain(|(x,)| state.give_option(cx, bd, x)),
-        plain_ids::GIVE_TUPLE => call.plain(|(x,)| state.give_tuple(cx, bd, x)),
-        plain_ids::GIVE_PLACE => call.plain(|(x,)| state.give_place(cx, bd, x)),
-        plain_ids::GIVE_COLOUR => call.plain(|(x,)| state.give_colour(cx, bd, x)),
-        plain_ids::GIVE_DEEP => call.plain(|(x,)| state.give_deep(cx, bd, x)),
-        plain_ids::GIVE_LISTS => call.plain(|(x,)| state.give_lists(cx, bd, x)),
-        plain_ids::GIVE_SETS => call.plain(|(x,)| state.give_sets(cx, bd, x)),
-        plain_ids::GIVE_OPTIONS => call.plain(|(x,)| state.give_options(cx, bd, x)),
-        plain_ids::GIVE_TUPLES => call.plain(|(x,)| state.give_tuples(cx, bd, x)),
-        plain_ids::GIVE_PLACES => call.plain(|(x,)| state.give_places(cx, bd, x)),
-        plain_ids::GIVE_VALUES => call.plain(|(x,)| state.give_values(cx, bd, x)),
+        plain_ids::GIVE => call.plain(|(x,)| state.give(cx, x)),
+        plain_ids::GIVE_TRUTH => call.plain(|(x,)| state.give_truth(cx, x)),
+        plain_ids::GIVE_FLOAT => call.plain(|(x,)| state.give_float(cx, x)),
+        plain_ids::GIVE_TEXT => call.plain(|(x,)| state.give_text(cx, x)),
+        plain_ids::GIVE_RAW => call.plain(|(x,)| state.give_raw(cx, x)),
+        plain_ids::GIVE_ANY => call.plain(|(x,)| state.give_any(cx, x)),
+        plain_ids::GIVE_LIST => call.plain(|(x,)| state.give_list(cx, x)),
+        plain_ids::GIVE_NUMBERS => call.plain(|(x,)| state.give_numbers(cx, x)),
+        plain_ids::GIVE_SET => call.plain(|(x,)| state.give_set(cx, x)),
+        plain_ids::GIVE_MAP => call.plain(|(x,)| state.give_map(cx, x)),
+        plain_ids::GIVE_OPTION => call.plain(|(x,)| state.give_option(cx, x)),
+        plain_ids::GIVE_TUPLE => call.plain(|(x,)| state.give_tuple(cx, x)),
+        plain_ids::GIVE_PLACE => call.plain(|(x,)| state.give_place(cx, x)),
+        plain_ids::GIVE_COLOUR => call.plain(|(x,)| state.give_colour(cx, x)),
+        plain_ids::GIVE_DEEP => call.plain(|(x,)| state.give_deep(cx, x)),
+        plain_ids::GIVE_LISTS => call.plain(|(x,)| state.give_lists(cx, x)),
+        plain_ids::GIVE_SETS => call.plain(|(x,)| state.give_sets(cx, x)),
+        plain_ids::GIVE_OPTIONS => call.plain(|(x,)| state.give_options(cx, x)),
+        plain_ids::GIVE_TUPLES => call.plain(|(x,)| state.give_tuples(cx, x)),
+        plain_ids::GIVE_PLACES => call.plain(|(x,)| state.give_places(cx, x)),
+        plain_ids::GIVE_VALUES => call.plain(|(x,)| state.give_values(cx, x)),
         _ => call.unknown(),
     }
 }
@@ -1818,8 +1796,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::primitive::u32,
         reply: ::peers_rpc::Reply<::std::primitive::u32>,
     );
@@ -1827,8 +1804,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_truth(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::primitive::bool,
         reply: ::peers_rpc::Reply<::std::primitive::bool>,
     );
@@ -1836,8 +1812,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_float(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::primitive::f64,
         reply: ::peers_rpc::Reply<::std::primitive::f64>,
     );
@@ -1845,8 +1820,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_text(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: &::std::primitive::str,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
@@ -1854,8 +1828,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_raw(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: &[::std::primitive::u8],
         reply: ::peers_rpc::Reply<::std::vec::Vec<::std::primitive::u8>>,
     );
@@ -1863,8 +1836,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_any(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::peers_rpc::wire::Value,
         reply: ::peers_rpc::Reply<::peers_rpc::wire::Value>,
     );
@@ -1872,8 +1844,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_list(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<&::std::primitive::str>,
         reply: ::peers_rpc::Reply<::std::vec::Vec<::std::string::String>>,
     );
@@ -1881,8 +1852,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_numbers(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<::std::primitive::u8>,
         reply: ::peers_rpc::Reply<::std::vec::Vec<::std::primitive::u8>>,
     );
@@ -1890,8 +1860,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_set(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeSet<&[::std::primitive::u8]>,
         reply: ::peers_rpc::Reply<
             ::std::collections::BTreeSet<::std::vec::Vec<::std::primitive::u8>>,
@@ -1901,8 +1870,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_map(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<&::std::primitive::str, ::std::primitive::u32>,
         reply: ::peers_rpc::Reply<
             ::std::collections::BTreeMap<::std::string::String, ::std::primitive::u32>,
@@ -1912,8 +1880,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_option(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::option::Option<&::std::primitive::str>,
         reply: ::peers_rpc::Reply<::std::option::Option<::std::string::String>>,
     );
@@ -1921,8 +1888,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_tuple(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: (&::std::primitive::str, ::std::primitive::u8),
         reply: ::peers_rpc::Reply<(::std::string::String, ::std::primitive::u8)>,
     );
@@ -1930,8 +1896,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_place(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: Place,
         reply: ::peers_rpc::Reply<Place>,
     );
@@ -1939,8 +1904,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_colour(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: Colour,
         reply: ::peers_rpc::Reply<Colour>,
     );
@@ -1948,8 +1912,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_deep(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::option::Option<
             ::std::collections::BTreeMap<
                 &::std::primitive::str,
@@ -1972,8 +1935,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_lists(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<::std::vec::Vec<&::std::primitive::str>>,
         reply: ::peers_rpc::Reply<::std::vec::Vec<::std::vec::Vec<::std::string::String>>>,
     );
@@ -1981,8 +1943,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_sets(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<
             ::std::collections::BTreeSet<::std::primitive::u8>,
             ::std::vec::Vec<::std::collections::BTreeSet<&::std::primitive::str>>,
@@ -1998,8 +1959,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_options(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::option::Option<::std::option::Option<&[::std::primitive::u8]>>,
         reply: ::peers_rpc::Reply<
             ::std::option::Option<::std::option::Option<::std::vec::Vec<::std::primitive::u8>>>,
@@ -2009,8 +1969,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_tuples(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: (
             (::std::primitive::u8, &::std::primitive::str),
             ::std::option::Option<(&[::std::primitive::u8], Place)>,
@@ -2024,8 +1983,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_places(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<Place, ::std::vec::Vec<Colour>>,
         reply: ::peers_rpc::Reply<::std::collections::BTreeMap<Place, ::std::vec::Vec<Colour>>>,
     );
@@ -2033,8 +1991,7 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_values(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<
             &::std::primitive::str,
             ::std::vec::Vec<::peers_rpc::wire::Value>,
@@ -2048,112 +2005,79 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     );
 
     /// Serves `everywhere.later.note`.
-    fn note(
-        &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
-        x: ::std::primitive::u32,
-    );
+    fn note(&mut self, cx: &::peers_rpc::Context<'_, Self>, x: ::std::primitive::u32);
 
     /// Serves `everywhere.later.note`.
-    fn note_truth(
-        &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
-        x: ::std::primitive::bool,
-    );
+    fn note_truth(&mut self, cx: &::peers_rpc::Context<'_, Self>, x: ::std::primitive::bool);
 
     /// Serves `everywhere.later.note`.
-    fn note_float(
-        &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
-        x: ::std::primitive::f64,
-    );
+    fn note_float(&mut self, cx: &::peers_rpc::Context<'_, Self>, x: ::std::primitive::f64);
 
     /// Serves `everywhere.later.note`.
-    fn note_text(
-        &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
-        x: ::std::string::String,
-    );
+    fn note_text(&mut self, cx: &::peers_rpc::Context<'_, Self>, x: ::std::string::String);
 
     /// Serves `everywhere.later.note`.
     fn note_raw(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<::std::primitive::u8>,
     );
 
     /// Serves `everywhere.later.note`.
-    fn note_any(
-        &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
-        x: ::peers_rpc::wire::Value,
-    );
+    fn note_any(&mut self, cx: &::peers_rpc::Context<'_, Self>, x: ::peers_rpc::wire::Value);
 
     /// Serves `everywhere.later.note`.
     fn note_list(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<::std::string::String>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_numbers(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<::std::primitive::u8>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_set(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeSet<::std::vec::Vec<::std::primitive::u8>>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_map(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<::std::string::String, ::std::primitive::u32>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_option(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::option::Option<::std::string::String>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_tuple(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: (::std::string::String, ::std::primitive::u8),
     );
 
     /// Serves `everywhere.later.note`.
-    fn note_place(&mut self, cx: &::peers_rpc::Cx<Self>, bd: &::peers_rpc::Binding, x: Place);
+    fn note_place(&mut self, cx: &::peers_rpc::Context<'_, Self>, x: Place);
 
     /// Serves `everywhere.later.note`.
-    fn note_colour(&mut self, cx: &::peers_rpc::Cx<Self>, bd: &::peers_rpc::Binding, x: Colour);
+    fn note_colour(&mut self, cx: &::peers_rpc::Context<'_, Self>, x: Colour);
 
     /// Serves `everywhere.later.note`.
     fn note_deep(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::option::Option<
             ::std::collections::BTreeMap<
                 ::std::string::String,
@@ -2168,16 +2092,14 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.later.note`.
     fn note_lists(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<::std::vec::Vec<::std::string::String>>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_sets(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<
             ::std::collections::BTreeSet<::std::primitive::u8>,
             ::std::vec::Vec<::std::collections::BTreeSet<::std::string::String>>,
@@ -2187,16 +2109,14 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.later.note`.
     fn note_options(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::option::Option<::std::option::Option<::std::vec::Vec<::std::primitive::u8>>>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_tuples(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: (
             (::std::primitive::u8, ::std::string::String),
             ::std::option::Option<(::std::vec::Vec<::std::primitive::u8>, Place)>,
@@ -2206,16 +2126,14 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
     /// Serves `everywhere.later.note`.
     fn note_places(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<Place, ::std::vec::Vec<Colour>>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_values(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<
             ::std::string::String,
             ::std::vec::Vec<::peers_rpc::wire::Value>,
@@ -2236,53 +2154,52 @@ pub trait LocalLater: ::std::marker::Sized + 'static {
 
 fn serve_later<S: LocalLater>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        plain_ids::GIVE => call.later(|(x,), reply| state.give(cx, bd, x, reply)),
-        plain_ids::GIVE_TRUTH => call.later(|(x,), reply| state.give_truth(cx, bd, x, reply)),
-        plain_ids::GIVE_FLOAT => call.later(|(x,), reply| state.give_float(cx, bd, x, reply)),
-        plain_ids::GIVE_TEXT => call.later(|(x,), reply| state.give_text(cx, bd, x, reply)),
-        plain_ids::GIVE_RAW => call.later(|(x,), reply| state.give_raw(cx, bd, x, reply)),
-        plain_ids::GIVE_ANY => call.later(|(x,), reply| state.give_any(cx, bd, x, reply)),
-        plain_ids::GIVE_LIST => call.later(|(x,), reply| state.give_list(cx, bd, x, reply)),
-        plain_ids::GIVE_NUMBERS => call.later(|(x,), reply| state.give_numbers(cx, bd, x, reply)),
-        plain_ids::GIVE_SET => call.later(|(x,), reply| state.give_set(cx, bd, x, reply)),
-        plain_ids::GIVE_MAP => call.later(|(x,), reply| state.give_map(cx, bd, x, reply)),
-        plain_ids::GIVE_OPTION => call.later(|(x,), reply| state.give_option(cx, bd, x, reply)),
-        plain_ids::GIVE_TUPLE => call.later(|(x,), reply| state.give_tuple(cx, bd, x, reply)),
-        plain_ids::GIVE_PLACE => call.later(|(x,), reply| state.give_place(cx, bd, x, reply)),
-        plain_ids::GIVE_COLOUR => call.later(|(x,), reply| state.give_colour(cx, bd, x, reply)),
-        plain_ids::GIVE_DEEP => call.later(|(x,), reply| state.give_deep(cx, bd, x, reply)),
-        plain_ids::GIVE_LISTS => call.later(|(x,), reply| state.give_lists(cx, bd, x, reply)),
-        plain_ids::GIVE_SETS => call.later(|(x,), reply| state.give_sets(cx, bd, x, reply)),
-        plain_ids::GIVE_OPTIONS => call.later(|(x,), reply| state.give_options(cx, bd, x, reply)),
-        plain_ids::GIVE_TUPLES => call.later(|(x,), reply| state.give_tuples(cx, bd, x, reply)),
-        plain_ids::GIVE_PLACES => call.later(|(x,), reply| state.give_places(cx, bd, x, reply)),
-        plain_ids::GIVE_VALUES => call.later(|(x,), reply| state.give_values(cx, bd, x, reply)),
-        later_ids::NOTE => call.event(|(x,)| state.note(cx, bd, x)),
-        later_ids::NOTE_TRUTH => call.event(|(x,)| state.note_truth(cx, bd, x)),
-        later_ids::NOTE_FLOAT => call.event(|(x,)| state.note_float(cx, bd, x)),
-        later_ids::NOTE_TEXT => call.event(|(x,)| state.note_text(cx, bd, x)),
-        later_ids::NOTE_RAW => call.event(|(x,)| state.note_raw(cx, bd, x)),
-        later_ids::NOTE_ANY => call.event(|(x,)| state.note_any(cx, bd, x)),
-        later_ids::NOTE_LIST => call.event(|(x,)| state.note_list(cx, bd, x)),
-        later_ids::NOTE_NUMBERS => call.event(|(x,)| state.note_numbers(cx, bd, x)),
-        later_ids::NOTE_SET => call.event(|(x,)| state.note_set(cx, bd, x)),
-        later_ids::NOTE_MAP => call.event(|(x,)| state.note_map(cx, bd, x)),
-        later_ids::NOTE_OPTION => call.event(|(x,)| state.note_option(cx, bd, x)),
-        later_ids::NOTE_TUPLE => call.event(|(x,)| state.note_tuple(cx, bd, x)),
-        later_ids::NOTE_PLACE => call.event(|(x,)| state.note_place(cx, bd, x)),
-        later_ids::NOTE_COLOUR => call.event(|(x,)| state.note_colour(cx, bd, x)),
-        later_ids::NOTE_DEEP => call.event(|(x,)| state.note_deep(cx, bd, x)),
-        later_ids::NOTE_LISTS => call.event(|(x,)| state.note_lists(cx, bd, x)),
-        later_ids::NOTE_SETS => call.event(|(x,)| state.note_sets(cx, bd, x)),
-        later_ids::NOTE_OPTIONS => call.event(|(x,)| state.note_options(cx, bd, x)),
-        later_ids::NOTE_TUPLES => call.event(|(x,)| state.note_tuples(cx, bd, x)),
-        later_ids::NOTE_PLACES => call.event(|(x,)| state.note_places(cx, bd, x)),
-        later_ids::NOTE_VALUES => call.event(|(x,)| state.note_values(cx, bd, x)),
+        plain_ids::GIVE => call.later(|(x,), reply| state.give(cx, x, reply)),
+        plain_ids::GIVE_TRUTH => call.later(|(x,), reply| state.give_truth(cx, x, reply)),
+        plain_ids::GIVE_FLOAT => call.later(|(x,), reply| state.give_float(cx, x, reply)),
+        plain_ids::GIVE_TEXT => call.later(|(x,), reply| state.give_text(cx, x, reply)),
+        plain_ids::GIVE_RAW => call.later(|(x,), reply| state.give_raw(cx, x, reply)),
+        plain_ids::GIVE_ANY => call.later(|(x,), reply| state.give_any(cx, x, reply)),
+        plain_ids::GIVE_LIST => call.later(|(x,), reply| state.give_list(cx, x, reply)),
+        plain_ids::GIVE_NUMBERS => call.later(|(x,), reply| state.give_numbers(cx, x, reply)),
+        plain_ids::GIVE_SET => call.later(|(x,), reply| state.give_set(cx, x, reply)),
+        plain_ids::GIVE_MAP => call.later(|(x,), reply| state.give_map(cx, x, reply)),
+        plain_ids::GIVE_OPTION => call.later(|(x,), reply| state.give_option(cx, x, reply)),
+        plain_ids::GIVE_TUPLE => call.later(|(x,), reply| state.give_tuple(cx, x, reply)),
+        plain_ids::GIVE_PLACE => call.later(|(x,), reply| state.give_place(cx, x, reply)),
+        plain_ids::GIVE_COLOUR => call.later(|(x,), reply| state.give_colour(cx, x, reply)),
+        plain_ids::GIVE_DEEP => call.later(|(x,), reply| state.give_deep(cx, x, reply)),
+        plain_ids::GIVE_LISTS => call.later(|(x,), reply| state.give_lists(cx, x, reply)),
+        plain_ids::GIVE_SETS => call.later(|(x,), reply| state.give_sets(cx, x, reply)),
+        plain_ids::GIVE_OPTIONS => call.later(|(x,), reply| state.give_options(cx, x, reply)),
+        plain_ids::GIVE_TUPLES => call.later(|(x,), reply| state.give_tuples(cx, x, reply)),
+        plain_ids::GIVE_PLACES => call.later(|(x,), reply| state.give_places(cx, x, reply)),
+        plain_ids::GIVE_VALUES => call.later(|(x,), reply| state.give_values(cx, x, reply)),
+        later_ids::NOTE => call.event(|(x,)| state.note(cx, x)),
+        later_ids::NOTE_TRUTH => call.event(|(x,)| state.note_truth(cx, x)),
+        later_ids::NOTE_FLOAT => call.event(|(x,)| state.note_float(cx, x)),
+        later_ids::NOTE_TEXT => call.event(|(x,)| state.note_text(cx, x)),
+        later_ids::NOTE_RAW => call.event(|(x,)| state.note_raw(cx, x)),
+        later_ids::NOTE_ANY => call.event(|(x,)| state.note_any(cx, x)),
+        later_ids::NOTE_LIST => call.event(|(x,)| state.note_list(cx, x)),
+        later_ids::NOTE_NUMBERS => call.event(|(x,)| state.note_numbers(cx, x)),
+        later_ids::NOTE_SET => call.event(|(x,)| state.note_set(cx, x)),
+        later_ids::NOTE_MAP => call.event(|(x,)| state.note_map(cx, x)),
+        later_ids::NOTE_OPTION => call.event(|(x,)| state.note_option(cx, x)),
+        later_ids::NOTE_TUPLE => call.event(|(x,)| state.note_tuple(cx, x)),
+        later_ids::NOTE_PLACE => call.event(|(x,)| state.note_place(cx, x)),
+        later_ids::NOTE_COLOUR => call.event(|(x,)| state.note_colour(cx, x)),
+        later_ids::NOTE_DEEP => call.event(|(x,)| state.note_deep(cx, x)),
+        later_ids::NOTE_LISTS => call.event(|(x,)| state.note_lists(cx, x)),
+        later_ids::NOTE_SETS => call.event(|(x,)| state.note_sets(cx, x)),
+        later_ids::NOTE_OPTIONS => call.event(|(x,)| state.note_options(cx, x)),
+        later_ids::NOTE_TUPLES => call.event(|(x,)| state.note_tuples(cx, x)),
+        later_ids::NOTE_PLACES => call.event(|(x,)| state.note_places(cx, x)),
+        later_ids::NOTE_VALUES => call.event(|(x,)| state.note_values(cx, x)),
         _ => call.unknown(),
     }
 }
@@ -3084,72 +3001,63 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::primitive::u32,
     ) -> ::std::result::Result<::std::primitive::u32, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_truth(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::primitive::bool,
     ) -> ::std::result::Result<::std::primitive::bool, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_float(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::primitive::f64,
     ) -> ::std::result::Result<::std::primitive::f64, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_text(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: &::std::primitive::str,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::std::primitive::str>, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_raw(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: &[::std::primitive::u8],
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u8]>, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_any(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::peers_rpc::wire::Value,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, ::peers_rpc::wire::Value>, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_list(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<&::std::primitive::str>,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::string::String]>, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_numbers(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<::std::primitive::u8>,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u8]>, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_set(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeSet<&[::std::primitive::u8]>,
     ) -> ::std::result::Result<
         ::std::borrow::Cow<'_, ::std::collections::BTreeSet<::std::vec::Vec<::std::primitive::u8>>>,
@@ -3159,8 +3067,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_map(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<&::std::primitive::str, ::std::primitive::u32>,
     ) -> ::std::result::Result<
         ::std::borrow::Cow<
@@ -3173,8 +3080,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_option(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::option::Option<&::std::primitive::str>,
     ) -> ::std::result::Result<
         ::std::option::Option<::std::borrow::Cow<'_, ::std::primitive::str>>,
@@ -3184,8 +3090,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_tuple(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: (&::std::primitive::str, ::std::primitive::u8),
     ) -> ::std::result::Result<
         (::std::borrow::Cow<'_, ::std::primitive::str>, ::std::primitive::u8),
@@ -3195,24 +3100,21 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_place(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: Place,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, Place>, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_colour(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: Colour,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, Colour>, ::peers_rpc::Error>;
 
     /// Serves `everywhere.plain.give`.
     fn give_deep(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::option::Option<
             ::std::collections::BTreeMap<
                 &::std::primitive::str,
@@ -3238,8 +3140,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_lists(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<::std::vec::Vec<&::std::primitive::str>>,
     ) -> ::std::result::Result<
         ::std::borrow::Cow<'_, [::std::vec::Vec<::std::string::String>]>,
@@ -3249,8 +3150,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_sets(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<
             ::std::collections::BTreeSet<::std::primitive::u8>,
             ::std::vec::Vec<::std::collections::BTreeSet<&::std::primitive::str>>,
@@ -3269,8 +3169,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_options(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::option::Option<::std::option::Option<&[::std::primitive::u8]>>,
     ) -> ::std::result::Result<
         ::std::option::Option<
@@ -3282,8 +3181,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_tuples(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: (
             (::std::primitive::u8, &::std::primitive::str),
             ::std::option::Option<(&[::std::primitive::u8], Place)>,
@@ -3302,8 +3200,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_places(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<Place, ::std::vec::Vec<Colour>>,
     ) -> ::std::result::Result<
         ::std::borrow::Cow<'_, ::std::collections::BTreeMap<Place, ::std::vec::Vec<Colour>>>,
@@ -3313,8 +3210,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.plain.give`.
     fn give_values(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<
             &::std::primitive::str,
             ::std::vec::Vec<::peers_rpc::wire::Value>,
@@ -3331,112 +3227,75 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     >;
 
     /// Serves `everywhere.later.note`.
-    fn note(
-        &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
-        x: ::std::primitive::u32,
-    );
+    fn note(&mut self, cx: &::peers_rpc::Context<'_, Self>, x: ::std::primitive::u32);
 
     /// Serves `everywhere.later.note`.
-    fn note_truth(
-        &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
-        x: ::std::primitive::bool,
-    );
+    fn note_truth(&mut self, cx: &::peers_rpc::Context<'_, Self>, x: ::std::primitive::bool);
 
     /// Serves `everywhere.later.note`.
-    fn note_float(
-        &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
-        x: ::std::primitive::f64,
-    );
+    fn note_float(&mut self, cx: &::peers_rpc::Context<'_, Self>, x: ::std::primitive::f64);
 
     /// Serves `everywhere.later.note`.
-    fn note_text(
-        &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
-        x: &::std::primitive::str,
-    );
+    fn note_text(&mut self, cx: &::peers_rpc::Context<'_, Self>, x: &::std::primitive::str);
 
     /// Serves `everywhere.later.note`.
-    fn note_raw(
-        &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
-        x: &[::std::primitive::u8],
-    );
+    fn note_raw(&mut self, cx: &::peers_rpc::Context<'_, Self>, x: &[::std::primitive::u8]);
 
     /// Serves `everywhere.later.note`.
-    fn note_any(
-        &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
-        x: ::peers_rpc::wire::Value,
-    );
+    fn note_any(&mut self, cx: &::peers_rpc::Context<'_, Self>, x: ::peers_rpc::wire::Value);
 
     /// Serves `everywhere.later.note`.
     fn note_list(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<&::std::primitive::str>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_numbers(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<::std::primitive::u8>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_set(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeSet<&[::std::primitive::u8]>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_map(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<&::std::primitive::str, ::std::primitive::u32>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_option(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::option::Option<&::std::primitive::str>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_tuple(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: (&::std::primitive::str, ::std::primitive::u8),
     );
 
     /// Serves `everywhere.later.note`.
-    fn note_place(&mut self, cx: &::peers_rpc::Cx<Self>, bd: &::peers_rpc::Binding, x: Place);
+    fn note_place(&mut self, cx: &::peers_rpc::Context<'_, Self>, x: Place);
 
     /// Serves `everywhere.later.note`.
-    fn note_colour(&mut self, cx: &::peers_rpc::Cx<Self>, bd: &::peers_rpc::Binding, x: Colour);
+    fn note_colour(&mut self, cx: &::peers_rpc::Context<'_, Self>, x: Colour);
 
     /// Serves `everywhere.later.note`.
     fn note_deep(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::option::Option<
             ::std::collections::BTreeMap<
                 &::std::primitive::str,
@@ -3448,16 +3307,14 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.later.note`.
     fn note_lists(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::vec::Vec<::std::vec::Vec<&::std::primitive::str>>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_sets(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<
             ::std::collections::BTreeSet<::std::primitive::u8>,
             ::std::vec::Vec<::std::collections::BTreeSet<&::std::primitive::str>>,
@@ -3467,16 +3324,14 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.later.note`.
     fn note_options(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::option::Option<::std::option::Option<&[::std::primitive::u8]>>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_tuples(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: (
             (::std::primitive::u8, &::std::primitive::str),
             ::std::option::Option<(&[::std::primitive::u8], Place)>,
@@ -3486,16 +3341,14 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.later.note`.
     fn note_places(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<Place, ::std::vec::Vec<Colour>>,
     );
 
     /// Serves `everywhere.later.note`.
     fn note_values(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::collections::BTreeMap<
             &::std::primitive::str,
             ::std::vec::Vec<::peers_rpc::wire::Value>,
@@ -3505,8 +3358,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.lent.get_number`.
     fn get_number(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first: ::std::primitive::u32,
         second: ::std::option::Option<::std::vec::Vec<::std::primitive::u32>>,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::u32]>, ::peers_rpc::Error>;
@@ -3514,8 +3366,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.lent.get_truth`.
     fn get_truth(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first: ::std::primitive::bool,
         second: ::std::option::Option<::std::vec::Vec<::std::primitive::bool>>,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::bool]>, ::peers_rpc::Error>;
@@ -3523,8 +3374,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.lent.get_float`.
     fn get_float(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first: ::std::primitive::f64,
         second: ::std::option::Option<::std::vec::Vec<::std::primitive::f64>>,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::primitive::f64]>, ::peers_rpc::Error>;
@@ -3532,8 +3382,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.lent.get_text`.
     fn get_text(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first: &::std::primitive::str,
         second: ::std::option::Option<::std::vec::Vec<&::std::primitive::str>>,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::std::string::String]>, ::peers_rpc::Error>;
@@ -3541,8 +3390,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.lent.get_raw`.
     fn get_raw(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first: &[::std::primitive::u8],
         second: ::std::option::Option<::std::vec::Vec<&[::std::primitive::u8]>>,
     ) -> ::std::result::Result<
@@ -3553,8 +3401,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.lent.get_any`.
     fn get_any(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first: ::peers_rpc::wire::Value,
         second: ::std::option::Option<::std::vec::Vec<::peers_rpc::wire::Value>>,
     ) -> ::std::result::Result<::std::borrow::Cow<'_, [::peers_rpc::wire::Value]>, ::peers_rpc::Error>;
@@ -3562,8 +3409,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.lent.get_list`.
     fn get_list(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first: ::std::vec::Vec<&::std::primitive::str>,
         second: ::std::option::Option<::std::vec::Vec<::std::vec::Vec<&::std::primitive::str>>>,
     ) -> ::std::result::Result<
@@ -3574,8 +3420,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.lent.get_numbers`.
     fn get_numbers(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first: ::std::vec::Vec<::std::primitive::u8>,
         second: ::std::option::Option<::std::vec::Vec<::std::vec::Vec<::std::primitive::u8>>>,
     ) -> ::std::result::Result<
@@ -3586,8 +3431,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.lent.get_set`.
     fn get_set(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first: ::std::collections::BTreeSet<&[::std::primitive::u8]>,
         second: ::std::option::Option<
             ::std::vec::Vec<::std::collections::BTreeSet<&[::std::primitive::u8]>>,
@@ -3603,8 +3447,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.lent.get_map`.
     fn get_map(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first: ::std::collections::BTreeMap<&::std::primitive::str, ::std::primitive::u32>,
         second: ::std::option::Option<
             ::std::vec::Vec<
@@ -3622,8 +3465,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.lent.get_option`.
     fn get_option(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first: ::std::option::Option<&::std::primitive::str>,
         second: ::std::option::Option<
             ::std::vec::Vec<::std::option::Option<&::std::primitive::str>>,
@@ -3636,8 +3478,7 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     /// Serves `everywhere.lent.get_tuple`.
     fn get_tuple(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first: (&::std::primitive::str, ::std::primitive::u8),
         second: ::std::option::Option<
             ::std::vec::Vec<(&::std::primitive::str, ::std::primitive::u8)>,
@@ -3659,74 +3500,66 @@ pub trait LocalLent: ::std::marker::Sized + 'static {
     }
 }
 
-#[allow(clippy::too_many_lines)]
 fn serve_lent<S: LocalLent>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        plain_ids::GIVE => call.plain(|(x,)| state.give(cx, bd, x)),
-        plain_ids::GIVE_TRUTH => call.plain(|(x,)| state.give_truth(cx, bd, x)),
-        plain_ids::GIVE_FLOAT => call.plain(|(x,)| state.give_float(cx, bd, x)),
-        plain_ids::GIVE_TEXT => call.plain(|(x,)| state.give_text(cx, bd, x)),
-        plain_ids::GIVE_RAW => call.plain(|(x,)| state.give_raw(cx, bd, x)),
-        plain_ids::GIVE_ANY => call.plain(|(x,)| state.give_any(cx, bd, x)),
-        plain_ids::GIVE_LIST => call.plain(|(x,)| state.give_list(cx, bd, x)),
-        plain_ids::GIVE_NUMBERS => call.plain(|(x,)| state.give_numbers(cx, bd, x)),
-        plain_ids::GIVE_SET => call.plain(|(x,)| state.give_set(cx, bd, x)),
-        plain_ids::GIVE_MAP => call.plain(|(x,)| state.give_map(cx, bd, x)),
-        plain_ids::GIVE_OPTION => call.plain(|(x,)| state.give_option(cx, bd, x)),
-        plain_ids::GIVE_TUPLE => call.plain(|(x,)| state.give_tuple(cx, bd, x)),
-        plain_ids::GIVE_PLACE => call.plain(|(x,)| state.give_place(cx, bd, x)),
-        plain_ids::GIVE_COLOUR => call.plain(|(x,)| state.give_colour(cx, bd, x)),
-        plain_ids::GIVE_DEEP => call.plain(|(x,)| state.give_deep(cx, bd, x)),
-        plain_ids::GIVE_LISTS => call.plain(|(x,)| state.give_lists(cx, bd, x)),
-        plain_ids::GIVE_SETS => call.plain(|(x,)| state.give_sets(cx, bd, x)),
-        plain_ids::GIVE_OPTIONS => call.plain(|(x,)| state.give_options(cx, bd, x)),
-        plain_ids::GIVE_TUPLES => call.plain(|(x,)| state.give_tuples(cx, bd, x)),
-        plain_ids::GIVE_PLACES => call.plain(|(x,)| state.give_places(cx, bd, x)),
-        plain_ids::GIVE_VALUES => call.plain(|(x,)| state.give_values(cx, bd, x)),
-        later_ids::NOTE => call.event(|(x,)| state.note(cx, bd, x)),
-        later_ids::NOTE_TRUTH => call.event(|(x,)| state.note_truth(cx, bd, x)),
-        later_ids::NOTE_FLOAT => call.event(|(x,)| state.note_float(cx, bd, x)),
-        later_ids::NOTE_TEXT => call.event(|(x,)| state.note_text(cx, bd, x)),
-        later_ids::NOTE_RAW => call.event(|(x,)| state.note_raw(cx, bd, x)),
-        later_ids::NOTE_ANY => call.event(|(x,)| state.note_any(cx, bd, x)),
-        later_ids::NOTE_LIST => call.event(|(x,)| state.note_list(cx, bd, x)),
-        later_ids::NOTE_NUMBERS => call.event(|(x,)| state.note_numbers(cx, bd, x)),
-        later_ids::NOTE_SET => call.event(|(x,)| state.note_set(cx, bd, x)),
-        later_ids::NOTE_MAP => call.event(|(x,)| state.note_map(cx, bd, x)),
-        later_ids::NOTE_OPTION => call.event(|(x,)| state.note_option(cx, bd, x)),
-        later_ids::NOTE_TUPLE => call.event(|(x,)| state.note_tuple(cx, bd, x)),
-        later_ids::NOTE_PLACE => call.event(|(x,)| state.note_place(cx, bd, x)),
-        later_ids::NOTE_COLOUR => call.event(|(x,)| state.note_colour(cx, bd, x)),
-        later_ids::NOTE_DEEP => call.event(|(x,)| state.note_deep(cx, bd, x)),
-        later_ids::NOTE_LISTS => call.event(|(x,)| state.note_lists(cx, bd, x)),
-        later_ids::NOTE_SETS => call.event(|(x,)| state.note_sets(cx, bd, x)),
-        later_ids::NOTE_OPTIONS => call.event(|(x,)| state.note_options(cx, bd, x)),
-        later_ids::NOTE_TUPLES => call.event(|(x,)| state.note_tuples(cx, bd, x)),
-        later_ids::NOTE_PLACES => call.event(|(x,)| state.note_places(cx, bd, x)),
-        later_ids::NOTE_VALUES => call.event(|(x,)| state.note_values(cx, bd, x)),
-        lent_ids::GET_NUMBER => {
-            call.plain(|(first, second)| state.get_number(cx, bd, first, second))
-        }
-        lent_ids::GET_TRUTH => call.plain(|(first, second)| state.get_truth(cx, bd, first, second)),
-        lent_ids::GET_FLOAT => call.plain(|(first, second)| state.get_float(cx, bd, first, second)),
-        lent_ids::GET_TEXT => call.plain(|(first, second)| state.get_text(cx, bd, first, second)),
-        lent_ids::GET_RAW => call.plain(|(first, second)| state.get_raw(cx, bd, first, second)),
-        lent_ids::GET_ANY => call.plain(|(first, second)| state.get_any(cx, bd, first, second)),
-        lent_ids::GET_LIST => call.plain(|(first, second)| state.get_list(cx, bd, first, second)),
-        lent_ids::GET_NUMBERS => {
-            call.plain(|(first, second)| state.get_numbers(cx, bd, first, second))
-        }
-        lent_ids::GET_SET => call.plain(|(first, second)| state.get_set(cx, bd, first, second)),
-        lent_ids::GET_MAP => call.plain(|(first, second)| state.get_map(cx, bd, first, second)),
-        lent_ids::GET_OPTION => {
-            call.plain(|(first, second)| state.get_option(cx, bd, first, second))
-        }
-        lent_ids::GET_TUPLE => call.plain(|(first, second)| state.get_tuple(cx, bd, first, second)),
+        plain_ids::GIVE => call.plain(|(x,)| state.give(cx, x)),
+        plain_ids::GIVE_TRUTH => call.plain(|(x,)| state.give_truth(cx, x)),
+        plain_ids::GIVE_FLOAT => call.plain(|(x,)| state.give_float(cx, x)),
+        plain_ids::GIVE_TEXT => call.plain(|(x,)| state.give_text(cx, x)),
+        plain_ids::GIVE_RAW => call.plain(|(x,)| state.give_raw(cx, x)),
+        plain_ids::GIVE_ANY => call.plain(|(x,)| state.give_any(cx, x)),
+        plain_ids::GIVE_LIST => call.plain(|(x,)| state.give_list(cx, x)),
+        plain_ids::GIVE_NUMBERS => call.plain(|(x,)| state.give_numbers(cx, x)),
+        plain_ids::GIVE_SET => call.plain(|(x,)| state.give_set(cx, x)),
+        plain_ids::GIVE_MAP => call.plain(|(x,)| state.give_map(cx, x)),
+        plain_ids::GIVE_OPTION => call.plain(|(x,)| state.give_option(cx, x)),
+        plain_ids::GIVE_TUPLE => call.plain(|(x,)| state.give_tuple(cx, x)),
+        plain_ids::GIVE_PLACE => call.plain(|(x,)| state.give_place(cx, x)),
+        plain_ids::GIVE_COLOUR => call.plain(|(x,)| state.give_colour(cx, x)),
+        plain_ids::GIVE_DEEP => call.plain(|(x,)| state.give_deep(cx, x)),
+        plain_ids::GIVE_LISTS => call.plain(|(x,)| state.give_lists(cx, x)),
+        plain_ids::GIVE_SETS => call.plain(|(x,)| state.give_sets(cx, x)),
+        plain_ids::GIVE_OPTIONS => call.plain(|(x,)| state.give_options(cx, x)),
+        plain_ids::GIVE_TUPLES => call.plain(|(x,)| state.give_tuples(cx, x)),
+        plain_ids::GIVE_PLACES => call.plain(|(x,)| state.give_places(cx, x)),
+        plain_ids::GIVE_VALUES => call.plain(|(x,)| state.give_values(cx, x)),
+        later_ids::NOTE => call.event(|(x,)| state.note(cx, x)),
+        later_ids::NOTE_TRUTH => call.event(|(x,)| state.note_truth(cx, x)),
+        later_ids::NOTE_FLOAT => call.event(|(x,)| state.note_float(cx, x)),
+        later_ids::NOTE_TEXT => call.event(|(x,)| state.note_text(cx, x)),
+        later_ids::NOTE_RAW => call.event(|(x,)| state.note_raw(cx, x)),
+        later_ids::NOTE_ANY => call.event(|(x,)| state.note_any(cx, x)),
+        later_ids::NOTE_LIST => call.event(|(x,)| state.note_list(cx, x)),
+        later_ids::NOTE_NUMBERS => call.event(|(x,)| state.note_numbers(cx, x)),
+        later_ids::NOTE_SET => call.event(|(x,)| state.note_set(cx, x)),
+        later_ids::NOTE_MAP => call.event(|(x,)| state.note_map(cx, x)),
+        later_ids::NOTE_OPTION => call.event(|(x,)| state.note_option(cx, x)),
+        later_ids::NOTE_TUPLE => call.event(|(x,)| state.note_tuple(cx, x)),
+        later_ids::NOTE_PLACE => call.event(|(x,)| state.note_place(cx, x)),
+        later_ids::NOTE_COLOUR => call.event(|(x,)| state.note_colour(cx, x)),
+        later_ids::NOTE_DEEP => call.event(|(x,)| state.note_deep(cx, x)),
+        later_ids::NOTE_LISTS => call.event(|(x,)| state.note_lists(cx, x)),
+        later_ids::NOTE_SETS => call.event(|(x,)| state.note_sets(cx, x)),
+        later_ids::NOTE_OPTIONS => call.event(|(x,)| state.note_options(cx, x)),
+        later_ids::NOTE_TUPLES => call.event(|(x,)| state.note_tuples(cx, x)),
+        later_ids::NOTE_PLACES => call.event(|(x,)| state.note_places(cx, x)),
+        later_ids::NOTE_VALUES => call.event(|(x,)| state.note_values(cx, x)),
+        lent_ids::GET_NUMBER => call.plain(|(first, second)| state.get_number(cx, first, second)),
+        lent_ids::GET_TRUTH => call.plain(|(first, second)| state.get_truth(cx, first, second)),
+        lent_ids::GET_FLOAT => call.plain(|(first, second)| state.get_float(cx, first, second)),
+        lent_ids::GET_TEXT => call.plain(|(first, second)| state.get_text(cx, first, second)),
+        lent_ids::GET_RAW => call.plain(|(first, second)| state.get_raw(cx, first, second)),
+        lent_ids::GET_ANY => call.plain(|(first, second)| state.get_any(cx, first, second)),
+        lent_ids::GET_LIST => call.plain(|(first, second)| state.get_list(cx, first, second)),
+        lent_ids::GET_NUMBERS => call.plain(|(first, second)| state.get_numbers(cx, first, second)),
+        lent_ids::GET_SET => call.plain(|(first, second)| state.get_set(cx, first, second)),
+        lent_ids::GET_MAP => call.plain(|(first, second)| state.get_map(cx, first, second)),
+        lent_ids::GET_OPTION => call.plain(|(first, second)| state.get_option(cx, first, second)),
+        lent_ids::GET_TUPLE => call.plain(|(first, second)| state.get_tuple(cx, first, second)),
         _ => call.unknown(),
     }
 }

@@ -273,38 +273,34 @@ pub trait LocalGcd: ::std::marker::Sized + 'static {
     /// Serves `names.GCD.GCD`.
     fn gcd(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         a: ::std::primitive::u64,
         b: ::std::primitive::u64,
     ) -> ::std::result::Result<::std::primitive::u64, ::peers_rpc::Error>;
 
     /// Serves `names.GCD.move`.
-    fn r#move(&mut self, cx: &::peers_rpc::Cx<Self>, bd: &::peers_rpc::Binding, r: Type);
+    fn r#move(&mut self, cx: &::peers_rpc::Context<'_, Self>, r: Type);
 
     /// Serves `names.GCD.isPrime`.
     fn is_prime(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         n: ::std::primitive::u64,
     ) -> ::std::result::Result<::std::primitive::bool, ::peers_rpc::Error>;
 
     /// Serves `names.GCD.fromText`.
     fn from_text(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         text: ::std::string::String,
     ) -> ::std::result::Result<Answer2, ::peers_rpc::Error>;
 
     /// Serves `names.GCD.args`.
     fn args(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         cx_: ::std::primitive::u8,
-        bd_: ::std::primitive::u8,
+        bd: ::std::primitive::u8,
         reply_: ::std::primitive::u8,
         state_: ::std::primitive::u8,
         call: ::std::primitive::u8,
@@ -314,22 +310,19 @@ pub trait LocalGcd: ::std::marker::Sized + 'static {
     /// Serves `names.GCD.get`.
     fn get(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<::std::primitive::u8, ::peers_rpc::Error>;
 
     /// Serves `names.GCD.get_id`.
     fn get_id(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<::std::primitive::u64, ::peers_rpc::Error>;
 
     /// Serves `names.GCD.old`.
     fn old(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         x: ::std::primitive::u8,
     ) -> ::std::result::Result<::std::primitive::u8, ::peers_rpc::Error>;
 
@@ -347,21 +340,20 @@ pub trait LocalGcd: ::std::marker::Sized + 'static {
 
 fn serve_gcd<S: LocalGcd>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        gcd_ids::GCD => call.plain(|(a, b)| state.gcd(cx, bd, a, b)),
-        gcd_ids::MOVE => call.event(|(r,)| state.r#move(cx, bd, r)),
-        gcd_ids::IS_PRIME => call.plain(|(n,)| state.is_prime(cx, bd, n)),
-        gcd_ids::FROM_TEXT => call.plain(|(text,)| state.from_text(cx, bd, text)),
-        gcd_ids::ARGS => call.later(|(cx_, bd_, reply_, state_, call), reply| {
-            state.args(cx, bd, cx_, bd_, reply_, state_, call, reply)
+        gcd_ids::GCD => call.plain(|(a, b)| state.gcd(cx, a, b)),
+        gcd_ids::MOVE => call.event(|(r,)| state.r#move(cx, r)),
+        gcd_ids::IS_PRIME => call.plain(|(n,)| state.is_prime(cx, n)),
+        gcd_ids::FROM_TEXT => call.plain(|(text,)| state.from_text(cx, text)),
+        gcd_ids::ARGS => call.later(|(cx_, bd, reply_, state_, call), reply| {
+            state.args(cx, cx_, bd, reply_, state_, call, reply)
         }),
-        gcd_ids::GET => call.plain(|()| state.get(cx, bd)),
-        gcd_ids::GET_ID => call.plain(|()| state.get_id(cx, bd)),
-        gcd_ids::OLD => call.plain(|(x,)| state.old(cx, bd, x)),
+        gcd_ids::GET => call.plain(|()| state.get(cx)),
+        gcd_ids::GET_ID => call.plain(|()| state.get_id(cx)),
+        gcd_ids::OLD => call.plain(|(x,)| state.old(cx, x)),
         _ => call.unknown(),
     }
 }
@@ -634,8 +626,7 @@ pub trait LocalOrder: ::std::marker::Sized + 'static {
     /// Serves `names.order.cmp`.
     fn cmp(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         a: ::std::primitive::u8,
     ) -> ::std::result::Result<::std::primitive::i8, ::peers_rpc::Error>;
 
@@ -653,12 +644,11 @@ pub trait LocalOrder: ::std::marker::Sized + 'static {
 
 fn serve_order<S: LocalOrder>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        order_ids::CMP => call.plain(|(a,)| state.cmp(cx, bd, a)),
+        order_ids::CMP => call.plain(|(a,)| state.cmp(cx, a)),
         _ => call.unknown(),
     }
 }
@@ -859,8 +849,7 @@ pub trait LocalT: ::std::marker::Sized + 'static {
     /// Serves `names.t.swap`.
     fn swap(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         c: self::C,
         s: S,
     ) -> ::std::result::Result<(self::C, S), ::peers_rpc::Error>;
@@ -879,12 +868,11 @@ pub trait LocalT: ::std::marker::Sized + 'static {
 
 fn serve_t<S: LocalT>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        t_ids::SWAP => call.plain(|(c, s)| state.swap(cx, bd, c, s)),
+        t_ids::SWAP => call.plain(|(c, s)| state.swap(cx, c, s)),
         _ => call.unknown(),
     }
 }
@@ -952,8 +940,7 @@ pub trait LocalU: ::std::marker::Sized + 'static {
     /// Serves `names.u.x`.
     fn x(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<::std::primitive::u8, ::peers_rpc::Error>;
 
     /// Serves `names.u` on `endpoint`, until that ends.
@@ -970,12 +957,11 @@ pub trait LocalU: ::std::marker::Sized + 'static {
 
 fn serve_u<S: LocalU>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        u_ids::X => call.plain(|()| state.x(cx, bd)),
+        u_ids::X => call.plain(|()| state.x(cx)),
         _ => call.unknown(),
     }
 }
@@ -1043,8 +1029,7 @@ pub trait LocalV: ::std::marker::Sized + 'static {
     /// Serves `names.v.a_long_name_to_fill_this_line`.
     fn a_long_name_to_fill_this_line(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<::std::primitive::u8, ::peers_rpc::Error>;
 
     /// Serves `names.v` on `endpoint`, until that ends.
@@ -1061,13 +1046,12 @@ pub trait LocalV: ::std::marker::Sized + 'static {
 
 fn serve_v<S: LocalV>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
         v_ids::A_LONG_NAME_TO_FILL_THIS_LINE => {
-            call.plain(|()| state.a_long_name_to_fill_this_line(cx, bd))
+            call.plain(|()| state.a_long_name_to_fill_this_line(cx))
         }
         _ => call.unknown(),
     }

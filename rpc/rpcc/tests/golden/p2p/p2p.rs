@@ -99,8 +99,7 @@ pub trait LocalP2pNode: ::std::marker::Sized + 'static {
     /// Maps `key` to `value`.
     fn put(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         value: ::std::string::String,
     );
@@ -108,8 +107,7 @@ pub trait LocalP2pNode: ::std::marker::Sized + 'static {
     /// Serves `registry.node.get`.
     fn get(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
@@ -117,8 +115,7 @@ pub trait LocalP2pNode: ::std::marker::Sized + 'static {
     /// Serves `p2p.p2p_node.get`.
     fn get_from(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         visited: ::std::vec::Vec<::std::string::String>,
         reply: ::peers_rpc::Reply<::std::string::String>,
@@ -127,8 +124,7 @@ pub trait LocalP2pNode: ::std::marker::Sized + 'static {
     /// Serves `p2p.p2p_node.get_all`.
     fn get_all(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         reply: ::peers_rpc::Reply<::std::collections::BTreeSet<::std::string::String>>,
     );
@@ -136,8 +132,7 @@ pub trait LocalP2pNode: ::std::marker::Sized + 'static {
     /// Serves `p2p.p2p_node.get_all`.
     fn get_all_from(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         visited: ::std::vec::Vec<::std::string::String>,
         reply: ::peers_rpc::Reply<::std::collections::BTreeSet<::std::string::String>>,
@@ -146,8 +141,7 @@ pub trait LocalP2pNode: ::std::marker::Sized + 'static {
     /// Serves `p2p.p2p_node.add_peer`.
     fn add_peer(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         id: ::std::string::String,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
@@ -165,21 +159,20 @@ pub trait LocalP2pNode: ::std::marker::Sized + 'static {
 
 fn serve_p2p_node<S: LocalP2pNode>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        registry::node_ids::PUT => call.event(|(key, value)| state.put(cx, bd, key, value)),
-        registry::node_ids::GET => call.later(|(key,), reply| state.get(cx, bd, key, reply)),
+        registry::node_ids::PUT => call.event(|(key, value)| state.put(cx, key, value)),
+        registry::node_ids::GET => call.later(|(key,), reply| state.get(cx, key, reply)),
         p2p_node_ids::GET_FROM => {
-            call.later(|(key, visited), reply| state.get_from(cx, bd, key, visited, reply))
+            call.later(|(key, visited), reply| state.get_from(cx, key, visited, reply))
         }
-        p2p_node_ids::GET_ALL => call.later(|(key,), reply| state.get_all(cx, bd, key, reply)),
+        p2p_node_ids::GET_ALL => call.later(|(key,), reply| state.get_all(cx, key, reply)),
         p2p_node_ids::GET_ALL_FROM => {
-            call.later(|(key, visited), reply| state.get_all_from(cx, bd, key, visited, reply))
+            call.later(|(key, visited), reply| state.get_all_from(cx, key, visited, reply))
         }
-        p2p_node_ids::ADD_PEER => call.plain(|(id,)| state.add_peer(cx, bd, id)),
+        p2p_node_ids::ADD_PEER => call.plain(|(id,)| state.add_peer(cx, id)),
         _ => call.unknown(),
     }
 }
@@ -388,8 +381,7 @@ mod registry {
         /// Maps `key` to `value`.
         fn put(
             &mut self,
-            cx: &::peers_rpc::Cx<Self>,
-            bd: &::peers_rpc::Binding,
+            cx: &::peers_rpc::Context<'_, Self>,
             key: ::std::string::String,
             value: ::std::string::String,
         );
@@ -397,8 +389,7 @@ mod registry {
         /// Serves `registry.node.get`.
         fn get(
             &mut self,
-            cx: &::peers_rpc::Cx<Self>,
-            bd: &::peers_rpc::Binding,
+            cx: &::peers_rpc::Context<'_, Self>,
             key: ::std::string::String,
         ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
@@ -416,13 +407,12 @@ mod registry {
 
     fn serve_node<S: LocalNode>(
         state: &mut S,
-        cx: &::peers_rpc::Cx<S>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, S>,
         call: ::peers_rpc::stub::Incoming<'_>,
     ) -> ::peers_rpc::stub::Served {
         match ::peers_rpc::stub::Incoming::method(&call) {
-            node_ids::PUT => call.event(|(key, value)| state.put(cx, bd, key, value)),
-            node_ids::GET => call.plain(|(key,)| state.get(cx, bd, key)),
+            node_ids::PUT => call.event(|(key, value)| state.put(cx, key, value)),
+            node_ids::GET => call.plain(|(key,)| state.get(cx, key)),
             _ => call.unknown(),
         }
     }

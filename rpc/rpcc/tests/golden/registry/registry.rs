@@ -119,8 +119,7 @@ pub trait LocalNode: ::std::marker::Sized + 'static {
     /// Maps `key` to `value`.
     fn put(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         value: ::std::string::String,
     );
@@ -128,8 +127,7 @@ pub trait LocalNode: ::std::marker::Sized + 'static {
     /// Serves `registry.node.get`.
     fn get(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
@@ -147,13 +145,12 @@ pub trait LocalNode: ::std::marker::Sized + 'static {
 
 fn serve_node<S: LocalNode>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        node_ids::PUT => call.event(|(key, value)| state.put(cx, bd, key, value)),
-        node_ids::GET => call.plain(|(key,)| state.get(cx, bd, key)),
+        node_ids::PUT => call.event(|(key, value)| state.put(cx, key, value)),
+        node_ids::GET => call.plain(|(key,)| state.get(cx, key)),
         _ => call.unknown(),
     }
 }

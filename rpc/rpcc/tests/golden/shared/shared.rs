@@ -120,13 +120,12 @@ impl<C: ::peers_rpc::Caller> ::std::ops::Deref for KeeperProxy<C> {
 }
 
 /// An implementation of `shared.keeper`.
-#[allow(dead_code, clippy::too_many_arguments)]
+#[allow(dead_code)]
 pub trait LocalKeeper: ::std::marker::Sized + 'static {
     /// Maps `key` to `value`.
     fn put(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         value: ::std::string::String,
     );
@@ -134,8 +133,7 @@ pub trait LocalKeeper: ::std::marker::Sized + 'static {
     /// Serves `registry.node.get`.
     fn get(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         reply: ::peers_rpc::Reply<::std::string::String>,
     );
@@ -143,8 +141,7 @@ pub trait LocalKeeper: ::std::marker::Sized + 'static {
     /// Keeps `basket` under `key`, with a note.
     fn keep(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
         basket: Basket,
         note: ::std::option::Option<::std::string::String>,
@@ -153,8 +150,7 @@ pub trait LocalKeeper: ::std::marker::Sized + 'static {
     /// Serves `shared.keeper.weigh`.
     fn weigh(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         parts: ::std::option::Option<::std::vec::Vec<Basket>>,
         one: ::std::option::Option<Basket>,
         data: ::std::option::Option<::std::vec::Vec<::std::primitive::u8>>,
@@ -175,16 +171,15 @@ pub trait LocalKeeper: ::std::marker::Sized + 'static {
 
 fn serve_keeper<S: LocalKeeper>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        registry::node_ids::PUT => call.event(|(key, value)| state.put(cx, bd, key, value)),
-        registry::node_ids::GET => call.later(|(key,), reply| state.get(cx, bd, key, reply)),
-        keeper_ids::KEEP => call.plain(|(key, basket, note)| state.keep(cx, bd, key, basket, note)),
+        registry::node_ids::PUT => call.event(|(key, value)| state.put(cx, key, value)),
+        registry::node_ids::GET => call.later(|(key,), reply| state.get(cx, key, reply)),
+        keeper_ids::KEEP => call.plain(|(key, basket, note)| state.keep(cx, key, basket, note)),
         keeper_ids::WEIGH => {
-            call.plain(|(parts, one, data, at)| state.weigh(cx, bd, parts, one, data, at))
+            call.plain(|(parts, one, data, at)| state.weigh(cx, parts, one, data, at))
         }
         _ => call.unknown(),
     }
@@ -300,16 +295,14 @@ pub trait LocalGardener: ::std::marker::Sized + 'static {
     /// Serves `left.garden.grow`.
     fn grow(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         kind: ::std::string::String,
     ) -> ::std::result::Result<::std::primitive::u32, ::peers_rpc::Error>;
 
     /// Serves `left.garden.count`.
     fn count(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         cell: crate::golden::tree::LeftCell,
         reply: ::peers_rpc::Reply<::std::primitive::u32>,
     );
@@ -317,16 +310,14 @@ pub trait LocalGardener: ::std::marker::Sized + 'static {
     /// Serves `left.garden.count`.
     fn count_all(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         cells: ::std::vec::Vec<crate::golden::tree::RightCell>,
     ) -> ::std::result::Result<::std::primitive::u32, ::peers_rpc::Error>;
 
     /// Serves `tree.forest.grow`.
     fn grow_tree(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         tree: crate::golden::tree::Node,
         reply: ::peers_rpc::Reply<crate::golden::tree::Expression>,
     );
@@ -334,21 +325,19 @@ pub trait LocalGardener: ::std::marker::Sized + 'static {
     /// Serves `tree.forest.cells`.
     fn cells(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         ours: crate::golden::tree::Cell,
         theirs: crate::golden::tree::LeftCell,
         reply: ::peers_rpc::Reply<::std::vec::Vec<crate::golden::tree::RightCell>>,
     );
 
     /// Serves `tree.jungle.tangle`.
-    fn tangle(&mut self, cx: &::peers_rpc::Cx<Self>, bd: &::peers_rpc::Binding);
+    fn tangle(&mut self, cx: &::peers_rpc::Context<'_, Self>);
 
     /// Serves `shared.gardener.plant`.
     fn plant(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         what: crate::golden::tree::Expression,
         more: ::std::option::Option<::std::option::Option<::std::primitive::u8>>,
     ) -> ::std::result::Result<crate::golden::tree::Cell, ::peers_rpc::Error>;
@@ -367,22 +356,21 @@ pub trait LocalGardener: ::std::marker::Sized + 'static {
 
 fn serve_gardener<S: LocalGardener>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        left::garden_ids::GROW => call.plain(|(kind,)| state.grow(cx, bd, kind)),
-        left::garden_ids::COUNT => call.later(|(cell,), reply| state.count(cx, bd, cell, reply)),
-        left::garden_ids::COUNT_ALL => call.plain(|(cells,)| state.count_all(cx, bd, cells)),
+        left::garden_ids::GROW => call.plain(|(kind,)| state.grow(cx, kind)),
+        left::garden_ids::COUNT => call.later(|(cell,), reply| state.count(cx, cell, reply)),
+        left::garden_ids::COUNT_ALL => call.plain(|(cells,)| state.count_all(cx, cells)),
         tree::forest_ids::GROW_TREE => {
-            call.later(|(tree,), reply| state.grow_tree(cx, bd, tree, reply))
+            call.later(|(tree,), reply| state.grow_tree(cx, tree, reply))
         }
         tree::forest_ids::CELLS => {
-            call.later(|(ours, theirs), reply| state.cells(cx, bd, ours, theirs, reply))
+            call.later(|(ours, theirs), reply| state.cells(cx, ours, theirs, reply))
         }
-        tree::jungle_ids::TANGLE => call.event(|()| state.tangle(cx, bd)),
-        gardener_ids::PLANT => call.plain(|(what, more)| state.plant(cx, bd, what, more)),
+        tree::jungle_ids::TANGLE => call.event(|()| state.tangle(cx)),
+        gardener_ids::PLANT => call.plain(|(what, more)| state.plant(cx, what, more)),
         _ => call.unknown(),
     }
 }

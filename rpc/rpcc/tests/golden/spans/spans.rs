@@ -231,20 +231,14 @@ pub trait LocalDocumented: ::std::marker::Sized + 'static {
     /// get("indented");
     fn get(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         key: ::std::string::String,
     ) -> ::std::result::Result<::std::string::String, ::peers_rpc::Error>;
 
     /// \`\`put\` and
     /// \~\~\~
     /// put();
-    fn put(
-        &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
-        key: ::std::string::String,
-    );
+    fn put(&mut self, cx: &::peers_rpc::Context<'_, Self>, key: ::std::string::String);
 
     /// Serves `spans.documented` on `endpoint`, until that ends.
     ///
@@ -260,13 +254,12 @@ pub trait LocalDocumented: ::std::marker::Sized + 'static {
 
 fn serve_documented<S: LocalDocumented>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        documented_ids::GET => call.plain(|(key,)| state.get(cx, bd, key)),
-        documented_ids::PUT => call.event(|(key,)| state.put(cx, bd, key)),
+        documented_ids::GET => call.plain(|(key,)| state.get(cx, key)),
+        documented_ids::PUT => call.event(|(key,)| state.put(cx, key)),
         _ => call.unknown(),
     }
 }

@@ -356,16 +356,14 @@ pub trait LocalForest: ::std::marker::Sized + 'static {
     /// Serves `left.garden.grow`.
     fn grow(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         kind: ::std::string::String,
     ) -> ::std::result::Result<::std::primitive::u32, ::peers_rpc::Error>;
 
     /// Serves `left.garden.count`.
     fn count(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         cell: left::Cell,
         reply: ::peers_rpc::Reply<::std::primitive::u32>,
     );
@@ -373,24 +371,21 @@ pub trait LocalForest: ::std::marker::Sized + 'static {
     /// Serves `left.garden.count`.
     fn count_all(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         cells: ::std::vec::Vec<right::Cell>,
     ) -> ::std::result::Result<::std::primitive::u32, ::peers_rpc::Error>;
 
     /// Serves `tree.forest.grow`.
     fn grow_tree(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         tree: Node,
     ) -> ::std::result::Result<Expression, ::peers_rpc::Error>;
 
     /// Serves `tree.forest.cells`.
     fn cells(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         ours: Cell,
         theirs: left::Cell,
     ) -> ::std::result::Result<::std::vec::Vec<right::Cell>, ::peers_rpc::Error>;
@@ -409,16 +404,15 @@ pub trait LocalForest: ::std::marker::Sized + 'static {
 
 fn serve_forest<S: LocalForest>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        left::garden_ids::GROW => call.plain(|(kind,)| state.grow(cx, bd, kind)),
-        left::garden_ids::COUNT => call.later(|(cell,), reply| state.count(cx, bd, cell, reply)),
-        left::garden_ids::COUNT_ALL => call.plain(|(cells,)| state.count_all(cx, bd, cells)),
-        forest_ids::GROW_TREE => call.plain(|(tree,)| state.grow_tree(cx, bd, tree)),
-        forest_ids::CELLS => call.plain(|(ours, theirs)| state.cells(cx, bd, ours, theirs)),
+        left::garden_ids::GROW => call.plain(|(kind,)| state.grow(cx, kind)),
+        left::garden_ids::COUNT => call.later(|(cell,), reply| state.count(cx, cell, reply)),
+        left::garden_ids::COUNT_ALL => call.plain(|(cells,)| state.count_all(cx, cells)),
+        forest_ids::GROW_TREE => call.plain(|(tree,)| state.grow_tree(cx, tree)),
+        forest_ids::CELLS => call.plain(|(ours, theirs)| state.cells(cx, ours, theirs)),
         _ => call.unknown(),
     }
 }
@@ -540,16 +534,14 @@ pub trait LocalJungle: ::std::marker::Sized + 'static {
     /// Serves `left.garden.grow`.
     fn grow(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         kind: ::std::string::String,
     ) -> ::std::result::Result<::std::primitive::u32, ::peers_rpc::Error>;
 
     /// Serves `left.garden.count`.
     fn count(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         cell: left::Cell,
         reply: ::peers_rpc::Reply<::std::primitive::u32>,
     );
@@ -557,16 +549,14 @@ pub trait LocalJungle: ::std::marker::Sized + 'static {
     /// Serves `left.garden.count`.
     fn count_all(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         cells: ::std::vec::Vec<right::Cell>,
     ) -> ::std::result::Result<::std::primitive::u32, ::peers_rpc::Error>;
 
     /// Serves `tree.forest.grow`.
     fn grow_tree(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         tree: Node,
         reply: ::peers_rpc::Reply<Expression>,
     );
@@ -574,14 +564,13 @@ pub trait LocalJungle: ::std::marker::Sized + 'static {
     /// Serves `tree.forest.cells`.
     fn cells(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         ours: Cell,
         theirs: left::Cell,
     ) -> ::std::result::Result<::std::vec::Vec<right::Cell>, ::peers_rpc::Error>;
 
     /// Serves `tree.jungle.tangle`.
-    fn tangle(&mut self, cx: &::peers_rpc::Cx<Self>, bd: &::peers_rpc::Binding);
+    fn tangle(&mut self, cx: &::peers_rpc::Context<'_, Self>);
 
     /// Serves `tree.jungle` on `endpoint`, until that ends.
     ///
@@ -597,17 +586,16 @@ pub trait LocalJungle: ::std::marker::Sized + 'static {
 
 fn serve_jungle<S: LocalJungle>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        left::garden_ids::GROW => call.plain(|(kind,)| state.grow(cx, bd, kind)),
-        left::garden_ids::COUNT => call.later(|(cell,), reply| state.count(cx, bd, cell, reply)),
-        left::garden_ids::COUNT_ALL => call.plain(|(cells,)| state.count_all(cx, bd, cells)),
-        forest_ids::GROW_TREE => call.later(|(tree,), reply| state.grow_tree(cx, bd, tree, reply)),
-        forest_ids::CELLS => call.plain(|(ours, theirs)| state.cells(cx, bd, ours, theirs)),
-        jungle_ids::TANGLE => call.event(|()| state.tangle(cx, bd)),
+        left::garden_ids::GROW => call.plain(|(kind,)| state.grow(cx, kind)),
+        left::garden_ids::COUNT => call.later(|(cell,), reply| state.count(cx, cell, reply)),
+        left::garden_ids::COUNT_ALL => call.plain(|(cells,)| state.count_all(cx, cells)),
+        forest_ids::GROW_TREE => call.later(|(tree,), reply| state.grow_tree(cx, tree, reply)),
+        forest_ids::CELLS => call.plain(|(ours, theirs)| state.cells(cx, ours, theirs)),
+        jungle_ids::TANGLE => call.event(|()| state.tangle(cx)),
         _ => call.unknown(),
     }
 }
@@ -743,8 +731,7 @@ mod left {
         /// Serves `left.garden.grow`.
         fn grow(
             &mut self,
-            cx: &::peers_rpc::Cx<Self>,
-            bd: &::peers_rpc::Binding,
+            cx: &::peers_rpc::Context<'_, Self>,
             kind: ::std::string::String,
             reply: ::peers_rpc::Reply<::std::primitive::u32>,
         );
@@ -752,16 +739,14 @@ mod left {
         /// Serves `left.garden.count`.
         fn count(
             &mut self,
-            cx: &::peers_rpc::Cx<Self>,
-            bd: &::peers_rpc::Binding,
+            cx: &::peers_rpc::Context<'_, Self>,
             cell: Cell,
         ) -> ::std::result::Result<::std::primitive::u32, ::peers_rpc::Error>;
 
         /// Serves `left.garden.count`.
         fn count_all(
             &mut self,
-            cx: &::peers_rpc::Cx<Self>,
-            bd: &::peers_rpc::Binding,
+            cx: &::peers_rpc::Context<'_, Self>,
             cells: ::std::vec::Vec<super::right::Cell>,
         ) -> ::std::result::Result<::std::primitive::u32, ::peers_rpc::Error>;
 
@@ -779,14 +764,13 @@ mod left {
 
     fn serve_garden<S: LocalGarden>(
         state: &mut S,
-        cx: &::peers_rpc::Cx<S>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, S>,
         call: ::peers_rpc::stub::Incoming<'_>,
     ) -> ::peers_rpc::stub::Served {
         match ::peers_rpc::stub::Incoming::method(&call) {
-            garden_ids::GROW => call.later(|(kind,), reply| state.grow(cx, bd, kind, reply)),
-            garden_ids::COUNT => call.plain(|(cell,)| state.count(cx, bd, cell)),
-            garden_ids::COUNT_ALL => call.plain(|(cells,)| state.count_all(cx, bd, cells)),
+            garden_ids::GROW => call.later(|(kind,), reply| state.grow(cx, kind, reply)),
+            garden_ids::COUNT => call.plain(|(cell,)| state.count(cx, cell)),
+            garden_ids::COUNT_ALL => call.plain(|(cells,)| state.count_all(cx, cells)),
             _ => call.unknown(),
         }
     }

@@ -660,35 +660,31 @@ pub trait LocalPlotter: ::std::marker::Sized + 'static {
     /// Serves `types.plotter.draw`.
     fn draw(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         shape: Shape,
         colour: Colour,
     ) -> ::std::result::Result<::std::primitive::u64, ::peers_rpc::Error>;
 
     /// Forgets all of it.
-    fn clear(&mut self, cx: &::peers_rpc::Cx<Self>, bd: &::peers_rpc::Binding);
+    fn clear(&mut self, cx: &::peers_rpc::Context<'_, Self>);
 
     /// Serves `types.plotter.all`.
     fn all(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<::std::vec::Vec<Shape>, ::peers_rpc::Error>;
 
     /// Serves `types.plotter.place`.
     fn place(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         label: ::std::string::String,
     ) -> ::std::result::Result<::std::option::Option<Point>, ::peers_rpc::Error>;
 
     /// Serves `types.plotter.raw`.
     fn raw(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         data: ::std::vec::Vec<::std::primitive::u8>,
         checksum: ::std::primitive::u32,
         reply: ::peers_rpc::Reply<::std::vec::Vec<::std::primitive::u8>>,
@@ -697,8 +693,7 @@ pub trait LocalPlotter: ::std::marker::Sized + 'static {
     /// Serves `types.plotter.put`.
     fn put(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         values: ::std::vec::Vec<::peers_rpc::wire::Value>,
         points: ::std::collections::BTreeSet<(::std::primitive::i32, ::std::primitive::i32)>,
         names: ::std::collections::BTreeMap<
@@ -725,20 +720,19 @@ pub trait LocalPlotter: ::std::marker::Sized + 'static {
 
 fn serve_plotter<S: LocalPlotter>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
-        plotter_ids::DRAW => call.plain(|(shape, colour)| state.draw(cx, bd, shape, colour)),
-        plotter_ids::CLEAR => call.event(|()| state.clear(cx, bd)),
-        plotter_ids::ALL => call.plain(|()| state.all(cx, bd)),
-        plotter_ids::PLACE => call.plain(|(label,)| state.place(cx, bd, label)),
+        plotter_ids::DRAW => call.plain(|(shape, colour)| state.draw(cx, shape, colour)),
+        plotter_ids::CLEAR => call.event(|()| state.clear(cx)),
+        plotter_ids::ALL => call.plain(|()| state.all(cx)),
+        plotter_ids::PLACE => call.plain(|(label,)| state.place(cx, label)),
         plotter_ids::RAW => {
-            call.later(|(data, checksum), reply| state.raw(cx, bd, data, checksum, reply))
+            call.later(|(data, checksum), reply| state.raw(cx, data, checksum, reply))
         }
         plotter_ids::PUT => call.plain(|(values, points, names, maybe, both, scalars, any)| {
-            state.put(cx, bd, values, points, names, maybe, both, scalars, any)
+            state.put(cx, values, points, names, maybe, both, scalars, any)
         }),
         _ => call.unknown(),
     }

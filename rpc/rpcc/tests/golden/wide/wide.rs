@@ -250,8 +250,7 @@ pub trait LocalSurveyor: ::std::marker::Sized + 'static {
     /// Serves `wide.surveyor.measure_everything_there_is`.
     fn measure_everything_there_is(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first_argument: ::std::string::String,
         second_argument: ::std::string::String,
         third_argument: ::std::string::String,
@@ -260,8 +259,7 @@ pub trait LocalSurveyor: ::std::marker::Sized + 'static {
     /// Serves `wide.surveyor.measure_everything_again`.
     fn measure_everything_again(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first_argument: ::std::string::String,
         second_argument: ::std::string::String,
         third_argument: ::std::primitive::u64,
@@ -276,8 +274,7 @@ pub trait LocalSurveyor: ::std::marker::Sized + 'static {
     /// Serves `wide.surveyor.report_everything_there_is`.
     fn report_everything_there_is(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         first_argument: ::std::string::String,
         second_argument: ::std::string::String,
         third_argument: ::std::primitive::u64,
@@ -286,8 +283,7 @@ pub trait LocalSurveyor: ::std::marker::Sized + 'static {
     /// Serves `wide.surveyor.twelve`.
     fn twelve(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         a: ::std::primitive::u8,
         b: ::std::primitive::u8,
         c: ::std::primitive::u8,
@@ -321,8 +317,7 @@ pub trait LocalSurveyor: ::std::marker::Sized + 'static {
     /// Serves `wide.surveyor.twelve_long_ones`.
     fn twelve_long_ones(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         argument_number_one: ::std::string::String,
         argument_number_two: ::std::string::String,
         argument_number_three: ::std::string::String,
@@ -341,8 +336,7 @@ pub trait LocalSurveyor: ::std::marker::Sized + 'static {
     /// Serves `wide.surveyor.parts_of_everything_there_is`.
     fn parts_of_everything_there_is(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
     ) -> ::std::result::Result<
         (
             ::std::collections::BTreeMap<
@@ -359,8 +353,7 @@ pub trait LocalSurveyor: ::std::marker::Sized + 'static {
     /// Serves `wide.surveyor.nearly_fits`.
     fn nearly_fits(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         nested: ::std::collections::BTreeMap<
             (::std::primitive::u8, ::std::string::String),
             ::std::vec::Vec<
@@ -388,8 +381,7 @@ pub trait LocalSurveyor: ::std::marker::Sized + 'static {
     /// Serves `wide.surveyor.a`.
     fn a(
         &mut self,
-        cx: &::peers_rpc::Cx<Self>,
-        bd: &::peers_rpc::Binding,
+        cx: &::peers_rpc::Context<'_, Self>,
         b: ::std::vec::Vec<
             ::std::vec::Vec<
                 ::std::vec::Vec<
@@ -447,26 +439,18 @@ pub trait LocalSurveyor: ::std::marker::Sized + 'static {
 #[allow(clippy::too_many_lines)]
 fn serve_surveyor<S: LocalSurveyor>(
     state: &mut S,
-    cx: &::peers_rpc::Cx<S>,
-    bd: &::peers_rpc::Binding,
+    cx: &::peers_rpc::Context<'_, S>,
     call: ::peers_rpc::stub::Incoming<'_>,
 ) -> ::peers_rpc::stub::Served {
     match ::peers_rpc::stub::Incoming::method(&call) {
         surveyor_ids::MEASURE_EVERYTHING_THERE_IS => call.plain(|arguments| {
             let (first_argument, second_argument, third_argument) = arguments;
-            state.measure_everything_there_is(
-                cx,
-                bd,
-                first_argument,
-                second_argument,
-                third_argument,
-            )
+            state.measure_everything_there_is(cx, first_argument, second_argument, third_argument)
         }),
         surveyor_ids::MEASURE_EVERYTHING_AGAIN => call.later(|arguments, reply| {
             let (first_argument, second_argument, third_argument) = arguments;
             state.measure_everything_again(
                 cx,
-                bd,
                 first_argument,
                 second_argument,
                 third_argument,
@@ -475,16 +459,10 @@ fn serve_surveyor<S: LocalSurveyor>(
         }),
         surveyor_ids::REPORT_EVERYTHING_THERE_IS => call.event(|arguments| {
             let (first_argument, second_argument, third_argument) = arguments;
-            state.report_everything_there_is(
-                cx,
-                bd,
-                first_argument,
-                second_argument,
-                third_argument,
-            )
+            state.report_everything_there_is(cx, first_argument, second_argument, third_argument)
         }),
         surveyor_ids::TWELVE => call.plain(|(a, b, c, d, e, f, g, h, i, j, k, l)| {
-            state.twelve(cx, bd, a, b, c, d, e, f, g, h, i, j, k, l)
+            state.twelve(cx, a, b, c, d, e, f, g, h, i, j, k, l)
         }),
         surveyor_ids::TWELVE_LONG_ONES => call.later(|arguments, reply| {
             let (
@@ -503,7 +481,6 @@ fn serve_surveyor<S: LocalSurveyor>(
             ) = arguments;
             state.twelve_long_ones(
                 cx,
-                bd,
                 argument_number_one,
                 argument_number_two,
                 argument_number_three,
@@ -520,12 +497,12 @@ fn serve_surveyor<S: LocalSurveyor>(
             )
         }),
         surveyor_ids::PARTS_OF_EVERYTHING_THERE_IS => {
-            call.plain(|()| state.parts_of_everything_there_is(cx, bd))
+            call.plain(|()| state.parts_of_everything_there_is(cx))
         }
         surveyor_ids::NEARLY_FITS => {
-            call.plain(|(nested, by_name)| state.nearly_fits(cx, bd, nested, by_name))
+            call.plain(|(nested, by_name)| state.nearly_fits(cx, nested, by_name))
         }
-        surveyor_ids::A => call.plain(|(b,)| state.a(cx, bd, b)),
+        surveyor_ids::A => call.plain(|(b,)| state.a(cx, b)),
         _ => call.unknown(),
     }
 }
