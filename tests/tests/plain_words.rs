@@ -213,3 +213,61 @@ fn asserts(text: &str, name: &str) -> bool {
         body.contains("assert!(") || body.contains("assert_eq!(") || body.contains("assert_ne!(")
     })
 }
+
+/// Words that a sentence of a document may have. A list of several sentences reads better than one
+/// long one.
+const SENTENCE: usize = 55;
+
+#[test]
+fn sentences_in_documents_are_short() {
+    let mut documents = files(&root().join("docs"), ".md");
+    documents.push(root().join("README.md"));
+    let mut long = Vec::new();
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        // Every other part stands between fences.
+        for prose in text.split("```").step_by(2) {
+            for sentence in paragraphs(prose).iter().flat_map(|text| sentences(text)) {
+                let words = sentence.split_whitespace().count();
+                if words > SENTENCE {
+                    long.push(format!("{}: {words} words: {sentence}", shown(&document)));
+                }
+            }
+        }
+    }
+    assert!(long.is_empty(), "write several sentences:\n{}", long.join("\n"));
+}
+
+/// Paragraphs and items of lists, each on one line. Headings and tables are left out.
+fn paragraphs(prose: &str) -> Vec<String> {
+    let mut found = vec![String::new()];
+    for line in prose.lines() {
+        let begins = line.trim_start().starts_with("* ") || line.trim().is_empty();
+        if begins || line.starts_with(['#', '|']) {
+            found.push(String::new());
+        }
+        if !line.starts_with(['#', '|']) {
+            let last = found.last_mut().unwrap();
+            last.push(' ');
+            last.push_str(line.trim());
+        }
+    }
+    found
+}
+
+/// Cuts a paragraph behind full stops that a capital letter or code follows.
+fn sentences(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for (at, _) in text.match_indices(['.', '!', '?']) {
+        let behind = text[at + 1..].trim_start_matches([')', '*', '`']);
+        let next = behind.trim_start().chars().next();
+        let begins = |c: char| c.is_uppercase() || "`*([".contains(c);
+        if behind.starts_with(' ') && next.is_some_and(begins) {
+            found.push(&text[start..=at]);
+            start = at + 1;
+        }
+    }
+    found.push(&text[start..]);
+    found
+}
