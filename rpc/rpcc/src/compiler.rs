@@ -8,6 +8,7 @@ use crate::compat::Change;
 use crate::diagnostics::{Diagnostics, Report, Reports};
 use crate::load::{Loader, load, read_text};
 use crate::model::Model;
+use crate::schema::Schema;
 use crate::source::{FileId, Sources, Span};
 use crate::{check, compat, emit};
 
@@ -83,6 +84,14 @@ impl<'l> Compiler<'l> {
         let (model, sources) = self.model(path.as_ref())?;
         let files = sources.0.into_iter().map(|source| source.path).collect();
         Ok(Output { rust: emit::emit(&model), files })
+    }
+
+    /// Reads a file and what it imports, and returns what they mean, without writing Rust.
+    ///
+    /// # Errors
+    /// As [`compile`](Self::compile).
+    pub fn schema(&self, path: impl AsRef<Path>) -> Result<Schema, Diagnostics> {
+        Ok(Schema::new(self.model(path.as_ref())?.0))
     }
 
     /// Compares two versions of a file, with what they import.

@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 
 use crate::compiler::Compiler;
+use crate::schema::Schema;
+use crate::source::MAX_FILE;
 
 /// Compiles any bytes, which may import themselves and a file that is well, shows what is wrong,
 /// and compares the file with itself.
@@ -28,10 +30,32 @@ pub fn interface(bytes: &[u8]) {
                 changes.is_ok_and(|changes| changes.is_empty()),
                 "a file is compatible with itself"
             );
+            normal_form(&compiler);
         }
         Err(diagnostics) => {
             assert!(!diagnostics.is_empty(), "a failure has a reason");
             assert!(diagnostics.render(false).ends_with('\n'), "diagnostics are whole lines");
         }
     }
+}
+
+/// The normal form of whatever compiles means the same, and is its own normal form.
+fn normal_form(compiler: &Compiler<'_>) {
+    let Ok(schema) = compiler.schema("fuzzed.rpc") else { panic!("it was compiled") };
+    let printed = schema.printed();
+    // Qualified names and indentation may take a file over the limit.
+    if printed.values().any(|text| text.len() > MAX_FILE) {
+        return;
+    }
+    let again = Compiler::with_loader(|path: &Path| {
+        let name = path.to_string_lossy();
+        printed.get(name.as_ref()).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    });
+    let again = match again.schema("fuzzed.rpc") {
+        Ok(again) => again,
+        Err(errors) => panic!("a normal form does not compile: {errors}\n{printed:?}"),
+    };
+    assert_eq!(again.printed(), printed, "a normal form is its own");
+    assert!(Schema::compare(&schema, &again).is_empty(), "a normal form changes nothing");
+    assert_eq!(again.method_ids(), schema.method_ids(), "nor any id");
 }

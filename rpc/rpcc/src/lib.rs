@@ -11,7 +11,8 @@
 //!
 //! Text passes through four stages, each in a module of its own: `syntax` makes trees, `load` finds
 //! what they import, `check` makes a model or reports what is wrong, `emit` writes Rust. No stage
-//! panics, recurses deeply or takes more than linear space on any input.
+//! panics, recurses deeply or takes more than linear space on any input. Programs look at a model
+//! as a [`Schema`], which also prints the files it came from in their normal form.
 #![forbid(unsafe_code)]
 
 mod build;
@@ -26,6 +27,8 @@ pub mod fuzz;
 mod load;
 mod model;
 mod names;
+mod print;
+pub mod schema;
 mod source;
 mod syntax;
 mod text;
@@ -37,6 +40,7 @@ pub use build::same_output;
 pub use compat::Change;
 pub use compiler::{Compiler, Output};
 pub use diagnostics::{Diagnostic, Diagnostics};
+pub use schema::Schema;
 #[doc(hidden)]
 pub use text::is_invisible;
 pub use visible::visible;

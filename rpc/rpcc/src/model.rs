@@ -10,42 +10,52 @@ use std::time::Duration;
 use crate::source::FileId;
 use crate::syntax::ast::{Name, Scalar};
 
-/// A struct, enum or exception of a [`Model`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct TypeId(pub(crate) usize);
+/// A struct, enum or exception of a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TypeId(pub(crate) usize);
 
-/// An interface of a [`Model`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct InterfaceId(pub(crate) usize);
+/// An interface of a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InterfaceId(pub(crate) usize);
 
 /// A method, by the interface that declares it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct MethodId {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MethodId {
     pub(crate) interface: InterfaceId,
     pub(crate) index: usize,
 }
 
 /// A declaration, in a file's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ItemId {
+pub enum ItemId {
+    /// A struct, an enum or an exception.
     Type(TypeId),
+    /// An interface.
     Interface(InterfaceId),
 }
 
 /// A type, resolved.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Ty {
+pub enum Ty {
+    /// A built-in type without parameters.
     Scalar(Scalar),
+    /// `list<T>`.
     List(Box<Self>),
+    /// `set<T>`.
     Set(Box<Self>),
+    /// `map<K, V>`.
     Map(Box<Self>, Box<Self>),
-    /// `boxed` iff the option holds, with no other option between, a type that leads back to the
-    /// one it stands in.
+    /// `option<T>`.
     Option {
+        /// The type of what it may hold.
         of: Box<Self>,
+        /// True iff the option holds, with no other option between, a type that leads back to the
+        /// one it stands in: such an option is a level of depth.
         boxed: bool,
     },
+    /// `(T, U, …)`, of two to twelve parts.
     Tuple(Vec<Self>),
+    /// A struct or an enum.
     Named(TypeId),
 }
 
@@ -76,7 +86,7 @@ impl Ty {
 
 /// A field or an argument.
 #[derive(Clone, Debug)]
-pub(crate) struct Field {
+pub struct Field {
     pub(crate) docs: Vec<String>,
     pub(crate) name: Name,
     /// In snake case, not escaped.
@@ -93,7 +103,7 @@ impl Field {
 
 /// A variant of an enum.
 #[derive(Clone, Debug)]
-pub(crate) struct Variant {
+pub struct Variant {
     pub(crate) docs: Vec<String>,
     pub(crate) name: Name,
     pub(crate) rust: String,
@@ -102,15 +112,18 @@ pub(crate) struct Variant {
 
 /// Says what a type consists of.
 #[derive(Clone, Debug)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// An exception, by its arguments.
     Exception(Vec<Field>),
+    /// A struct, by its fields.
     Struct(Vec<Field>),
+    /// An enum, by its variants.
     Enum(Vec<Variant>),
 }
 
 /// A struct, enum or exception.
 #[derive(Clone, Debug)]
-pub(crate) struct TypeDef {
+pub struct TypeDef {
     pub(crate) file: FileId,
     pub(crate) docs: Vec<String>,
     pub(crate) name: Name,
@@ -144,9 +157,12 @@ impl TypeDef {
 
 /// Says how a method ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Convention {
+pub enum Convention {
+    /// It returns its result.
     Plain,
+    /// It is `:async`: it is given a reply to resume.
     Async,
+    /// It is an `:event`: nobody waits for it.
     Event,
 }
 
@@ -167,7 +183,7 @@ impl Style {
 
 /// A method where it is declared.
 #[derive(Clone, Debug)]
-pub(crate) struct Method {
+pub struct Method {
     pub(crate) docs: Vec<String>,
     pub(crate) name: Name,
     /// In snake case, not escaped.
@@ -192,7 +208,7 @@ impl Method {
 
 /// An interface.
 #[derive(Clone, Debug)]
-pub(crate) struct Interface {
+pub struct Interface {
     pub(crate) file: FileId,
     pub(crate) docs: Vec<String>,
     pub(crate) name: Name,
@@ -205,10 +221,12 @@ pub(crate) struct Interface {
 
 /// A file.
 #[derive(Clone, Debug)]
-pub(crate) struct File {
+pub struct File {
     /// With its ending, without its folder.
     pub(crate) file_name: String,
     pub(crate) stem: String,
+    /// The files that it imports itself, in the order in which it does.
+    pub(crate) imports: Vec<FileId>,
     pub(crate) items: Vec<ItemId>,
     /// Set iff its Rust is not part of the output, but somewhere else.
     pub(crate) elsewhere: Option<Elsewhere>,
@@ -248,6 +266,21 @@ impl Model {
 
     pub(crate) fn method(&self, id: MethodId) -> &Method {
         &self.interface(id.interface).methods[id.index]
+    }
+
+    /// A file and everything that it imports, directly or not, itself first.
+    pub(crate) fn reached(&self, from: FileId) -> Vec<FileId> {
+        let mut reached = vec![from];
+        let mut next = 0;
+        while let Some(file) = reached.get(next) {
+            for import in self.file(*file).imports.clone() {
+                if !reached.contains(&import) {
+                    reached.push(import);
+                }
+            }
+            next += 1;
+        }
+        reached
     }
 
     /// The name of a declaration.

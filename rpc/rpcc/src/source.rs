@@ -9,8 +9,8 @@ use std::path::PathBuf;
 pub(crate) const MAX_FILE: usize = 1 << 20;
 
 /// Names a file of one run, in the order they were read; the file given by the user is 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct FileId(pub(crate) usize);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub(crate) usize);
 
 /// A place in a file: bytes `start..end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -407,5 +407,6 @@ fn is_built_in(name: &str) -> bool {
 fn file(parsed: &Parsed, path: &std::path::Path, items: Vec<ItemId>) -> File {
     let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     let (file_name, stem) = (file_name.unwrap_or_default(), parsed.stem.clone());
-    File { file_name, stem, items, elsewhere: None }
+    let imports = parsed.imports.iter().map(|(file, _)| *file).collect();
+    File { file_name, stem, imports, items, elsewhere: None }
 }

@@ -45,20 +45,34 @@ pub(crate) enum TypeKind {
 
 /// A built-in type without parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scalar {
+pub enum Scalar {
+    /// `bool`.
     Bool,
+    /// `i8`.
     I8,
+    /// `i16`.
     I16,
+    /// `i32`.
     I32,
+    /// `i64`.
     I64,
+    /// `u8`.
     U8,
+    /// `u16`.
     U16,
+    /// `u32`.
     U32,
+    /// `u64`.
     U64,
+    /// `f32`.
     F32,
+    /// `f64`.
     F64,
+    /// `string`.
     String,
+    /// `bytes`.
     Bytes,
+    /// `value`, which says itself what it is.
     Value,
 }
 
@@ -86,7 +100,9 @@ impl Scalar {
         Self::ALL.iter().find(|entry| entry.1 == name).map(|entry| entry.0)
     }
 
-    pub(crate) fn name(self) -> &'static str {
+    /// Its name in interface files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         Self::ALL[self as usize].1
     }
 
