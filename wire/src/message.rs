@@ -92,6 +92,7 @@ impl NodeId {
     /// The id made of the lower 120 bits of `bits`.
     #[must_use]
     pub const fn from_bits(bits: u128) -> Self {
+        // 120 bits, as they are printed and as they travel.
         let bits = bits & (u128::MAX >> 8);
         Self { high: (bits >> 64) as u64, low: bits as u64 }
     }
@@ -161,6 +162,7 @@ impl Hello {
                 grant: r.u32()?,
             };
             let (found, least) = (hello.max_frame, limits::LEAST_FRAME);
+            // Frames of that size are sent before anybody's limit is known.
             if found < least {
                 return Err(Error::TooSmall { field: "frame limit of a hello", found, least });
             }
@@ -172,6 +174,7 @@ impl Hello {
 fn read_node(r: &mut Reader<'_>) -> Result<NodeId, Error> {
     let bits = r.u128()?;
     let node = NodeId::from_bits(bits);
+    // Two spellings of one id would be two nodes to whoever compares bytes.
     if node.bits() == bits {
         Ok(node)
     } else {

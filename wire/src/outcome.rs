@@ -50,6 +50,7 @@ impl<'a> Exception<'a> {
     pub fn put(&self, out: &mut Vec<u8>, limit: u32, call: u64) -> Result<(), Error> {
         put_frame(out, limit, Kind::Exception, 0, call, |w| {
             w.structure(|w| {
+                // Never cut: a class that is not whole would be another one.
                 w.write(self.class);
                 w.write(cut(self.origin, limits::PLACE));
                 w.write(cut(self.file, limits::PLACE));
@@ -68,6 +69,7 @@ impl<'a> Exception<'a> {
         read_structure(body, |r| {
             Ok(Self {
                 class: r.str()?,
+                // A sender without manners is cut here as well: texts end up in logs.
                 origin: cut(r.str()?, limits::PLACE),
                 file: cut(r.str()?, limits::PLACE),
                 line: r.u32()?,
@@ -253,6 +255,7 @@ fn cut(text: &str, limit: usize) -> &str {
     if text.len() <= limit {
         return text;
     }
+    // A cut inside a character would not be text.
     let end = (0..=limit).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     &text[..end]
 }

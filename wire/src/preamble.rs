@@ -54,10 +54,13 @@ impl PreambleReader {
         self.len += taken;
         let seen = &self.seen[..self.len];
         let magic = &seen[..seen.len().min(MAGIC)];
+        // At the first byte that differs, so that whoever speaks something else is not waited for.
         if *magic != PREAMBLE[..magic.len()] {
             return Err(Error::Foreign(Opening::new(seen, rest)));
         }
+        // What is foreign stays in the input, to be shown.
         *input = rest;
+        debug_assert!(self.len <= PREAMBLE.len(), "no more is taken than a preamble has");
         if self.len < PREAMBLE.len() {
             return Ok(false);
         }

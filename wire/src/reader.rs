@@ -113,6 +113,7 @@ impl<'a> Reader<'a> {
                 self.rest = rest;
                 Ok(head)
             }
+            // Nothing is taken, so that the error names the place where it began.
             None => Err(self.truncated(count)),
         }
     }
@@ -157,6 +158,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn string(&mut self) -> Result<String, Error> {
         let bytes = self.bytes()?;
+        // Copied first and judged there: what is long is read once, from near memory.
         if bytes.len() > PIECE {
             return self.checked(bytes, copied(bytes));
         }
@@ -202,11 +204,13 @@ impl<'a> Reader<'a> {
     pub fn count(&mut self, min_size: usize, memory: usize) -> Result<usize, Error> {
         let offset = self.offset();
         let count = self.u32()?;
+        // Elements without bytes cost the sender nothing, so they are counted in another way.
         if min_size == 0 {
             self.charge_nodes(count)?;
         } else if count as usize > self.rest.len() / min_size {
             return Err(Error::BadCount { count, left: self.rest.len(), offset });
         }
+        // Before anything is made: a count of few bytes may stand for much memory.
         self.charge_memory((count as usize).saturating_mul(memory))?;
         Ok(count as usize)
     }
@@ -233,7 +237,9 @@ impl<'a> Reader<'a> {
         let fields = self.bytes()?;
         let after = self.rest;
         let end = self.end;
+        // So that offsets stay those of the whole input: `end` less what is left of the fields.
         self.end = self.offset();
+        debug_assert!(self.end >= fields.len(), "fields lie in the input");
         self.rest = fields;
         Ok(Structure { reader: self, after, end })
     }
@@ -245,6 +251,7 @@ impl<'a> Reader<'a> {
     /// Whatever its type finds wrong.
     #[inline]
     pub fn trailing<T: Decode<'a> + Default>(&mut self) -> Result<T, Error> {
+        // A sender of an earlier version ends its structure here.
         if self.rest.is_empty() { Ok(T::default()) } else { T::decode(self) }
     }
 
@@ -280,6 +287,7 @@ impl<'a> Reader<'a> {
         };
         self.depth = depth;
         let result = read(self);
+        // Also after an error, which may be a value's own business.
         self.depth += 1;
         result
     }
@@ -349,6 +357,7 @@ impl<'a> DerefMut for Structure<'_, 'a> {
 impl Drop for Structure<'_, '_> {
     #[inline]
     fn drop(&mut self) {
+        // What later versions have added, and nobody has read, is skipped.
         self.reader.rest = self.after;
         self.reader.end = self.end;
     }

@@ -64,6 +64,7 @@ const _: () = assert!(SORTED < limits::CAPACITY_HINT);
 fn tree_count<'a, T: Decode<'a>>(r: &mut Reader<'a>) -> Result<usize, Error> {
     let memory = size_of::<T>();
     let count = r.count(T::MIN_SIZE, memory.saturating_mul(2))?;
+    // A tree of one element takes a whole node.
     if count > 0 {
         r.charge_memory(memory.saturating_mul(NODE))?;
     }
@@ -81,10 +82,13 @@ fn tree<'a, T: Decode<'a>, K: Ord, C: Default + FromIterator<T>>(
     key: impl Fn(&T) -> &K,
     insert: impl Fn(&mut C, T) -> bool,
 ) -> Result<C, Error> {
+    // Few fit one node, and go there at once. Many are gathered, since a tree made of what is in
+    // order is made at once; at the first that is not in order, it is grown one by one.
     let mut grown = (count <= NODE).then(C::default);
     let room = if grown.is_some() { 0 } else { count.min(SORTED) };
     let mut ascending: Vec<T> = Vec::with_capacity(room);
     for _ in 0..count {
+        // Only when so many have come: a count alone must not take memory.
         if ascending.len() == SORTED {
             ascending.reserve(count.min(limits::CAPACITY_HINT) - SORTED);
         }
@@ -95,6 +99,7 @@ fn tree<'a, T: Decode<'a>, K: Ord, C: Default + FromIterator<T>>(
             continue;
         }
         let tree = grown.get_or_insert_with(|| mem::take(&mut ascending).into_iter().collect());
+        // One of two would be lost, and which of them is nobody's choice.
         if !insert(tree, item) {
             return Err(Error::Duplicate { offset });
         }

@@ -105,6 +105,7 @@ impl<'a> Decode<'a> for Value {
             LIST => r.read().map(Self::List),
             MAP => r.read().map(Self::Map),
             RECORD => {
+                // A node of its own on the heap, for a single byte of input.
                 r.charge_memory(size_of::<Record>())?;
                 let (name, fields) = r.read()?;
                 Ok(Self::Record(Box::new(Record { name, fields })))
@@ -200,6 +201,7 @@ fn separated<T>(
 
 fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':');
+    // Everything else is quoted, so that no name looks like a part of the value around it.
     if !name.is_empty() && name.bytes().all(plain) {
         f.write_str(name)
     } else {

@@ -80,6 +80,7 @@ impl<'w> Writer<'w> {
     pub fn finish(mut self) -> Result<(), Error> {
         match self.failed.take() {
             None => Ok(()),
+            // Whole or not at all: half a frame would break the stream.
             Some(error) => {
                 self.out.truncate(self.start);
                 Err(error)
@@ -104,6 +105,7 @@ impl<'w> Writer<'w> {
     /// Returns where to append `size` bytes, if they fit: whoever asks appends exactly so many.
     #[inline]
     pub(crate) fn room(&mut self, size: usize) -> Option<&mut Vec<u8>> {
+        // After a failure `end` is zero, so that nothing has room any more.
         if size > self.end.saturating_sub(self.out.len()) {
             self.overflow(size);
             return None;
@@ -151,6 +153,7 @@ impl<'w> Writer<'w> {
     /// Charges `count` nodes, as every [`Reader`](crate::Reader) of this is going to.
     #[inline]
     pub fn charge_nodes(&mut self, count: u32) {
+        // A reader would refuse it, so it must not leave.
         let (left, over) = self.nodes.overflowing_sub(count);
         self.nodes = left;
         if over {
@@ -168,6 +171,7 @@ impl<'w> Writer<'w> {
     /// Appends a structure: what `fields` appends, behind its length.
     #[inline]
     pub fn structure(&mut self, fields: impl FnOnce(&mut Self)) {
+        // The length is known only behind the fields.
         let at = self.out.len();
         self.u32(0);
         fields(self);
@@ -202,6 +206,7 @@ impl<'w> Writer<'w> {
     /// four.
     #[inline]
     pub(crate) fn patch_length(&mut self, at: usize, header: usize) {
+        // What was to be patched may not be there.
         if self.failed.is_some() {
             return;
         }
@@ -219,6 +224,7 @@ impl<'w> Writer<'w> {
                 let (size, limit) = (self.written().saturating_add(more), self.end - self.start);
                 self.fail(Error::OutputTooLarge { size, limit });
             }
+            // It goes on counting, so that the error says how much room would have been enough.
             Some(Error::OutputTooLarge { size, .. }) => *size = size.saturating_add(more),
             Some(_) => {}
         }
@@ -227,6 +233,7 @@ impl<'w> Writer<'w> {
     /// The first failure is kept, and nothing fits any more.
     #[cold]
     fn fail(&mut self, error: Error) {
+        // The first failure is the cause; later ones follow from it.
         self.failed.get_or_insert(error);
         self.end = 0;
     }
