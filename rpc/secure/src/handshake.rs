@@ -435,6 +435,20 @@ mod tests {
         assert_eq!(shake(&dialler, &listener), (true, [3, 2]));
     }
 
+    /// A real connection's other side may be built with the other library.
+    #[cfg(feature = "aws-lc-rs")]
+    #[test]
+    fn both_libraries_shake_hands_with_each_other() {
+        let [ours, other] = [Library::Graviola, Library::AwsLc]
+            .map(|library| Config::new(library, Signer::new(library, &[3; 32]).unwrap()).unwrap());
+        for (dialler, listener) in
+            [(&ours, &other), (&other, &ours), (&other, &other), (&ours, &ours)]
+        {
+            assert_eq!(shake(dialler, listener), (true, [2, 1]));
+        }
+        assert_eq!(ours.key, other.key, "a seed is the same key in both");
+    }
+
     #[test]
     fn outside_of_a_handshake_nothing_is_drawn() {
         let provider = provider(Library::Graviola);

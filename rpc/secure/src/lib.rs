@@ -24,6 +24,8 @@
 mod allow_file;
 mod config;
 mod files;
+#[doc(hidden)]
+pub mod fuzz;
 mod handshake;
 mod identity;
 mod layer;

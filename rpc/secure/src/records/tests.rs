@@ -282,3 +282,22 @@ proptest::proptest! {
         proptest::prop_assert_eq!(owed(&wire), 0);
     }
 }
+
+#[cfg(feature = "aws-lc-rs")]
+#[test]
+fn both_libraries_make_the_same_records() {
+    let secrets = Secrets { dialler: &[1; 32], listener: &[2; 32] };
+    let make = |library, role| Records::new(library, role, &secrets, PublicKey([0; 32]));
+    let mut wires = [Library::Graviola, Library::AwsLc].map(|library| {
+        let mut records = make(library, Role::Dialler);
+        records.update_after(2);
+        (0..5).flat_map(|step| seal(&mut records, &[step; 100])).collect::<Vec<u8>>()
+    });
+    assert_eq!(wires[0], wires[1]);
+    let mut listener = make(Library::AwsLc, Role::Listener);
+    assert_eq!(open(&mut listener, &wires[0]).unwrap().len(), 500);
+    let mut listener = make(Library::AwsLc, Role::Listener);
+    let last = wires[1].len() - 1;
+    wires[1][last] ^= 1;
+    assert_eq!(open(&mut listener, &wires[1]), Err(Fault::Ours(alert::BAD_RECORD_MAC)));
+}
