@@ -119,7 +119,7 @@ fn in_words(name: &str) -> String {
 }
 
 /// Crates whose files name, behind each numbered invariant, what keeps it.
-const KEPT: [&str; 1] = ["kernel"];
+const KEPT: [&str; 4] = ["kernel", "apps/p2p", "apps/numbers", "rpc/service"];
 
 /// An invariant ends with "Kept by" and at least one of these: a file of tests, the name of a test,
 /// the name of a function that asserts it, or the types, where the compiler sees to it.
@@ -142,7 +142,7 @@ fn each_numbered_invariant_names_what_keeps_it() {
                 }
             }
         }
-        assert!(count > 20, "{crate_} has {count} numbered invariants");
+        assert!(count > 0, "{crate_} has no numbered invariants");
     }
 }
 

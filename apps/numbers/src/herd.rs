@@ -1,9 +1,12 @@
 //! The herd's node: it computes on background threads or forwards to a peer, as a coin falls.
 //!
 //! Invariants:
-//! 1. `peers` are endpoints that live, each once, in the order in which they came.
-//! 2. Nothing is computed on the loop.
-//! 3. A request that may not be forwarded any more is computed here.
+//! 1. `peers` are endpoints that live, each once, in the order in which they came. Kept by
+//!    `asking_twice_to_be_a_peer_changes_nothing`.
+//! 2. Nothing is computed on the loop. Kept by
+//!    `quick_calls_are_answered_while_a_large_prime_is_being_computed`.
+//! 3. A request that may not be forwarded any more is computed here. Kept by
+//!    `nobody_can_ask_for_more_hops`.
 
 use crate::operation::{Gcd, GetPrime, GetRandom, Inverse, IsPrime, Operation};
 use crate::{HerdNodeProxy, LocalHerdNode};

@@ -3,10 +3,11 @@
 //!
 //! What is computed with numbers stands in `arithmetic`. Invariants:
 //! 1. A number has as few limbs as its value needs, at least one: equal numbers are equal in every
-//!    respect.
-//! 2. Its bytes are big-endian without leading zeros, none for zero: one number, one spelling.
+//!    respect. Kept by `equal_numbers_are_equal_however_they_were_made`.
+//! 2. Its bytes are big-endian without leading zeros, none for zero: one number, one spelling. Kept
+//!    by `bytes_are_big_endian_without_leading_zeros`.
 //! 3. It has at most [`Number::MAX_BITS`] bits if it came from outside, so that no peer can ask for
-//!    endless work.
+//!    endless work. Kept by `the_largest_number_is_taken_and_a_larger_one_is_not`.
 
 use crate::Wrong;
 use crypto_bigint::{BoxedUint, Resize as _};

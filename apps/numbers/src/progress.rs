@@ -2,8 +2,9 @@
 //! terminal.
 //!
 //! The loop's thread draws it with a timer; the thread that waits takes it away. Invariants:
-//! 1. Nothing is drawn once it was taken away.
-//! 2. Quick answers never show one.
+//! 1. Nothing is drawn once it was taken away. Kept by
+//!    `it_is_drawn_over_itself_and_taken_away_at_the_end`.
+//! 2. Quick answers never show one. Kept by `a_quick_answer_leaves_the_terminal_alone`.
 
 use peers_rpc::kernel::Remote;
 use peers_rpc::{Handle, Instant};

@@ -5,7 +5,8 @@
 //!
 //! Invariants:
 //! 1. `id` is set before the first request is served, and is the address that the node listens at.
-//! 2. The node itself is never among its `peers`.
+//!    Kept by `the_whole_session_of_the_tutorial`.
+//! 2. The node itself is never among its `peers`. Kept by `nobody_is_his_own_peer`.
 
 use crate::seen::Seen;
 use crate::{Bounds, Findings, LocalP2pNode, P2pNodeProxy, QueryId};

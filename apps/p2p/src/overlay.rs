@@ -6,8 +6,9 @@
 //!
 //! Invariants:
 //! 1. Only the end of a connection removes a peer, and only the connection that the peer is known
-//!    by.
-//! 2. A connection stands for one peer at a time.
+//!    by. Kept by `a_dead_peer_is_removed_when_it_is_asked_and_the_search_goes_on`.
+//! 2. A connection stands for one peer at a time. Kept by
+//!    `a_connection_stands_for_one_peer_and_a_newer_one_takes_its_place`.
 
 use crate::{LocalP2pNode as _, P2pNode, P2pNodeProxy};
 use peers_rpc::kernel::may_log;

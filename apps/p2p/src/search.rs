@@ -8,8 +8,11 @@
 //!
 //! Invariants:
 //! 1. A query is passed on at most once for each id remembered, to at most
-//!    [`Bounds::fan_out`](crate::Bounds::fan_out) peers.
-//! 2. What others claim to have found stays within the bounds of this node.
+//!    [`Bounds::fan_out`](crate::Bounds::fan_out) peers. Kept by
+//!    `in_a_clique_of_fifty_each_node_searches_once`,
+//!    `hops_and_fan_out_bound_what_one_query_sends`.
+//! 2. What others claim to have found stays within the bounds of this node. Kept by
+//!    `what_a_liar_claims_to_have_found_stays_within_bounds`.
 
 use crate::get_all::Harvest as _;
 use crate::overlay::answer_of;

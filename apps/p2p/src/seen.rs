@@ -1,11 +1,12 @@
 //! The memory of queries: which were here, whose they were, and how many more a neighbour may send.
 //!
 //! Invariants:
-//! 1. `order` holds what `known` holds, oldest first, and never more than the bounds allow.
+//! 1. `order` holds what `known` holds, oldest first, and never more than the bounds allow. Kept by
+//!    `admit`.
 //! 2. A neighbour has an entry iff at least one of its queries is remembered; so entries cannot
-//!    outgrow queries.
+//!    outgrow queries. Kept by `admit`.
 //! 3. Old queries are forgotten by time first; a neighbour that fills its share is refused, and
-//!    makes nobody forget.
+//!    makes nobody forget. Kept by `one_neighbours_flood_makes_nobody_forget_a_query_of_another`.
 
 use crate::{Bounds, QueryId};
 use peers_rpc::{Endpoint, Instant};

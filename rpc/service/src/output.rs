@@ -2,8 +2,9 @@
 //!
 //! Invariants:
 //! 1. No loop waits for a reader: what nodes say and what the log says is put into a bounded queue.
+//!    Kept by `tests/tests/never_read.rs`.
 //! 2. A reader that has gone ends a command quietly and well; an output that cannot be written has
-//!    words and a code.
+//!    words and a code. Kept by `tests/tests/outputs.rs`.
 
 use super::{DONE, Failure, UNWRITTEN};
 use peers_rpc::Escaped;
