@@ -64,7 +64,7 @@ pub(crate) struct Lookups {
 #[derive(Default)]
 struct Asked {
     callers: Vec<Caller>,
-    /// Some iff it is being looked up: since when.
+    /// `Some` iff it is being looked up: since when.
     running: Option<Instant>,
 }
 

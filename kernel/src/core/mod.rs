@@ -70,11 +70,11 @@ pub(crate) struct Core {
     pub(crate) cancelled: Cancelled,
     /// Holds what a continuation reports that is dropped right now.
     pub(crate) loss: Cell<Lost>,
-    /// Iff a node's handler is on the stack.
+    /// True iff a node's handler is on the stack.
     pub(crate) inside: Cell<bool>,
-    /// Iff the kernel lives.
+    /// True iff the kernel lives.
     open: Cell<bool>,
-    /// Iff the loop of [`Core::drop_queue`] is on the stack.
+    /// True iff the loop of [`Core::drop_queue`] is on the stack.
     dropping_queue: Cell<bool>,
     pub(crate) stopping: Cell<bool>,
     now: Cell<Instant>,

@@ -22,7 +22,8 @@ const SHOWN: usize = 512;
 pub(crate) struct Whose {
     /// Says where the handler was made.
     pub(crate) born: &'static Location<'static>,
-    /// Iff it has said so, what it does: see [`Handle::name_task`](crate::Handle::name_task).
+    /// `Some` iff it has said so, what it does: see
+    /// [`Handle::name_task`](crate::Handle::name_task).
     pub(crate) name: Option<&'static str>,
 }
 
@@ -45,9 +46,9 @@ impl fmt::Display for Whose {
 /// The panics of one loop.
 #[derive(Default)]
 pub(crate) struct Panics {
-    /// Iff a panic is for whoever turns the kernel.
+    /// True iff a panic is for whoever turns the kernel.
     strict: Cell<bool>,
-    /// Iff `first` is there.
+    /// True iff `first` is there.
     failed: Cell<bool>,
     /// Text and place of the first panic of a strict kernel, until it is taken.
     first: RefCell<Option<String>>,

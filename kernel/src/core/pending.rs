@@ -26,7 +26,7 @@ pub(crate) struct Ticket(usize);
 impl Ticket {
     /// Stands for no entry.
     pub(crate) const NONE: Self = Self(usize::MAX);
-    /// That of an entry that has ended while somebody watched it.
+    /// Stands for an entry that has ended while somebody watched it.
     const ENDED: Self = Self(usize::MAX - 1);
 }
 
@@ -35,14 +35,14 @@ pub(crate) struct PendingConts {
     all: RefCell<Slab<PendingCont>>,
     /// Says whose end somebody wants to know of.
     watched: Cell<Ticket>,
-    /// Those that are watched meanwhile further down the stack, outermost first.
+    /// Holds the entries that are watched further down the stack, outermost first.
     outer: RefCell<Vec<Ticket>>,
 }
 
 /// While it lives, the end of an entry is noted.
 pub(crate) struct EndWatch<'a> {
     pending: &'a PendingConts,
-    /// Set iff another one was watched before.
+    /// True iff another one was watched before.
     nested: bool,
 }
 
@@ -83,7 +83,7 @@ impl PendingConts {
         debug_assert!(entry.is_some(), "a continuation ends once");
     }
 
-    /// Its place may be another's soon.
+    /// Notes that a watched entry has ended, since its place may be another's soon.
     #[cold]
     #[inline(never)]
     fn note_end(&self, ticket: Ticket) {

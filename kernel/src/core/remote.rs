@@ -27,7 +27,7 @@ use std::thread::{self, ThreadId};
 /// Tasks that may wait in an inbox; more are refused.
 pub const INBOX: usize = 65_536;
 
-/// Is what comes in from other threads.
+/// A message of another thread to the loop.
 pub(crate) enum Posted {
     Task(Box<dyn Task + Send>),
     /// A worker is done with this piece of work.

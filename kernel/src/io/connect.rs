@@ -95,7 +95,7 @@ struct DialRequest {
 }
 
 impl DialRequest {
-    /// Its look-up has ended.
+    /// Goes on when its look-up has ended.
     fn found(self, core: &Rc<Core>, found: crate::host::names::LookUpResult, port: u16) {
         match found {
             Ok(found) => {
@@ -140,7 +140,7 @@ struct Dial {
     places: RefCell<VecDeque<Resolved>>,
     under_way: RefCell<Vec<Rc<Attempt>>>,
     failures: RefCell<Vec<(Resolved, io::Error)>>,
-    /// Present until it is decided.
+    /// `Some` until it is decided.
     k: Cell<Option<Cont<Stream, io::Error>>>,
     deadline: Cell<Option<TimerId>>,
     /// Says when the next address is tried.
@@ -152,7 +152,7 @@ struct Attempt {
     dial: Rc<Dial>,
     place: Resolved,
     key: Key,
-    /// Absent while the system has no room for it, and once it is decided.
+    /// `None` while the system has no room for it, and once it is decided.
     socket: RefCell<Option<AnySocket>>,
     retry: Cell<Duration>,
 }

@@ -126,14 +126,14 @@ struct ListenerState {
     key: Key,
     address: Address,
     born: &'static Location<'static>,
-    /// Present until it is closed.
+    /// `Some` until it is closed.
     acceptor: RefCell<Option<Box<dyn Acceptor>>>,
-    /// Absent after the end, and while it runs.
+    /// `None` after the end, and while it runs.
     accept: Cell<Option<Box<Accept>>>,
     /// Holds what the system may hold for each connection, if it is not as much as it likes.
     buffers: Cell<Option<usize>>,
     paused: Cell<bool>,
-    /// Iff accepting rests, when it will be tried again.
+    /// `Some` iff accepting rests, when it will be tried again.
     resting: Cell<Option<TimerId>>,
     /// Says how long the next rest will be; zero iff the last attempt found resources.
     rest: Cell<Duration>,

@@ -72,6 +72,6 @@ pub trait SecureLayer {
 pub struct Opened {
     /// Bytes from the front that are done with: whole records.
     pub taken: usize,
-    /// Iff the peer has said that nothing follows. What does is ignored.
+    /// True iff the peer has said that nothing follows. What does is ignored.
     pub ended: bool,
 }

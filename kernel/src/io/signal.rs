@@ -127,7 +127,7 @@ type SignalHandler = dyn FnMut(Signal);
 struct Hearing {
     core: Weak<Core>,
     born: &'static Location<'static>,
-    /// Absent while it runs, and after the end.
+    /// `None` while it runs, and after the end.
     handler: Cell<Option<Box<SignalHandler>>>,
 }
 
@@ -145,7 +145,7 @@ struct SignalSource {
     core: Weak<Core>,
     key: Key,
     signal: Signal,
-    /// Present until it is closed.
+    /// `Some` until it is closed.
     pipe: RefCell<Option<SignalPipe>>,
     hearing: Rc<Hearing>,
 }

@@ -65,7 +65,7 @@ impl<S: 'static> Node<S> {
         Self { cell }
     }
 
-    /// Its context, to hand around.
+    /// Returns its context, to hand around.
     pub fn cx(&self) -> Cx<S> {
         self.cell.cx.clone()
     }

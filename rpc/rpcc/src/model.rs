@@ -191,7 +191,7 @@ pub struct Method {
     pub(crate) arguments: Vec<Field>,
     pub(crate) result: Option<Ty>,
     pub(crate) style: Style,
-    /// Set iff `:timeout` is; zero is for ever.
+    /// `Some` iff `:timeout` is; zero is for ever.
     pub(crate) timeout: Option<Duration>,
     pub(crate) throws: Vec<TypeId>,
     pub(crate) deprecated: Option<String>,
@@ -228,7 +228,7 @@ pub struct File {
     /// The files that it imports itself, in the order in which it does.
     pub(crate) imports: Vec<FileId>,
     pub(crate) items: Vec<ItemId>,
-    /// Set iff its Rust is not part of the output, but somewhere else.
+    /// `Some` iff its Rust is not part of the output, but somewhere else.
     pub(crate) elsewhere: Option<Elsewhere>,
 }
 

@@ -28,7 +28,7 @@ use std::time::Duration;
 const BATCH: usize = if cfg!(test) { 64 } else { 1024 };
 /// Says how often one wait asks again because more is ready than one call tells.
 const MOST_BATCHES: usize = 64;
-/// Is what `polling` stores for its own notification.
+/// The key that `polling` stores for its own notification.
 const NOTIFICATION: u64 = u64::MAX;
 
 const FAILED: EventFlags = EventFlags::HUP.union(EventFlags::ERR);

@@ -46,7 +46,7 @@ struct Mount {
     /// The group that is at the top of it.
     root: String,
     at: PathBuf,
-    /// Iff these are groups of version 2.
+    /// True iff these are groups of version 2.
     unified: bool,
 }
 

@@ -53,7 +53,7 @@ const WRITE: Readiness = Readiness { readable: false, writable: true };
 #[derive(Debug)]
 pub(crate) struct RealHost {
     selector: Rc<Selector>,
-    /// Absent where the system has no such thing, or forbids it.
+    /// `None` where the system has no such thing, or forbids it.
     #[cfg(target_os = "linux")]
     alarm: Option<timerfd::Alarm>,
 }

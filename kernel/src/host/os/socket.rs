@@ -15,7 +15,8 @@ use std::time::Duration;
 const NEAR: usize = 16;
 const PAGE: usize = 4096;
 
-/// Is what the system says of a socket to which nothing came, or of a kind that is not looked at.
+/// The number that the system gives for a socket to which nothing came, or of a kind that is not
+/// looked at.
 #[cfg(target_os = "linux")]
 const NO_PROCESSOR: u32 = u32::MAX;
 

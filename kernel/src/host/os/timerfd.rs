@@ -28,7 +28,7 @@ use std::time::Duration;
 /// Waits that are shorter have a time-out of their own: setting the timer would cost more.
 const SHORT: Duration = Duration::from_millis(10);
 
-/// Is what the poller reports when it rings.
+/// The key that the poller reports when it rings.
 const KEY: Key = Key { slot: u32::MAX, generation: u32::MAX - 1 };
 
 const READ: Readiness = Readiness { readable: true, writable: false };

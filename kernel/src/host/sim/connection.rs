@@ -20,7 +20,7 @@ pub(crate) struct End {
     /// Says whose parcels arrive here; itself as long as nobody's do.
     pub(crate) peer_process: Process,
     peer: Option<Id>,
-    /// Absent until it is accepted.
+    /// `None` until it is accepted.
     key: Option<Key>,
     interest: Readiness,
     pub(crate) stage: Stage,
@@ -28,9 +28,9 @@ pub(crate) struct End {
     pub(crate) remote: String,
     /// Holds what the peer has sent.
     pub(crate) inbound: Lane,
-    /// Iff the end of the stream has arrived.
+    /// True iff the end of the stream has arrived.
     ended: bool,
-    /// Iff we have sent the end of ours.
+    /// True iff we have sent the end of ours.
     finished: bool,
     closed: bool,
 }

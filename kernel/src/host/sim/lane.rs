@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 /// Bytes that one direction of a connection holds before its writer would block.
 pub(crate) const CAPACITY: usize = 64 * 1024;
 
-/// Is what travels.
+/// One thing that travels.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Parcel {
     /// To a dialler: there is someone at the other end.

@@ -109,7 +109,7 @@ pub(crate) struct Net {
     partition: BTreeSet<(Process, Process)>,
     /// Diallers whose wish is held up by the partition.
     held: Vec<Id>,
-    /// Iff one kernel alone moves the clock, and nobody asks for turns.
+    /// True iff one kernel alone moves the clock, and nobody asks for turns.
     pub(crate) solo: bool,
     /// The most bytes that a socket takes or gives at once, of little; a 32nd of much. And how
     /// often that is so.
@@ -121,20 +121,20 @@ pub(crate) struct Net {
 pub(crate) struct HostState {
     pub(crate) name: String,
     pub(crate) alive: bool,
-    /// Iff panics of its handlers are survived, and do not fail whoever runs the world.
+    /// True iff panics of its handlers are survived, and do not fail whoever runs the world.
     pub(crate) lenient: bool,
     pub(crate) refusing: bool,
     pub(crate) exhausted: bool,
-    /// Iff its peers count as working while it does.
+    /// True iff its peers count as working while it does.
     pub(crate) peers_on_other_cpu: bool,
     pub(crate) stalled_until: Instant,
     /// Until when its handlers are at work, as they say.
     pub(crate) busy_until: Instant,
-    /// Iff it was stopped and does not continue yet.
+    /// True iff it was stopped and does not continue yet.
     pub(crate) stopped: bool,
-    /// Iff it was stopped in its wait, which ends with that.
+    /// True iff it was stopped in its wait, which ends with that.
     pub(crate) interrupted: bool,
-    /// Iff its last turn has not looked outside yet.
+    /// True iff its last turn has not looked outside yet.
     pub(crate) in_turn: bool,
     /// Ends and listeners that may be ready: all that are, and perhaps some more.
     pub(crate) maybe_ready: BTreeSet<Id>,

@@ -59,18 +59,18 @@ const READABLE: Readiness = Readiness { readable: true, writable: false };
 pub(crate) struct Pipe {
     core: Weak<Core>,
     socket: Cell<Option<AnySocket>>,
-    /// There if something was written since a flush last found nothing, or is needed that few
-    /// connections need.
+    /// `Some` if something was written since a flush last found nothing, or something is needed
+    /// that few connections need.
     held: Cell<Option<Box<Held>>>,
-    /// Absent before the start, after the last input, and while it runs.
+    /// `None` before the start, after the last input, and while it runs.
     listener: Cell<Option<Rc<dyn Listen>>>,
     limit: Cell<u32>,
     written: Cell<u64>,
     inward: Cell<Inward>,
     outward: Cell<Outward>,
-    /// Iff the socket took less than it was offered, and has not said that it takes more.
+    /// True iff the socket took less than it was offered, and has not said that it takes more.
     blocked: Cell<bool>,
-    /// Iff the core has been asked to flush us at the end of this turn.
+    /// True iff the core has been asked to flush us at the end of this turn.
     flush_due: Cell<bool>,
 }
 
@@ -81,7 +81,8 @@ const _: () = assert!(size_of::<Pipe>() <= 72, "a connection that does nothing s
 struct Held {
     /// Holds what waits for the socket.
     output: Output,
-    /// Iff the pipe is blocked: when the socket last took something, or said that it takes no more.
+    /// The instant at which the socket last took something, or said that it takes no more. Means
+    /// something only while the pipe is blocked.
     since: Instant,
     rare: Option<Box<Rare>>,
 }
@@ -109,7 +110,7 @@ struct Rare {
     block: Option<Block>,
     /// Holds what lies in the socket and has been there for some time.
     rest: Option<Rest>,
-    /// Some iff somebody waits for what had arrived when he asked first: so many bytes of it are
+    /// `Some` iff somebody waits for what had arrived when he asked first: so many bytes of it are
     /// unread.
     behind: Option<usize>,
 }

@@ -37,7 +37,7 @@ impl Inward {
 pub(crate) enum Outward {
     /// They are sent.
     Open,
-    /// Those buffered are sent, then the peer is told that there will be none. No more are taken.
+    /// Buffered bytes are sent, then the peer is told that there will be none. No more are taken.
     Finishing,
     /// The peer has been told.
     Finished,

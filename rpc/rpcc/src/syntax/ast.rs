@@ -151,7 +151,7 @@ pub(crate) struct Method {
 #[derive(Clone, Debug)]
 pub(crate) struct Override {
     pub(crate) name: Name,
-    /// Set iff a list of argument types chooses among overloads.
+    /// `Some` iff a list of argument types chooses among overloads.
     pub(crate) arguments: Option<Vec<Type>>,
     pub(crate) result: Option<Type>,
     pub(crate) directives: Vec<Directive>,
@@ -226,7 +226,7 @@ impl ItemKind {
 pub(crate) struct Import {
     pub(crate) path: String,
     pub(crate) span: Span,
-    /// Set iff the Rust of the file is somewhere else: the parts of its path, at least one.
+    /// `Some` iff the Rust of the file is somewhere else: the parts of its path, at least one.
     pub(crate) place: Option<Vec<Name>>,
 }
 
