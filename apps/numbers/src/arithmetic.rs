@@ -13,7 +13,7 @@ use peers_rpc::kernel::rand_core::CryptoRng;
 const DRAWN_BITS: u32 = 64;
 
 impl Number {
-    /// A random number of exactly `bits` bits: the highest one is set.
+    /// Draws a random number of exactly `bits` bits: the highest one is set.
     ///
     /// # Errors
     /// [`Wrong::RandomSize`] unless `bits` is 1 to [`MAX_MADE`](Self::MAX_MADE).
@@ -27,9 +27,9 @@ impl Number {
         Ok(value.into())
     }
 
-    /// A random prime of exactly `bits` bits; of up to 64 bits, each of them is as likely. Before
-    /// each candidate is tested, which takes at most a tenth of a second, `stop` is asked whether
-    /// to give up.
+    /// Draws a random prime of exactly `bits` bits; of up to 64 bits, each of them is as likely.
+    /// Before each candidate is tested, which takes at most a tenth of a second, `stop` is asked
+    /// whether to give up.
     ///
     /// # Errors
     /// [`Wrong::PrimeSize`] unless `bits` is 2 to [`MAX_MADE`](Self::MAX_MADE), and
@@ -80,13 +80,13 @@ impl Number {
         crypto_primes::is_prime(Flavor::Any, self.as_uint())
     }
 
-    /// The greatest common divisor; with zero, the other number.
+    /// Returns the greatest common divisor; with zero, the other number.
     pub fn gcd(&self, other: &Self) -> Self {
         self.as_uint().gcd_vartime(other.as_uint()).into()
     }
 
-    /// The number below `modulus` whose product with this one leaves 1 when divided by `modulus`;
-    /// zero modulo 1.
+    /// Returns the number below `modulus` whose product with this one leaves 1 when divided by
+    /// `modulus`; zero modulo 1.
     ///
     /// # Errors
     /// [`Wrong::ZeroModulus`], and [`Wrong::NoInverse`] if there is a common divisor.
@@ -100,7 +100,7 @@ impl Number {
         rest.invert_mod(&divisor).into_option().map(Self::from).ok_or(Wrong::NoInverse)
     }
 
-    /// The product.
+    /// Returns the product.
     pub fn times(&self, other: &Self) -> Self {
         self.as_uint().concatenating_mul(other.as_uint()).into()
     }

@@ -27,22 +27,22 @@ pub struct Client<C: Caller = Endpoint> {
 }
 
 impl<C: Caller> Client<C> {
-    /// A client that calls through `caller`.
+    /// Makes a client that calls through `caller`.
     pub fn new(caller: C) -> Self {
         Self { node: NodeProxy::new(caller) }
     }
 
-    /// The generated proxy, whose big numbers are bytes.
+    /// Returns the generated proxy, whose big numbers are bytes.
     pub fn proxy(&self) -> &NodeProxy<C> {
         &self.node
     }
 
-    /// A random number of exactly `bits` bits.
+    /// Draws a random number of exactly `bits` bits.
     pub fn get_random(&self, bits: u32) -> C::Call<Number> {
         self.node.caller().call(&node_methods::GET_RANDOM, (bits,))
     }
 
-    /// A random prime of exactly `bits` bits.
+    /// Draws a random prime of exactly `bits` bits.
     pub fn get_prime(&self, bits: u32) -> C::Call<Number> {
         self.node.caller().call(&node_methods::GET_PRIME, (bits,))
     }
@@ -52,12 +52,12 @@ impl<C: Caller> Client<C> {
         self.node.caller().call(&node_methods::IS_PRIME, (x,))
     }
 
-    /// The greatest common divisor.
+    /// Returns the greatest common divisor.
     pub fn gcd(&self, x: &Number, y: &Number) -> C::Call<Number> {
         self.node.caller().call(&node_methods::GCD, (x, y))
     }
 
-    /// The inverse of `u` modulo `v`.
+    /// Returns the inverse of `u` modulo `v`.
     pub fn inverse(&self, u: &Number, v: &Number) -> C::Call<Number> {
         self.node.caller().call(&node_methods::INVERSE, (u, v))
     }

@@ -33,7 +33,7 @@ pub struct Herd {
 }
 
 impl Herd {
-    /// A node without peers, whose lines `voice` prints.
+    /// Makes a node without peers, whose lines `voice` prints.
     pub fn new(voice: Voice) -> Self {
         Self { peers: Vec::new(), voice }
     }
@@ -66,8 +66,8 @@ impl Herd {
         self.peers.iter().map(|peer| peer.caller())
     }
 
-    /// A connection to a peer of the command line: binds this node on it and asks to be a peer over
-    /// there.
+    /// Greets a peer of the command line over a new connection: binds this node on it and asks to
+    /// be a peer over there.
     fn greet(&mut self, cx: &Cx<Self>, endpoint: &Endpoint, failures: u32) {
         if let Err(error) = Self::bind(cx, endpoint) {
             return log::error!("nothing can be bound on a new connection: {error}");
@@ -147,9 +147,9 @@ impl Herd {
     }
 }
 
-/// An endpoint as its peer is told from others: by its name, in which the id is that of the node
-/// that listens, and on a link that was accepted, where that is this node, by the id of the peer as
-/// well.
+/// Returns an endpoint as its peer is told from others: by its name, in which the id is that of the
+/// node that listens, and on a link that was accepted, where that is this node, by the id of the
+/// peer as well.
 fn who(endpoint: &Endpoint) -> String {
     let listener = endpoint.name().and_then(|name| name.node());
     match endpoint.peer() {
@@ -171,9 +171,9 @@ fn is_undone(kind: &ErrorKind) -> bool {
     refused || matches!(kind, ErrorKind::Disconnected(_))
 }
 
-/// The time of whoever asked is over but for the moment that the inherited deadline leaves for an
-/// answer. He knows best that he was not answered in time, so he is told only if he still waits
-/// after that.
+/// Answers late. The time of whoever asked is over but for the moment that the inherited deadline
+/// leaves for an answer. He knows best that he was not answered in time, so he is told only if he
+/// still waits after that.
 fn answer_late<T: 'static>(cx: &Cx<Herd>, error: Error, reply: Reply<T>) {
     cx.after(Duration::from_millis(100), |_, _| reply.err(error));
 }

@@ -14,8 +14,8 @@ use std::io;
 pub struct Loner(());
 
 impl Loner {
-    /// A loner, served at `address`. What it returns must be kept: dropping the listener closes the
-    /// door.
+    /// Makes a loner, served at `address`. What it returns must be kept: dropping the listener
+    /// closes the door.
     ///
     /// # Errors
     /// When it cannot listen there.

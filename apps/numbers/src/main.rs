@@ -66,7 +66,7 @@ enum Question {
 }
 
 impl Question {
-    /// `None` if no question is asked like that.
+    /// Reads the question; `None` if none is asked like that.
     fn read(command: &str, words: &[&str]) -> Result<Option<Self>, Failure> {
         Ok(Some(match (command, words) {
             ("get-random", [bits]) => Self::GetRandom(size(bits)?),
@@ -112,7 +112,7 @@ impl Asking<'_> {
     }
 }
 
-/// A size in bits. Whether it makes sense is for the node to say.
+/// Reads a size in bits. Whether it makes sense is for the node to say.
 fn size(word: &str) -> Result<u32, Failure> {
     word.parse().map_err(|_| Failure::usage(format!("BITS is a number of bits, not {word:?}")))
 }

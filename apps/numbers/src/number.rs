@@ -41,7 +41,7 @@ impl Number {
     /// Decimal digits of the largest number taken from outside.
     const MAX_DIGITS: usize = 2_467;
 
-    /// The number that these big-endian bytes spell.
+    /// Returns the number that these big-endian bytes spell.
     ///
     /// # Errors
     /// [`Wrong::LeadingZeros`], [`Wrong::TooLong`].

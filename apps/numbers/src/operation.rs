@@ -118,7 +118,7 @@ impl Operation for Inverse {
 
 // Matches, not closures: the line that the exception names is that of the operation.
 
-/// An argument out of its bytes.
+/// Reads an argument out of its bytes.
 #[track_caller]
 fn read(bytes: &[u8]) -> Result<Number, Error> {
     match Number::from_bytes(bytes) {
@@ -127,7 +127,7 @@ fn read(bytes: &[u8]) -> Result<Number, Error> {
     }
 }
 
-/// A result into its bytes.
+/// Writes a result into its bytes.
 #[track_caller]
 fn spell(result: Result<Number, Wrong>) -> Result<Vec<u8>, Error> {
     match result {

@@ -66,7 +66,7 @@ impl Shared {
         });
     }
 
-    /// False after the end. A terminal that cannot be written to is nobody's loss.
+    /// Draws the line; false after the end. A terminal that cannot be written to is nobody's loss.
     fn draw(&self, waited: Duration, out: &mut impl Write) -> bool {
         let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(line) = &mut *drawn else { return false };

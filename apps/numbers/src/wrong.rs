@@ -33,7 +33,7 @@ pub enum Wrong {
 }
 
 impl Wrong {
-    /// As the exception that the interface declares.
+    /// Raises the exception that the interface declares.
     #[track_caller]
     pub(crate) fn raise(self) -> Error {
         OperationFailed::new(self.to_string()).raise()

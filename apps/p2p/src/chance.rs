@@ -3,7 +3,7 @@
 use peers_rpc::kernel::Rng;
 use peers_rpc::kernel::rand_core::Rng as _;
 
-/// A number below `n`, each as likely as any other.
+/// Returns a number below `n`, each as likely as any other.
 fn below(rng: &mut Rng, n: u64) -> u64 {
     // A multiple of n: what lies beyond would favour small numbers.
     let fair = u64::MAX - u64::MAX % n;

@@ -159,7 +159,7 @@ impl Stage {
     }
 }
 
-/// As the tutorial shows a tuple of values.
+/// Shows a tuple of values as the tutorial does.
 fn print_all(values: &BTreeSet<String>) -> Result<(), Failure> {
     let values: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
     print_own(&format!("({})", values.join(", ")))

@@ -55,7 +55,8 @@ impl P2pNode {
         call.then(cx.on((id, peer, hunt), Self::found, Self::not_found));
     }
 
-    /// A peer has a value. Perhaps this node got one meanwhile? Then that one counts.
+    /// Keeps the value that a peer has, and answers with it. If this node got one meanwhile, that
+    /// one counts.
     fn found(&mut self, _: &Cx<Self>, value: String, (_, _, hunt): (String, P2pNodeProxy, Hunt)) {
         let Hunt { key, reply, .. } = hunt;
         if let Some(own) = self.values.get(&key) {

@@ -12,15 +12,15 @@ use std::collections::BTreeSet;
 
 /// Gathers what such a search finds: values, with or without the bill.
 pub(crate) trait Harvest: Default + DecodeOwned + Encode + Send + 'static {
-    /// The harvest of one request, before anything is gathered.
+    /// Returns the harvest of one request, before anything is gathered.
     fn new() -> Self;
-    /// The question to a peer.
+    /// Asks a peer.
     fn ask(peer: &P2pNodeProxy, key: &str, visited: &[String]) -> Call<Self>;
     /// Adds what a peer answered.
     fn gather(&mut self, outcome: Result<Self, Error>, bounds: &Bounds);
-    /// A value of this node is part of it.
+    /// Adds a value of this node.
     fn add(&mut self, value: &str, bounds: &Bounds);
-    /// Some peers will not be asked.
+    /// Notes that some peers will not be asked.
     fn cut(&mut self) {}
 }
 

@@ -39,8 +39,8 @@ pub use node::{P2pNode, Requests, Voice};
 
 peers_rpc::include_rpc!("p2p");
 
-/// The limits that nodes live by: calls may be nested as deeply as a search through a long chain of
-/// nodes needs.
+/// Returns the limits that nodes live by: calls may be nested as deeply as a search through a long
+/// chain of nodes needs.
 pub fn limits() -> peers_rpc::Limits {
     let mut limits = peers_rpc::Limits::default();
     limits.call_depth = 1_024;

@@ -47,7 +47,8 @@ fn get(address: &Address, key: &str, arguments: &Arguments) -> Result<(), Failur
     service::print(&value)
 }
 
-/// An event has no answer, so a `get` follows it, which the node answers from its own store.
+/// Puts a value. An event has no answer, so a `get` follows it, which the node answers from its own
+/// store.
 fn put(address: &Address, key: &str, value: &str, arguments: &Arguments) -> Result<(), Failure> {
     let peers = service::client()?;
     let node: P2pNodeProxy<SyncEndpoint> = P2pNodeProxy::new(peers.connect(address)?);

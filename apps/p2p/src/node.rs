@@ -47,7 +47,7 @@ pub struct P2pNode {
 }
 
 impl P2pNode {
-    /// A node with no values and no peers, whose lines `voice` prints.
+    /// Makes a node with no values and no peers, whose lines `voice` prints.
     pub fn new(voice: Voice) -> Self {
         Self::with_bounds(voice, Bounds::default())
     }
@@ -100,12 +100,12 @@ impl P2pNode {
         &self.id
     }
 
-    /// The ids of its peers, dead ones included that nobody has asked since.
+    /// Returns the ids of its peers, dead ones included that nobody has asked since.
     pub fn peers(&self) -> impl Iterator<Item = &str> {
         self.peers.keys().map(String::as_str)
     }
 
-    /// The value that it keeps itself under `key`.
+    /// Returns the value that it keeps itself under `key`.
     pub fn value(&self, key: &str) -> Option<&str> {
         self.values.get(key).map(String::as_str)
     }

@@ -49,7 +49,8 @@ impl P2pNode {
         }
     }
 
-    /// The first failure is worth a warning, further ones are not: it goes on trying.
+    /// Reports why a peer was not met. The first failure is worth a warning, further ones are not:
+    /// it goes on trying.
     fn not_met(&mut self, _: &Cx<Self>, error: Error, (peer, failures): (P2pNodeProxy, u32)) {
         match error.kind() {
             ErrorKind::Disconnected(_) if failures > 0 => log::debug!("still not there: {error}"),
@@ -92,9 +93,9 @@ impl P2pNode {
         }
     }
 
-    /// The way of a search that has visited these nodes: the other peers are next, and all of them,
-    /// with this node, are visited from then on. `None` if the list is longer than it may be, or
-    /// would be.
+    /// Returns the way of a search that has visited these nodes: the other peers are next, and all
+    /// of them, with this node, are visited from then on. `None` if the list is longer than it may
+    /// be, or would be.
     pub(crate) fn route(&self, visited: &[String]) -> Option<Route> {
         if !self.fits(visited.iter()) {
             return None;

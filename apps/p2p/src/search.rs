@@ -126,7 +126,7 @@ impl P2pNode {
 }
 
 impl Findings {
-    /// One branch is part of it; one without an answer cost its request.
+    /// Adds one branch, which is part of it; one without an answer cost its request.
     pub(crate) fn merge(&mut self, outcome: Result<Self, Error>, bounds: &Bounds) {
         match outcome {
             Ok(branch) => {
@@ -147,7 +147,7 @@ impl Findings {
         }
     }
 
-    /// A value is part of it, if there is room.
+    /// Adds a value, if there is room.
     pub(crate) fn insert(&mut self, value: &str, bounds: &Bounds) {
         // What is there already takes no room, however full it is.
         if self.values.contains(value) {

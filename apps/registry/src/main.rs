@@ -42,8 +42,8 @@ fn get(address: &Address, key: &str, arguments: &Arguments) -> Result<(), Failur
     service::print(&value.map_err(|error| Failure::of_call(address, &error))?)
 }
 
-/// An event has no answer, so a `get` follows it: requests start in order, and its answer says that
-/// the event arrived.
+/// Puts a value. An event has no answer, so a `get` follows it: requests start in order, and its
+/// answer says that the event arrived.
 fn put(address: &Address, key: &str, value: &str, arguments: &Arguments) -> Result<(), Failure> {
     let peers = service::client()?;
     let node: NodeProxy<SyncEndpoint> = NodeProxy::new(peers.connect(address)?);

@@ -25,8 +25,8 @@ impl LocalNode for Registry {
 }
 
 impl Registry {
-    /// An empty registry, served at `address`. What it returns must be kept: dropping the listener
-    /// closes the door, dropping the node forgets the values.
+    /// Makes an empty registry, served at `address`. What it returns must be kept: dropping the
+    /// listener closes the door, dropping the node forgets the values.
     ///
     /// # Errors
     /// When it cannot listen there.

@@ -33,8 +33,8 @@ pub fn compile(path: impl AsRef<Path>) {
 }
 
 impl Compiler<'static> {
-    /// A compiler that reads files from the disk, by paths relative to the package whose build
-    /// script this is.
+    /// Makes a compiler that reads files from the disk, by paths relative to the package whose
+    /// build script this is.
     #[must_use]
     pub fn in_package() -> Self {
         let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());

@@ -39,7 +39,7 @@ pub struct Output {
 }
 
 impl Compiler<'static> {
-    /// A compiler that reads files from the disk.
+    /// Makes a compiler that reads files from the disk.
     #[must_use]
     pub fn new() -> Self {
         Self::with_loader(read_text)
@@ -53,8 +53,8 @@ impl Default for Compiler<'static> {
 }
 
 impl<'l> Compiler<'l> {
-    /// A compiler that gets the text of a path from `loader`. Paths of imports are joined to the
-    /// folder of the importing file and have no `.` and `..` but in front.
+    /// Makes a compiler that gets the text of a path from `loader`. Paths of imports are joined to
+    /// the folder of the importing file and have no `.` and `..` but in front.
     pub fn with_loader(loader: impl Fn(&Path) -> io::Result<String> + 'l) -> Self {
         Self { loader: Box::new(loader), rpc: "peers_rpc".into() }
     }
@@ -124,7 +124,7 @@ impl<'l> Compiler<'l> {
 }
 
 impl Compiler<'_> {
-    /// The path of the crate of calls, from the root.
+    /// Returns the path of the crate of calls, from the root.
     fn rpc(&self, reports: &mut Reports) -> String {
         let named = self.rpc.strip_prefix("::").unwrap_or(&self.rpc);
         check::rust_path(named.split("::")).unwrap_or_else(|why| {

@@ -38,7 +38,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// An error at `span`; `label` stands beside the caret and may be empty.
+    /// Makes an error at `span`; `label` stands beside the caret and may be empty.
     pub(crate) fn new(span: Span, title: impl Into<String>, label: impl Into<String>) -> Self {
         let (title, label) = (visible(&title.into()), visible(&label.into()));
         Self { title, span, label, others: Vec::new(), help: None }
@@ -82,7 +82,7 @@ impl Reports {
         self.kept.is_empty()
     }
 
-    /// True iff no more are kept.
+    /// Returns true iff no more are kept.
     pub(crate) const fn is_full(&self) -> bool {
         self.kept.len() >= MAX_KEPT
     }
@@ -128,14 +128,14 @@ impl Diagnostics {
         self.reports.len() + self.more
     }
 
-    /// Never true of what a [`Compiler`](crate::Compiler) returns.
+    /// Returns false for all that a [`Compiler`](crate::Compiler) returns.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.reports.is_empty()
     }
 
-    /// The errors, in the order of files and places; of very many, the first thousand that were
-    /// found.
+    /// Returns the errors, in the order of files and places; of very many, the first thousand that
+    /// were found.
     pub fn iter(&self) -> impl Iterator<Item = Diagnostic<'_>> {
         self.reports.iter().map(|report| {
             let source = self.sources.get(report.span.file);
@@ -150,8 +150,8 @@ impl Diagnostics {
         })
     }
 
-    /// The errors as text for a terminal, with or without colours, ending in a line that counts
-    /// them. At most 50 are shown, and of long lines what stands around the error.
+    /// Returns the errors as text for a terminal, with or without colours, ending in a line that
+    /// counts them. At most 50 are shown, and of long lines what stands around the error.
     #[must_use]
     pub fn render(&self, colours: bool) -> String {
         let renderer = if colours { Renderer::styled() } else { Renderer::plain() };

@@ -29,8 +29,8 @@ pub(crate) struct Excerpt {
 }
 
 impl Excerpt {
-    /// The excerpt of `source` that shows all `places`, the first of which counts if they are far
-    /// from each other.
+    /// Returns the excerpt of `source` that shows all `places`, the first of which counts if they
+    /// are far from each other.
     pub(crate) fn new(source: &str, places: impl Iterator<Item = Span>) -> Self {
         let mut marked: BTreeMap<usize, Range<usize>> = BTreeMap::new();
         for place in places {
@@ -112,7 +112,7 @@ impl Excerpt {
     }
 }
 
-/// The nearest boundary of characters at or before `at`.
+/// Returns the nearest boundary of characters at or before `at`.
 fn floor(text: &str, at: usize) -> usize {
     (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }

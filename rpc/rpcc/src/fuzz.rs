@@ -39,7 +39,7 @@ pub fn interface(bytes: &[u8]) {
     }
 }
 
-/// The normal form of whatever compiles means the same, and is its own normal form.
+/// Checks that the normal form of whatever compiles means the same, and is its own normal form.
 fn normal_form(compiler: &Compiler<'_>) {
     let Ok(schema) = compiler.schema("fuzzed.rpc") else { panic!("it was compiled") };
     let printed = schema.printed();

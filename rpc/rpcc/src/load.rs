@@ -186,7 +186,8 @@ impl Files<'_> {
         }
     }
 
-    /// The endings of imports were checked where they stand.
+    /// Checks the ending of the file that was asked for. Those of imports were checked where they
+    /// stand.
     fn check_ending(&mut self) {
         let root = &self.sources.get(FileId(0)).path;
         if root.extension().is_none_or(|ending| ending != "rpc") {
@@ -258,7 +259,7 @@ impl Files<'_> {
         }
     }
 
-    /// A cycle among the files that are not done: each with its import of the next.
+    /// Returns a cycle among the files that are not done: each with its import of the next.
     fn cycle(&self, done: &[bool]) -> Option<Vec<(FileId, Span)>> {
         let mut at = FileId(done.iter().position(|done| !done)?);
         let mut path: Vec<(FileId, Span)> = Vec::new();
@@ -285,7 +286,7 @@ fn unusable(path: &str) -> Option<&'static str> {
     (!path.ends_with(".rpc")).then_some("interface files end in `.rpc`")
 }
 
-/// The path without `.` and, where a folder stands before them, without `..`.
+/// Returns the path without `.` and, where a folder stands before them, without `..`.
 pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {

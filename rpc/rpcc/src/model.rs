@@ -60,7 +60,7 @@ pub enum Ty {
 }
 
 impl Ty {
-    /// True iff it is spelled otherwise as the type of an argument that is lent.
+    /// Returns true iff it is spelled otherwise as the type of an argument that is lent.
     pub(crate) fn is_lent(&self) -> bool {
         match self {
             Self::Scalar(scalar) => matches!(scalar, Scalar::String | Scalar::Bytes),
@@ -71,7 +71,7 @@ impl Ty {
         }
     }
 
-    /// True iff it is spelled otherwise as the type of a result that may be lent.
+    /// Returns true iff it is spelled otherwise as the type of a result that may be lent.
     pub(crate) fn is_lent_as_result(&self) -> bool {
         match self {
             Self::Scalar(scalar) => {
@@ -95,7 +95,7 @@ pub struct Field {
 }
 
 impl Field {
-    /// True iff its values may be missing at the end of a struct.
+    /// Returns true iff its values may be missing at the end of a struct.
     pub(crate) const fn is_optional(&self) -> bool {
         matches!(self.ty, Ty::Option { .. })
     }
@@ -136,7 +136,7 @@ pub struct TypeDef {
 }
 
 impl TypeDef {
-    /// All fields, those of all variants included.
+    /// Returns all fields, those of all variants included.
     pub(crate) fn fields(&self) -> Box<dyn Iterator<Item = &Field> + '_> {
         match &self.kind {
             Kind::Exception(fields) | Kind::Struct(fields) => Box::new(fields.iter()),
@@ -144,7 +144,7 @@ impl TypeDef {
         }
     }
 
-    /// As `fields`, to change them.
+    /// Returns what `fields` does, to change them.
     pub(crate) fn fields_mut(&mut self) -> Box<dyn Iterator<Item = &mut Field> + '_> {
         match &mut self.kind {
             Kind::Exception(fields) | Kind::Struct(fields) => Box::new(fields.iter_mut()),
@@ -175,7 +175,7 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// True iff the result may be lent.
+    /// Returns true iff the result may be lent.
     pub(crate) fn lends_result(self) -> bool {
         self.borrowed && self.convention == Convention::Plain
     }
@@ -198,7 +198,7 @@ pub struct Method {
 }
 
 impl Method {
-    /// True iff anything of it is lent if it is implemented in this style.
+    /// Returns true iff anything of it is lent if it is implemented in this style.
     pub(crate) fn lends(&self, style: Style) -> bool {
         let lent = |argument: &Field| argument.ty.is_lent();
         (style.borrowed && self.arguments.iter().any(lent))
@@ -268,7 +268,7 @@ impl Model {
         &self.interface(id.interface).methods[id.index]
     }
 
-    /// A file and everything that it imports, directly or not, itself first.
+    /// Returns a file and everything that it imports, directly or not, itself first.
     pub(crate) fn reached(&self, from: FileId) -> Vec<FileId> {
         let mut reached = vec![from];
         let mut next = 0;
@@ -283,7 +283,7 @@ impl Model {
         reached
     }
 
-    /// The name of a declaration.
+    /// Returns the name of a declaration.
     pub(crate) fn name(&self, item: ItemId) -> &Name {
         match item {
             ItemId::Type(id) => &self.ty(id).name,
@@ -291,7 +291,7 @@ impl Model {
         }
     }
 
-    /// The file of a declaration.
+    /// Returns the file of a declaration.
     pub(crate) fn file_of(&self, item: ItemId) -> FileId {
         match item {
             ItemId::Type(id) => self.ty(id).file,
@@ -299,19 +299,19 @@ impl Model {
         }
     }
 
-    /// `stem.name` of a type: the wire class of an exception.
+    /// Returns `stem.name` of a type: the wire class of an exception.
     pub(crate) fn type_name(&self, id: TypeId) -> String {
         let ty = self.ty(id);
         format!("{}.{}", self.file(ty.file).stem, ty.name.text)
     }
 
-    /// `stem.interface`.
+    /// Returns `stem.interface`.
     pub(crate) fn interface_name(&self, id: InterfaceId) -> String {
         let interface = self.interface(id);
         format!("{}.{}", self.file(interface.file).stem, interface.name.text)
     }
 
-    /// `stem.interface.method`.
+    /// Returns `stem.interface.method`.
     pub(crate) fn method_name(&self, id: MethodId) -> String {
         format!("{}.{}", self.interface_name(id.interface), self.method(id).name.text)
     }
@@ -334,41 +334,42 @@ impl Model {
         }
     }
 
-    /// `(argument types)`, canonically.
+    /// Returns `(argument types)`, canonically.
     pub(crate) fn canonical_arguments(&self, method: &Method) -> String {
         let types = method.arguments.iter().map(|argument| self.canonical(&argument.ty));
         format!("({})", types.collect::<Vec<_>>().join(","))
     }
 
-    /// The result, canonically; `()` if there is none.
+    /// Returns the result, canonically; `()` if there is none.
     pub(crate) fn canonical_result(&self, method: &Method) -> String {
         method.result.as_ref().map_or_else(|| "()".into(), |ty| self.canonical(ty))
     }
 
-    /// `stem.interface.method(argument types)->result`: what the id of a method is the hash of.
+    /// Returns `stem.interface.method(argument types)->result`: what the id of a method is the hash
+    /// of.
     pub(crate) fn canonical_method(&self, id: MethodId) -> String {
         let method = self.method(id);
         let arguments = self.canonical_arguments(method);
         format!("{}{arguments}->{}", self.method_name(id), self.canonical_result(method))
     }
 
-    /// The id of a method on the wire.
+    /// Returns the id of a method on the wire.
     pub(crate) fn wire_id(&self, id: MethodId) -> u64 {
         fnv1a(self.canonical_method(id).as_bytes())
     }
 
-    /// `(name: type, ...)`, for people.
+    /// Returns `(name: type, ...)`, for people.
     pub(crate) fn show_fields(&self, fields: &[Field]) -> String {
         let show = |field: &Field| format!("{}: {}", field.name.text, self.show(&field.ty));
         format!("({})", fields.iter().map(show).collect::<Vec<_>>().join(", "))
     }
 
-    /// A type for people: as on the wire, with spaces behind commas.
+    /// Returns a type for people: as on the wire, with spaces behind commas.
     pub(crate) fn show(&self, ty: &Ty) -> String {
         self.canonical(ty).replace(',', ", ")
     }
 
-    /// `name(argument: type, ...) -> type`, for people.
+    /// Returns `name(argument: type, ...) -> type`, for people.
     pub(crate) fn signature(&self, method: &Method) -> String {
         let arguments = self.show_fields(&method.arguments);
         let result = method.result.as_ref().map(|ty| format!(" -> {}", self.show(ty)));
@@ -376,7 +377,7 @@ impl Model {
     }
 }
 
-/// FNV-1a with 64 bits.
+/// Hashes by FNV-1a with 64 bits.
 pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)

@@ -50,18 +50,18 @@ const PRELUDE: [&str; 33] = [
     "Vec",
 ];
 
-/// True of keywords that Rust does not let anybody escape.
+/// Returns true for keywords that Rust does not let anybody escape.
 pub(crate) fn is_impossible(name: &str) -> bool {
     matches!(name, "self" | "super" | "crate" | "Self")
 }
 
-/// True of type names that the prelude has taken.
+/// Returns true for type names that the prelude has taken.
 pub(crate) fn is_prelude(name: &str) -> bool {
     PRELUDE.contains(&name)
 }
 
-/// The words of a name: `getAll`, `get_all` and `GetAll` have the same two, `HTTPServer` has `http`
-/// and `server`.
+/// Returns the words of a name: `getAll`, `get_all` and `GetAll` have the same two, `HTTPServer`
+/// has `http` and `server`.
 fn words(name: &str) -> Vec<String> {
     let characters: Vec<char> = name.chars().collect();
     let mut words: Vec<String> = Vec::new();
@@ -86,17 +86,17 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// `get_all`, not escaped.
+/// Returns `get_all`, not escaped.
 pub(crate) fn snake(name: &str) -> String {
     words(name).join("_")
 }
 
-/// `GET_ALL`.
+/// Returns `GET_ALL`.
 pub(crate) fn screaming(name: &str) -> String {
     snake(name).to_ascii_uppercase()
 }
 
-/// `GetAll`.
+/// Returns `GetAll`.
 pub(crate) fn camel(name: &str) -> String {
     let mut camel = String::new();
     for word in words(name) {
@@ -106,12 +106,12 @@ pub(crate) fn camel(name: &str) -> String {
     camel
 }
 
-/// The name as it is written in Rust: keywords become `r#keyword`.
+/// Returns the name as it is written in Rust: keywords become `r#keyword`.
 pub(crate) fn escape(name: &str) -> String {
     if KEYWORDS.contains(&name) { format!("r#{name}") } else { name.into() }
 }
 
-/// The candidate that differs least from `name`, if one is near enough to be meant.
+/// Returns the candidate that differs least from `name`, if one is near enough to be meant.
 pub(crate) fn nearest<'c>(name: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let near = candidates.iter().map(|candidate| (distance(name, candidate), *candidate));
     let (distance, candidate) = near.min_by_key(|(distance, _)| *distance)?;

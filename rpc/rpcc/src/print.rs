@@ -86,7 +86,7 @@ impl Printer<'_> {
         }
     }
 
-    /// `before { … }`, each part in lines of its own.
+    /// Writes `before { … }`, each part in lines of its own.
     fn block<T>(&mut self, before: &str, parts: &[T], part: impl Fn(&mut Self, &T)) {
         if parts.is_empty() {
             return self.line(&format!("{before} {{}}"));
@@ -98,7 +98,7 @@ impl Printer<'_> {
         self.line("}");
     }
 
-    /// `before(fields)after` in one line; in several if a field is documented.
+    /// Writes `before(fields)after` in one line; in several if a field is documented.
     fn row(&mut self, before: &str, fields: &[Field], after: &str) {
         if fields.iter().all(|field| field.docs.is_empty()) {
             let fields = fields.iter().map(|field| self.field(field));
@@ -135,7 +135,7 @@ impl Printer<'_> {
         }
     }
 
-    /// A name as this file says it.
+    /// Returns a name as this file says it.
     fn named(&self, id: TypeId) -> String {
         let ty = self.model.ty(id);
         if ty.file == self.file { ty.name.text.clone() } else { self.model.type_name(id) }
@@ -166,7 +166,7 @@ impl Printer<'_> {
         self.line("}");
     }
 
-    /// The overrides that callers could notice if they looked: those of the convention.
+    /// Returns the overrides that callers could notice if they looked: those of the convention.
     fn overrides(&self, interface: &Interface) -> Vec<String> {
         let Some(base) = interface.base else { return Vec::new() };
         let inherited = &self.model.interface(base).flat;
@@ -229,7 +229,7 @@ impl Printer<'_> {
     }
 }
 
-/// A time-out in the longest unit that it is a whole number of.
+/// Returns a time-out in the longest unit that it is a whole number of.
 fn time(timeout: Duration) -> String {
     let milliseconds = timeout.as_millis();
     if milliseconds == 0 {

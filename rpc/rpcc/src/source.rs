@@ -21,7 +21,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// From the start of this one to the end of `other`, in the same file.
+    /// Reaches from the start of this one to the end of `other`, in the same file.
     pub(crate) fn to(self, other: Self) -> Self {
         Self { end: other.end.max(self.end), ..self }
     }
@@ -36,7 +36,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Line and column of a byte, both from 1; the column counts characters.
+    /// Returns line and column of a byte, both from 1; the column counts characters.
     pub(crate) fn line_column(&self, at: usize) -> (usize, usize) {
         let before = self.text.get(..at).unwrap_or(&self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -55,7 +55,7 @@ impl Sources {
         FileId(self.0.len() - 1)
     }
 
-    /// The file of an id that `add` gave out.
+    /// Returns the file of an id that `add` gave out.
     pub(crate) fn get(&self, file: FileId) -> &Source {
         &self.0[file.0]
     }

@@ -7,9 +7,9 @@ use std::path::Path;
 /// The most bytes of a name or a text in a message.
 const LONGEST: usize = 400;
 
-/// True of what an interface file may not hold: control characters, what sets the direction of
-/// text, and what is ignorable by default. Tabs and line feeds are for the caller to judge. Fewer
-/// than [`is_invisible`]: the spaces of other languages may stand in documentation.
+/// Returns true for what an interface file may not hold: control characters, what sets the
+/// direction of text, and what is ignorable by default. Tabs and line feeds are for the caller to
+/// judge. Fewer than [`is_invisible`]: the spaces of other languages may stand in documentation.
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -19,14 +19,14 @@ pub(crate) fn is_hidden(c: char) -> bool {
             | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// True of the hidden characters that scripts and emoji need to join or to separate their
+/// Returns true for the hidden characters that scripts and emoji need to join or to separate their
 /// neighbours.
 const fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}')
 }
 
-/// True of a character that may not stand in an interface file behind `before`: hidden ones, but
-/// joiners behind what they can join.
+/// Returns true for a character that may not stand in an interface file behind `before`: hidden
+/// ones, but joiners behind what they can join.
 pub(crate) fn is_forbidden(c: char, before: Option<char>) -> bool {
     let joins = |before: char| {
         let seen = !before.is_ascii() && !is_hidden(before);
@@ -35,7 +35,7 @@ pub(crate) fn is_forbidden(c: char, before: Option<char>) -> bool {
     is_hidden(c) && c != '\t' && !(is_joiner(c) && before.is_some_and(joins))
 }
 
-/// A text with what cannot be seen in it spelled out, not too long for a message.
+/// Returns a text with what cannot be seen in it spelled out, not too long for a message.
 pub fn visible(text: &str) -> String {
     let mut shown = String::new();
     for c in text.chars() {
@@ -52,14 +52,14 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
-/// A path as [`visible`] text.
+/// Returns a path as [`visible`] text.
 pub(crate) fn shown(path: &Path) -> String {
     visible(&path.to_string_lossy())
 }
 
-/// A character that cannot be seen replaced by one that can be seen and has as many bytes, so that
-/// places in a text stay where they are. Those of one byte are for whoever draws the text: there is
-/// a picture of each.
+/// Returns a character that cannot be seen replaced by one that can be seen and has as many bytes,
+/// so that places in a text stay where they are. Those of one byte are for whoever draws the text:
+/// there is a picture of each.
 pub(crate) fn replaced(c: char) -> char {
     match c.len_utf8() {
         1 => c,

@@ -10,7 +10,7 @@ use peers_rpc::{CloseReason, Error, ErrorKind, Refusal};
 use std::io;
 use std::net::IpAddr;
 
-/// The words and the exit code for the outcome of a call to the node at `address`.
+/// Returns the words and the exit code for the outcome of a call to the node at `address`.
 pub(super) fn failure(address: &Address, error: &Error) -> Failure {
     let (reached, hint) = match error.kind() {
         ErrorKind::Raised(_) | ErrorKind::Failed(_) | ErrorKind::Panicked | ErrorKind::NoReply => {
@@ -26,8 +26,8 @@ pub(super) fn failure(address: &Address, error: &Error) -> Failure {
     Failure { text: format!("{head}{error}{tail}"), code: UNREACHED }
 }
 
-/// After a time-out. Before the node has said hello, its id is unknown; an IP address needs no
-/// look-up.
+/// Advises after a time-out. Before the node has said hello, its id is unknown; an IP address needs
+/// no look-up.
 fn late(address: &Address, error: &Error) -> Option<&'static str> {
     let met = error.origin().is_some_and(|origin| !origin.starts_with("[?]"));
     if met {

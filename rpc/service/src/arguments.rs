@@ -78,12 +78,12 @@ impl Arguments {
         Ok(Some(arguments))
     }
 
-    /// The policy to listen with: none unless `--insecure` was given.
+    /// Returns the policy to listen with: none unless `--insecure` was given.
     pub fn security(&self) -> Option<Security> {
         self.insecure.then_some(Security::Insecure)
     }
 
-    /// The call with the time-out of the command line, or with its own if none was given.
+    /// Returns the call with the time-out of the command line, or with its own if none was given.
     pub fn timed<T: DecodeOwned + Send + 'static>(&self, call: SyncCall<T>) -> SyncCall<T> {
         match self.timeout {
             Some(timeout) => call.within(timeout),
@@ -142,7 +142,7 @@ impl Cli {
         ))
     }
 
-    /// The lines of the help that say how a command is written.
+    /// Returns the lines of the help that say how a command is written.
     fn forms(&self, command: &str) -> Vec<&'static str> {
         let is_form = |line: &&str| {
             let mut words = line.split_whitespace();

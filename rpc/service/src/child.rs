@@ -126,7 +126,7 @@ fn not_listening(first: &str) -> String {
     }
 }
 
-/// The address out of `PID [ADDRESS]: listening`.
+/// Returns the address out of `PID [ADDRESS]: listening`.
 fn listening(line: &str) -> Option<Address> {
     let (_, rest) = line.trim_end().split_once(" [")?;
     rest.strip_suffix("]: listening")?.parse().ok()

@@ -46,13 +46,13 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A wrong command line.
+    /// Makes the failure of a wrong command line.
     pub fn usage(text: impl Into<String>) -> Self {
         Self { text: text.into(), code: UNREACHED }
     }
 
-    /// The outcome of a call to the node at `address`: the error, and what to do about it where
-    /// that helps.
+    /// Returns the outcome of a call to the node at `address`: the error, and what to do about it
+    /// where that helps.
     pub fn of_call(address: &Address, error: &Error) -> Self {
         advice::failure(address, error)
     }
@@ -64,7 +64,7 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-/// A loop on a thread of its own, for one-shot calls.
+/// Starts a loop on a thread of its own, for one-shot calls.
 ///
 /// # Errors
 /// When it cannot be started.

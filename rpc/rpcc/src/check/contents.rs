@@ -123,7 +123,7 @@ fn totals(model: &mut Model, all: &Graph) {
     }
 }
 
-/// True iff no part of a type, structs and enums aside, is partial.
+/// Returns true iff no part of a type, structs and enums aside, is partial.
 fn is_total(ty: &Ty) -> bool {
     match ty {
         Ty::Scalar(scalar) => scalar.is_total(),
@@ -147,7 +147,7 @@ fn defaults(model: &mut Model, inline: &Graph) {
     }
 }
 
-/// True iff a self-describing value stands in place in a type.
+/// Returns true iff a self-describing value stands in place in a type.
 fn has_value(ty: &Ty) -> bool {
     match ty {
         Ty::Scalar(scalar) => *scalar == Scalar::Value,

@@ -60,7 +60,7 @@ pub(super) fn style(directives: &[Directive]) -> Style {
     Style { convention, borrowed: says("borrowed") }
 }
 
-/// The first directive of this name.
+/// Returns the first directive of this name.
 pub(super) fn find<'d>(directives: &'d [Directive], word: &str) -> Option<&'d Directive> {
     directives.iter().find(|directive| directive.kind.word() == word)
 }

@@ -3,7 +3,7 @@
 /// A directed graph: for each node, the nodes it leads to.
 pub(super) type Graph = Vec<Vec<usize>>;
 
-/// A component for each node: two nodes are in the same one iff each leads to the other.
+/// Returns a component for each node: two nodes are in the same one iff each leads to the other.
 pub(super) fn components(graph: &Graph) -> Vec<usize> {
     let reversed = reverse(graph);
     let mut component = vec![usize::MAX; graph.len()];
@@ -21,7 +21,7 @@ pub(super) fn components(graph: &Graph) -> Vec<usize> {
     component
 }
 
-/// The graph with all its edges turned round.
+/// Returns the graph with all its edges turned round.
 pub(super) fn reverse(graph: &Graph) -> Graph {
     let mut reversed = vec![Vec::new(); graph.len()];
     for (from, edges) in graph.iter().enumerate() {
@@ -45,7 +45,7 @@ pub(super) fn spread(graph: &Graph, marked: &mut [bool]) {
     }
 }
 
-/// The nodes in the order in which a depth-first search leaves them.
+/// Returns the nodes in the order in which a depth-first search leaves them.
 pub(super) fn finished(graph: &Graph) -> Vec<usize> {
     let mut seen = vec![false; graph.len()];
     let mut order = Vec::new();

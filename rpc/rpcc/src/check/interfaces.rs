@@ -50,7 +50,7 @@ pub(super) fn check(model: &mut Model, loaded: &Loaded, reports: &mut Reports) {
     collisions(model, Model::wire_id, reports);
 }
 
-/// The first interface with too many others in a row that it extends.
+/// Returns the first interface with too many others in a row that it extends.
 fn too_long(model: &Model, order: &[InterfaceId]) -> Option<InterfaceId> {
     let mut length = vec![1; model.interfaces.len()];
     order.iter().copied().find(|id| {
@@ -61,7 +61,7 @@ fn too_long(model: &Model, order: &[InterfaceId]) -> Option<InterfaceId> {
     })
 }
 
-/// The overrides of each interface.
+/// Returns the overrides of each interface.
 fn overrides(loaded: &Loaded) -> Vec<&[ast::Override]> {
     let items = loaded.files.iter().flat_map(|parsed| &parsed.tree.items);
     let overrides = items.filter_map(|item| match &item.kind {
@@ -71,7 +71,7 @@ fn overrides(loaded: &Loaded) -> Vec<&[ast::Override]> {
     overrides.collect()
 }
 
-/// All interfaces, each behind the one it extends; `None` iff some extend each other.
+/// Returns all interfaces, each behind the one it extends; `None` iff some extend each other.
 fn bases_first(model: &Model, reports: &mut Reports) -> Option<Vec<InterfaceId>> {
     let mut order = Vec::new();
     // 0: not reached, otherwise the number of the walk that reached it.
@@ -137,7 +137,7 @@ impl Flat<'_> {
         }
     }
 
-    /// The one inherited method that an override means, of those with its name.
+    /// Returns the one inherited method that an override means, of those with its name.
     fn overridden(&mut self, overriding: &ast::Override, named: &[usize]) -> Option<usize> {
         let name = overriding.name.text.as_str();
         let types = overriding.arguments.as_ref().map(|types| spell_all(types));
@@ -189,7 +189,7 @@ impl Flat<'_> {
         }
     }
 
-    /// The style that an override gives to a method that is inherited with `before`.
+    /// Returns the style that an override gives to a method that is inherited with `before`.
     fn style(
         &mut self,
         overriding: &ast::Override,
@@ -303,7 +303,7 @@ impl Flat<'_> {
         report.help(format!("to implement it differently, write `override {} :async`", name.text))
     }
 
-    /// A Rust name for an overload: what it has that the other has not.
+    /// Returns a Rust name for an overload: what it has that the other has not.
     fn suggested(&self, other: &Method, method: &Method) -> String {
         let has = |name: &str| other.arguments.iter().any(|argument| argument.rust == name);
         let more = method.arguments.iter().map(|argument| argument.rust.as_str());
@@ -317,7 +317,7 @@ impl Flat<'_> {
     }
 }
 
-/// A type as the wire spells it.
+/// Returns a type as the wire spells it.
 fn spell(ty: &ast::Type) -> String {
     match &ty.kind {
         TypeKind::Scalar(scalar) => scalar.name().into(),

@@ -68,7 +68,7 @@ pub(super) fn check(model: &mut Model, loaded: &Loaded, reports: &mut Reports) {
     }
 }
 
-/// What one import says of the file it leads to, if it says that it is elsewhere.
+/// Returns what one import says of the file it leads to, if it says that it is elsewhere.
 fn one(from: Option<&Known>, to: FileId, said: Span, place: Option<String>) -> Option<Known> {
     match (from, place) {
         (None, None) => None,
@@ -84,7 +84,7 @@ fn one(from: Option<&Known>, to: FileId, said: Span, place: Option<String>) -> O
     }
 }
 
-/// A path that a file in `home` gives: its `crate` is the crate of `home`.
+/// Returns a path that a file in `home` gives: its `crate` is the crate of `home`.
 fn seen_from(home: &str, path: &str) -> String {
     let Some(rest) = path.strip_prefix("crate") else { return path.into() };
     let name =
@@ -92,8 +92,8 @@ fn seen_from(home: &str, path: &str) -> String {
     if name == "crate" { path.into() } else { format!("::{name}{rest}") }
 }
 
-/// The path of a module from the names that it is given by, from the root: a crate's name first, or
-/// `crate`. Fails with the reason.
+/// Returns the path of a module from the names that it is given by, from the root: a crate's name
+/// first, or `crate`. Fails with the reason.
 pub(crate) fn rust_path<'p>(parts: impl Iterator<Item = &'p str>) -> Result<String, String> {
     let mut path = String::new();
     for (at, part) in parts.enumerate() {
@@ -137,7 +137,7 @@ fn differ(loaded: &Loaded, file: FileId, first: &Known, second: &Known) -> Repor
         .help("import it `in` one place from all files")
 }
 
-/// What emitting needs to know of a file that is elsewhere.
+/// Returns what emitting needs to know of a file that is elsewhere.
 fn elsewhere(model: &Model, loaded: &Loaded, file: FileId, found: Home) -> Elsewhere {
     let mut renamed = BTreeMap::new();
     if found.of != file {
@@ -149,7 +149,7 @@ fn elsewhere(model: &Model, loaded: &Loaded, file: FileId, found: Home) -> Elsew
     Elsewhere { path: found.path, renamed }
 }
 
-/// A file and all that it leads to.
+/// Returns a file and all that it leads to.
 fn reached(loaded: &Loaded, from: FileId) -> Vec<FileId> {
     let mut reached = vec![from];
     let mut next = 0;

@@ -222,7 +222,7 @@ impl Resolver<'_> {
         self.reports.push(Report::new(name.span, title, label).help("choose another name"));
     }
 
-    /// The Rust name of a field, an argument or a method.
+    /// Returns the Rust name of a field, an argument or a method.
     fn value_name(&mut self, name: &Name) -> String {
         let rust = names::snake(&name.text);
         if names::is_impossible(&rust) {
@@ -231,7 +231,7 @@ impl Resolver<'_> {
         rust
     }
 
-    /// The Rust name that `:name` gives.
+    /// Returns the Rust name that `:name` gives.
     fn chosen_name(&mut self, name: &Name) -> String {
         let rust = self.value_name(name);
         if rust != name.text {
@@ -373,7 +373,8 @@ impl<'r> Resolver<'r> {
         found
     }
 
-    /// A plain name finds what an imported file declares if only one of them declares it.
+    /// Reports a plain name that more than one import declares: it finds what an imported file
+    /// declares if only one of them does.
     fn ambiguous<T>(&mut self, path: &ast::Path, holders: &[FileId]) -> Option<T> {
         let name = path.name.text.as_str();
         let title = format!("`{name}` is declared by more than one import");
@@ -383,7 +384,7 @@ impl<'r> Resolver<'r> {
         None
     }
 
-    /// A name that may have been meant.
+    /// Returns a name that may have been meant.
     fn suggestion(&self, scope: FileId, name: &str) -> Option<String> {
         // Each costs a look at every name that there is.
         if self.reports.len() >= MAX_SUGGESTED {

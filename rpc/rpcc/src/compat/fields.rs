@@ -13,12 +13,12 @@ pub(super) struct Row<'m> {
 }
 
 impl Row<'_> {
-    /// The place of what has the name of `field`.
+    /// Returns the place of what has the name of `field`.
     fn place(&self, field: &Field) -> Option<usize> {
         self.fields.iter().position(|other| other.rust == field.rust)
     }
 
-    /// The type at a place, for people.
+    /// Returns the type at a place, for people.
     fn show(&self, at: usize) -> String {
         self.model.show(&self.fields[at].ty)
     }
@@ -66,8 +66,8 @@ pub(super) fn compare(kind: Kind<'_>, old: Row<'_>, new: Row<'_>, changes: &mut 
     }
 }
 
-/// True iff the field at a place of the new version has a new name, and that of the old version's
-/// is in use no more.
+/// Returns true iff the field at a place of the new version has a new name, and that of the old
+/// version's is in use no more.
 fn renames(old: Row<'_>, new: Row<'_>, at: usize) -> bool {
     let (Some(was), Some(is)) = (old.fields.get(at), new.fields.get(at)) else { return false };
     new.place(was).is_none() && old.place(is).is_none()

@@ -54,7 +54,7 @@ impl Changes {
     }
 }
 
-/// All changes, in the order of the old files, then of the new ones.
+/// Returns all changes, in the order of the old files, then of the new ones.
 pub(crate) fn compare(old: &Model, new: &Model) -> Vec<Change> {
     let mut changes = Changes::default();
     let stems = [old, new].map(|model| model.file(FileId(0)).stem.as_str());

@@ -39,8 +39,8 @@ fn is_exception(model: &Model, id: TypeId) -> bool {
     matches!(model.ty(id).kind, Kind::Exception(_))
 }
 
-/// The types that stand in elements of sets and keys of maps: what a reader leaves out of them may
-/// make two of them the same.
+/// Returns the types that stand in elements of sets and keys of maps: what a reader leaves out of
+/// them may make two of them the same.
 fn in_keys(model: &Model) -> BTreeSet<TypeId> {
     let mut todo = Vec::new();
     let methods = model.interfaces.iter().flat_map(|interface| &interface.methods);
@@ -106,7 +106,7 @@ impl Pairs {
     }
 }
 
-/// All methods, where they are declared, by their spelling on the wire.
+/// Returns all methods, where they are declared, by their spelling on the wire.
 fn methods(model: &Model) -> BTreeMap<String, &Method> {
     let all = model.interfaces.iter().enumerate().flat_map(|(interface, declared)| {
         let id = move |index| MethodId { interface: InterfaceId(interface), index };

@@ -23,7 +23,7 @@ pub(super) fn paragraph(text: &str, out: &mut Lines) {
     out.line(format!("/// {text}"));
 }
 
-/// The lines as rustdoc must see them to show what was written.
+/// Returns the lines as rustdoc must see them to show what was written.
 pub(super) fn escaped(docs: &[String]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut fenced = false;
@@ -72,7 +72,7 @@ fn indentation(doc: &str, begins_paragraph: bool, hang: &mut usize) -> usize {
     *hang
 }
 
-/// The width of `- ` or `1. ` in front of a list item.
+/// Returns the width of `- ` or `1. ` in front of a list item.
 fn marker(text: &str) -> Option<usize> {
     if text.starts_with(['-', '*', '+']) {
         return text[1..].starts_with(' ').then_some(2);

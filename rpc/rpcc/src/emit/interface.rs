@@ -22,7 +22,7 @@ pub(super) fn emit(model: &Model, id: InterfaceId, out: &mut Lines) {
     methods::emit(model, id, out);
 }
 
-/// The trait that an implementation implements.
+/// Writes the trait that an implementation implements.
 fn local(model: &Model, id: InterfaceId, out: &mut Lines) {
     let (names, interface) = (scope::interface(model, id), model.interface(id));
     let name = model.interface_name(id);
@@ -85,7 +85,7 @@ fn bind(rpc: &str, names: &scope::InterfaceNames, name: &str, out: &mut Lines) {
     out.close("}");
 }
 
-/// The function that decodes a request and calls the implementation.
+/// Writes the function that decodes a request and calls the implementation.
 fn serve(model: &Model, id: InterfaceId, out: &mut Lines) {
     let (names, interface) = (scope::interface(model, id), model.interface(id));
     out.blank();
@@ -109,7 +109,7 @@ fn serve(model: &Model, id: InterfaceId, out: &mut Lines) {
     out.body(signature, body);
 }
 
-/// The arm of one method, laid out in the first way that fits.
+/// Writes the arm of one method, laid out in the first way that fits.
 fn arm(model: &Model, file: FileId, id: MethodId, convention: Convention, out: &mut Lines) {
     let method = model.method(id);
     let ids = scope::interface(model, id.interface).ids;
@@ -149,7 +149,7 @@ fn arm(model: &Model, file: FileId, id: MethodId, convention: Convention, out: &
     }
 }
 
-/// The static that describes the interface, methods in ascending order of id.
+/// Writes the static that describes the interface, methods in ascending order of id.
 fn description(model: &Model, id: InterfaceId, out: &mut Lines) {
     let (names, interface) = (scope::interface(model, id), model.interface(id));
     let name = model.interface_name(id);

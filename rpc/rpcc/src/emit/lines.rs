@@ -66,7 +66,7 @@ impl Lines {
         self.line("}");
     }
 
-    /// True iff a line fits at the present level.
+    /// Returns true iff a line fits at the present level.
     pub(super) fn fits(&self, line: &str) -> bool {
         let room = WIDTH.saturating_sub(self.indent * 4);
         // Most lines have as many bytes as characters.
@@ -254,7 +254,7 @@ impl Lines {
         self.close(format!("{}{after}", &ty[close..]));
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub(super) fn finish(self) -> String {
         self.text
     }
@@ -288,7 +288,7 @@ fn closing(ty: &str, open: usize) -> usize {
     ty.len()
 }
 
-/// The parts of a type between commas, brackets left whole.
+/// Returns the parts of a type between commas, brackets left whole.
 fn parts(types: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0;
     let top = types.split(move |c| {

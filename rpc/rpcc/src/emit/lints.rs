@@ -86,7 +86,7 @@ fn chosen<const N: usize>(lints: [(bool, &'static str); N]) -> impl Iterator<Ite
     lints.into_iter().filter(|(set, _)| *set).map(|(_, lint)| lint)
 }
 
-/// True iff the names of variants have a word in common, or repeat the name of the enum.
+/// Returns true iff the names of variants have a word in common, or repeat the name of the enum.
 fn repeats(ty: &TypeDef, variants: &[Variant]) -> bool {
     if variants.len() < NAMED_VARIANTS {
         return false;

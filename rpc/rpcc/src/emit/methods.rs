@@ -36,13 +36,13 @@ pub(super) fn emit(model: &Model, id: InterfaceId, out: &mut Lines) {
     out.close("}");
 }
 
-/// The methods that need a description in the module of an interface.
+/// Returns the methods that need a description in the module of an interface.
 fn described(model: &Model, id: InterfaceId) -> impl Iterator<Item = (MethodId, Convention)> {
     let flat = model.interface(id).flat.iter().map(|(method, style)| (*method, style.convention));
     flat.filter(move |(method, convention)| describer(model, id, *method, *convention) == id)
 }
 
-/// The interface whose module describes a method with the convention it has in `id`.
+/// Returns the interface whose module describes a method with the convention it has in `id`.
 pub(super) fn describer(
     model: &Model,
     id: InterfaceId,
@@ -119,7 +119,7 @@ fn timeout(timeout: Option<Duration>) -> String {
     }
 }
 
-/// `1_234_567`
+/// Returns `1_234_567`.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
@@ -132,7 +132,7 @@ fn grouped(number: u64) -> String {
     grouped
 }
 
-/// `0x0123_4567_89ab_cdef`
+/// Returns `0x0123_4567_89ab_cdef`.
 fn hex(id: u64) -> String {
     let part = |shift: u32| (id >> shift) & 0xffff;
     format!("0x{:04x}_{:04x}_{:04x}_{:04x}", part(48), part(32), part(16), part(0))

@@ -21,8 +21,8 @@ use crate::model::{ItemId, Model};
 use crate::names;
 use crate::source::FileId;
 
-/// The Rust of a whole run: the first file's items, then a private module for each file it leads
-/// to.
+/// Returns the Rust of a whole run: the first file's items, then a private module for each file it
+/// leads to.
 pub(crate) fn emit(model: &Model) -> String {
     let root = FileId(0);
     let mut out = Lines::default();
@@ -90,7 +90,7 @@ fn module(model: &Model, file: FileId, out: &mut Lines) {
     out.close("}");
 }
 
-/// The name of a constant for a method.
+/// Returns the name of a constant for a method.
 fn constant(method: &crate::model::Method) -> String {
     names::screaming(&method.rust)
 }

@@ -37,7 +37,7 @@ pub(super) fn emit(model: &Model, id: InterfaceId, out: &mut Lines) {
     }
 }
 
-/// The name of the proxy that is used by threads which wait.
+/// Writes the name of the proxy that is used by threads which wait.
 fn blocking(model: &Model, id: InterfaceId, out: &mut Lines) {
     let (names, interface) = (scope::interface(model, id), model.interface(id));
     out.blank();

@@ -6,12 +6,12 @@ use crate::names;
 use crate::source::FileId;
 use crate::syntax::ast::Scalar;
 
-/// The owned type, as seen from the module of `file`.
+/// Returns the owned type, as seen from the module of `file`.
 pub(super) fn owned(model: &Model, file: FileId, ty: &Ty) -> String {
     spell(model, file, ty, None, |scalar| scalar.rust(&model.rpc))
 }
 
-/// The type of an argument that is lent.
+/// Returns the type of an argument that is lent.
 pub(super) fn lent(model: &Model, file: FileId, ty: &Ty) -> String {
     let scalar = |scalar: Scalar| match scalar {
         Scalar::String => "&::std::primitive::str".into(),
@@ -21,7 +21,7 @@ pub(super) fn lent(model: &Model, file: FileId, ty: &Ty) -> String {
     spell(model, file, ty, None, scalar)
 }
 
-/// The owned type of a field of `owner`.
+/// Returns the owned type of a field of `owner`.
 pub(super) fn field(model: &Model, owner: TypeId, ty: &Ty) -> String {
     spell(model, model.ty(owner).file, ty, Some(owner), |scalar| scalar.rust(&model.rpc))
 }
@@ -51,12 +51,12 @@ fn spell(
     }
 }
 
-/// The owned result of a method.
+/// Returns the owned result of a method.
 pub(super) fn result(model: &Model, file: FileId, result: Option<&Ty>) -> String {
     result.map_or_else(|| "()".into(), |ty| owned(model, file, ty))
 }
 
-/// The result of a method that may lend it: each part that has memory of its own may be the
+/// Returns the result of a method that may lend it: each part that has memory of its own may be the
 /// state's.
 pub(super) fn lent_result(model: &Model, file: FileId, ty: &Ty) -> String {
     let inner = |ty: &Ty| lent_result(model, file, ty);
@@ -72,7 +72,7 @@ pub(super) fn lent_result(model: &Model, file: FileId, ty: &Ty) -> String {
     }
 }
 
-/// The type of a proxy's parameter: what is cheapest for the caller.
+/// Returns the type of a proxy's parameter: what is cheapest for the caller.
 pub(super) fn parameter(model: &Model, file: FileId, ty: &Ty) -> String {
     match ty {
         Ty::Scalar(Scalar::String) => "impl ::std::convert::AsRef<::std::primitive::str>".into(),
@@ -84,7 +84,8 @@ pub(super) fn parameter(model: &Model, file: FileId, ty: &Ty) -> String {
     }
 }
 
-/// The type of what an optional parameter of a proxy may hold: borrowed where that saves a copy.
+/// Returns the type of what an optional parameter of a proxy may hold: borrowed where that saves a
+/// copy.
 fn optional(model: &Model, file: FileId, ty: &Ty) -> String {
     match ty {
         Ty::Scalar(Scalar::String) => "&::std::primitive::str".into(),
@@ -106,7 +107,7 @@ pub(super) fn encoded(field: &Field) -> String {
     }
 }
 
-/// The type of a constructor's parameter.
+/// Returns the type of a constructor's parameter.
 pub(super) fn converted(model: &Model, file: FileId, ty: &Ty) -> String {
     match ty {
         Ty::Scalar(scalar @ (Scalar::String | Scalar::Bytes)) => {
@@ -116,7 +117,7 @@ pub(super) fn converted(model: &Model, file: FileId, ty: &Ty) -> String {
     }
 }
 
-/// `(a, b)`; with the comma that a tuple of one part needs.
+/// Returns `(a, b)`; with the comma that a tuple of one part needs.
 pub(super) fn tuple(parts: &[String]) -> String {
     match parts {
         [one] => format!("({one},)"),
@@ -124,7 +125,7 @@ pub(super) fn tuple(parts: &[String]) -> String {
     }
 }
 
-/// A name for a variable, out of the way of those that generated code uses.
+/// Returns a name for a variable, out of the way of those that generated code uses.
 pub(super) fn variable(field: &Field, taken: &[&str]) -> String {
     if taken.contains(&field.rust.as_str()) {
         format!("{}_", field.rust)

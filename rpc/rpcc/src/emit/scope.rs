@@ -23,7 +23,7 @@ pub(super) struct InterfaceNames {
     pub(super) methods: String,
 }
 
-/// The names of an interface.
+/// Returns the names of an interface.
 pub(super) fn interface(model: &Model, id: InterfaceId) -> InterfaceNames {
     let name = &model.interface(id).name.text;
     let (camel, snake) = (names::camel(name), names::snake(name));
@@ -38,7 +38,7 @@ pub(super) fn interface(model: &Model, id: InterfaceId) -> InterfaceNames {
     }
 }
 
-/// All names that an item declares in its module.
+/// Returns all names that an item declares in its module.
 pub(crate) fn declared(model: &Model, item: ItemId) -> Vec<String> {
     let mut declared = public(model, item);
     if let ItemId::Interface(id) = item {
@@ -48,7 +48,7 @@ pub(crate) fn declared(model: &Model, item: ItemId) -> Vec<String> {
     declared
 }
 
-/// The public ones among them.
+/// Returns the public names among them.
 fn public(model: &Model, item: ItemId) -> Vec<String> {
     match item {
         ItemId::Type(id) => vec![model.ty(id).rust.clone()],
@@ -59,13 +59,13 @@ fn public(model: &Model, item: ItemId) -> Vec<String> {
     }
 }
 
-/// The files that are imported: all but the first.
+/// Returns the files that are imported: all but the first.
 pub(crate) fn imported(model: &Model) -> impl Iterator<Item = FileId> + use<> {
     (1..model.files.len()).map(FileId)
 }
 
-/// The files that become modules: those that are imported, but of those that are elsewhere only the
-/// ones whose interfaces something in the output extends.
+/// Returns the files that become modules: those that are imported, but of those that are elsewhere
+/// only the ones whose interfaces something in the output extends.
 pub(crate) fn modules(model: &Model) -> Vec<FileId> {
     let here = |file: &FileId| model.file(*file).elsewhere.is_none();
     let extended = extended(model);
@@ -73,7 +73,8 @@ pub(crate) fn modules(model: &Model) -> Vec<FileId> {
     imported(model).filter(|file| here(file) || needed(file)).collect()
 }
 
-/// The interfaces of files elsewhere that those of the output extend, and that these extend.
+/// Returns the interfaces of files elsewhere that those of the output extend, and that these
+/// extend.
 pub(super) fn extended(model: &Model) -> BTreeSet<InterfaceId> {
     let elsewhere = |id: InterfaceId| model.file(model.interface(id).file).elsewhere.is_some();
     let all = (0..model.interfaces.len()).map(InterfaceId);
@@ -83,7 +84,7 @@ pub(super) fn extended(model: &Model) -> BTreeSet<InterfaceId> {
     bases.filter(|id| elsewhere(*id)).collect()
 }
 
-/// The module of a file.
+/// Returns the module of a file.
 pub(crate) fn module(model: &Model, file: FileId) -> String {
     names::escape(&names::snake(&model.file(file).stem))
 }
@@ -99,7 +100,7 @@ impl PassedOn {
         Self::of(model, &(0..model.files.len()).map(FileId).collect::<Vec<_>>())
     }
 
-    /// As the output passes on that is made from the first of these files, which imports the
+    /// Counts the names of the output that is made from the first of these files, which imports the
     /// others.
     pub(crate) fn of(model: &Model, files: &[FileId]) -> Self {
         let mut count = BTreeMap::new();
@@ -111,8 +112,8 @@ impl PassedOn {
         Self { count }
     }
 
-    /// The names of an item in its module and in the output. A name that several items have gets
-    /// the name of the module in front.
+    /// Returns the names of an item in its module and in the output. A name that several items have
+    /// gets the name of the module in front.
     pub(crate) fn names(&self, model: &Model, item: ItemId) -> Vec<(String, String)> {
         let stem = &model.file(model.file_of(item)).stem;
         let shown = |name: String| {
@@ -124,7 +125,7 @@ impl PassedOn {
     }
 }
 
-/// `RegistryNodeProxy`, `REGISTRY_NODE`.
+/// Returns `RegistryNodeProxy`, `REGISTRY_NODE`.
 fn prefixed(stem: &str, name: &str) -> String {
     if name.chars().any(|c| c.is_ascii_lowercase()) {
         names::camel(stem) + name
@@ -133,13 +134,14 @@ fn prefixed(stem: &str, name: &str) -> String {
     }
 }
 
-/// The module that has the public names of an imported file, as the output's own module reaches it.
+/// Returns the module that has the public names of an imported file, as the output's own module
+/// reaches it.
 pub(super) fn public_module(model: &Model, file: FileId) -> String {
     let here = || format!("self::{}", module(model, file));
     model.file(file).elsewhere.as_ref().map_or_else(here, |elsewhere| elsewhere.path.clone())
 }
 
-/// The name that something public of an imported file has in that module.
+/// Returns the name that something public of an imported file has in that module.
 pub(super) fn public_name(model: &Model, file: FileId, name: String) -> String {
     let elsewhere = model.file(file).elsewhere.as_ref();
     elsewhere.and_then(|elsewhere| elsewhere.renamed.get(&name).cloned()).unwrap_or(name)

@@ -37,7 +37,7 @@ fn derive(ty: &TypeDef, out: &mut Lines) {
     out.derive(&derives);
 }
 
-/// The line that documents a field or variant which has no docs of its own.
+/// Returns the line that documents a field or variant which has no docs of its own.
 fn shown(model: &Model, field: &Field) -> String {
     format!("`{}: {}`.", field.name.text, model.show(&field.ty))
 }
@@ -192,8 +192,8 @@ fn travel(
     out.close("}");
 }
 
-/// As `travel`, for structs and exceptions. Depth is counted by what stands between a type and
-/// itself: lists, sets, maps and boxes.
+/// Does what `travel` does, for structs and exceptions. Depth is counted by what stands between a
+/// type and itself: lists, sets, maps and boxes.
 fn travel_fields(rpc: &str, ty: &TypeDef, fields: &[Field], out: &mut Lines) {
     travel(rpc, ty, |out| encode_fields(fields, out), |out| decode_fields(fields, out), out);
 }
@@ -252,7 +252,7 @@ fn encode_variants(variants: &[Variant], out: &mut Lines) {
     out.close("}");
 }
 
-/// The variable that holds a field of a variant.
+/// Returns the variable that holds a field of a variant.
 fn binding(field: &Field) -> String {
     rust::variable(field, &["w"])
 }

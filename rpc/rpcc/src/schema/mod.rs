@@ -75,34 +75,34 @@ impl Schema {
 
 /// Ids.
 impl Schema {
-    /// The file that was asked for.
+    /// Returns the file that was asked for.
     #[must_use]
     pub const fn root(&self) -> FileId {
         FileId(0)
     }
 
-    /// All files, that one first.
+    /// Returns all files, that one first.
     pub fn files(&self) -> impl ExactSizeIterator<Item = FileId> + use<> {
         (0..self.model.files.len()).map(FileId)
     }
 
-    /// All structs, enums and exceptions.
+    /// Returns all structs, enums and exceptions.
     pub fn types(&self) -> impl ExactSizeIterator<Item = TypeId> + use<> {
         (0..self.model.types.len()).map(TypeId)
     }
 
-    /// All interfaces.
+    /// Returns all interfaces.
     pub fn interfaces(&self) -> impl ExactSizeIterator<Item = InterfaceId> + use<> {
         (0..self.model.interfaces.len()).map(InterfaceId)
     }
 
-    /// The file with this stem.
+    /// Returns the file with this stem.
     #[must_use]
     pub fn file_named(&self, stem: &str) -> Option<FileId> {
         self.files().find(|id| self.file(*id).stem() == stem)
     }
 
-    /// The struct, enum or exception of this name, `stem.name`.
+    /// Returns the struct, enum or exception of this name, `stem.name`.
     #[must_use]
     pub fn type_named(&self, name: &str) -> Option<TypeId> {
         let (stem, name) = name.split_once('.')?;
@@ -113,7 +113,7 @@ impl Schema {
         self.types().find(fits)
     }
 
-    /// The interface of this name, `stem.name`.
+    /// Returns the interface of this name, `stem.name`.
     #[must_use]
     pub fn interface_named(&self, name: &str) -> Option<InterfaceId> {
         let (stem, name) = name.split_once('.')?;
@@ -124,7 +124,7 @@ impl Schema {
         self.interfaces().find(fits)
     }
 
-    /// A file and everything that it imports, directly or not, itself first.
+    /// Returns a file and everything that it imports, directly or not, itself first.
     #[must_use]
     pub fn reached(&self, file: FileId) -> Vec<FileId> {
         self.model.reached(file)
@@ -133,74 +133,75 @@ impl Schema {
 
 /// What ids name.
 impl Schema {
-    /// A file.
+    /// Returns a file.
     #[must_use]
     pub fn file(&self, id: FileId) -> &File {
         self.model.file(id)
     }
 
-    /// A struct, enum or exception.
+    /// Returns a struct, enum or exception.
     #[must_use]
     pub fn ty(&self, id: TypeId) -> &TypeDef {
         self.model.ty(id)
     }
 
-    /// An interface.
+    /// Returns an interface.
     #[must_use]
     pub fn interface(&self, id: InterfaceId) -> &Interface {
         self.model.interface(id)
     }
 
-    /// A method where it is declared.
+    /// Returns a method where it is declared.
     #[must_use]
     pub fn method(&self, id: MethodId) -> &Method {
         self.model.method(id)
     }
 
-    /// The full name of a type, `stem.name`: that of an exception travels as its class.
+    /// Returns the full name of a type, `stem.name`: that of an exception travels as its class.
     #[must_use]
     pub fn type_name(&self, id: TypeId) -> String {
         self.model.type_name(id)
     }
 
-    /// The full name of an interface, `stem.name`.
+    /// Returns the full name of an interface, `stem.name`.
     #[must_use]
     pub fn interface_name(&self, id: InterfaceId) -> String {
         self.model.interface_name(id)
     }
 
-    /// The full name of a method, `stem.interface.method`.
+    /// Returns the full name of a method, `stem.interface.method`.
     #[must_use]
     pub fn method_name(&self, id: MethodId) -> String {
         self.model.method_name(id)
     }
 
-    /// The declaration of a method for people, without directives: `get(key: string) -> string`.
+    /// Returns the declaration of a method for people, without directives: `get(key: string) ->
+    /// string`.
     #[must_use]
     pub fn signature(&self, id: MethodId) -> String {
         self.model.signature(self.method(id))
     }
 
-    /// A type for people, as signatures spell it.
+    /// Returns a type for people, as signatures spell it.
     #[must_use]
     pub fn show(&self, ty: &Ty) -> String {
         self.model.show(ty)
     }
 
-    /// The text that the id of a method is the hash of:
-    /// `stem.interface.method(argument types)->result`.
+    /// Returns the text that the id of a method is the hash of: `stem.interface.method(argument
+    /// types)->result`.
     #[must_use]
     pub fn canonical(&self, id: MethodId) -> String {
         self.model.canonical_method(id)
     }
 
-    /// The id of a method on the wire.
+    /// Returns the id of a method on the wire.
     #[must_use]
     pub fn wire_id(&self, id: MethodId) -> u64 {
         self.model.wire_id(id)
     }
 
-    /// The wire ids of all methods where they are declared, by their canonical spellings.
+    /// Returns the wire ids of all methods where they are declared, by their canonical spellings.
     #[must_use]
     pub fn method_ids(&self) -> BTreeMap<String, u64> {
         let methods =

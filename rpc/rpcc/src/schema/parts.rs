@@ -22,7 +22,7 @@ impl File {
         &self.stem
     }
 
-    /// The files that it imports itself, in order.
+    /// Returns the files that it imports itself, in order.
     #[must_use]
     pub fn imports(&self) -> &[FileId] {
         &self.imports
@@ -36,7 +36,7 @@ impl File {
 }
 
 impl TypeDef {
-    /// The file that declares it.
+    /// Returns the file that declares it.
     #[must_use]
     pub const fn file(&self) -> FileId {
         self.file
@@ -132,31 +132,32 @@ impl Method {
         &self.arguments
     }
 
-    /// The type of its result, if it has one.
+    /// Returns the type of its result, if it has one.
     #[must_use]
     pub const fn result(&self) -> Option<&Ty> {
         self.result.as_ref()
     }
 
-    /// How it ends where it is declared; an interface that extends that one may have it otherwise.
+    /// Returns how it ends where it is declared; an interface that extends that one may have it
+    /// otherwise.
     #[must_use]
     pub const fn convention(&self) -> Convention {
         self.style.convention
     }
 
-    /// The time-out that it declares; zero is for ever.
+    /// Returns the time-out that it declares; zero is for ever.
     #[must_use]
     pub const fn timeout(&self) -> Option<Duration> {
         self.timeout
     }
 
-    /// The exceptions that it declares.
+    /// Returns the exceptions that it declares.
     #[must_use]
     pub fn throws(&self) -> &[TypeId] {
         &self.throws
     }
 
-    /// The text of `:deprecated`.
+    /// Returns the text of `:deprecated`.
     #[must_use]
     pub fn deprecated(&self) -> Option<&str> {
         self.deprecated.as_deref()
@@ -164,7 +165,7 @@ impl Method {
 }
 
 impl Interface {
-    /// The file that declares it.
+    /// Returns the file that declares it.
     #[must_use]
     pub const fn file(&self) -> FileId {
         self.file
@@ -182,25 +183,25 @@ impl Interface {
         &self.docs
     }
 
-    /// The interface that it extends.
+    /// Returns the interface that it extends.
     #[must_use]
     pub const fn base(&self) -> Option<InterfaceId> {
         self.base
     }
 
-    /// All its methods, inherited ones first, each with how it ends here.
+    /// Returns all its methods, inherited ones first, each with how it ends here.
     pub fn methods(&self) -> impl ExactSizeIterator<Item = (MethodId, Convention)> {
         self.flat.iter().map(|(method, style)| (*method, style.convention))
     }
 
-    /// The methods that it declares itself, if it is the interface `id`.
+    /// Returns the methods that it declares itself, if it is the interface `id`.
     pub(super) fn declared(&self, id: InterfaceId) -> impl Iterator<Item = MethodId> + use<> {
         (0..self.methods.len()).map(move |index| MethodId { interface: id, index })
     }
 }
 
 impl MethodId {
-    /// The interface that declares it.
+    /// Returns the interface that declares it.
     #[must_use]
     pub const fn interface(self) -> InterfaceId {
         self.interface

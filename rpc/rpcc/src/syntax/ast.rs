@@ -112,7 +112,7 @@ impl Scalar {
         if self == Self::Value { format!("{rpc}{rust}") } else { rust.into() }
     }
 
-    /// True of types whose values can be compared exactly.
+    /// Returns true for types whose values can be compared exactly.
     pub(crate) fn is_total(self) -> bool {
         !matches!(self, Self::F32 | Self::F64 | Self::Value)
     }
@@ -178,7 +178,7 @@ pub(crate) enum DirectiveKind {
 }
 
 impl DirectiveKind {
-    /// The word behind the colon.
+    /// Returns the word behind the colon.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Event => "event",
@@ -210,7 +210,7 @@ pub(crate) enum ItemKind {
 }
 
 impl ItemKind {
-    /// With its article, as messages name it.
+    /// Returns its name with its article, as messages name it.
     pub(crate) fn describe(&self) -> &'static str {
         match self {
             Self::Exception(_) => "an exception",

@@ -20,7 +20,7 @@ const UNITS: [(&str, u128); 4] =
 const MAX_NANOSECONDS: u128 = u32::MAX as u128 * 1_000_000;
 
 impl Parser<'_> {
-    /// All directives that follow.
+    /// Reads all directives that follow.
     pub(super) fn directives(&mut self) -> Parsed<Vec<Directive>> {
         let mut directives = Vec::new();
         while let Some(colon) = self.take(":") {
@@ -131,7 +131,7 @@ fn duration(written: &str, span: Span) -> Result<Duration, Report> {
     Ok(Duration::from_millis(milliseconds))
 }
 
-/// A decimal number times `scale`, cut to an integer; `None` if it is too large.
+/// Returns a decimal number times `scale`, cut to an integer; `None` if it is too large.
 fn scaled(number: &str, scale: u128) -> Option<u128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let mut value = whole.parse::<u64>().ok().map(u128::from)?.checked_mul(scale)?;

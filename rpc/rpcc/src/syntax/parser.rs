@@ -216,7 +216,7 @@ impl Parser<'_> {
         Ok(Import { path, span, place })
     }
 
-    /// `in a::b`: where in Rust the types of an imported file are.
+    /// Reads `in a::b`: where in Rust the types of an imported file are.
     fn place(&mut self) -> Parsed<Vec<Name>> {
         self.advance();
         let what = "the path of a Rust module behind `in`";
@@ -286,7 +286,7 @@ impl Parser<'_> {
         }
     }
 
-    /// True iff a declaration begins here, as far as one can tell from its first word.
+    /// Returns true iff a declaration begins here, as far as one can tell from its first word.
     fn begins_item(&self) -> bool {
         let begins = ITEMS.iter().any(|word| self.is_word(word));
         begins && self.lexeme().starts_line && !self.next_is("(")
@@ -356,7 +356,7 @@ impl Parser<'_> {
         Ok(Override { name, arguments, result, directives })
     }
 
-    /// `type` or `name: type`.
+    /// Reads `type` or `name: type`.
     fn override_argument(&mut self) -> Parsed<Type> {
         if matches!(self.token(), Token::Word(_)) && self.next_is(":") {
             self.advance();
@@ -387,7 +387,7 @@ impl Parser<'_> {
         Ok(Variant { docs, name, fields })
     }
 
-    /// `{ … }`: parts end with their line, with `,` or with `;`.
+    /// Reads `{ … }`: parts end with their line, with `,` or with `;`.
     fn block<T>(&mut self, part: fn(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         self.expect("{", "to open the block")?;
         let mut parts = Vec::new();
@@ -403,7 +403,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `( … )`: parts are separated by `,`.
+    /// Reads `( … )`: parts are separated by `,`.
     fn parentheses<T>(&mut self, part: fn(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         self.expect("(", "")?;
         let mut parts = Vec::new();
@@ -490,7 +490,7 @@ impl Parser<'_> {
         Err(Reported)
     }
 
-    /// The token that was taken last.
+    /// Returns the token that was taken last.
     pub(super) fn before(&self) -> Span {
         self.lexemes[self.at.saturating_sub(1)].span
     }
