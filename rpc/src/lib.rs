@@ -117,7 +117,7 @@ pub use api::sync::{
 pub use call::{Call, Cancel};
 pub use interface::caller::Caller;
 pub use interface::error::{Error, ErrorKind, Misuse, Outer, Overload, Raised, Refusal};
-pub use interface::{Convention, Exception, Interface, Method, Proxy};
+pub use interface::{Convention, Exception, Interface, InterfaceFile, Method, Proxy};
 pub use limits::Limits;
 pub use link::Drained;
 pub use link::endpoint::{AlreadyBound, Endpoint};

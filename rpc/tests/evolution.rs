@@ -96,7 +96,7 @@ fn versions_agree_about_the_ids_of_what_they_share() {
 
 /// Takes a number where the interface says a struct, and answers with one.
 static LIAR: Interface =
-    Interface { name: "liar", methods: &[&new::stock_methods::STORE, &new::stock_methods::COUNT] };
+    Interface::new("liar", &[&new::stock_methods::STORE, &new::stock_methods::COUNT]);
 
 fn lie(_: &mut (), _: &Context<'_, ()>, call: stub::Incoming<'_>) -> stub::Served {
     match call.method() {

@@ -200,7 +200,7 @@ static BROKEN: Method = Method {
     deprecated: None,
 };
 
-static MACHINE: Interface = Interface { name: "test.machine", methods: &[&BROKEN] };
+static MACHINE: Interface = Interface::new("test.machine", &[&BROKEN]);
 
 fn serve_machine(
     _: &mut common::Desk,

@@ -213,7 +213,7 @@ everywhere! {
 
 // ---- an object without generated code
 
-static BY_HAND: Interface = Interface { name: "by hand", methods: &[&probe::probe_methods::ECHO] };
+static BY_HAND: Interface = Interface::new("by hand", &[&probe::probe_methods::ECHO]);
 
 fn serve_by_hand(count: &mut u32, _: &Context<'_, u32>, call: Incoming<'_>) -> Served {
     if call.method() != probe::probe_ids::ECHO {

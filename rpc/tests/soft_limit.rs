@@ -23,7 +23,7 @@ static HOLD: Method = Method {
     deprecated: None,
 };
 
-static HOLDER: Interface = Interface { name: "test.holder", methods: &[&HOLD] };
+static HOLDER: Interface = Interface::new("test.holder", &[&HOLD]);
 
 /// Keeps every reply for ever.
 struct Holder {

@@ -59,16 +59,33 @@ impl Method {
     };
 }
 
-/// An interface: its name and its methods, sorted by id.
+/// One interface file as it is told to tools.
+#[derive(Debug, PartialEq, Eq)]
+pub struct InterfaceFile {
+    /// `STEM.rpc`: the file's name, by which others import it.
+    pub name: &'static str,
+    /// The text, in the normal form that `rpcc` prints.
+    pub text: &'static str,
+}
+
+/// An interface: its name, its methods, sorted by id, and its text.
 #[derive(Debug)]
 pub struct Interface {
     /// `stem.interface`.
     pub name: &'static str,
     /// All methods, inherited ones too, in ascending order of id.
     pub methods: &'static [&'static Method],
+    /// The file that declares it and then all that this one imports, directly or not. None if it
+    /// was made by hand.
+    pub files: &'static [&'static InterfaceFile],
 }
 
 impl Interface {
+    /// An interface made by hand, of which tools are told nothing but its name.
+    pub const fn new(name: &'static str, methods: &'static [&'static Method]) -> Self {
+        Self { name, methods, files: &[] }
+    }
+
     /// The method with this id.
     pub fn method(&self, id: u64) -> Option<&'static Method> {
         let at = self.methods.binary_search_by_key(&id, |method| method.id).ok()?;

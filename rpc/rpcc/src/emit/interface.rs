@@ -1,7 +1,7 @@
 //! An interface: its proxy, the trait to implement, the function that serves it, its description.
 
 use super::lines::Lines;
-use super::{constant, docs, lints, methods, proxy, rust, scope};
+use super::{constant, docs, files, lints, methods, proxy, rust, scope};
 use crate::model::{Convention, InterfaceId, Method, MethodId, Model, Style};
 use crate::names;
 use crate::source::FileId;
@@ -168,7 +168,9 @@ fn description(model: &Model, id: InterfaceId, out: &mut Lines) {
     let rpc = &model.rpc;
     let before = format!("pub static {}: {rpc}::Interface =", names.description);
     let start = format!("{rpc}::Interface {{");
-    let line = format!("{start} name: \"{name}\", methods: &[{}] }};", methods.join(", "));
+    let (all, files) = (methods.join(", "), files::of(model, id));
+    let line =
+        format!("{start} name: \"{name}\", methods: &[{all}], files: &[{}] }};", files.join(", "));
     if out.fits(&format!("{before} {line}")) {
         out.line(format!("{before} {line}"));
     } else if out.fits(&format!("    {line}")) {
@@ -179,6 +181,7 @@ fn description(model: &Model, id: InterfaceId, out: &mut Lines) {
         out.open(format!("{before} {start}"));
         out.line(format!("name: \"{name}\","));
         out.list("methods: &[", &methods, "],");
+        out.list("files: &[", &files, "],");
         out.close("};");
     }
 }

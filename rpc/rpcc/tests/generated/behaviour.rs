@@ -231,3 +231,22 @@ fn structs_grow_at_the_end() {
     let read = Reader::new(&older).read::<(types::Point, u8)>();
     assert_eq!(read, Ok((types::Point { x: 1.0, y: 2.0, label: None }, 7)));
 }
+
+/// Each interface carries the normal form of its own file, and then of all that this one imports.
+#[test]
+fn interfaces_carry_the_text_of_their_files() {
+    let package = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let file = package.join("tests/golden/tree/tree.rpc");
+    let schema = peers_rpcc::Compiler::new().schema(file).expect("it compiles");
+    let printed = schema.printed();
+    let files = tree::FOREST.files;
+    assert_eq!(files[0].name, "tree.rpc");
+    assert_eq!(files.len(), 3, "it imports two");
+    for file in files {
+        assert_eq!(file.text, printed[file.name]);
+    }
+    let names: Vec<_> = p2p::P2P_NODE.files.iter().map(|file| file.name).collect();
+    assert_eq!(names, ["p2p.rpc", "registry.rpc"]);
+    let names: Vec<_> = registry::NODE.files.iter().map(|file| file.name).collect();
+    assert_eq!(names, ["registry.rpc"]);
+}

@@ -79,6 +79,7 @@ fn serve_body<S: LocalBody>(
 pub static BODY: ::peers_rpc::Interface = ::peers_rpc::Interface {
     name: "hands.body",
     methods: &[&body_methods::TOUCH, &body_methods::NAME],
+    files: &[&HANDS_FILE_],
 };
 
 pub(crate) mod body_ids {
@@ -198,6 +199,7 @@ fn serve_left_hand<S: LocalLeftHand>(
 pub static LEFT_HAND: ::peers_rpc::Interface = ::peers_rpc::Interface {
     name: "hands.left_hand",
     methods: &[&body_methods::TOUCH, &left_hand_methods::WAVE, &body_methods::NAME],
+    files: &[&HANDS_FILE_],
 };
 
 pub(crate) mod left_hand_ids {
@@ -304,6 +306,7 @@ fn serve_right_hand<S: LocalRightHand>(
 pub static RIGHT_HAND: ::peers_rpc::Interface = ::peers_rpc::Interface {
     name: "hands.right_hand",
     methods: &[&right_hand_methods::SHAKE, &body_methods::TOUCH, &right_hand_methods::NAME],
+    files: &[&HANDS_FILE_],
 };
 
 pub(crate) mod right_hand_ids {
@@ -336,3 +339,24 @@ pub(crate) mod right_hand_methods {
         deprecated: ::std::option::Option::None,
     };
 }
+
+#[allow(dead_code)]
+static HANDS_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "hands.rpc",
+    text: "\
+interface body {
+    name() -> string
+    /// Written down.
+    touch() :event
+}
+
+interface left_hand extends body {
+    wave() -> string
+}
+
+interface right_hand extends body {
+    override name :async
+    shake() -> string
+}
+",
+};

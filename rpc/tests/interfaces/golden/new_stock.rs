@@ -134,6 +134,7 @@ fn serve_stock<S: LocalStock>(
 pub static STOCK: ::peers_rpc::Interface = ::peers_rpc::Interface {
     name: "stock.stock",
     methods: &[&stock_methods::STORE, &stock_methods::COUNT],
+    files: &[&STOCK_FILE_],
 };
 
 pub(crate) mod stock_ids {
@@ -168,3 +169,21 @@ pub(crate) mod stock_methods {
         deprecated: ::std::option::Option::None,
     };
 }
+
+#[allow(dead_code)]
+static STOCK_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "stock.rpc",
+    text: "\
+struct item {
+    name: string
+    count: u32
+    colour: option<string>
+    tags: option<list<string>>
+}
+
+interface stock {
+    store(item: item) -> item
+    count() -> u32
+}
+",
+};

@@ -108,8 +108,11 @@ fn serve_stock<S: LocalStock>(
 }
 
 /// What `stock.stock` consists of, for tools.
-pub static STOCK: ::peers_rpc::Interface =
-    ::peers_rpc::Interface { name: "stock.stock", methods: &[&stock_methods::STORE] };
+pub static STOCK: ::peers_rpc::Interface = ::peers_rpc::Interface {
+    name: "stock.stock",
+    methods: &[&stock_methods::STORE],
+    files: &[&STOCK_FILE_],
+};
 
 pub(crate) mod stock_ids {
     /// `stock.stock.store(item)->item`
@@ -129,3 +132,18 @@ pub(crate) mod stock_methods {
         deprecated: ::std::option::Option::None,
     };
 }
+
+#[allow(dead_code)]
+static STOCK_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "stock.rpc",
+    text: "\
+struct item {
+    name: string
+    count: u32
+}
+
+interface stock {
+    store(item: item) -> item
+}
+",
+};

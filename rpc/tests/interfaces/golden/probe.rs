@@ -498,6 +498,7 @@ pub static PROBE: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &probe_methods::HOLD_BRIEFLY,
         &probe_methods::ASK,
     ],
+    files: &[&PROBE_FILE_],
 };
 
 pub(crate) mod probe_ids {
@@ -785,8 +786,11 @@ fn serve_side_door<S: LocalSideDoor>(
 }
 
 /// What `probe.side_door` consists of, for tools.
-pub static SIDE_DOOR: ::peers_rpc::Interface =
-    ::peers_rpc::Interface { name: "probe.side_door", methods: &[&side_door_methods::KNOCK] };
+pub static SIDE_DOOR: ::peers_rpc::Interface = ::peers_rpc::Interface {
+    name: "probe.side_door",
+    methods: &[&side_door_methods::KNOCK],
+    files: &[&PROBE_FILE_],
+};
 
 pub(crate) mod side_door_ids {
     /// `probe.side_door.knock(u32)->u32`
@@ -806,3 +810,56 @@ pub(crate) mod side_door_methods {
         deprecated: ::std::option::Option::None,
     };
 }
+
+#[allow(dead_code)]
+static PROBE_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "probe.rpc",
+    text: "\
+exception no_such_key(key: string)
+
+exception out_of_range(value: i64, least: i64, most: i64)
+
+/// What a method can know about the call that it serves.
+struct context {
+    /// Milliseconds until the caller stops waiting; none is never.
+    remaining: option<u64>
+    depth: u16
+    /// Root and parent of the call tree, if it is traced.
+    trace: option<(u64, u64)>
+}
+
+interface probe {
+    /// Written down.
+    note(text: string) :event
+    /// Panics.
+    explode() :event
+    /// Written down and given back.
+    echo(text: string) -> string
+    context() -> context
+    raise(key: string) -> string :throws no_such_key
+    raise_range(value: i64, least: i64, most: i64) :throws out_of_range
+    /// Raises from a handler that runs later.
+    raise_later(key: string) -> string :async :throws no_such_key
+    /// Fails without a declared exception.
+    fail(text: string) -> string
+    panic() -> string
+    /// Panics with the reply in its hands.
+    panic_holding() -> string :async
+    /// Lets go of the reply.
+    lose() -> string :async
+    /// Written down, and answered when the test says so.
+    hold(text: string) -> string :async
+    /// The same, for two seconds by default.
+    hold_briefly(text: string) -> string :async :timeout 2s
+    /// The same, for ever by default.
+    hold_for_ever(text: string) -> string :async :timeout 0
+    /// Does what the test has told the probe to do.
+    ask(text: string) -> string :async
+}
+
+/// Another interface for the same object.
+interface side_door {
+    knock(times: u32) -> u32
+}
+",
+};

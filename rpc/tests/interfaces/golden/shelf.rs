@@ -348,6 +348,7 @@ pub static SHELF: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &shelf_methods::PUT,
         &shelf_methods::LATER,
     ],
+    files: &[&SHELF_FILE_],
 };
 
 pub(crate) mod shelf_ids {
@@ -664,6 +665,7 @@ pub static DEEP_SHELF: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &shelf_methods::PUT,
         &deep_shelf_methods::LATER,
     ],
+    files: &[&SHELF_FILE_],
 };
 
 pub(crate) mod deep_shelf_ids {
@@ -708,3 +710,42 @@ pub(crate) mod deep_shelf_methods {
         deprecated: ::std::option::Option::None,
     };
 }
+
+#[allow(dead_code)]
+static SHELF_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "shelf.rpc",
+    text: "\
+exception no_such_key(key: string)
+
+struct place {
+    name: string
+    x: i32
+}
+
+interface shelf {
+    /// Lends the text under a key.
+    get(key: string) -> string :throws no_such_key
+    /// Makes a text of its own.
+    shout(text: string) -> string
+    /// Gives the bytes back, the last first.
+    turn(data: bytes) -> bytes
+    put(key: string, data: bytes) :event
+    /// Lends the bytes under a key.
+    load(key: string) -> bytes :throws no_such_key
+    /// Keeps the words that are not `but`, and lends all that it has kept.
+    learn(words: list<string>, but: option<string>) -> list<string>
+    /// Lends the key that weighs most, and the place that was asked for most.
+    most(weights: map<string, u32>, among: set<bytes>, places: list<(string, place)>) -> option<(string, place)>
+    /// Lends nothing, from a handler that runs later.
+    later(key: string) -> string :async :throws no_such_key
+    /// Is given what it keeps.
+    keep(key: string, text: string) -> string
+}
+
+interface deep_shelf extends shelf {
+    override shout :async
+    override later
+    all() -> map<string, bytes>
+}
+",
+};

@@ -36,7 +36,7 @@ static ASK: Method = Method {
     deprecated: None,
 };
 
-static RELAY: Interface = Interface { name: "counts.relay", methods: &[&ASK] };
+static RELAY: Interface = Interface::new("counts.relay", &[&ASK]);
 
 /// Answers calls with what another one is told that it makes for them.
 struct Relay {

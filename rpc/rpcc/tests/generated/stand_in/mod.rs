@@ -66,6 +66,17 @@ pub struct Interface {
     pub name: &'static str,
     /// Sorted by id.
     pub methods: &'static [&'static Method],
+    /// Its own file first.
+    pub files: &'static [&'static InterfaceFile],
+}
+
+/// A file.
+#[derive(Debug)]
+pub struct InterfaceFile {
+    /// `STEM.rpc`.
+    pub name: &'static str,
+    /// In its normal form.
+    pub text: &'static str,
 }
 
 /// An exception.

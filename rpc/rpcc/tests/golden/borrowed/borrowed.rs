@@ -763,6 +763,7 @@ pub static SHELF: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &shelf_methods::CHECK,
         &shelf_methods::OPTIONS,
     ],
+    files: &[&BORROWED_FILE_],
 };
 
 pub(crate) mod shelf_ids {
@@ -1474,6 +1475,7 @@ pub static INHERITING: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &shelf_methods::CHECK,
         &shelf_methods::OPTIONS,
     ],
+    files: &[&BORROWED_FILE_],
 };
 
 pub(crate) mod inheriting_ids {
@@ -1839,6 +1841,7 @@ pub static OVERRIDING: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &shelf_methods::CHECK,
         &shelf_methods::OPTIONS,
     ],
+    files: &[&BORROWED_FILE_],
 };
 
 pub(crate) mod overriding_methods {
@@ -2236,6 +2239,7 @@ pub static AGAIN: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &shelf_methods::CHECK,
         &shelf_methods::OPTIONS,
     ],
+    files: &[&BORROWED_FILE_],
 };
 
 pub(crate) mod again_methods {
@@ -2641,6 +2645,7 @@ pub static BROAD: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &broad_methods::NEARLY_FITS,
         &broad_methods::PARTS_OF_ALL_THERE_IS,
     ],
+    files: &[&BORROWED_FILE_],
 };
 
 pub(crate) mod broad_ids {
@@ -2815,8 +2820,11 @@ fn serve_exact<S: LocalExact>(
 }
 
 /// What `borrowed.exact` consists of, for tools.
-pub static EXACT: ::peers_rpc::Interface =
-    ::peers_rpc::Interface { name: "borrowed.exact", methods: &[&exact_methods::ROWS] };
+pub static EXACT: ::peers_rpc::Interface = ::peers_rpc::Interface {
+    name: "borrowed.exact",
+    methods: &[&exact_methods::ROWS],
+    files: &[&BORROWED_FILE_],
+};
 
 pub(crate) mod exact_ids {
     /// `borrowed.exact.rows()->map<string,list<(u64,u64)>>`
@@ -2836,3 +2844,82 @@ pub(crate) mod exact_methods {
         deprecated: ::std::option::Option::None,
     };
 }
+
+#[allow(dead_code)]
+static BORROWED_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "borrowed.rpc",
+    text: "\
+struct place {
+    name: string
+    x: i32
+}
+
+enum colour {
+    red
+    green
+    named(name: string)
+}
+
+exception no_such_key(key: string)
+
+interface shelf {
+    /// What lies under `key`.
+    get(key: string) -> string :throws no_such_key
+    bytes(at: bytes) -> bytes
+    list(keys: list<string>, parts: list<bytes>, raw: list<u8>, numbers: list<u32>) -> list<string>
+    raw(parts: list<list<bytes>>) -> list<u8>
+    set(keys: set<string>, digests: set<bytes>, ids: set<u64>) -> set<string>
+    map(ages: map<string, u32>, by_age: map<u32, bytes>, both: map<bytes, list<string>>) -> map<string, u32>
+    option(key: option<string>, data: option<bytes>, number: option<u8>) -> option<string>
+    options(keys: option<list<option<string>>>) -> option<list<option<string>>>
+    tuple(pair: (string, u32), nested: (bytes, (string, bool))) -> (string, u32, (bytes, option<place>))
+    own(place: place, colour: colour, value: value, places: list<place>, key: string) -> place
+    colour(name: string) -> colour
+    value(key: string) -> value
+    /// Only what arrives is lent.
+    count(key: string) -> u64
+    maybe(key: string) -> option<(bool, f64)>
+    check(key: string)
+    /// Only the result is lent.
+    all() -> map<string, list<place>>
+    limit(count: u32) -> list<u32>
+    put(key: string, value: bytes) :event
+    find(key: string, near: list<string>) -> list<string> :async
+    /// Nothing is.
+    take(key: string) -> string
+    keep(key: string, value: string) :event
+    wait(key: string) -> string :async
+    /// Names that generated code uses itself.
+    names(cx: string, bd: bytes, reply: string, state: string, r: string, call: string) -> string
+    type(match: string) -> string :name for_type :deprecated \"use `get`\"
+}
+
+interface inheriting extends shelf {
+    more(key: string) -> string
+}
+
+interface overriding extends shelf {
+    override bytes :async
+    override list :async
+    override all :async
+    override find
+}
+
+interface again extends overriding {
+    override take :async
+}
+
+interface broad {
+    measure_everything_there_is(first_argument: string, second_argument: bytes, third_argument: string) -> string
+    nearly_fits(nested: map<(bytes, string), list<option<set<bytes>>>>, by_name: list<map<string, list<map<u8, bytes>>>>) -> map<(u8, string), list<option<set<i16>>>>
+    rows_of_all_there_is() -> list<map<(u8, string), list<option<set<(i16, string, place)>>>>>
+    parts_of_all_there_is() -> (list<map<(u8, string), list<option<place>>>>, option<list<map<string, list<place>>>>)
+    deep(a: list<list<list<map<bytes, map<bytes, map<bytes, (list<string>, list<bytes>)>>>>>>)
+    twelve_long_ones(argument_number_one: string, argument_number_two: string, argument_number_three: string, argument_number_four: string, argument_number_five: string, argument_number_six: string, argument_number_seven: string, argument_number_eight: bytes, argument_number_nine: bytes, argument_number_ten: list<string>, argument_number_eleven: u64, argument_number_twelve: string) -> list<string>
+}
+
+interface exact {
+    rows() -> map<string, list<(u64, u64)>>
+}
+",
+};

@@ -163,6 +163,7 @@ fn serve_oracle<S: LocalOracle>(
 pub static ORACLE: ::peers_rpc::Interface = ::peers_rpc::Interface {
     name: "documented.oracle",
     methods: &[&oracle_methods::TELL, &oracle_methods::ASK],
+    files: &[&DOCUMENTED_FILE_],
 };
 
 pub(crate) mod oracle_ids {
@@ -259,3 +260,59 @@ impl<'a> ::peers_rpc::wire::Decode<'a> for Unknown {
         ::std::result::Result::Ok(Self { question: r.read()? })
     }
 }
+
+#[allow(dead_code)]
+static DOCUMENTED_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "documented.rpc",
+    text: "\
+/// An answer. See [the manual](https://example.org/manual) or <https://example.org>.
+///
+/// | a | b |
+/// * List<T> of things, and a_b, *bold*, `Vec<u8>` and `[x]`
+///     an indented line, which would be code
+/// - one `unclosed
+///
+/// ```
+/// let not_rust = [1, 2;
+///   indented <kept>
+/// ```
+///
+struct answer {
+    /// Not [`linked`], see http://example.org/a, or \"http://example.org/b\".
+    text: string
+    ///
+    other: u8
+}
+
+/// Two lists:
+/// 1. one, which
+/// goes on
+///    - nested
+///
+///   still nested
+/// 12) twelve
+///        goes on
+///
+/// Not in a list.
+///
+/// > a quote with \\ and < and >
+/// > ~~~ no code
+///
+/// ~~~
+/// nor this, and ~~struck~~ out
+interface oracle {
+    /// Answers `question`.
+    ///
+    /// ```text
+    /// never closed
+    ask(question: string) -> answer
+    tell(text: string) :event
+}
+
+/// Nobody knows.
+exception unknown(
+    /// What was asked.
+    question: string,
+)
+",
+};

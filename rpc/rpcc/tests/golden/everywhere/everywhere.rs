@@ -1226,6 +1226,7 @@ pub static PLAIN: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &plain_methods::GIVE_TEXT,
         &plain_methods::GIVE_SETS,
     ],
+    files: &[&EVERYWHERE_FILE_],
 };
 
 pub(crate) mod plain_ids {
@@ -2251,6 +2252,7 @@ pub static LATER: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &later_methods::GIVE_SETS,
         &later_methods::NOTE_TUPLES,
     ],
+    files: &[&EVERYWHERE_FILE_],
 };
 
 pub(crate) mod later_ids {
@@ -3623,6 +3625,7 @@ pub static LENT: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &lent_methods::GIVE_SETS,
         &later_methods::NOTE_TUPLES,
     ],
+    files: &[&EVERYWHERE_FILE_],
 };
 
 pub(crate) mod lent_ids {
@@ -4049,3 +4052,174 @@ pub(crate) mod lent_methods {
         deprecated: ::std::option::Option::None,
     };
 }
+
+#[allow(dead_code)]
+static EVERYWHERE_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "everywhere.rpc",
+    text: "\
+struct place {
+    x: i32
+    name: string
+}
+
+enum colour {
+    red
+    mixed(with: list<place>, of: option<colour>)
+}
+
+struct fields {
+    number: u32
+    truth: bool
+    float: f64
+    text: string
+    raw: bytes
+    any: value
+    list: list<string>
+    numbers: list<u8>
+    set: set<bytes>
+    map: map<string, u32>
+    option: option<string>
+    tuple: (string, u8)
+    place: place
+    colour: colour
+    deep: option<map<string, set<(u8, bytes)>>>
+    lists: list<list<string>>
+    sets: map<set<u8>, list<set<string>>>
+    options: option<option<bytes>>
+    tuples: ((u8, string), option<(bytes, place)>)
+    places: map<place, list<colour>>
+    values: map<string, list<value>>
+}
+
+exception raised(number: u32, truth: bool, float: f64, text: string, raw: bytes, any: value, list: list<string>, numbers: list<u8>, set: set<bytes>, map: map<string, u32>, option: option<string>, tuple: (string, u8), place: place, colour: colour, deep: option<map<string, set<(u8, bytes)>>>, lists: list<list<string>>, sets: map<set<u8>, list<set<string>>>, options: option<option<bytes>>, tuples: ((u8, string), option<(bytes, place)>), places: map<place, list<colour>>, values: map<string, list<value>>)
+
+enum variants {
+    number(of: u32)
+    truth(of: bool)
+    float(of: f64)
+    text(of: string)
+    raw(of: bytes)
+    any(of: value)
+    list(of: list<string>)
+    numbers(of: list<u8>)
+    set(of: set<bytes>)
+    map(of: map<string, u32>)
+    option(of: option<string>)
+    tuple(of: (string, u8))
+    place(of: place)
+    colour(of: colour)
+    deep(of: option<map<string, set<(u8, bytes)>>>)
+    lists(of: list<list<string>>)
+    sets(of: map<set<u8>, list<set<string>>>)
+    options(of: option<option<bytes>>)
+    tuples(of: ((u8, string), option<(bytes, place)>))
+    places(of: map<place, list<colour>>)
+    values(of: map<string, list<value>>)
+}
+
+interface plain {
+    give(x: u32) -> u32
+    give(x: bool) -> bool :name give_truth
+    give(x: f64) -> f64 :name give_float
+    give(x: string) -> string :name give_text
+    give(x: bytes) -> bytes :name give_raw
+    give(x: value) -> value :name give_any
+    give(x: list<string>) -> list<string> :name give_list
+    give(x: list<u8>) -> list<u8> :name give_numbers
+    give(x: set<bytes>) -> set<bytes> :name give_set
+    give(x: map<string, u32>) -> map<string, u32> :name give_map
+    give(x: option<string>) -> option<string> :name give_option
+    give(x: (string, u8)) -> (string, u8) :name give_tuple
+    give(x: place) -> place :name give_place
+    give(x: colour) -> colour :name give_colour
+    give(x: option<map<string, set<(u8, bytes)>>>) -> option<map<string, set<(u8, bytes)>>> :name give_deep
+    give(x: list<list<string>>) -> list<list<string>> :name give_lists
+    give(x: map<set<u8>, list<set<string>>>) -> map<set<u8>, list<set<string>>> :name give_sets
+    give(x: option<option<bytes>>) -> option<option<bytes>> :name give_options
+    give(x: ((u8, string), option<(bytes, place)>)) -> ((u8, string), option<(bytes, place)>) :name give_tuples
+    give(x: map<place, list<colour>>) -> map<place, list<colour>> :name give_places
+    give(x: map<string, list<value>>) -> map<string, list<value>> :name give_values
+}
+
+interface later extends plain {
+    override give(u32) :async
+    override give(bool) :async
+    override give(f64) :async
+    override give(string) :async
+    override give(bytes) :async
+    override give(value) :async
+    override give(list<string>) :async
+    override give(list<u8>) :async
+    override give(set<bytes>) :async
+    override give(map<string, u32>) :async
+    override give(option<string>) :async
+    override give((string, u8)) :async
+    override give(place) :async
+    override give(colour) :async
+    override give(option<map<string, set<(u8, bytes)>>>) :async
+    override give(list<list<string>>) :async
+    override give(map<set<u8>, list<set<string>>>) :async
+    override give(option<option<bytes>>) :async
+    override give(((u8, string), option<(bytes, place)>)) :async
+    override give(map<place, list<colour>>) :async
+    override give(map<string, list<value>>) :async
+    note(x: u32) :event
+    note(x: bool) :event :name note_truth
+    note(x: f64) :event :name note_float
+    note(x: string) :event :name note_text
+    note(x: bytes) :event :name note_raw
+    note(x: value) :event :name note_any
+    note(x: list<string>) :event :name note_list
+    note(x: list<u8>) :event :name note_numbers
+    note(x: set<bytes>) :event :name note_set
+    note(x: map<string, u32>) :event :name note_map
+    note(x: option<string>) :event :name note_option
+    note(x: (string, u8)) :event :name note_tuple
+    note(x: place) :event :name note_place
+    note(x: colour) :event :name note_colour
+    note(x: option<map<string, set<(u8, bytes)>>>) :event :name note_deep
+    note(x: list<list<string>>) :event :name note_lists
+    note(x: map<set<u8>, list<set<string>>>) :event :name note_sets
+    note(x: option<option<bytes>>) :event :name note_options
+    note(x: ((u8, string), option<(bytes, place)>)) :event :name note_tuples
+    note(x: map<place, list<colour>>) :event :name note_places
+    note(x: map<string, list<value>>) :event :name note_values
+}
+
+interface lent extends later {
+    override give(u32)
+    override give(bool)
+    override give(f64)
+    override give(string)
+    override give(bytes)
+    override give(value)
+    override give(list<string>)
+    override give(list<u8>)
+    override give(set<bytes>)
+    override give(map<string, u32>)
+    override give(option<string>)
+    override give((string, u8))
+    override give(place)
+    override give(colour)
+    override give(option<map<string, set<(u8, bytes)>>>)
+    override give(list<list<string>>)
+    override give(map<set<u8>, list<set<string>>>)
+    override give(option<option<bytes>>)
+    override give(((u8, string), option<(bytes, place)>))
+    override give(map<place, list<colour>>)
+    override give(map<string, list<value>>)
+    get_number(first: u32, second: option<list<u32>>) -> list<u32>
+    get_truth(first: bool, second: option<list<bool>>) -> list<bool>
+    get_float(first: f64, second: option<list<f64>>) -> list<f64>
+    get_text(first: string, second: option<list<string>>) -> list<string>
+    get_raw(first: bytes, second: option<list<bytes>>) -> list<bytes>
+    get_any(first: value, second: option<list<value>>) -> list<value>
+    get_list(first: list<string>, second: option<list<list<string>>>) -> list<list<string>>
+    get_numbers(first: list<u8>, second: option<list<list<u8>>>) -> list<list<u8>>
+    get_set(first: set<bytes>, second: option<list<set<bytes>>>) -> list<set<bytes>>
+    get_map(first: map<string, u32>, second: option<list<map<string, u32>>>) -> list<map<string, u32>>
+    get_option(first: option<string>, second: option<list<option<string>>>) -> list<option<string>>
+    get_tuple(first: (string, u8), second: option<list<(string, u8)>>) -> list<(string, u8)>
+}
+",
+};

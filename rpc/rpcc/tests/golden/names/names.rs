@@ -371,6 +371,7 @@ pub static GCD: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &gcd_methods::FROM_TEXT,
         &gcd_methods::OLD,
     ],
+    files: &[&NAMES_FILE_],
 };
 
 pub(crate) mod gcd_ids {
@@ -654,8 +655,11 @@ fn serve_order<S: LocalOrder>(
 }
 
 /// What `names.order` consists of, for tools.
-pub static ORDER: ::peers_rpc::Interface =
-    ::peers_rpc::Interface { name: "names.order", methods: &[&order_methods::CMP] };
+pub static ORDER: ::peers_rpc::Interface = ::peers_rpc::Interface {
+    name: "names.order",
+    methods: &[&order_methods::CMP],
+    files: &[&NAMES_FILE_],
+};
 
 pub(crate) mod order_ids {
     /// `names.order.cmp(u8)->i8`
@@ -878,8 +882,11 @@ fn serve_t<S: LocalT>(
 }
 
 /// What `names.t` consists of, for tools.
-pub static T: ::peers_rpc::Interface =
-    ::peers_rpc::Interface { name: "names.t", methods: &[&t_methods::SWAP] };
+pub static T: ::peers_rpc::Interface = ::peers_rpc::Interface {
+    name: "names.t",
+    methods: &[&t_methods::SWAP],
+    files: &[&NAMES_FILE_],
+};
 
 pub(crate) mod t_ids {
     /// `names.t.swap(c,s)->(c,s)`
@@ -968,7 +975,7 @@ fn serve_u<S: LocalU>(
 
 /// What `names.u` consists of, for tools.
 pub static U: ::peers_rpc::Interface =
-    ::peers_rpc::Interface { name: "names.u", methods: &[&u_methods::X] };
+    ::peers_rpc::Interface { name: "names.u", methods: &[&u_methods::X], files: &[&NAMES_FILE_] };
 
 pub(crate) mod u_ids {
     /// `names.u.x()->u8`
@@ -1061,6 +1068,7 @@ fn serve_v<S: LocalV>(
 pub static V: ::peers_rpc::Interface = ::peers_rpc::Interface {
     name: "names.v",
     methods: &[&v_methods::A_LONG_NAME_TO_FILL_THIS_LINE],
+    files: &[&NAMES_FILE_],
 };
 
 pub(crate) mod v_ids {
@@ -1081,3 +1089,76 @@ pub(crate) mod v_methods {
         deprecated: ::std::option::Option::None,
     };
 }
+
+#[allow(dead_code)]
+static NAMES_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "names.rpc",
+    text: "\
+struct type {
+    type: string
+    match: u8
+    async: bool
+    yield: option<u8>
+}
+
+enum Answer {
+    yes
+    notSure(r: string, w: u8)
+    HTTPError(code: u16)
+}
+
+exception Loop(for: string, in: u32)
+
+interface GCD {
+    GCD(a: u64, b: u64) -> u64
+    move(r: type) :event
+    isPrime(n: u64) -> bool
+    fromText(text: string) -> answer2
+    args(cx: u8, bd: u8, reply: u8, state: u8, call: u8) -> u8 :async
+    get() -> u8
+    get_id() -> u64
+    old(x: u8) -> u8 :deprecated \"use \\\"get\\\" instead\"
+}
+
+enum operation {
+    op_add
+    op_subtract
+    op_negate
+}
+
+enum state {
+    first_state
+    second
+    third
+}
+
+interface order {
+    cmp(a: u8) -> i8
+}
+
+enum answer2 {
+    w(w: u8)
+    found(found: u8, name: string)
+}
+
+struct c {
+    c: u8
+}
+
+struct s {
+    c: c
+}
+
+interface t {
+    swap(c: c, s: s) -> (c, s)
+}
+
+interface u {
+    x() -> u8
+}
+
+interface v {
+    a_long_name_to_fill_this_line() -> u8
+}
+",
+};

@@ -188,6 +188,7 @@ pub static P2P_NODE: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &p2p_node_methods::GET,
         &p2p_node_methods::ADD_PEER,
     ],
+    files: &[&P2P_FILE_, &REGISTRY_FILE_],
 };
 
 pub(crate) mod p2p_node_ids {
@@ -262,6 +263,36 @@ pub(crate) mod p2p_node_methods {
         deprecated: ::std::option::Option::None,
     };
 }
+
+#[allow(dead_code)]
+static P2P_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "p2p.rpc",
+    text: "\
+import \"registry.rpc\"
+
+interface p2p_node extends registry.node {
+    override get :async
+    get(key: string, visited: list<string>) -> string :async :throws registry.no_such_key :name get_from
+    get_all(key: string) -> set<string> :async
+    get_all(key: string, visited: list<string>) -> set<string> :async :name get_all_from
+    add_peer(id: string) -> string
+}
+",
+};
+
+#[allow(dead_code)]
+static REGISTRY_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "registry.rpc",
+    text: "\
+exception no_such_key(key: string)
+
+interface node {
+    /// Maps `key` to `value`.
+    put(key: string, value: string) :event
+    get(key: string) -> string :timeout 10s :throws no_such_key
+}
+",
+};
 
 // From registry.rpc.
 #[allow(dead_code)]
@@ -421,6 +452,7 @@ mod registry {
     pub static NODE: ::peers_rpc::Interface = ::peers_rpc::Interface {
         name: "registry.node",
         methods: &[&node_methods::PUT, &node_methods::GET],
+        files: &[&super::REGISTRY_FILE_],
     };
 
     pub(crate) mod node_ids {

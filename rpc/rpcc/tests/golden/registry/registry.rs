@@ -159,6 +159,7 @@ fn serve_node<S: LocalNode>(
 pub static NODE: ::peers_rpc::Interface = ::peers_rpc::Interface {
     name: "registry.node",
     methods: &[&node_methods::PUT, &node_methods::GET],
+    files: &[&REGISTRY_FILE_],
 };
 
 pub(crate) mod node_ids {
@@ -193,3 +194,17 @@ pub(crate) mod node_methods {
         deprecated: ::std::option::Option::None,
     };
 }
+
+#[allow(dead_code)]
+static REGISTRY_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "registry.rpc",
+    text: "\
+exception no_such_key(key: string)
+
+interface node {
+    /// Maps `key` to `value`.
+    put(key: string, value: string) :event
+    get(key: string) -> string :timeout 10s :throws no_such_key
+}
+",
+};

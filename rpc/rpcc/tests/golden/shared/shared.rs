@@ -194,6 +194,7 @@ pub static KEEPER: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &keeper_methods::WEIGH,
         &keeper_methods::KEEP,
     ],
+    files: &[&SHARED_FILE_, &REGISTRY_FILE_, &TREE_FILE_, &OWN_FILE_, &LEFT_FILE_, &RIGHT_FILE_],
 };
 
 pub(crate) mod keeper_ids {
@@ -387,6 +388,7 @@ pub static GARDENER: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &left::garden_methods::COUNT_ALL,
         &gardener_methods::CELLS,
     ],
+    files: &[&SHARED_FILE_, &REGISTRY_FILE_, &TREE_FILE_, &OWN_FILE_, &LEFT_FILE_, &RIGHT_FILE_],
 };
 
 pub(crate) mod gardener_ids {
@@ -419,6 +421,145 @@ pub(crate) mod gardener_methods {
         deprecated: ::std::option::Option::None,
     };
 }
+
+#[allow(dead_code)]
+static SHARED_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "shared.rpc",
+    text: "\
+import \"registry.rpc\"
+import \"tree.rpc\"
+import \"own.rpc\"
+
+/// Holds what came from several files.
+struct basket {
+    wood: tree.node
+    leaf: option<tree.cell>
+    label: own.tag
+}
+
+interface keeper extends registry.node {
+    override get :async
+    /// Keeps `basket` under `key`, with a note.
+    keep(key: string, basket: basket, note: option<string>) -> option<own.tag> :throws registry.no_such_key
+    weigh(parts: option<list<basket>>, one: option<basket>, data: option<bytes>, at: option<u32>) -> u32
+}
+
+interface gardener extends tree.jungle {
+    override cells :async
+    plant(what: tree.expression, more: option<option<u8>>) -> tree.cell :throws tree.deep
+}
+",
+};
+
+#[allow(dead_code)]
+static REGISTRY_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "registry.rpc",
+    text: "\
+exception no_such_key(key: string)
+
+interface node {
+    /// Maps `key` to `value`.
+    put(key: string, value: string) :event
+    get(key: string) -> string :timeout 10s :throws no_such_key
+}
+",
+};
+
+#[allow(dead_code)]
+static TREE_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "tree.rpc",
+    text: "\
+import \"left.rpc\"
+import \"right.rpc\"
+
+struct node {
+    value: u32
+    next: option<node>
+    children: list<node>
+    named: map<string, node>
+    twin: option<(node, u8)>
+}
+
+enum expression {
+    number(of: i64)
+    sum(parts: list<expression>)
+    negative(of: option<expression>)
+}
+
+struct even {
+    odd: option<odd>
+}
+
+struct odd {
+    even: option<even>
+    plain: option<right.cell>
+    w: option<list<odd>>
+}
+
+/// Here as well as there.
+struct cell {
+    here: bool
+}
+
+exception deep(tree: node)
+
+interface forest extends left.garden {
+    override grow
+    override count(cell) :async
+    grow(tree: node) -> expression :throws deep, right.too_wide :name grow_tree
+    cells(ours: cell, theirs: left.cell) -> list<right.cell>
+}
+
+interface jungle extends forest {
+    override grow(node) :async
+    tangle() :event
+}
+",
+};
+
+#[allow(dead_code)]
+static OWN_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "own.rpc",
+    text: "\
+import \"right.rpc\"
+
+struct tag {
+    text: string
+    inner: right.cell
+}
+",
+};
+
+#[allow(dead_code)]
+static LEFT_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "left.rpc",
+    text: "\
+import \"right.rpc\"
+
+/// A cell on the left.
+struct cell {
+    inner: right.cell
+}
+
+interface garden {
+    grow(kind: string) -> u32 :async
+    count(cell: cell) -> u32
+    count(cells: list<right.cell>) -> u32 :name count_all
+}
+",
+};
+
+#[allow(dead_code)]
+static RIGHT_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "right.rpc",
+    text: "\
+struct cell {
+    width: f32
+}
+
+exception too_wide(width: f32, limit: f32)
+",
+};
 
 // From registry.rpc.
 #[allow(dead_code)]

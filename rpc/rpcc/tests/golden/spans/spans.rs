@@ -268,6 +268,7 @@ fn serve_documented<S: LocalDocumented>(
 pub static DOCUMENTED: ::peers_rpc::Interface = ::peers_rpc::Interface {
     name: "spans.documented",
     methods: &[&documented_methods::GET, &documented_methods::PUT],
+    files: &[&SPANS_FILE_],
 };
 
 pub(crate) mod documented_ids {
@@ -302,3 +303,95 @@ pub(crate) mod documented_methods {
         deprecated: ::std::option::Option::Some("use `get`, [get] or <get>: \"\\\""),
     };
 }
+
+#[allow(dead_code)]
+static SPANS_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "spans.rpc",
+    text: "\
+/// Spans: `one`, ``two `inside` it``, ``` three `` inside ```, ` `` `, and `` ` `` alone.
+///
+/// Not closed: `one; `` two; ``` three. Closed otherwise: ``a`. Empty: `` and ````.
+///
+/// Over two lines: `begins here
+/// and ends` here, with `another`.
+///
+/// In spans: `[link]`, `<b>bold</b>`, `\\`, `*not bold*`, `https://example.org`, `&amp;`, `~~~`.
+///
+/// Beside spans: [`Vec`], [link](target), [a][b], ![image](x.png), <script>alert(1)</script>, <!-- hidden -->, \\`no span\\`.
+///
+/// [a]: https://example.org/a
+/// [^1]: a note
+struct inline {
+    x: u8
+}
+
+/// # A heading with `code` and <i>HTML</i>
+///
+/// Another
+/// ===
+///
+///     four spaces: let x = 1;
+/// 	one tab: let y = 2;
+///
+/// -     five behind a mark: let z = 3;
+///
+///       more of it
+/// 1.  ```
+///     in a list
+///     ```
+///
+/// Text.
+struct indented {
+    x: u8
+}
+
+/// > ```
+/// > in a quote: let x = 1;
+/// > ```
+///
+/// > ~~~rust
+/// > fn main() {}
+/// > ~~~
+///
+/// ```rust
+/// assert!(false);
+/// ```
+///
+/// ````
+/// ```
+/// a fence in a fence
+/// ```
+/// ````
+///
+/// ```should_panic,no_run
+/// panic!();
+/// ```
+///
+/// ```compile_fail
+/// not closed
+struct fenced {
+    x: u8
+}
+
+/// <details><summary>More</summary>
+///
+/// ```
+/// inside(html);
+/// ```
+///
+/// </details>
+interface documented {
+    /// `get` of [`documented`] <a href=\"x\">there</a>.
+    ///
+    ///     get(\"indented\");
+    get(
+        /// `key`, [key], <key>
+        key: string,
+    ) -> string
+    /// ``put` and
+    /// ~~~
+    /// put();
+    put(key: string) :event :deprecated \"use `get`, [get] or <get>: \\\"\\\\\\\"\"
+}
+",
+};

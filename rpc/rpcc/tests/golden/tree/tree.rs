@@ -427,6 +427,7 @@ pub static FOREST: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &left::garden_methods::COUNT_ALL,
         &forest_methods::CELLS,
     ],
+    files: &[&TREE_FILE_, &LEFT_FILE_, &RIGHT_FILE_],
 };
 
 pub(crate) mod forest_ids {
@@ -611,6 +612,7 @@ pub static JUNGLE: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &left::garden_methods::COUNT_ALL,
         &forest_methods::CELLS,
     ],
+    files: &[&TREE_FILE_, &LEFT_FILE_, &RIGHT_FILE_],
 };
 
 pub(crate) mod jungle_ids {
@@ -643,6 +645,89 @@ pub(crate) mod jungle_methods {
         deprecated: ::std::option::Option::None,
     };
 }
+
+#[allow(dead_code)]
+static TREE_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "tree.rpc",
+    text: "\
+import \"left.rpc\"
+import \"right.rpc\"
+
+struct node {
+    value: u32
+    next: option<node>
+    children: list<node>
+    named: map<string, node>
+    twin: option<(node, u8)>
+}
+
+enum expression {
+    number(of: i64)
+    sum(parts: list<expression>)
+    negative(of: option<expression>)
+}
+
+struct even {
+    odd: option<odd>
+}
+
+struct odd {
+    even: option<even>
+    plain: option<right.cell>
+    w: option<list<odd>>
+}
+
+/// Here as well as there.
+struct cell {
+    here: bool
+}
+
+exception deep(tree: node)
+
+interface forest extends left.garden {
+    override grow
+    override count(cell) :async
+    grow(tree: node) -> expression :throws deep, right.too_wide :name grow_tree
+    cells(ours: cell, theirs: left.cell) -> list<right.cell>
+}
+
+interface jungle extends forest {
+    override grow(node) :async
+    tangle() :event
+}
+",
+};
+
+#[allow(dead_code)]
+static LEFT_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "left.rpc",
+    text: "\
+import \"right.rpc\"
+
+/// A cell on the left.
+struct cell {
+    inner: right.cell
+}
+
+interface garden {
+    grow(kind: string) -> u32 :async
+    count(cell: cell) -> u32
+    count(cells: list<right.cell>) -> u32 :name count_all
+}
+",
+};
+
+#[allow(dead_code)]
+static RIGHT_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "right.rpc",
+    text: "\
+struct cell {
+    width: f32
+}
+
+exception too_wide(width: f32, limit: f32)
+",
+};
 
 // From left.rpc.
 #[allow(dead_code)]
@@ -779,6 +864,7 @@ mod left {
     pub static GARDEN: ::peers_rpc::Interface = ::peers_rpc::Interface {
         name: "left.garden",
         methods: &[&garden_methods::GROW, &garden_methods::COUNT, &garden_methods::COUNT_ALL],
+        files: &[&super::LEFT_FILE_, &super::RIGHT_FILE_],
     };
 
     pub(crate) mod garden_ids {

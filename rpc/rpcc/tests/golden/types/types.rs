@@ -749,6 +749,7 @@ pub static PLOTTER: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &plotter_methods::DRAW,
         &plotter_methods::RAW,
     ],
+    files: &[&TYPES_FILE_],
 };
 
 pub(crate) mod plotter_ids {
@@ -839,3 +840,78 @@ pub(crate) mod plotter_methods {
         deprecated: ::std::option::Option::None,
     };
 }
+
+#[allow(dead_code)]
+static TYPES_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "types.rpc",
+    text: "\
+/// A place on a map.
+struct point {
+    x: f64
+    y: f64
+    label: option<string>
+}
+
+struct scalars {
+    truth: bool
+    a: i8
+    b: i16
+    c: i32
+    d: i64
+    e: u8
+    f: u16
+    g: u32
+    h: u64
+    i: f32
+    j: f64
+    text: string
+    raw: bytes
+    anything: value
+}
+
+struct containers {
+    names: list<string>
+    ids: set<u64>
+    ages: map<string, u32>
+    pairs: list<(string, u32)>
+    nested: map<(u8, string), list<option<set<i16>>>>
+    /// May be missing in what older programs send.
+    note: option<string>
+    more: option<list<point>>
+}
+
+struct nothing {}
+
+/// What can be drawn.
+enum shape {
+    nothing
+    /// Round.
+    circle(center: point, radius: f64)
+    line(from: point, to: point)
+}
+
+enum colour {
+    red
+    green
+    blue
+}
+
+exception busy
+
+exception empty
+
+exception too_large(size: u64, limit: u64, hint: string)
+
+exception at(place: point, raw: bytes, what: value, why: option<string>)
+
+interface plotter {
+    draw(shape: shape, colour: colour) -> u64 :throws busy, too_large, at
+    /// Forgets all of it.
+    clear() :event
+    all() -> list<shape> :timeout 0
+    place(label: string) -> option<point> :timeout 1500ms
+    raw(data: bytes, checksum: u32) -> bytes :async :timeout 250ms
+    put(values: list<value>, points: set<(i32, i32)>, names: map<string, list<u8>>, maybe: option<colour>, both: (bool, nothing), scalars: scalars, any: value) -> (bool, containers) :timeout 1h
+}
+",
+};

@@ -520,6 +520,7 @@ pub static SURVEYOR: ::peers_rpc::Interface = ::peers_rpc::Interface {
         &surveyor_methods::TWELVE_LONG_ONES,
         &surveyor_methods::REPORT_EVERYTHING_THERE_IS,
     ],
+    files: &[&WIDE_FILE_],
 };
 
 pub(crate) mod surveyor_ids {
@@ -1062,3 +1063,37 @@ impl<'a> ::peers_rpc::wire::Decode<'a> for Broad {
         })
     }
 }
+
+#[allow(dead_code)]
+static WIDE_FILE_: ::peers_rpc::InterfaceFile = ::peers_rpc::InterfaceFile {
+    name: "wide.rpc",
+    text: "\
+interface surveyor {
+    measure_everything_there_is(first_argument: string, second_argument: string, third_argument: string) -> string
+    measure_everything_again(first_argument: string, second_argument: string, third_argument: u64) -> map<string, list<u64>> :async
+    report_everything_there_is(first_argument: string, second_argument: string, third_argument: u64) :event
+    twelve(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8, k: u8, l: string) -> (u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8)
+    twelve_long_ones(argument_number_one: string, argument_number_two: string, argument_number_three: string, argument_number_four: string, argument_number_five: string, argument_number_six: string, argument_number_seven: string, argument_number_eight: string, argument_number_nine: string, argument_number_ten: string, argument_number_eleven: string, argument_number_twelve: string) -> string :async :throws there_is_far_too_much_of_everything, there_is_even_more_than_that, and_then_some_more_on_top
+    parts_of_everything_there_is() -> (map<string, list<u64>>, option<list<string>>, set<(u8, string)>, list<u8>)
+    nearly_fits(nested: map<(u8, string), list<option<set<i16>>>>, by_name: list<map<string, list<map<u8, u8>>>>) -> map<(u8, string), list<option<set<i16>>>>
+    a(b: list<list<list<map<u8, map<u8, map<u8, (list<u8>, list<u8>)>>>>>>) -> list<list<list<map<u8, map<u8, map<u8, (list<u8>, list<u8>)>>>>>>
+}
+
+exception there_is_far_too_much_of_everything(how_much_there_is: string, how_much_there_may_be: string, where_it_is: string)
+
+exception there_is_even_more_than_that(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8)
+
+exception and_then_some_more_on_top
+
+enum landscape {
+    a_mountain_of_considerable_height(height_above_the_sea: u32, height_above_the_valley: u32, name: string)
+    a_lake(depth: u32, name_of_the_lake: string, w: u32, volume_of_the_lake: u64, fish_in_the_lake: list<string>)
+}
+
+struct broad {
+    nested_deeply: map<(u8, string), list<option<set<i16>>>>
+    nested_very_deeply: map<(u8, string, list<u64>), list<option<set<map<string, u64>>>>>
+    many: (string, string, string, string, string, string, string, string, string, string, u32)
+}
+",
+};
