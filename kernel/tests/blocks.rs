@@ -17,6 +17,8 @@ type Give = fn(usize) -> Option<Vec<u8>>;
 struct Taker {
     all: Rc<RefCell<Vec<u8>>>,
     blocks: Rc<Cell<usize>>,
+    /// Set iff a block was given that has not come back.
+    given: Rc<Cell<bool>>,
     over: Rc<Cell<bool>>,
     outlet: Rc<RefCell<Option<Outlet>>>,
 }
@@ -29,7 +31,10 @@ impl Taker {
             let this = this.clone();
             this.outlet.replace(Some(stream.outlet()));
             stream.start(move |_, input| match input {
-                Input::Bytes(bytes) => this.take(bytes, give),
+                Input::Bytes(bytes) => {
+                    assert!(!this.given.get(), "what arrives next is for the block");
+                    this.take(bytes, give);
+                }
                 Input::End | Input::Failed(_) => this.over.set(true),
             });
         };
@@ -40,7 +45,9 @@ impl Taker {
         self.all.borrow_mut().extend_from_slice(bytes);
         if let Some(block) = give(self.len()) {
             let this = self.clone();
+            self.given.set(true);
             self.outlet().read_into(block, move |block| {
+                this.given.set(false);
                 let (head, bytes) = block.split_at(4);
                 assert_eq!(head, b"head", "what it held stays in front");
                 assert!(!bytes.is_empty(), "with something behind it");

@@ -328,12 +328,12 @@ fn hang(stage: &mut Stage, count: usize, took: Duration) {
 }
 
 #[test]
-fn three_names_that_hang_delay_no_fourth() {
+fn two_names_that_hang_delay_no_third() {
     let mut stage = Stage::new(1, &["a"]);
-    hang(&mut stage, 3, 3_600 * SECOND);
+    hang(&mut stage, 2, 3_600 * SECOND);
     // Again and again, as those do who stay connected: each name holds one place.
     for _ in 0..100 {
-        (0..3).for_each(|n| stage.dial(&sim(&format!("slow{n}")), SECOND));
+        (0..2).for_each(|n| stage.dial(&sim(&format!("slow{n}")), SECOND));
         stage.world.run_for(SECOND);
     }
     stage.ends.0.borrow_mut().clear();
@@ -344,16 +344,16 @@ fn three_names_that_hang_delay_no_fourth() {
 }
 
 #[test]
-fn a_fifth_name_waits_for_its_turn_and_no_longer_than_its_caller() {
+fn a_fourth_name_that_nobody_knows_waits_for_its_turn_and_no_longer_than_its_caller() {
     let mut stage = Stage::new(1, &["a"]);
-    hang(&mut stage, 4, 12 * SECOND);
+    hang(&mut stage, 3, 12 * SECOND);
     stage.world.name("db", ["sim:a"]);
     stage.dial(&sim("db"), SECOND);
     stage.world.run_for(6 * SECOND);
     let ends = stage.ends.all();
-    assert_eq!(ends.len(), 5, "{ends:?}");
+    assert_eq!(ends.len(), 4, "{ends:?}");
     let texts: Vec<&String> = ends.iter().map(|end| &end.1.as_ref().unwrap_err().1).collect();
-    assert!(texts[4].contains("db was not looked up: 4 other look-ups hang"), "{texts:?}");
+    assert!(texts[3].contains("db was not looked up: 3 other look-ups hang"), "{texts:?}");
     stage.ends.0.borrow_mut().clear();
     // At 12 s there is room again. This caller has come at 8 s.
     stage.world.run_for(2 * SECOND);
@@ -395,25 +395,61 @@ fn the_same_seed_dials_the_same_way() {
 fn names_that_hang_again_and_again_leave_half_of_the_threads_to_others() {
     let mut stage = Stage::new(1, &["a"]);
     stage.world.name("db", ["sim:a"]);
-    // Nobody knows yet, so the first time they have all.
     hang(&mut stage, 4, 12 * SECOND);
-    stage.world.run_for(30 * SECOND);
-    for _ in 0..5 {
+    stage.world.run_for(40 * SECOND);
+    stage.dial(&sim("slow3"), SECOND); // it was not looked up
+    stage.world.run_for(40 * SECOND);
+    for round in 0..5 {
         hang(&mut stage, 4, 12 * SECOND);
+        if round == 1 {
+            // One that nobody has asked for before, too.
+            stage.world.name("other", ["sim:a"]);
+            let before = stage.ends.all().len();
+            stage.dial(&sim("other"), SECOND);
+            stage.world.run_for(50 * MILLI);
+            assert_eq!(stage.ends.all().len(), before + 1);
+        }
         let before = stage.ends.all().len();
         stage.dial(&sim("db"), SECOND);
         stage.world.run_for(50 * MILLI);
         let ends = stage.ends.all();
         assert_eq!(ends.len(), before + 1, "{ends:?}");
         assert_eq!(ends[before].1.as_deref(), Ok("sim:a"));
-        stage.world.run_for(30 * SECOND);
+        stage.world.run_for(40 * SECOND);
     }
+}
+
+#[test]
+fn names_that_hang_for_the_first_time_leave_a_thread_to_those_that_were_answered_before() {
+    let mut stage = Stage::new(1, &["a"]);
+    stage.world.name("db", ["sim:a"]);
+    stage.dial(&sim("db"), SECOND);
+    stage.world.run_for(SECOND);
+    stage.ends.0.borrow_mut().clear();
+    hang(&mut stage, 20, 3_600 * SECOND);
+    for _ in 0..10 {
+        stage.dial(&sim("db"), SECOND);
+        stage.world.run_for(50 * MILLI);
+        assert_eq!(stage.ends.only().1, Ok("sim:a".to_owned()));
+        stage.ends.0.borrow_mut().clear();
+    }
+    // It hangs for once, and is not known to be answered any more.
+    stage.world.slow_name("db", 2 * SECOND);
+    stage.dial(&sim("db"), SECOND);
+    stage.world.run_for(3 * SECOND);
+    assert_eq!(stage.ends.only().1, Ok("sim:a".to_owned()));
+    stage.ends.0.borrow_mut().clear();
+    stage.dial(&sim("db"), SECOND);
+    stage.world.run_for(10 * SECOND);
+    let ends = stage.ends.all();
+    let (_, end) = ends.last().unwrap();
+    assert!(end.as_ref().unwrap_err().1.contains("db was not looked up"), "{ends:?}");
 }
 
 #[test]
 fn so_many_names_wait_for_their_turn_and_not_one_more() {
     let mut stage = Stage::new(1, &["a"]);
-    hang(&mut stage, 4 + 256, 12 * SECOND);
+    hang(&mut stage, 3 + 256, 12 * SECOND);
     stage.world.name("more", ["sim:a"]);
     stage.world.run_for(MILLI);
     assert_eq!(stage.ends.all(), [], "all of them wait");

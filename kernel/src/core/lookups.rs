@@ -6,14 +6,16 @@
 //!    answer. Kept by `callers_share_a_look_up_and_each_has_its_own_patience`.
 //! 2. At most [`THREADS`] threads of this file's own look names up; one that is stuck keeps its
 //!    thread. Offloaded work never waits for a name. Kept by `start`,
-//!    `three_names_that_hang_delay_no_fourth`.
+//!    `two_names_that_hang_delay_no_third`.
 //! 3. Each caller gets an answer within [`PATIENCE`], whatever the resolver does. Kept by
 //!    `a_look_up_that_does_not_end_is_given_up_after_five_seconds`.
 //! 4. A name that nobody waits for any more, and whose turn has not come, is not looked up. Kept by
-//!    `a_fifth_name_waits_for_its_turn_and_no_longer_than_its_caller`.
-//! 5. Names whose last look-up took long have half of the threads at most: who dials such names
-//!    again and again leaves the rest to all others. Kept by
-//!    `names_that_hang_again_and_again_leave_half_of_the_threads_to_others`.
+//!    `a_fourth_name_that_nobody_knows_waits_for_its_turn_and_no_longer_than_its_caller`.
+//! 5. Names whose last look-up took long, or takes long now, have half of the threads at most; all
+//!    that were not answered soon before have one less than all. So who dials names that hang,
+//!    again and again or for the first time, leaves a thread to those that are known to be
+//!    answered. Kept by `names_that_hang_again_and_again_leave_half_of_the_threads_to_others` and
+//!    `names_that_hang_for_the_first_time_leave_a_thread_to_those_that_were_answered_before`.
 //! 6. At most [`WAITING`] names wait for their turn. Kept by
 //!    `so_many_names_wait_for_their_turn_and_not_one_more`.
 
@@ -37,9 +39,11 @@ use std::time::Duration;
 const THREADS: usize = 4;
 /// Look-ups that run at a time of names that are known to take long.
 const SLOW_THREADS: usize = THREADS / 2;
+/// Look-ups that run at a time of names that are not known to be answered soon.
+const UNPROVEN_THREADS: usize = THREADS - 1;
 /// A look-up that takes so long takes long.
 const LONG: Duration = Duration::from_secs(1);
-/// Names that are remembered for it.
+/// Names that are remembered for how long their look-ups took, of each kind.
 const REMEMBERED: usize = 64;
 /// Names that wait for their turn.
 const WAITING: usize = 256;
@@ -58,6 +62,8 @@ pub(crate) struct Lookups {
     running: Cell<usize>,
     /// Names whose last look-up took long, the latest at the end.
     slow: RefCell<VecDeque<String>>,
+    /// Names that were answered soon when they were last looked up, likewise.
+    proven: RefCell<VecDeque<String>>,
     next_caller: Cell<u64>,
 }
 
@@ -107,7 +113,7 @@ impl Lookups {
     /// Starts look-ups for names whose turn has come.
     fn start(&self, core: &Rc<Core>) {
         while self.running.get() < THREADS {
-            let Some(name) = self.next() else { return };
+            let Some(name) = self.next(core.now()) else { return };
             if let Some(asked) = self.names.borrow_mut().get_mut(&name) {
                 asked.running = Some(core.now());
             }
@@ -120,25 +126,32 @@ impl Lookups {
     }
 
     /// Returns the first name whose turn it is.
-    fn next(&self) -> Option<String> {
-        let (names, slow) = (self.names.borrow(), self.slow.borrow());
-        let busy = |name: &&String| names.get(*name).is_some_and(|asked| asked.running.is_some());
-        let full = slow.iter().filter(busy).count() >= SLOW_THREADS;
+    fn next(&self, now: Instant) -> Option<String> {
+        let (names, slow, proven) = (self.names.borrow(), self.slow.borrow(), self.proven.borrow());
+        let (mut slow_ones, mut unproven) = (0, 0);
+        for (name, asked) in names.iter() {
+            let Some(since) = asked.running else { continue };
+            slow_ones += usize::from(now.since(since) >= LONG || slow.contains(name));
+            unproven += usize::from(!proven.contains(name));
+        }
+        let may_run = |name: &String| {
+            let as_slow = slow_ones < SLOW_THREADS || !slow.contains(name);
+            as_slow && (unproven < UNPROVEN_THREADS || proven.contains(name))
+        };
         let mut queue = self.queue.borrow_mut();
-        let may_run = |name: &String| !full || !slow.contains(name);
         let at = queue.iter().position(may_run)?;
         queue.remove(at)
     }
 
     /// Remembers for how long a name was looked up.
     fn remember(&self, name: &str, took: Duration) {
-        let mut slow = self.slow.borrow_mut();
+        let (mut slow, mut proven) = (self.slow.borrow_mut(), self.proven.borrow_mut());
         slow.retain(|other| other != name);
-        if took >= LONG {
-            slow.push_back(name.to_owned());
-        }
-        if slow.len() > REMEMBERED {
-            slow.pop_front();
+        proven.retain(|other| other != name);
+        let known = if took >= LONG { &mut slow } else { &mut proven };
+        known.push_back(name.to_owned());
+        if known.len() > REMEMBERED {
+            known.pop_front();
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! Invariants:
 //! 1. An end is kept until both ends of its connection are closed. Kept by `step`.
-//! 2. Where to cut writes and reads is drawn from the seed: callers must cope with every cut. Kept
-//!    by `half_a_megabyte_comes_back_unchanged_however_it_is_cut`.
+//! 2. Where to cut writes and reads is drawn from the seed, which of them are interrupted, and who
+//!    is said to be readable and is not: callers must cope with all of it. Kept by
+//!    `half_a_megabyte_comes_back_unchanged_however_it_is_cut`.
 //! 3. What arrives at a closed end is answered with a reset, as a real system does. Kept by
 //!    `tests/faults.rs`.
 
@@ -12,6 +13,11 @@ use crate::host::sim::lane::{Lane, Parcel};
 use crate::host::sim::network::{Id, Net, Process};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
+
+/// One of so many reads and writes is interrupted.
+const INTERRUPTED: u64 = 32;
+/// One of so many looks at what is not ready any more says that it is.
+const FALSE_ALARMS: u64 = 16;
 
 /// One end of a connection.
 #[derive(Debug)]
@@ -175,6 +181,18 @@ impl Net {
         end.key.filter(|_| ready != none).map(|key| (key, ready))
     }
 
+    /// Returns what is reported now and then of an end or a listener that has nothing to give.
+    pub(crate) fn false_alarm(&mut self, id: Id) -> Option<(Key, Readiness)> {
+        let end = self.ends.get(&id).filter(|end| end.stage == Stage::Open && !end.closed);
+        let (key, readable) = match (end, self.doors.get(&id)) {
+            (Some(end), _) => (end.key?, end.interest.readable),
+            (None, Some(door)) => (door.key, door.readable),
+            (None, None) => return None,
+        };
+        let readiness = Readiness { readable: true, writable: false };
+        (readable && self.chance(FALSE_ALARMS)).then_some((key, readiness))
+    }
+
     /// Returns how many bytes an end may send. Where nobody reads any more, any number may be sent
     /// and is lost.
     fn room(&self, end: &End) -> usize {
@@ -224,6 +242,7 @@ impl Net {
                 Stage::Refused | Stage::Broken => Err(ErrorKind::ConnectionReset.into()),
             };
         }
+        self.falter()?;
         let count = self.cut_short(count);
         self.note(7, id, count as u64);
         if let Some(end) = self.ends.get_mut(&id) {
@@ -258,6 +277,7 @@ impl Net {
         if room == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
+        self.falter()?;
         let count = self.cut_short(wanted.min(room));
         let mut bytes = Vec::with_capacity(count);
         for part in parts {
@@ -280,6 +300,11 @@ impl Net {
 
     pub(crate) fn is_peer_on_other_cpu(&self, id: Id) -> bool {
         self.ends.get(&id).is_some_and(|end| self.hosts[end.process].peers_on_other_cpu)
+    }
+
+    /// Fails now and then, as a call that was interrupted does.
+    fn falter(&mut self) -> io::Result<()> {
+        if self.chance(INTERRUPTED) { Err(ErrorKind::Interrupted.into()) } else { Ok(()) }
     }
 
     /// Returns how much of so many bytes is taken: mostly everything, now and then less, or always

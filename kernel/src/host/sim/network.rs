@@ -288,7 +288,8 @@ impl Net {
 
     // ---- what is ready
 
-    /// Returns everything that is ready for a process, in an order drawn from the seed.
+    /// Returns everything that is ready for a process, in an order drawn from the seed, and now and
+    /// then something that is not.
     pub(crate) fn collect(&mut self, process: Process, ready: &mut Vec<(Key, Readiness)>) {
         let before = ready.len();
         for id in std::mem::take(&mut self.hosts[process].maybe_ready) {
@@ -296,6 +297,8 @@ impl Net {
             if let Some(found) = self.readiness(id) {
                 ready.push(found);
                 self.hosts[process].maybe_ready.insert(id);
+            } else if let Some(alarm) = self.false_alarm(id) {
+                ready.push(alarm);
             }
         }
         // Programs must not come to rely on an order that no system promises.

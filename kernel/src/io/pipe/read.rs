@@ -51,9 +51,21 @@ impl Pipe {
         }
     }
 
+    /// Reads once. A call that was interrupted says nothing about what is there, so it is made again
+    /// before anybody judges by a clock what has not come.
+    #[inline]
+    fn read_socket(&self, into: &mut Vec<u8>) -> io::Result<usize> {
+        loop {
+            match self.ask(|socket| socket.read(into)) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+    }
+
     fn read_bytes(self: &Rc<Self>, core: &Rc<Core>, note: impl FnOnce(usize, bool)) {
         let mut buffer = core.read_buffer();
-        match self.ask(|socket| socket.read(&mut buffer)) {
+        match self.read_socket(&mut buffer) {
             Ok(count @ 1..) => {
                 note(count, buffer.len() == buffer.capacity());
                 self.deliver(core, Input::Bytes(&buffer));
@@ -73,7 +85,7 @@ impl Pipe {
         mut block: Block,
         note: impl FnOnce(usize, bool),
     ) {
-        match self.ask(|socket| socket.read(&mut block.memory)) {
+        match self.read_socket(&mut block.memory) {
             Ok(count @ 1..) => {
                 note(count, block.memory.len() == block.memory.capacity());
                 let Block { memory, born, then } = block;
@@ -103,7 +115,6 @@ impl Pipe {
     fn read_nothing(self: &Rc<Self>, core: &Rc<Core>, result: io::Result<usize>) {
         match result {
             Ok(_) => self.end(core),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // The first failure is the one to be told: later ones are its consequence.
             Err(error) => match self.take_broken() {
                 Some(broken) => self.fail(core, broken),
