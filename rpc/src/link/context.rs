@@ -10,6 +10,7 @@ use crate::link::timers::Alarms;
 use crate::link::{Link, Partings};
 use crate::process::close::Waiting;
 use crate::process::memory::Memory;
+use crate::serve::backlog::Backlog;
 use crate::serve::start::Object;
 use crate::session::permits::Room;
 use crate::session::text::Brief;
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     /// Connections that have said goodbye, and whose peers may not have read it.
     pub(crate) partings: Partings,
     pub(crate) memory: Memory,
+    /// The links with requests that wait for a turn.
+    pub(crate) backlog: Backlog,
     pub(crate) counters: RefCell<Counters>,
     /// The most connections at a time.
     pub(crate) connections: usize,
@@ -114,6 +117,7 @@ impl Shared {
             timer: Cell::new(None),
             tracing: Cell::new(false),
             partings: Partings::default(),
+            backlog: Backlog::default(),
             counters: RefCell::default(),
             connections,
             next_link: Cell::new(1),

@@ -20,6 +20,9 @@ const BEGINNING: usize = 4 << 10;
 
 const _: () = assert!(BEGINNING.is_power_of_two() && MOST_GATHERED.is_multiple_of(BEGINNING));
 
+/// Bytes that take long to say: a turn says few things so large.
+const LARGE: usize = 64 << 10;
+
 /// Says where a session's words go.
 pub(crate) struct Out<'a> {
     link: &'a Link,
@@ -36,6 +39,9 @@ impl Output for Out<'_> {
     }
 
     fn chunk(&mut self, bytes: Vec<u8>) {
+        if bytes.len() >= LARGE {
+            self.link.shared().takes_long();
+        }
         self.link.hand_over(self.said);
         if self.said.is_empty() {
             *self.said = bytes;

@@ -184,9 +184,9 @@ impl Net {
     /// Returns what is reported now and then of an end or a listener that has nothing to give.
     pub(crate) fn false_alarm(&mut self, id: Id) -> Option<(Key, Readiness)> {
         let end = self.ends.get(&id).filter(|end| end.stage == Stage::Open && !end.closed);
-        let (key, readable) = match (end, self.doors.get(&id)) {
+        let (key, readable) = match (end, self.listeners.get(&id)) {
             (Some(end), _) => (end.key?, end.interest.readable),
-            (None, Some(door)) => (door.key, door.readable),
+            (None, Some(listener)) => (listener.key, listener.readable),
             (None, None) => return None,
         };
         let readiness = Readiness { readable: true, writable: false };

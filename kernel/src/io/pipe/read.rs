@@ -51,8 +51,8 @@ impl Pipe {
         }
     }
 
-    /// Reads once. A call that was interrupted says nothing about what is there, so it is made again
-    /// before anybody judges by a clock what has not come.
+    /// Reads once. A call that was interrupted says nothing about what is there, so it is made
+    /// again before anybody judges by a clock what has not come.
     #[inline]
     fn read_socket(&self, into: &mut Vec<u8>) -> io::Result<usize> {
         loop {
