@@ -5,7 +5,7 @@
 
 use peers_tests::remarks::{Remarks, is_of_name, without_literals, without_tests};
 use peers_tests::{files, root, shown};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -116,6 +116,48 @@ fn in_words(name: &str) -> String {
         words.extend(c.to_lowercase());
     }
     words
+}
+
+/// Crates, each with the type names that more than one of its files may declare.
+const SHARED_TYPES: [(&str, &[&str]); 6] = [
+    ("kernel/src", &[]),
+    ("wire/src", &[]),
+    ("rpc/src", &["Counters", "Incoming", "Outer", "Phase", "Rare", "Report", "Stage", "Waiting"]),
+    // The tree of a file as it stands there, and the model of what it means.
+    ("rpc/rpcc/src", &["Field", "File", "Method", "Variant"]),
+    ("rpc/service/src", &[]),
+    ("rpc/secure/src", &["State"]),
+];
+
+#[test]
+fn type_names_are_unique_within_a_crate() {
+    for (folder, shared) in SHARED_TYPES {
+        let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for path in files(&root().join(folder), ".rs") {
+            if shown(&path).contains("/golden/") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            for name in without_tests(&text).lines().filter_map(declared_type) {
+                places.entry(name).or_default().push(shown(&path));
+            }
+        }
+        for (name, found) in places {
+            let unique = found.len() == 1 || shared.contains(&name.as_str());
+            assert!(unique, "{name} is declared by {}", found.join(" and by "));
+        }
+    }
+}
+
+/// The name of the type that a line at the margin declares.
+fn declared_type(line: &str) -> Option<String> {
+    let rest = line
+        .strip_prefix("pub")
+        .map_or(line, |rest| rest.trim_start_matches(|c: char| c != ' ').trim_start());
+    let rest = ["struct ", "enum ", "trait ", "type ", "union "]
+        .iter()
+        .find_map(|word| rest.strip_prefix(word))?;
+    Some(rest.chars().take_while(|c| is_of_name(*c)).collect())
 }
 
 /// Crates whose files name, behind each numbered invariant, what keeps it.

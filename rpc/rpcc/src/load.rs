@@ -42,7 +42,7 @@ pub(crate) type Loader<'l> = dyn Fn(&Path) -> io::Result<String> + 'l;
 
 /// A parsed file.
 #[derive(Debug)]
-pub(crate) struct Parsed {
+pub(crate) struct ParsedFile {
     pub(crate) tree: ast::File,
     /// The file's name without its ending: the first part of every wire name it declares.
     pub(crate) stem: String,
@@ -69,7 +69,7 @@ pub(crate) fn read_text(path: &Path) -> io::Result<String> {
 /// All files of one run, indexed by [`FileId`].
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
-    pub(crate) files: Vec<Parsed>,
+    pub(crate) files: Vec<ParsedFile>,
     pub(crate) order: Vec<FileId>,
 }
 
@@ -131,7 +131,7 @@ impl Files<'_> {
         self.sources.add(path, text);
         let stem = stem.unwrap_or_default();
         let (imports, places) = (Vec::new(), Vec::new());
-        self.loaded.files.push(Parsed { tree, stem, imports, places });
+        self.loaded.files.push(ParsedFile { tree, stem, imports, places });
     }
 
     /// Reads what a file imports, unless it was read before.
@@ -139,7 +139,7 @@ impl Files<'_> {
         let imports = self.loaded.files[file.0].tree.imports.clone();
         for import in imports {
             if let Some(found) = self.import(file, &import) {
-                let Parsed { imports, places, .. } = &mut self.loaded.files[file.0];
+                let ParsedFile { imports, places, .. } = &mut self.loaded.files[file.0];
                 match imports.iter().find(|(other, _)| *other == found) {
                     Some((_, first)) => {
                         let title = format!("`{}` is imported twice", import.path);
@@ -215,7 +215,7 @@ impl Files<'_> {
                 self.reports.push(Report::new(span, title, "").help(help));
                 continue;
             }
-            let same = |other: &Parsed| names::snake(&other.stem) == module;
+            let same = |other: &ParsedFile| names::snake(&other.stem) == module;
             if let Some(first) = self.loaded.files[..at].iter().position(same) {
                 let paths = [first, at].map(|at| shown(&self.sources.0[at].path));
                 let title = format!("two files are named `{stem}`: {} and {}", paths[0], paths[1]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::directives;
 use crate::diagnostics::{MAX_SUGGESTED, Report, Reports};
-use crate::load::{Loaded, Parsed};
+use crate::load::{Loaded, ParsedFile};
 use crate::model::{
     Field, File, Interface, InterfaceId, ItemId, Kind, Method, Model, Ty, TypeDef, TypeId, Variant,
 };
@@ -405,7 +405,7 @@ fn is_built_in(name: &str) -> bool {
     Scalar::named(name).is_some() || CONTAINERS.contains(&name)
 }
 
-fn file(parsed: &Parsed, path: &std::path::Path, items: Vec<ItemId>) -> File {
+fn file(parsed: &ParsedFile, path: &std::path::Path, items: Vec<ItemId>) -> File {
     let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     let (file_name, stem) = (file_name.unwrap_or_default(), parsed.stem.clone());
     let imports = parsed.imports.iter().map(|(file, _)| *file).collect();

@@ -26,7 +26,7 @@ impl Row<'_> {
 
 /// A row as messages call it, and as it may grow.
 #[derive(Clone, Copy)]
-pub(super) struct Kind<'w> {
+pub(super) struct RowKind<'w> {
     /// `field` or `argument`.
     pub(super) part: &'w str,
     /// Names its owner, with quotes.
@@ -37,7 +37,7 @@ pub(super) struct Kind<'w> {
 }
 
 /// Compares two versions of a row.
-pub(super) fn compare(kind: Kind<'_>, old: Row<'_>, new: Row<'_>, changes: &mut Changes) {
+pub(super) fn compare(kind: RowKind<'_>, old: Row<'_>, new: Row<'_>, changes: &mut Changes) {
     for at in 0..old.fields.len() {
         was(kind, (old, at), new, changes);
     }
@@ -74,8 +74,8 @@ fn renames(old: Row<'_>, new: Row<'_>, at: usize) -> bool {
 }
 
 /// Describes what became of the field at a place of the old version.
-fn was(kind: Kind<'_>, (old, at): (Row<'_>, usize), new: Row<'_>, changes: &mut Changes) {
-    let (field, Kind { part, whole, .. }) = (&old.fields[at], kind);
+fn was(kind: RowKind<'_>, (old, at): (Row<'_>, usize), new: Row<'_>, changes: &mut Changes) {
+    let (field, RowKind { part, whole, .. }) = (&old.fields[at], kind);
     let name = &field.name.text;
     let (place, now) = match new.place(field) {
         Some(now) => (at + 1, now),

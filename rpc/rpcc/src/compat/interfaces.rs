@@ -136,7 +136,7 @@ fn method(
 /// names may not be.
 fn arguments(old: (&Model, MethodId), new: (&Model, MethodId), changes: &mut Changes) {
     let name = format!("`{}`", old.0.canonical_method(old.1));
-    let kind = fields::Kind { part: "argument", whole: &name, grows: false, grown: "" };
+    let kind = fields::RowKind { part: "argument", whole: &name, grows: false, grown: "" };
     let [old, new] =
         [old, new].map(|(model, id)| Row { model, fields: &model.method(id).arguments });
     fields::compare(kind, old, new, changes);

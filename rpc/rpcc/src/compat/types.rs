@@ -172,7 +172,7 @@ fn ty(
             // Structs may grow options at their ends.
             let grown =
                 if in_keys { ", and old programs refuse keys that differ in it alone" } else { "" };
-            let kind = fields::Kind { part: "field", whole: &name, grows: true, grown };
+            let kind = fields::RowKind { part: "field", whole: &name, grows: true, grown };
             let [old, new] =
                 [(old, before), (new, after)].map(|(model, fields)| Row { model, fields });
             fields::compare(kind, old, new, changes);
@@ -252,7 +252,7 @@ fn variant_fields(
         ));
     }
     let whole = format!("variant `{variant}` of {name}");
-    let kind = fields::Kind { part: "field", whole: &whole, grows: false, grown: "" };
+    let kind = fields::RowKind { part: "field", whole: &whole, grows: false, grown: "" };
     let rows = [(old, &was.fields), (new, &is.fields)];
     let [old, new] = rows.map(|(model, fields)| Row { model, fields });
     fields::compare(kind, old, new, changes);
