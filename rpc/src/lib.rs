@@ -82,6 +82,7 @@
 extern crate self as peers_rpc;
 
 // The floors, lowest first, a blank line between two: a room uses itself and those before it.
+mod allow;
 pub mod limits;
 mod security;
 
@@ -103,6 +104,9 @@ pub mod doc;
 #[doc(hidden)]
 pub mod fuzz;
 
+#[doc(hidden)]
+pub use allow::Asked;
+pub use allow::{Allow, Peer};
 #[doc(hidden)]
 pub use api::audit::Audit;
 pub use api::helpers::{

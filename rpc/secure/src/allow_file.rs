@@ -2,7 +2,7 @@
 
 use crate::files::{self, Rights, shown};
 use peers_rpc::kernel::{Handle, PublicKey};
-use peers_rpc::{Escaped, Instant};
+use peers_rpc::{Allow, Asked, Escaped, Instant};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -94,6 +94,12 @@ impl AllowFile {
     pub fn names(&self, key: &PublicKey) -> Option<bool> {
         self.0.refresh();
         self.0.state.borrow().names.as_ref().map(|names| names.contains_key(key))
+    }
+
+    /// Returns the policy that lets in whom the list names at that time.
+    pub fn allow(&self) -> Allow {
+        let list = self.clone();
+        Allow::asked(move |key, asked| list.names(key).unwrap_or(asked == Asked::Stays))
     }
 
     /// Returns the name behind a key.

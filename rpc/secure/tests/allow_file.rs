@@ -8,8 +8,8 @@ mod common;
 
 use common::folder::Folder;
 use common::identity;
-use peers_rpc::Kernel;
 use peers_rpc::kernel::PublicKey;
+use peers_rpc::{Asked, Kernel};
 use peers_secure::AllowFile;
 use std::fs;
 use std::time::Duration;
@@ -44,6 +44,9 @@ fn a_list_that_is_edited_is_read_again() {
     assert_eq!(list.names(&bob), Some(true), "a bad line is void, and no more");
     fs::remove_file(&path).unwrap();
     until(&mut kernel, &list, alice, None);
+    let allow = list.allow();
+    assert!(!allow.allows(&alice, Asked::Comes), "nobody new comes");
+    assert!(allow.allows(&alice, Asked::Stays), "who is in stays");
     folder.with("friends", &format!("{alice}\n"), 0o666);
     assert_eq!(list.names(&alice), None, "whoever can write it decides who comes");
     folder.with("friends", &format!("{alice}\n"), 0o600);
