@@ -49,6 +49,7 @@ impl<S: 'static> Contact<S> {
     fn dial(mut self, state: &mut S, cx: &Cx<S>) {
         // The process ends.
         let Some(endpoint) = self.dialler.connect(&self.address) else { return };
+        // Else it would be closed as unused, and dialled again, for ever.
         endpoint.set_keepalive(Duration::ZERO);
         (self.meet)(state, cx, &endpoint, self.failures);
         let dialled = cx.handle().now();
@@ -60,6 +61,7 @@ impl<S: 'static> Contact<S> {
 
     fn dial_again(mut self, cx: &Cx<S>, dialled: Instant) {
         let lasted = cx.handle().now() - dialled >= LONGEST_WAIT;
+        // A peer that accepts and closes at once is no success: the waits go on growing.
         self.failures = if lasted { 1 } else { self.failures.saturating_add(1) };
         let ceiling = FIRST_WAIT.saturating_mul(1 << (self.failures - 1).min(16)).min(LONGEST_WAIT);
         let nanos = u64::try_from(ceiling.as_nanos()).unwrap_or(u64::MAX);

@@ -263,6 +263,7 @@ impl Error {
     #[doc(hidden)]
     pub fn through(self, origin: &Arc<str>) -> Self {
         match self.0.origin {
+            // An error that is passed on names where it came from, not who passed it on.
             Some(_) => self,
             None => {
                 Self(Arc::new(Report { kind: self.0.kind.clone(), origin: Some(origin.clone()) }))

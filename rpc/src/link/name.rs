@@ -55,6 +55,7 @@ impl Route {
     /// in `like` is shared with it.
     pub(crate) fn accepted(dialler: Address, listener: Address, like: Option<&Self>) -> Self {
         match (inet4(&dialler), like) {
+            // All connections of one listener share its address: it is kept once.
             (Some(from), Some(Self::Inet4(_, at))) if **at == listener => {
                 Self::Inet4(from, at.clone())
             }

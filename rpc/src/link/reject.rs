@@ -42,6 +42,7 @@ impl Farewell {
     pub(crate) fn say(&self, stream: Stream, reason: &CloseReason) {
         let now = self.handle.now();
         let (since, count) = self.told.get();
+        // So many in a while, since each holds a descriptor for as long.
         let (since, count) = if now - since >= HELD { (now, 0) } else { (since, count) };
         if count >= self.most {
             return; // cut, as the stream is dropped

@@ -16,6 +16,7 @@ impl Budget {
     /// Charges one frame.
     pub(super) fn charge(&mut self, now: Instant, limits: &Limits) -> Result<(), Violation> {
         let price = Duration::from_secs(1) / limits.control_rate.max(1);
+        // Time that was not used is not saved up beyond the burst.
         self.paid_until = self.paid_until.max(now) + price;
         if self.paid_until.since(now) > price * limits.control_burst {
             return Err(Violation::Calm);

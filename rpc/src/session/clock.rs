@@ -210,6 +210,7 @@ impl Clock {
 
     /// A pong has come. Whether it answers the last ping, and is the first to do so.
     pub(super) fn pong(&mut self, number: u64) -> bool {
+        // A pong of an earlier ping, or one that nobody asked for, says nothing about now.
         let is_due = self.pong_due && number == u64::from(self.pings);
         self.pong_due &= !is_due;
         is_due
@@ -256,6 +257,7 @@ impl Clock {
     /// this process stood still, and so may the peer. The present state of the connection is
     /// `given` so long; a silent peer is asked once more.
     pub(super) fn forgive(&mut self, now: Instant, given: Duration, limits: &Limits) {
+        // We were stopped, not the peer: it gets as much time as it would have had.
         let stood_still = |due: Instant| due <= now && now.since(due) >= PAUSE;
         if stood_still(self.dead_at(limits)) {
             self.pinged = false;

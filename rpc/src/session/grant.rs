@@ -71,12 +71,14 @@ impl Outgoing {
     /// The answer to a call has come.
     #[inline]
     pub(super) const fn answered(&mut self) {
+        debug_assert!(self.calls > 0, "an answer of a call that was sent");
         self.calls -= 1;
     }
 
     /// The peer gives credit: back for events that it has started, and what is more raises the
     /// grant. True iff all of it was for events.
     pub(super) fn returned(&mut self, amount: u32) -> bool {
+        // More than events are out enlarges the window: so a peer may grant more as it goes.
         let back = amount.min(self.events);
         self.events -= back;
         self.granted = self.granted.saturating_add(amount - back);
@@ -169,6 +171,7 @@ impl Incoming {
         };
         match last {
             (_, 0) => (self.start, self.leaving) = (position, 1),
+            // Answers that lie close leave together, and are counted as one.
             (start, count) if position - start < STRIDE => *count += 1,
             _ => self.later.get_or_insert_default().answers.push_back((position, 1)),
         }
@@ -188,6 +191,7 @@ impl Incoming {
     #[inline]
     pub(super) fn event_started(&mut self) -> Option<u32> {
         self.started += 1;
+        // A small window must not run dry while credits are gathered for one frame.
         let batch = (self.granted / 2).clamp(1, BATCH);
         (self.started >= batch).then(|| self.take_started()).flatten()
     }

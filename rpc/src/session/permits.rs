@@ -200,6 +200,7 @@ impl Room {
 
     /// Something has changed: whoever waits looks again.
     pub(crate) fn ring(&self) {
+        // The lock only where somebody waits: so the loop takes none for a request.
         if self.waiters.load(SeqCst) > 0 && !self.rung.swap(true, SeqCst) {
             drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
             self.bell.notify_all();
@@ -215,11 +216,13 @@ impl Room {
 
     /// Takes a place for the request at hand, unless it came with one.
     pub(crate) fn take(&self, bytes: usize) -> bool {
+        // A request of another thread brings its place along.
         self.landed.swap(false, Relaxed) || self.try_take(bytes)
     }
 
     /// The peer has said how large its frames may be.
     pub(crate) fn meet(&self, frame: u32) {
+        // The largest number stands for a limit that is not known yet.
         self.frame.store(frame.min(UNKNOWN - 1), SeqCst);
         self.ring();
     }

@@ -46,6 +46,7 @@ impl Way {
     }
 
     fn is_old(&self, now: Instant) -> bool {
+        // While a pong is missing another ping would measure the same silence.
         let wait = if self.due { LONGEST } else { AGAIN };
         self.asked.is_none_or(|asked| now.since(asked) >= wait)
     }
