@@ -124,6 +124,10 @@ impl SecureLayer for Layer {
     }
 }
 
+/// Alerts about a handshake, which no peer of ours sends once it takes records: about certificates,
+/// signatures and what both sides can do.
+const OF_HANDSHAKES: [u8; 12] = [40, 42, 43, 44, 45, 46, 48, 51, 70, 109, 116, 120];
+
 /// Says in the program's words what is wrong with records, and tells the peer.
 fn judged(
     records: &mut Records,
@@ -141,8 +145,10 @@ fn judged(
         {
             SecurityError::NotAdmitted { ours }
         }
-        Fault::Theirs(alert) if !records.has_heard() => {
-            let error = rustls::Error::AlertReceived(AlertDescription::from(alert));
+        // Only what is said of a handshake is a sign that nothing was executed: a peer that has
+        // begun may fail before a word of it has left.
+        Fault::Theirs(code) if !records.has_heard() && OF_HANDSHAKES.contains(&code) => {
+            let error = rustls::Error::AlertReceived(AlertDescription::from(code));
             SecurityError::Handshake(error.to_string())
         }
         Fault::Theirs(

@@ -174,6 +174,34 @@ fn a_record_that_comes_twice_or_not_or_too_early_ends_the_connection() {
     }
 }
 
+/// The first sentence may have been obeyed before the second one was found to be broken, and the
+/// answer to it never left.
+#[test]
+fn who_fails_before_its_first_word_may_have_executed_something() {
+    let (mut a, mut b, mut records) = three_sentences();
+    records[1][9] ^= 1;
+    b.hear(&records.concat());
+    assert_eq!(b.plain, b"one");
+    a.hear(&b.out);
+    assert_eq!(a.security(), Some(&SecurityError::Changed));
+    assert!(!a.security().unwrap().is_unexecuted());
+}
+
+#[test]
+fn who_is_refused_knows_that_nothing_was_executed() {
+    let (mut a, mut b) = pair(3);
+    while b.layer.peer().is_none() {
+        let bytes = std::mem::take(&mut a.out);
+        b.hear(&bytes);
+        let bytes = std::mem::take(&mut b.out);
+        a.hear(&bytes);
+    }
+    b.layer.refuse(&mut b.out);
+    a.hear(&b.out);
+    assert_eq!(a.security(), Some(&SecurityError::NotAdmitted { ours: identity(1).key() }));
+    assert!(a.security().unwrap().is_unexecuted());
+}
+
 #[test]
 fn own_words_come_back() {
     let (mut a, _, records) = three_sentences();
