@@ -122,3 +122,28 @@ fn one_slow_handler_ends_its_turn() {
         assert!(late < millis(2_100), "seed {seed}: a timer rang after {late:?}");
     }
 }
+
+/// What arrived while one handler took a second and more may have arrived at its beginning, as far
+/// as anybody can know. So what has less time than that is refused, though its caller waits still:
+/// it was not executed, and may be made again. What has more time is executed.
+#[test]
+fn behind_a_handler_of_more_than_a_second_what_may_be_late_is_refused_and_may_be_made_again() {
+    for seed in SEEDS {
+        let (mut field, client, server, node) = slow_pair(seed, millis(1_500));
+        let other = field.dial(&client, &server);
+        field.outcome(&client, other.context()).unwrap();
+        let slow = field.start(&client, node.ask("slow").forever());
+        field.pass(millis(1_000));
+        let short = field.start(&client, other.echo("short").within(secs(1)));
+        let long = field.start(&client, other.echo("long").within(secs(2)));
+        field.pass(millis(600));
+        let error = short.take().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::TimedOut { .. }), "seed {seed}: {error}");
+        assert_eq!(long.take().unwrap(), "long", "seed {seed}");
+        assert_eq!(slow.take().unwrap(), "slow");
+        assert_eq!(server.heard(), ["slow", "long"], "seed {seed}");
+        let again = field.start(&client, other.echo("short").within(secs(1)));
+        field.pass(millis(20));
+        assert_eq!(again.take().unwrap(), "short");
+    }
+}

@@ -113,3 +113,16 @@ everywhere! {
         assert_eq!(far.heard(), [""; 0]);
     }
 }
+
+everywhere! {
+    fn what_is_done_after_a_call_was_served_is_not_done_for_it(field: &mut Field) {
+        let strict = limits(|limits| limits.call_depth = 0);
+        let middle = field.peer("middle");
+        let (client, far) = (field.peer("client"), field.peer_with("far", strict));
+        let (node, onward) = (field.dial(&client, &middle), field.dial(&middle, &far));
+        assert_eq!(field.outcome(&client, node.echo("x")).unwrap(), "x");
+        assert_eq!(field.outcome(&middle, onward.echo("y")).unwrap(), "y");
+        field.on(&middle, move || onward.note("mine").unwrap());
+        field.until(|| far.heard().contains(&"mine".to_owned()));
+    }
+}

@@ -8,7 +8,7 @@ use peers_kernel::Instant;
 use peers_rpc::limits::Limits;
 use peers_rpc::session::{CloseReason, Head, Role};
 use peers_wire::{CallHead, Encoded, Kind, put_call};
-use session_harness::{Pair, Side, frames, greeted, limits, millis, secs};
+use session_harness::{Pair, Side, frames, greeted, limits, millis, secs, within};
 use std::time::Duration;
 
 /// The process is looked at a minute late: nothing ends then, and after another `span` it does.
@@ -78,4 +78,37 @@ fn an_unused_connection_is_not_given_up_before_what_came_was_read() {
     pair.pass(secs(290));
     let end = pair.now + secs(20);
     assert!(pair.a.session.misses_input(end), "look first at what has arrived");
+}
+
+/// What is missing at `due`, and not before, is looked for in the socket first.
+#[track_caller]
+fn is_missed_at(side: &Side, due: Instant) {
+    assert!(!side.session.misses_input(Instant::from_nanos(due.as_nanos() - 1)), "too early");
+    assert!(side.session.misses_input(due), "just then");
+}
+
+#[test]
+fn just_when_something_is_due_it_is_missed() {
+    let start = Instant::from_nanos(1);
+    is_missed_at(&Side::new(Role::Accepted, Limits::default(), start), start + secs(5));
+    // An answer, a frame, a pong.
+    let (mut side, start) = greeted(Limits::default());
+    side.call(start, within(1, start, secs(3)), b"", 1);
+    is_missed_at(&side, start + secs(3));
+    let (mut side, start) = greeted(limits(|l| l.peer_timeout = secs(1_000)));
+    let mut bytes = Vec::new();
+    put_call(&mut bytes, u32::MAX, 1, &CallHead::new(1), &Encoded(&[0; 100])).expect("it fits");
+    side.feed(start, &bytes[..30]);
+    is_missed_at(&side, start + secs(30));
+    let (mut side, start) = greeted(Limits::default());
+    side.expire(start + secs(15));
+    is_missed_at(&side, start + secs(45));
+    // A use of the connection.
+    let mut pair = Pair::open();
+    pair.a.call(pair.now, Head::new(1), b"", 1);
+    pair.settle();
+    let call = pair.b.called();
+    pair.b.reply(call, b"");
+    pair.settle();
+    is_missed_at(&pair.a, pair.now + secs(300));
 }

@@ -148,6 +148,25 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_scarce_until_all_who_said_so_say_otherwise() {
+        let pool = BufferPool::default();
+        let keeps = || {
+            pool.keep(Vec::with_capacity(50_000));
+            pool.take_just(50_000).is_some()
+        };
+        pool.set_scarce(true);
+        pool.set_scarce(true);
+        assert!(!keeps());
+        pool.set_scarce(false);
+        assert!(!keeps(), "one of two");
+        pool.set_scarce(false);
+        assert!(keeps());
+        pool.set_scarce(false); // once too often counts for nothing
+        pool.set_scarce(true);
+        assert!(!keeps());
+    }
+
+    #[test]
     fn what_is_kept_is_bounded() {
         let pool = BufferPool::default();
         for _ in 0..1000 {
