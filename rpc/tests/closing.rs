@@ -38,6 +38,30 @@ fn a_dial_that_nobody_waits_for_delays_no_end() {
     assert_eq!(closed.take().unwrap(), Drained::default());
 }
 
+/// Of a client whose calls still wait for the connection: they fail with the end, and their answers
+/// would reach nobody.
+#[test]
+fn a_dial_that_only_calls_wait_for_delays_no_end() {
+    let mut field = Field::simulated(1);
+    let (client, server) = (field.peer("client"), field.peer("server"));
+    let (one, other) = (client.process(), server.process());
+    field.world().partition(&[one], &[other]);
+    let node = field.dial_only(&client, &server);
+    // More than may be said before the other side's hello.
+    let calls: Vec<_> = (0..100).map(|_| field.start(&client, node.echo("x"))).collect();
+    field.pass(millis(100));
+    let begun = field.now();
+    let closed = close(&mut field, &client);
+    field.until(|| closed.is_done());
+    assert!(field.now() - begun < millis(10), "{:?}", field.now() - begun);
+    let drained = closed.take().unwrap();
+    assert_eq!((drained.unsent, drained.unconfirmed), (100, 0));
+    for outcome in field.outcomes(&calls) {
+        let error = outcome.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Disconnected(_)), "{error}");
+    }
+}
+
 /// Of a client whose event still waits for the connection.
 #[test]
 fn a_dial_that_an_event_waits_for_is_waited_for() {

@@ -191,12 +191,16 @@ impl Link {
     }
 
     /// Tells whether everything that was accepted has left the session for a stream that is there.
+    /// Calls are no reason to wait for a connection: they fail with the end, and who made them is
+    /// told so.
     fn has_said_all(&self) -> bool {
         let awaited = self.room().is_some_and(|room| room.is_awaited());
-        // Calls that nobody waits for any more are no reason to wait for a connection.
-        let wanted = self.ask(Session::pending) + self.ask(Session::unconfirmed_events);
-        let nowhere = self.wire.get() == Wire::Dialling && wanted > 0;
-        !awaited && !nowhere && !self.is_deferring() && self.ask(Session::waiting) == 0
+        let waiting = if self.wire.get() == Wire::Dialling {
+            self.ask(Session::unconfirmed_events) + self.ask(Session::waiting_events)
+        } else {
+            self.ask(Session::waiting)
+        };
+        !awaited && !self.is_deferring() && waiting == 0
     }
 
     /// Says goodbye and ends, but behind what lies in the socket: it may be the credit that
@@ -221,8 +225,12 @@ impl Link {
 
     /// Tells what the peer has not taken, as far as is known.
     pub(crate) fn untaken(&self) -> Drained {
+        let nowhere = self.wire.get() == Wire::Dialling;
         self.ask(|session| Drained {
-            unsent: session.waiting() as u64,
+            unsent: match nowhere {
+                true => session.pending() + session.waiting_events(),
+                false => session.waiting(),
+            } as u64,
             unconfirmed: session.unconfirmed_events() as u64,
         })
     }
