@@ -67,12 +67,12 @@
 //!
 //! # Rooms of the source
 //!
-//! Lowest first; each uses itself and those before it in this list: [`limits`] bounds all of it;
-//! [`session`] is the protocol without input or output; `interface` has methods, exceptions and
-//! errors; `link` joins a session to a kernel stream; `call` sends calls ([`Call`]) and `serve`
-//! answers those of the peer ([`Binding`], and [`stub`], which generated code is written against);
-//! `process` looks after all connections together; `api` has what programs hold ([`Rpc`],
-//! [`Listener`], and `sync` for other threads).
+//! Lowest first; each uses itself and those before it in this list: [`limits`] bounds all of it,
+//! `security` says who may come in; [`session`] is the protocol without input or
+//! output; `interface` has methods, exceptions and errors; `link` joins a session to a kernel
+//! stream; `call` sends calls ([`Call`]) and `serve` answers those of the peer ([`Binding`], and
+//! [`stub`], which generated code is written against); `process` looks after all connections
+//! together; `api` has what programs hold ([`Rpc`], [`Listener`], and `sync` for other threads).
 //!
 //! Owners hold strongly ([`Kernel`], [`Node`], [`Rpc`], [`Listener`]); everything handed around is
 //! weak.
@@ -82,7 +82,6 @@
 extern crate self as peers_rpc;
 
 // The floors, lowest first, a blank line between two: a room uses itself and those before it.
-mod allow;
 pub mod limits;
 mod security;
 
@@ -101,12 +100,7 @@ mod api;
 
 #[doc(hidden)]
 pub mod doc;
-#[doc(hidden)]
-pub mod fuzz;
 
-#[doc(hidden)]
-pub use allow::Asked;
-pub use allow::{Allow, Peer};
 #[doc(hidden)]
 pub use api::audit::Audit;
 pub use api::helpers::{
@@ -114,7 +108,7 @@ pub use api::helpers::{
 };
 pub use api::listener::{InsecureBind, Listener};
 pub use api::reconnect::stay_connected;
-pub use api::rpc::{Counters, Dialler, Rpc, Security};
+pub use api::rpc::{Dialler, Rpc, Security};
 pub use api::sync::{
     Peers, Started, SyncCall, SyncCancel, SyncEndpoint, spawn_loop, spawn_loop_with,
 };
@@ -123,14 +117,21 @@ pub use interface::caller::Caller;
 pub use interface::error::{Error, ErrorKind, Misuse, Outer, Overload, Raised, Refusal};
 pub use interface::{Convention, Exception, Interface, InterfaceFile, Method, Proxy};
 pub use limits::Limits;
-pub use link::Drained;
-pub use link::endpoint::{AlreadyBound, Endpoint};
+pub use link::counters::Counters;
+pub use link::end::Drained;
+pub use link::endpoint::Endpoint;
 pub use link::name::EndpointName;
+#[doc(hidden)]
+pub use security::allow::Asked;
+pub use security::allow::{Allow, Peer};
 pub use security::{SecureTransport, SecurityError};
 pub use serve::binding::Binding;
 pub use serve::context::Context;
 pub use serve::stub;
 pub use session::CloseReason;
+pub use session::close::AlreadyBound;
+#[doc(hidden)]
+pub use session::fuzz;
 pub use session::text::Escaped;
 
 pub use peers_kernel as kernel;

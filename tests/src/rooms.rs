@@ -1,5 +1,6 @@
 //! Reads which file of a crate uses which, from the `crate::` and `super::` paths that stand in it,
-//! in `use` lines or elsewhere. In-file tests are left out.
+//! in `use` lines or elsewhere, and from those of `mod.rs` into its own folder. What a `mod.rs`
+//! shows of a file counts as that file's. Tests are left out.
 
 use crate::files;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,12 +33,18 @@ pub fn uses(src: &Path, left_out: &[&str]) -> Uses {
         let module = name.trim_end_matches(".rs").trim_end_matches("/mod").replace('/', "::");
         texts.insert(module, code(&text));
     }
+    for tests in test_modules(&texts) {
+        let below = format!("{tests}::");
+        texts.retain(|module, _| *module != tests && !module.starts_with(&below));
+    }
     let front = texts.remove("lib").expect("a crate has a front page");
-    let exports = exports(&front);
+    let mut exports = exports("", &front);
+    exports.extend(texts.iter().flat_map(|(module, text)| self::exports(module, text)));
     let modules: BTreeSet<String> = texts.keys().cloned().collect();
     let mut uses = Uses::new();
     for (module, text) in &texts {
-        let found = paths(text).into_iter().filter_map(|found| {
+        let below = own_children(&modules, module);
+        let found = paths(text).into_iter().chain(relative(text, &below)).filter_map(|found| {
             let path = absolute(module, &found);
             resolve(&modules, &exports, &path)
         });
@@ -46,27 +53,67 @@ pub fn uses(src: &Path, left_out: &[&str]) -> Uses {
     uses
 }
 
+/// Modules that are files of their own and only there for tests, taken from the declarations that
+/// [`code`] leaves.
+fn test_modules(texts: &BTreeMap<String, String>) -> Vec<String> {
+    let declared = |(module, text): (&String, &String)| {
+        let after = text.split("#[cfg(test)]\nmod ").skip(1);
+        let names = after.filter_map(|rest| Some(rest.split_once(';')?.0.to_owned()));
+        names.map(|name| format!("{module}::{name}")).collect::<Vec<_>>()
+    };
+    texts.iter().flat_map(declared).collect()
+}
+
+/// The modules in a module's own folder, by their short names.
+fn own_children(modules: &BTreeSet<String>, module: &str) -> Vec<String> {
+    let below = modules.iter().filter_map(|other| other.strip_prefix(module)?.strip_prefix("::"));
+    below.filter(|name| !name.contains("::")).map(str::to_owned).collect()
+}
+
+/// The `use` lines of a module into its own folder.
+fn relative(text: &str, children: &[String]) -> Vec<Found> {
+    let mut found = Vec::new();
+    for rest in text.split("use ").skip(1) {
+        let mut parts = Vec::new();
+        tree(Vec::new(), rest.split(';').next().unwrap_or_default(), &mut parts);
+        let own = parts.into_iter().filter(|path| children.contains(&path[0]));
+        found.extend(own.map(|parts| Found { up: Some(0), parts }));
+    }
+    found
+}
+
 /// The text without comments and in-file tests.
 fn code(text: &str) -> String {
-    let end = text.find("#[cfg(test)]\nmod ").unwrap_or(text.len());
+    let after = |at: usize| text[at..].lines().nth(1).unwrap_or_default();
+    let in_file = |at: &usize| after(*at).contains("mod ") && after(*at).ends_with('{');
+    let mut tests = text.match_indices("#[cfg(test)]\n").map(|(at, _)| at);
+    let end = tests.find(in_file).unwrap_or(text.len());
     let lines = text[..end].lines();
     lines.map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// Which module each name comes from that the front page shows.
-fn exports(front: &str) -> BTreeMap<String, String> {
+/// Which module each name comes from that a module shows of others; "" is the front page.
+fn exports(module: &str, text: &str) -> BTreeMap<Vec<String>, String> {
     let mut exports = BTreeMap::new();
-    for line in front.split("pub use ").skip(1) {
+    let shown = text.split("pub use ").skip(1).chain(text.split("pub(crate) use ").skip(1));
+    for line in shown {
         let mut parts = Vec::new();
         tree(Vec::new(), line.split(';').next().unwrap_or_default(), &mut parts);
         for mut path in parts {
             path.retain(|part| part != "self" && part != "crate");
             if let Some(name) = path.pop() {
-                exports.insert(name, path.join("::"));
+                let room = Some(module.to_owned()).filter(|module| !module.is_empty());
+                let from = room.clone().into_iter().chain(path);
+                let name: Vec<String> = split(module).chain([name]).collect();
+                exports.insert(name, from.collect::<Vec<_>>().join("::"));
             }
         }
     }
     exports
+}
+
+fn split(module: &str) -> impl Iterator<Item = String> + '_ {
+    module.split("::").filter(|part| !part.is_empty()).map(str::to_owned)
 }
 
 /// All paths that begin with `crate::` or `super::`.
@@ -153,12 +200,15 @@ fn absolute(module: &str, found: &Found) -> Vec<String> {
 /// The module that a path leads into; none for the front page's own items.
 fn resolve(
     modules: &BTreeSet<String>,
-    exports: &BTreeMap<String, String>,
+    exports: &BTreeMap<Vec<String>, String>,
     path: &[String],
 ) -> Option<String> {
-    let longest = (1..=path.len()).rev().map(|n| path[..n].join("::"));
-    let shown = path.first().and_then(|name| exports.get(name));
-    longest.chain(shown.cloned()).find(|name| modules.contains(name))
+    let mut begins = (1..=path.len()).rev().map(|n| &path[..n]);
+    begins.find_map(|begin| {
+        let name = begin.join("::");
+        let shown = exports.get(begin).filter(|from| modules.contains(*from));
+        shown.cloned().or_else(|| modules.contains(&name).then_some(name))
+    })
 }
 
 /// The circles among what uses what: each a set of names that all reach each other, of two or more.

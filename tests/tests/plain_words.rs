@@ -122,7 +122,7 @@ fn in_words(name: &str) -> String {
 const SHARED_TYPES: [(&str, &[&str]); 6] = [
     ("kernel/src", &[]),
     ("wire/src", &[]),
-    ("rpc/src", &["Counters", "Incoming", "Outer", "Phase", "Rare", "Report", "Stage", "Waiting"]),
+    ("rpc/src", &["Counters", "Incoming", "Phase"]),
     // The tree of a file as it stands there, and the model of what it means.
     ("rpc/rpcc/src", &["Field", "File", "Method", "Variant"]),
     ("rpc/service/src", &[]),

@@ -20,32 +20,59 @@ struct House {
     circles: &'static [(&'static [&'static str], &'static str)],
 }
 
-const HOUSES: [House; 1] = [House {
+const KERNEL: House = House {
     src: "kernel/src",
     floors: &[&["host"], &["core"], &["node"], &["io"], &["kernel"], &["loop_thread", "world"]],
     outside: &["fuzz.rs", "sim.rs"],
-    circles: &[(
-        &[
-            "core",
-            "core::budget",
-            "core::cause",
-            "core::cont",
-            "core::handle",
-            "core::lookups",
-            "core::offload",
-            "core::panics",
-            "core::receiver",
-            "core::remote",
-            "core::rng",
-            "core::sources",
-            "core::task",
-            "core::timers",
-            "core::turn_end",
-        ],
-        "a task, a source and the end of a turn are given the core that they run on, and the core \
+    circles: &[
+        (
+            &[
+                "core",
+                "core::budget",
+                "core::cause",
+                "core::cont",
+                "core::handle",
+                "core::lookups",
+                "core::offload",
+                "core::panics",
+                "core::receiver",
+                "core::remote",
+                "core::rng",
+                "core::sources",
+                "core::task",
+                "core::timers",
+                "core::turn_end",
+            ],
+            "a task, a source and the end of a turn are given the core that they run on, and the core \
          holds them",
+        ),
+        (
+            &["io::outlet", "io::pipe", "io::pipe::read", "io::pipe::rest", "io::stream"],
+            "who listens to a stream is lent its outlet, and both are ends of the same pipe",
+        ),
+    ],
+};
+
+const RPC: House = House {
+    src: "rpc/src",
+    floors: &[
+        &["limits", "security"],
+        &["session"],
+        &["interface"],
+        &["link"],
+        &["call", "serve"],
+        &["process"],
+        &["api"],
+    ],
+    outside: &["session/fuzz.rs", "doc/mod.rs"],
+    circles: &[(
+        &["session", "session::audit", "session::queue", "session::round_trip", "session::send"],
+        "what a session holds is driven by functions of the session",
     )],
-}];
+};
+
+/// What is drawn and checked.
+static HOUSES: [House; 2] = [KERNEL, RPC];
 
 fn read(house: &House) -> Uses {
     uses(&root().join(house.src), house.outside)
@@ -107,8 +134,8 @@ fn at_most_three_files_go_round_in_a_circle() {
     }
 }
 
-/// Words that reach for the system, and the files outside the kernel's `host` that may say them.
-const OF_THE_SYSTEM: [&str; 7] = [
+/// Words that reach for the system, and what may say them outside the kernel's `host`.
+const OF_THE_SYSTEM: [&str; 8] = [
     "rustix::",
     "socket2::",
     "signal_hook::",
@@ -116,37 +143,93 @@ const OF_THE_SYSTEM: [&str; 7] = [
     "std::fs",
     "process::Command",
     "thread::Builder",
+    "thread::spawn",
+];
+
+/// Files and folders of libraries that may say some of these words, and why.
+const MAY: [(&str, &str); 6] = [
+    ("kernel/src/host/", "the seam to the system"),
+    ("kernel/src/core/offload.rs", "its workers are threads"),
+    ("kernel/src/loop_thread.rs", "it is about a thread"),
+    ("rpc/rpcc/", "a compiler reads and writes files"),
+    ("rpc/secure/", "it reads key files and lists of keys"),
+    ("rpc/service/", "what binaries share starts processes for demonstrations"),
 ];
 
 #[test]
-fn the_kernel_reaches_for_the_system_in_its_host_only() {
-    let may = |name: &str| {
-        name.starts_with("kernel/src/host/")
-            || name == "kernel/src/core/offload.rs" // its workers
-            || name == "kernel/src/loop_thread.rs" // the thread that it is about
-    };
-    for path in files(&root().join("kernel/src"), ".rs") {
-        let name = shown(&path);
-        let text = fs::read_to_string(&path).unwrap();
-        let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
-        for (at, line) in code.lines().enumerate() {
+fn libraries_reach_for_the_system_in_the_kernels_host_only() {
+    let sources = ["kernel", "wire", "rpc"].map(|crate_| files(&root().join(crate_), ".rs"));
+    for path in sources.iter().flatten() {
+        let name = shown(path);
+        if !name.contains("/src/") || MAY.iter().any(|(may, _)| name.starts_with(may)) {
+            continue;
+        }
+        for (at, line) in lines(path) {
             let said = OF_THE_SYSTEM.iter().find(|word| line.contains(**word));
-            let comment = line.trim_start().starts_with("//");
-            assert!(comment || said.is_none() || may(&name), "{name}:{}: {line}", at + 1);
+            assert!(said.is_none(), "{name}:{at}: {line}");
         }
     }
 }
 
-/// Run with `PEERS_DRAW=1` to draw it anew.
 #[test]
-fn the_picture_of_the_kernel_is_current() {
-    let house = &HOUSES[0];
-    let title = "peers-kernel: a room uses itself and rooms on lower floors";
-    let drawn = draw(title, &read(house), house.floors);
-    let path = root().join("docs/kernel-rooms.svg");
-    if env::var_os("PEERS_DRAW").is_some() {
-        fs::write(&path, &drawn).unwrap();
+fn applications_leave_threads_to_the_kernel() {
+    for path in files(&root().join("apps"), ".rs") {
+        let name = shown(&path);
+        // Its demonstration passes the output of the processes on that it has started.
+        if name.contains("/src/") && name != "apps/numbers/src/demo.rs" {
+            let found = lines(&path).into_iter().find(|(_, line)| line.contains("thread::"));
+            assert_eq!(found, None, "{name}");
+        }
     }
-    let kept = fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == drawn, "docs/kernel-rooms.svg is out of date: run this test with PEERS_DRAW=1");
+}
+
+#[test]
+fn the_session_knows_nothing_of_the_kernel_but_its_unit_of_time() {
+    for path in files(&root().join("rpc/src/session"), ".rs") {
+        for (at, line) in lines(&path) {
+            let known = line.replace("use peers_kernel::Instant;", "");
+            assert!(!known.contains("peers_kernel"), "{}:{at}: {line}", shown(&path));
+        }
+    }
+}
+
+#[test]
+fn front_pages_have_few_rooms_in_the_order_of_the_floors() {
+    for house in &HOUSES {
+        let front = lines(&root().join(house.src).join("lib.rs"));
+        let rooms: Vec<&str> = front.iter().filter_map(|(_, line)| room_of(line)).collect();
+        assert!(rooms.len() <= 10, "{}: {rooms:?}", house.src);
+        let floors: Vec<&str> = house.floors.concat();
+        let shown = rooms.into_iter().filter(|room| floors.contains(room));
+        let floor = |room: &&str| house.floors.iter().position(|floor| floor.contains(room));
+        assert!(shown.map(|room| floor(&room)).is_sorted(), "{}: {floors:?}", house.src);
+    }
+}
+
+/// The module that a line of a front page declares.
+fn room_of(line: &str) -> Option<&str> {
+    line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';')
+}
+
+/// The lines of a file that are code, up to its tests, with their numbers.
+fn lines(path: &Path) -> Vec<(usize, String)> {
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let lines = code.lines().enumerate().map(|(at, line)| (at + 1, line.trim().to_owned()));
+    lines.filter(|(_, line)| !line.starts_with("//")).collect()
+}
+
+/// Run with `PEERS_DRAW=1` to draw them anew.
+#[test]
+fn the_pictures_of_the_rooms_are_current() {
+    for (house, name) in [(KERNEL, "kernel"), (RPC, "rpc")] {
+        let title = format!("peers-{name}: a room uses itself and rooms on lower floors");
+        let drawn = draw(&title, &read(&house), house.floors);
+        let path = root().join(format!("docs/{name}-rooms.svg"));
+        if env::var_os("PEERS_DRAW").is_some() {
+            fs::write(&path, &drawn).unwrap();
+        }
+        let kept = fs::read_to_string(&path).unwrap_or_default();
+        assert!(kept == drawn, "{name}: out of date, run this test with PEERS_DRAW=1");
+    }
 }

@@ -4,7 +4,7 @@
 
 use crate::api::rpc::Rpc;
 use crate::link::Link;
-use crate::link::context::Shared;
+use crate::link::context::LinkContext;
 use crate::session::Ledger;
 use std::fmt;
 use std::rc::Rc;
@@ -12,14 +12,14 @@ use std::rc::Rc;
 /// Looks into what the connections of an [`Rpc`] share, also when that is gone.
 #[derive(Clone)]
 pub struct Audit {
-    shared: Rc<Shared>,
+    context: Rc<LinkContext>,
 }
 
 impl Rpc {
     /// Returns what looks inside.
     #[doc(hidden)]
     pub fn audit(&self) -> Audit {
-        Audit { shared: self.shared().clone() }
+        Audit { context: self.context().clone() }
     }
 }
 
@@ -29,9 +29,9 @@ impl Audit {
     /// # Errors
     /// The invariant that is broken.
     pub fn consistent(&self) -> Result<(), String> {
-        self.shared.serving.borrow().audit()?;
+        self.context.serving.borrow().audit()?;
         self.each(Link::audit)?;
-        let (told, held) = (self.shared.memory.told(), self.told());
+        let (told, held) = (self.context.memory.told(), self.told());
         if told != held {
             return Err(format!("no memory that nothing holds: {told} bytes told, {held} held"));
         }
@@ -44,9 +44,9 @@ impl Audit {
     /// The invariant that is broken.
     pub fn quiet(&self) -> Result<(), String> {
         self.consistent()?;
-        self.shared.serving.borrow().audit_quiet()?;
+        self.context.serving.borrow().audit_quiet()?;
         self.each(Link::audit_quiet)?;
-        match self.shared.memory.told() {
+        match self.context.memory.told() {
             0 => Ok(()),
             told => Err(format!("no memory that nothing holds: {told} bytes, and nothing waits")),
         }
@@ -89,18 +89,18 @@ impl Audit {
     }
 
     fn ledgers_with(&self, other: &Self) -> Vec<(Ledger, Ledger)> {
-        let links = self.shared.all_links();
-        let between = links.iter().filter(|link| link.peer() == Some(other.shared.node));
+        let links = self.context.all_links();
+        let between = links.iter().filter(|link| link.peer() == Some(other.context.node));
         between.filter_map(|link| link.ledgers()).collect()
     }
 
     fn told(&self) -> usize {
-        self.shared.all_links().iter().map(|link| link.told()).sum()
+        self.context.all_links().iter().map(|link| link.told()).sum()
     }
 
     /// Fails as the first of the connections does, with its name.
     fn each(&self, check: impl Fn(&Link) -> Result<(), String>) -> Result<(), String> {
-        for link in self.shared.all_links() {
+        for link in self.context.all_links() {
             check(&link).map_err(|broken| format!("{broken} ({})", link.name()))?;
         }
         Ok(())
@@ -109,6 +109,6 @@ impl Audit {
 
 impl fmt::Debug for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Audit").field("node", &self.shared.node).finish_non_exhaustive()
+        f.debug_struct("Audit").field("node", &self.context.node).finish_non_exhaustive()
     }
 }

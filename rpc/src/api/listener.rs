@@ -3,7 +3,7 @@
 use crate::AlreadyBound;
 use crate::api::rpc::Security;
 use crate::link::Link;
-use crate::link::context::Shared;
+use crate::link::context::LinkContext;
 use crate::link::endpoint::Endpoint;
 use crate::link::name::{Route, ip};
 use crate::link::reject::Farewell;
@@ -44,7 +44,7 @@ pub struct Listener {
 impl Listener {
     #[track_caller]
     pub(crate) fn open(
-        shared: &Rc<Shared>,
+        context: &Rc<LinkContext>,
         address: &Address,
         security: Option<Security>,
         accept: impl FnMut(Endpoint) -> Result<(), AlreadyBound> + 'static,
@@ -54,15 +54,15 @@ impl Listener {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, refused));
         }
         let door = Rc::new(Door {
-            shared: Rc::downgrade(shared),
-            farewell: shared.farewell.clone(),
+            context: Rc::downgrade(context),
+            farewell: context.farewell.clone(),
             address: RefCell::new(address.clone()),
             accept: RefCell::new(Box::new(accept)),
             last: RefCell::default(),
         });
         let open = door.clone();
-        let inner = shared.handle.listen(address, move |stream| open.accept(stream))?;
-        if let Some(bytes) = shared.limits.socket_buffers {
+        let inner = context.handle.listen(address, move |stream| open.accept(stream))?;
+        if let Some(bytes) = context.limits.socket_buffers {
             inner.set_buffers(bytes)?;
         }
         door.address.replace(inner.address().clone());
@@ -85,7 +85,7 @@ type Accept = Box<dyn FnMut(Endpoint) -> Result<(), AlreadyBound>>;
 
 /// Holds what runs for each connection.
 struct Door {
-    shared: std::rc::Weak<Shared>,
+    context: std::rc::Weak<LinkContext>,
     farewell: Rc<Farewell>,
     address: RefCell<Address>,
     accept: RefCell<Accept>,
@@ -95,22 +95,23 @@ struct Door {
 
 impl Door {
     fn accept(&self, stream: Stream) {
-        let Some(shared) = self.shared.upgrade().filter(|shared| !shared.ended.get()) else {
+        let Some(context) = self.context.upgrade().filter(|context| !context.shutdown.ended.get())
+        else {
             return self.farewell.say(stream, &CloseReason::RpcGone);
         };
         let dialler = stream.peer().unwrap_or_else(|_| Address::unix(""));
-        if let Some(why) = crowded(&shared, &dialler) {
-            shared.counters.borrow_mut().crowded += 1;
-            shared.log(format_args!("turned a connection from {dialler} away: {why}"));
+        if let Some(why) = crowded(&context, &dialler) {
+            context.counters.borrow_mut().crowded += 1;
+            context.log(format_args!("turned a connection from {dialler} away: {why}"));
             return self.farewell.say(stream, &CloseReason::Crowded(why));
         }
-        shared.counters.borrow_mut().accepted += 1;
+        context.counters.borrow_mut().accepted += 1;
         let here = stream.local().unwrap_or_else(|_| self.address.borrow().clone());
         let route = Route::accepted(dialler, here, self.last.borrow().as_ref());
         self.last.replace(Some(route.clone()));
-        let link = Link::accepted(&shared, route);
+        let link = Link::accepted(&context, route);
         let mut entrant = Entrant { link: &link, stream: Some(stream) };
-        let bound = (self.accept.borrow_mut())(link.endpoint());
+        let bound = (self.accept.borrow_mut())(Endpoint::of(&link));
         match bound {
             Ok(()) => entrant.enter(),
             Err(error) => entrant.leave(CloseReason::BindFailed(error)),
@@ -152,10 +153,10 @@ fn is_remote(source: &IpAddr) -> bool {
 }
 
 /// Returns why one more connection from there is too many, if it is.
-fn crowded(shared: &Shared, dialler: &Address) -> Option<&'static str> {
-    let limits = &shared.limits;
-    let links = shared.links.borrow();
-    if links.len() >= shared.connections {
+fn crowded(context: &LinkContext, dialler: &Address) -> Option<&'static str> {
+    let limits = &context.limits;
+    let links = context.links.borrow();
+    if links.len() >= context.connections {
         return Some("too many connections");
     }
     let source = ip(dialler).filter(is_remote)?;
@@ -194,11 +195,11 @@ pub(crate) mod counts {
 
     /// A connection from there, unless it is turned away.
     fn come(rpc: &Rpc, from: &Address) -> Result<(), &'static str> {
-        match crowded(rpc.shared(), from) {
+        match crowded(rpc.context(), from) {
             Some(why) => Err(why),
             None => {
                 Link::accepted(
-                    rpc.shared(),
+                    rpc.context(),
                     Route::accepted(from.clone(), inet("192.0.2.100"), None),
                 );
                 Ok(())

@@ -2,10 +2,12 @@
 
 use crate::api::listener::Listener;
 use crate::limits::Limits;
-use crate::link::context::Shared;
+use crate::link::Link;
+use crate::link::context::LinkContext;
+use crate::link::counters::Counters;
+use crate::link::end::Drained;
 use crate::link::endpoint::Endpoint;
-use crate::link::{Drained, Link};
-use crate::session::{self, CloseReason};
+use crate::session::CloseReason;
 use crate::{AlreadyBound, Reply};
 use peers_kernel::{Address, Cause, Cont, Handle};
 use peers_wire::NodeId;
@@ -23,37 +25,6 @@ pub enum Security {
     Insecure,
 }
 
-/// Holds what happened in a process so far, for tools and tests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Replies resumed after their caller had gone or cancelled.
-    pub inert_replies: u64,
-    /// Events of others that were not started: unknown, too late, too deep, or waiting for a turn
-    /// when their connection ended.
-    pub dropped_events: u64,
-    /// Our events that were accepted and not sent: too large for the peer, as its hello then said,
-    /// or their connection ended first.
-    pub unsent_events: u64,
-    /// Replies of others to calls that had their outcome already.
-    pub late_replies: u64,
-    /// Connections accepted.
-    pub accepted: u64,
-    /// Connections turned away because there were too many.
-    pub crowded: u64,
-    /// Connections ended because the process held too much.
-    pub relieved: u64,
-}
-
-impl Counters {
-    /// Adds what one connection has counted.
-    pub(crate) fn add(&mut self, session: &session::Counters) {
-        self.dropped_events += u64::from(session.unstarted_events);
-        self.unsent_events += u64::from(session.unsent_events);
-        self.late_replies += u64::from(session.late_replies) + u64::from(session.duplicate_replies);
-    }
-}
-
 /// The rpc side of one process: a node id, limits, and the strong hold on every connection.
 ///
 /// [`close`](Self::close) ends them all in good order. Dropping it ends them at once: what was
@@ -68,7 +39,7 @@ impl Counters {
 /// # }
 /// ```
 pub struct Rpc {
-    shared: Rc<Shared>,
+    context: Rc<LinkContext>,
 }
 
 impl Rpc {
@@ -89,29 +60,29 @@ impl Rpc {
                 "limits that cannot be kept are replaced by the nearest that can: {changed}"
             );
         }
-        Self { shared: Shared::new(handle.clone(), node, limits) }
+        Self { context: LinkContext::new(handle.clone(), node, limits) }
     }
 
     /// This node's id: 120 random bits.
     pub fn node(&self) -> NodeId {
-        self.shared.node
+        self.context.node
     }
 
     /// The limits that its endpoints keep.
     pub fn limits(&self) -> &Limits {
-        &self.shared.limits
+        &self.context.limits
     }
 
     /// Keeps what is held for peers to half of the memory that the system lets the process have, if
     /// that is less than [`Limits::process_bytes`]. Limits that change later are followed.
     pub fn follow_memory_limit(&self) {
-        self.shared.follow_system()
+        self.context.follow_system()
     }
 
     /// Returns what happened so far.
     pub fn counters(&self) -> Counters {
-        let mut counters = *self.shared.counters.borrow();
-        for link in self.shared.all_links() {
+        let mut counters = *self.context.counters.borrow();
+        for link in self.context.all_links() {
             counters.add(&link.counters());
         }
         counters
@@ -120,18 +91,18 @@ impl Rpc {
     /// Marks calls that nobody's call led to as roots of call trees, so that
     /// [`Binding::trace`](crate::Binding::trace) shows the tree at every node that the calls reach.
     pub fn set_tracing(&self, on: bool) {
-        self.shared.tracing.set(on);
+        self.context.tracing.set(on);
     }
 
     /// A weak handle for code that dials from inside handlers.
     pub fn dialler(&self) -> Dialler {
-        Dialler { shared: Rc::downgrade(&self.shared) }
+        Dialler { context: Rc::downgrade(&self.context) }
     }
 
     /// Dials. Returns at once: calls and events wait for the connection, and fail through the queue
     /// if there is none, or if this side is closing.
     pub fn connect(&self, address: &Address) -> Endpoint {
-        connect(&self.shared, address)
+        connect(&self.context, address)
     }
 
     /// Listens. `accept` is run for each connection before its first request is started: the place
@@ -147,7 +118,7 @@ impl Rpc {
         address: &Address,
         accept: impl FnMut(Endpoint) -> Result<(), AlreadyBound> + 'static,
     ) -> io::Result<Listener> {
-        Listener::open(&self.shared, address, None, accept)
+        Listener::open(&self.context, address, None, accept)
     }
 
     /// Listens with a stated policy; with `None` it is [`listen`](Self::listen).
@@ -161,17 +132,17 @@ impl Rpc {
         address: &Address,
         accept: impl FnMut(Endpoint) -> Result<(), AlreadyBound> + 'static,
     ) -> io::Result<Listener> {
-        Listener::open(&self.shared, address, security.into(), accept)
+        Listener::open(&self.context, address, security.into(), accept)
     }
 
     /// Returns what its connections share.
-    pub(crate) fn shared(&self) -> &Rc<Shared> {
-        &self.shared
+    pub(crate) fn context(&self) -> &Rc<LinkContext> {
+        &self.context
     }
 
     /// All living endpoints, oldest first.
     pub fn endpoints(&self) -> Vec<Endpoint> {
-        let mut all: Vec<Endpoint> = self.shared.all_links().iter().map(Link::endpoint).collect();
+        let mut all: Vec<Endpoint> = self.context.all_links().iter().map(Endpoint::of).collect();
         all.sort();
         all
     }
@@ -179,12 +150,12 @@ impl Rpc {
     /// Bytes that this process holds for its peers, of the [`Limits::process_bytes`] that it may:
     /// output, requests that wait on either side, frames that have begun.
     pub fn held_memory(&self) -> usize {
-        self.shared.held()
+        self.context.held()
     }
 
     /// Calls of others that run here and owe a reply.
     pub fn running(&self) -> usize {
-        self.shared.serving.borrow().running()
+        self.context.serving.borrow().running()
     }
 
     /// Closes in good order. New calls are refused as closing, and running replies are waited
@@ -195,62 +166,51 @@ impl Rpc {
     ///
     /// Dropping the `Rpc` meanwhile changes nothing: it ends when the closing does.
     pub fn close(&self, k: Reply<Drained>) {
-        self.shared.close(k);
-    }
-}
-
-impl Shared {
-    /// The end of the owner.
-    pub(crate) fn end(&self) {
-        self.ended.set(true);
-        for link in self.all_links() {
-            link.close(CloseReason::RpcGone);
-        }
-        self.give_memory_back();
+        self.context.close(k);
     }
 }
 
 /// Dials without owning: for handlers, which must not hold the `Rpc` that holds them.
 #[derive(Clone)]
 pub struct Dialler {
-    shared: std::rc::Weak<Shared>,
+    context: std::rc::Weak<LinkContext>,
 }
 
 impl Dialler {
     /// Dials, as [`Rpc::connect`] does; `None` if the `Rpc` is gone or closing.
     pub fn connect(&self, address: &Address) -> Option<Endpoint> {
-        let shared = self.shared.upgrade()?;
-        let over = shared.closing.get() || shared.ended.get();
-        (!over).then(|| connect(&shared, address))
+        let context = self.context.upgrade()?;
+        let over = context.shutdown.has_begun();
+        (!over).then(|| connect(&context, address))
     }
 }
 
-fn connect(shared: &Rc<Shared>, address: &Address) -> Endpoint {
-    let link = Link::dialled(shared, address);
-    let endpoint = link.endpoint();
-    if shared.closing.get() || shared.ended.get() {
+fn connect(context: &Rc<LinkContext>, address: &Address) -> Endpoint {
+    let link = Link::dialled(context, address);
+    let endpoint = Endpoint::of(&link);
+    if context.shutdown.has_begun() {
         link.end(CloseReason::RpcGone);
         return endpoint;
     }
-    let (weak, to, farewell) = (Rc::downgrade(&link), address.clone(), shared.farewell.clone());
-    shared.handle.with_cause(Cause::NONE, || {
-        let k = Cont::new(&shared.handle, move |result: io::Result<_>| {
+    let (weak, to, farewell) = (Rc::downgrade(&link), address.clone(), context.farewell.clone());
+    context.handle.with_cause(Cause::NONE, || {
+        let k = Cont::new(&context.handle, move |result: io::Result<_>| {
             match (weak.upgrade(), result) {
                 (Some(link), result) => link.dialled_to(&to, result),
                 (None, Ok(stream)) => farewell.say(stream, &CloseReason::Local),
                 (None, Err(_)) => {}
             }
         });
-        shared.handle.connect_within(address, shared.limits.connect, k);
+        context.handle.connect_within(address, context.limits.connect, k);
     });
     endpoint
 }
 
 impl Drop for Rpc {
     fn drop(&mut self) {
-        self.shared.abandoned.set(true);
-        if self.shared.closings.get() == 0 {
-            self.shared.end();
+        self.context.shutdown.abandoned.set(true);
+        if self.context.shutdown.closings.get() == 0 {
+            self.context.end();
         }
     }
 }
@@ -259,7 +219,7 @@ impl fmt::Debug for Rpc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rpc")
             .field("node", &self.node())
-            .field("endpoints", &self.shared.links.borrow().len())
+            .field("endpoints", &self.context.links.borrow().len())
             .field("running", &self.running())
             .finish_non_exhaustive()
     }

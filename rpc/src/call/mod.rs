@@ -5,6 +5,7 @@
 //! deeper, and is cancelled with it; if that one is over already, it fails at once.
 //! [`Call::detached`] opts out of all four.
 
+mod endpoint;
 mod send;
 
 use crate::interface::Method;

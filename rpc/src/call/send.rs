@@ -2,21 +2,22 @@
 
 use crate::call::Plan;
 use crate::interface::Method;
-use crate::interface::error::Overload;
-use crate::link::served::{Inherited, Over};
-use crate::link::{Link, Outer, PendingCall, timed_out};
+use crate::interface::error::{Outer, Overload};
+use crate::link::key::LinkKey;
+use crate::link::served::{Inherited, Nested, Over};
+use crate::link::{Link, PendingCall, timed_out};
 use crate::session::{CallId, CloseReason, Head, Rejected, Why};
 use crate::{Error, ErrorKind};
 use peers_kernel::{Cause, Instant, Receiver};
 use std::mem::take;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 impl Link {
     /// Sends a call, or lets it wait for credit. Whatever goes wrong reaches `done`.
     pub(crate) fn call(self: &Rc<Self>, plan: &mut Plan, done: Receiver<Error>) -> Option<CallId> {
         let (method, now) = (plan.method, self.handle().now());
-        let deadline = plan.deadline(now, self.shared().limits.default_timeout);
+        let deadline = plan.deadline(now, self.context().limits.default_timeout);
         let arguments = match &mut plan.arguments {
             Ok(arguments) => arguments,
             Err(error) => {
@@ -24,13 +25,13 @@ impl Link {
                 return None;
             }
         };
-        if self.shared().is_full() {
+        if self.context().is_full() {
             done.err(self.error(ErrorKind::Overloaded(Overload::Process)));
             return None;
         }
         let cause = if plan.detached { Cause::NONE } else { self.handle().cause() };
         let pending = PendingCall { method, made: now, done };
-        if !cause.is_none() || self.shared().tracing.get() {
+        if !cause.is_none() || self.context().tracing.get() {
             return self.call_in_tree(cause, deadline, take(arguments), pending);
         }
         let sent = self.step(|session, out| {
@@ -38,7 +39,7 @@ impl Link {
         })?;
         match sent {
             Ok(id) => {
-                self.shared().take_memory_back(take(arguments));
+                self.context().buffers.take_arguments_back(take(arguments));
                 self.arm_by(deadline);
                 Some(id)
             }
@@ -61,7 +62,7 @@ impl Link {
             return None;
         }
         let inherited = self.serving().borrow().inherit(cause);
-        if inherited.depth > self.shared().limits.call_depth {
+        if inherited.depth > self.context().limits.call_depth {
             pending.done.err(self.error(ErrorKind::TooDeep { depth: inherited.depth }));
             return None;
         }
@@ -77,13 +78,13 @@ impl Link {
         let head = self.head(method, wanted, inherited);
         let sent =
             self.step(|session, out| session.call(made, head, &mut arguments, pending, out))?;
-        self.shared().take_memory_back(arguments);
+        self.context().buffers.take_arguments_back(arguments);
         // A call makes nothing else due earlier than its own deadline.
         self.arm_by(deadline);
         self.tell_memory();
         match sent {
             Ok(id) => {
-                self.serving().borrow_mut().adopt(cause, self, id);
+                self.adopt(cause, id);
                 self.watch_drain();
                 Some(id)
             }
@@ -94,13 +95,22 @@ impl Link {
         }
     }
 
+    /// Remembers that the call was made for the one that `cause` names.
+    fn adopt(&self, cause: Cause, id: CallId) {
+        let is_pending = |nested: &Nested| {
+            let link = self.context().link(nested.link);
+            link.is_some_and(|link| link.is_pending(nested.id))
+        };
+        self.serving().borrow_mut().adopt(cause, Nested { link: self.key(), id }, is_pending);
+    }
+
     /// Returns the error of a call that is made for one that was over before it was answered.
     fn error_of_late(&self, cause: Cause, pending: &PendingCall) -> Option<Error> {
         let over = self.serving().borrow().over(cause);
         match over {
             Some(Over::Late(link, method)) => {
                 let error = self.error(pending.timed_out(pending.made));
-                Some(Outer { link, method }.tell(error))
+                Some(self.outer(link, method).tell(error))
             }
             Some(Over::Cancelled) => Some(self.error(ErrorKind::Cancelled)),
             // One that another `Rpc` serves.
@@ -119,11 +129,16 @@ impl Link {
         self.step(|session, out| session.end_within(now, end, out)).unwrap_or(end)
     }
 
+    fn outer(&self, link: LinkKey, method: &'static Method) -> OuterCall {
+        let link = self.context().link(link).as_ref().map(Rc::downgrade);
+        OuterCall { link: link.unwrap_or_default(), method }
+    }
+
     /// Lets the error of a call that ends with the one that it is made for say whose that is.
     fn tell_of_outer(&self, cause: Cause, done: Receiver<Error>) -> Receiver<Error> {
         match self.serving().borrow().bound(cause) {
             Some((link, method)) => {
-                let outer = Outer { link, method };
+                let outer = self.outer(link, method);
                 done.map_err(move |error| outer.tell(error))
             }
             None => done,
@@ -132,7 +147,7 @@ impl Link {
 
     /// Sends an event, or lets it wait for credit.
     pub(crate) fn event(&self, method: &'static Method, arguments: Vec<u8>) -> Result<(), Error> {
-        if self.shared().is_full() {
+        if self.context().is_full() {
             return Err(self.error(ErrorKind::Overloaded(Overload::Process)));
         }
         self.promised_event(method, arguments)
@@ -148,7 +163,7 @@ impl Link {
         let inherited = self.serving().borrow().inherit(self.handle().cause());
         let head = self.head(method, None, inherited);
         let sent = self.drive(|session, out| session.event(now, head, &mut arguments, out));
-        self.shared().take_memory_back(arguments);
+        self.context().buffers.take_arguments_back(arguments);
         match sent {
             Some(Ok(())) => Ok(()),
             Some(Err(rejected)) => {
@@ -172,7 +187,7 @@ impl Link {
         deadline: Option<Instant>,
         inherited: Inherited,
     ) -> Head {
-        let trace = inherited.trace.or_else(|| self.shared().new_trace());
+        let trace = inherited.trace.or_else(|| self.context().new_trace());
         Head { method: method.id, deadline, depth: inherited.depth, trace }
     }
 
@@ -196,6 +211,20 @@ impl Link {
             Why::Finished => ErrorKind::Disconnected(CloseReason::Finished),
             Why::Exhausted => ErrorKind::Disconnected(CloseReason::Exhausted),
         }
+    }
+}
+
+/// A call being served that another one was made for: whose it is, and which method.
+struct OuterCall {
+    link: Weak<Link>,
+    method: &'static Method,
+}
+
+impl OuterCall {
+    /// Says in the error of a call made for this one that the time that has passed was this one's.
+    fn tell(&self, error: Error) -> Error {
+        let caller = self.link.upgrade().map(|link| link.name().to_string());
+        error.in_time_of(Outer { method: self.method.name, caller })
     }
 }
 

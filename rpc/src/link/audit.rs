@@ -1,23 +1,23 @@
 //! Checks what must hold of a connection between two turns.
 
-use super::{Link, Rare};
+use super::{Link, LinkExtras};
 use crate::session::Ledger;
 
 impl Link {
     /// Fails unless its counters are those of what it keeps.
     pub(crate) fn audit(&self) -> Result<(), String> {
         let serving = self.serving().borrow();
-        let (counted, places) = (self.places(), serving.places_of(self));
+        let (counted, places) = (self.places(), serving.places_of(self.key()));
         if counted != places {
             return Err(format!("no place lost: {counted} are counted, its calls have {places}"));
         }
-        let lost = |rare: &mut Rare| {
+        let lost = |rare: &mut LinkExtras| {
             rare.owed.iter().find(|(call, cause)| !serving.owes(**cause, **call)).map(|(c, _)| *c)
         };
         if let Some(call) = self.if_rare(lost) {
             return Err(format!("no served call lost: {call} owes an answer, and has no record"));
         }
-        let (owed, calls, events) = self.if_rare(|Rare { owed, deferred, .. }| {
+        let (owed, calls, events) = self.if_rare(|LinkExtras { owed, deferred, .. }| {
             let events = deferred.events();
             (owed.len(), deferred.len() - events, events)
         });
@@ -34,8 +34,9 @@ impl Link {
 
     fn audit_memory(&self) -> Result<(), String> {
         let waiting = self.waiting_memory();
-        let (held, told) = self
-            .if_rare(|Rare { deferred, partial, told, .. }| (deferred.weighed() + *partial, *told));
+        let (held, told) = self.if_rare(|LinkExtras { deferred, partial, told, .. }| {
+            (deferred.weighed() + *partial, *told)
+        });
         if waiting + held != told {
             let held = waiting + held;
             return Err(format!("no memory that nothing holds: {told} bytes told, {held} held"));

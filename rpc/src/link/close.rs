@@ -1,7 +1,7 @@
 //! Brings a link to life on a stream, and ends it: once, with a reason, leaving nobody waiting.
 
-use super::{Drained, Link, Live, Rare, Wire};
-use crate::link::endpoint::Ended;
+use super::{Link, LinkExtras, Live, Wire};
+use crate::link::end::{Drained, Ended};
 use crate::link::name::{EndpointName, Route};
 use crate::session::{CloseReason, Session};
 use peers_kernel::{Address, Cause, Instant, Outlet, Stream};
@@ -33,9 +33,9 @@ impl Link {
     pub(crate) fn attach(self: &Rc<Self>, stream: Stream) {
         if !self.is_open() {
             let reason = self.end_reason().unwrap_or(CloseReason::Local);
-            return self.shared().farewell.say(stream, &reason);
+            return self.context().farewell.say(stream, &reason);
         }
-        let limits = &self.shared().limits;
+        let limits = &self.context().limits;
         if let Some(bytes) = limits.socket_buffers {
             stream.set_buffers(bytes).ok(); // a connection that is gone tells so by itself
         }
@@ -115,13 +115,13 @@ impl Link {
             return;
         }
         let (name, reason) = self.write_down(reason); // while the session knows who is there
-        self.shared().memory.frees(self.weight());
+        self.context().memory.frees(self.weight());
         let left = self.untaken();
         self.write_down_left(left);
         let lost = self.ask(Session::waiting_events);
         let ended = self.live.borrow_mut().take();
         let Some(Live { session, mut said, bound }) = ended else { return };
-        let mut counters = self.shared().counters.borrow_mut();
+        let mut counters = self.context().counters.borrow_mut();
         counters.add(&session.counters());
         counters.unsent_events += lost as u64;
         drop(counters);
@@ -131,21 +131,21 @@ impl Link {
         self.wire.set(Wire::Closed);
         if let Some(outlet) = outlet {
             let drain = until.since(self.handle().now());
-            let_go(outlet, &reason, self.shared().limits.linger, drain, left.unconfirmed > 0);
-            self.shared().memory.leave(outlet);
+            let_go(outlet, &reason, self.context().limits.linger, drain, left.unconfirmed > 0);
+            self.context().memory.leave(outlet);
         }
         self.inbound.take();
         let told = self.if_rare(|rare| {
             rare.partial = 0;
             take(&mut rare.told)
         });
-        self.shared().memory.tell(told, 0);
-        self.shared().log_close(&name, &reason);
+        self.context().memory.tell(told, 0);
+        self.context().log_close(&name, &reason);
         let (deferred, watchers) = self.if_rare(|rare| {
-            let Rare { deferred, watchers, .. } = rare;
+            let LinkExtras { deferred, watchers, .. } = rare;
             (take(deferred), take(watchers))
         });
-        self.shared().counters.borrow_mut().dropped_events += deferred.events() as u64;
+        self.context().counters.borrow_mut().dropped_events += deferred.events() as u64;
         drop(deferred);
         self.abandon_all();
         if let Some(room) = self.room() {
@@ -162,7 +162,7 @@ impl Link {
             call.done.err(error.clone());
         }
         drop(bound);
-        self.shared().remove(self);
+        self.context().remove(self);
     }
 
     /// See [`Endpoint::set_keepalive`](crate::Endpoint::set_keepalive).

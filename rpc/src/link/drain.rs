@@ -9,112 +9,13 @@
 
 use super::{Link, Signs, Wire};
 use crate::Reply;
-use crate::link::endpoint::left;
+use crate::link::end::{Drained, left};
+use crate::link::goodbye::{Leaving, Parting};
 use crate::session::{CloseReason, Session};
-use peers_kernel::{Cause, Handle, Instant, Outlet, TimerId};
+use peers_kernel::{Cause, Instant, Outlet, TimerId};
 use std::cell::RefCell;
-use std::iter::Sum;
 use std::mem::take;
-use std::ops::Add;
-use std::rc::{Rc, Weak};
-
-/// Tells what the other side did not take before the end of a connection, or of all connections of
-/// an [`Rpc`](crate::Rpc).
-///
-/// A request that was accepted here leaves before the end, as the peer gives credit, within
-/// [`Limits::drain`](crate::Limits::drain). This counts those for which the time was too short.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Drained {
-    /// Calls and events that were never sent: the peer gave no credit for them in time, or there
-    /// was no connection.
-    pub unsent: u64,
-    /// Events that were sent, and of which nobody knows whether the peer has started them.
-    pub unconfirmed: u64,
-}
-
-impl Drained {
-    /// Tells whether the other side has taken everything.
-    pub fn is_complete(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl Add for Drained {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            unsent: self.unsent + other.unsent,
-            unconfirmed: self.unconfirmed + other.unconfirmed,
-        }
-    }
-}
-
-impl Sum for Drained {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), Self::add)
-    }
-}
-
-/// A link that is leaving.
-pub(crate) struct Leaving {
-    reason: CloseReason,
-    until: Instant,
-    timer: TimerId,
-    told: Vec<Reply<Drained>>,
-}
-
-/// Says who is told when a link that has said goodbye is over. Dropped before that, it tells the
-/// worst.
-struct Parting {
-    handle: Handle,
-    timer: Option<TimerId>,
-    left: Drained,
-    /// None once they were told.
-    told: Option<Vec<Reply<Drained>>>,
-}
-
-/// The partings of a process, for whoever waits for all of them.
-#[derive(Default)]
-pub(crate) struct Partings(RefCell<Vec<Weak<RefCell<Parting>>>>);
-
-impl Partings {
-    fn add(&self, parting: &Rc<RefCell<Parting>>) {
-        let mut all = self.0.borrow_mut();
-        if all.len() == all.capacity() {
-            all.retain(|parting| parting.strong_count() > 0);
-        }
-        all.push(Rc::downgrade(parting));
-    }
-
-    /// Has one more told of each that is not over, as `k` makes it.
-    pub(crate) fn tell_too(&self, k: impl Fn() -> Reply<Drained>) {
-        for parting in self.0.take().iter().filter_map(Weak::upgrade) {
-            if let Some(told) = &mut parting.borrow_mut().told {
-                told.push(k());
-            }
-            self.add(&parting);
-        }
-    }
-}
-
-impl Parting {
-    fn tell(&mut self, left: Drained) {
-        if let Some(timer) = self.timer.take() {
-            self.handle.cancel(timer);
-        }
-        for k in self.told.take().into_iter().flatten() {
-            k.ok(left);
-        }
-    }
-}
-
-impl Drop for Parting {
-    fn drop(&mut self) {
-        self.tell(self.left);
-    }
-}
+use std::rc::Rc;
 
 impl Link {
     /// Tells whether it takes requests: it lives, and is not leaving.
@@ -250,7 +151,7 @@ impl Link {
         if let Some(outlet) = self.last_outlet()
             && self.handle().now() < until
         {
-            self.shared().partings.add(&parting);
+            self.context().partings.add(&parting);
             handle.with_cause(Cause::NONE, || {
                 let late = Rc::downgrade(&parting);
                 let timer = handle.at(until, move || {

@@ -1,22 +1,18 @@
 //! One end of a connection, as programs hold it: cheap to clone, and the thing that calls go
 //! through. It keeps nothing open.
 
-use crate::call::{Call, Plan};
-use crate::interface::caller::Caller;
-use crate::interface::{Interface, Method};
-use crate::link::context::{MOST_FOR_ARGUMENTS, Shared};
+use crate::link::Link;
+use crate::link::context::LinkContext;
+use crate::link::end::Drained;
 use crate::link::name::EndpointName;
-use crate::link::{Drained, Link};
-use crate::serve::start::Serve;
 use crate::session::CloseReason;
-use crate::{Error, ErrorKind, Reply};
-use peers_kernel::{Cx, Handle};
-use peers_wire::{DecodeOwned, Encode, NodeId, Writer};
+use crate::{Error, Reply};
+use peers_kernel::Handle;
+use peers_wire::NodeId;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::{Rc, Weak};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// One end of a connection.
@@ -38,57 +34,10 @@ pub struct Endpoint {
     link: Rc<Link>,
 }
 
-/// Holds how an endpoint ended, once it has: also for other threads, which hold endpoints by name
-/// only. In a box, since most endpoints live.
-pub(crate) type End = Arc<OnceLock<Box<Ended>>>;
-
-/// The end of an endpoint.
-pub(crate) struct Ended {
-    pub(crate) name: EndpointName,
-    pub(crate) reason: CloseReason,
-    /// Holds what the peer has not taken, once that is known.
-    pub(crate) left: OnceLock<Drained>,
-}
-
-/// Returns what the peer of an endpoint that has ended did not take.
-pub(crate) fn left(end: &End) -> Drained {
-    end.get().and_then(|end| end.left.get().copied()).unwrap_or_default()
-}
-
-/// Returns what calls fail with when the endpoint has ended.
-pub(crate) fn gone(end: &End) -> Error {
-    match end.get().map(|end| &**end) {
-        Some(Ended { name, reason, .. }) => {
-            let error = Error::new(ErrorKind::Disconnected(reason.clone()));
-            error.through(&name.to_string().into())
-        }
-        None => Error::new(ErrorKind::Disconnected(CloseReason::Local)),
-    }
-}
-
-/// A method was bound twice on one endpoint: for two objects, or with the same interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AlreadyBound {
-    /// The first method that was bound before.
-    pub method: &'static str,
-}
-
-impl fmt::Display for AlreadyBound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let method = self.method;
-        write!(
-            f,
-            "{method} is bound on this endpoint already: bind each interface once, and interfaces with a method in \
-             common to one object"
-        )
-    }
-}
-
-impl std::error::Error for AlreadyBound {}
-
 impl Endpoint {
-    pub(crate) fn new(link: Rc<Link>) -> Self {
-        Self { link }
+    /// This end of the connection, as programs hold it.
+    pub(crate) fn of(link: &Rc<Link>) -> Self {
+        Self { link: link.clone() }
     }
 
     /// Its link, as long as it lives.
@@ -97,8 +46,8 @@ impl Endpoint {
     }
 
     /// The process that it belongs to.
-    pub(crate) fn shared(&self) -> &Rc<Shared> {
-        self.link.shared()
+    pub(crate) fn context(&self) -> &Rc<LinkContext> {
+        self.link.context()
     }
 
     pub(crate) fn weak(&self) -> Weak<Link> {
@@ -131,24 +80,6 @@ impl Endpoint {
     /// endpoint is this one.
     pub fn peer(&self) -> Option<NodeId> {
         self.link().and_then(|link| link.peer())
-    }
-
-    /// Serves `interface` here with an object; generated `bind` functions call it.
-    ///
-    /// Interfaces of one object may have methods in common, as those that extend the same one have:
-    /// what was bound last answers these. An endpoint that is gone accepts the binding and does
-    /// nothing.
-    ///
-    /// # Errors
-    /// [`AlreadyBound`] if the interface is bound on this endpoint, or one of its methods with
-    /// another object.
-    pub fn bind<S: 'static>(
-        &self,
-        cx: &Cx<S>,
-        interface: &'static Interface,
-        serve: Serve<S>,
-    ) -> Result<(), AlreadyBound> {
-        self.link().map_or(Ok(()), |link| link.bind(cx, interface, serve))
     }
 
     /// Sets how long it may be unused, no call pending or sent in either direction, before the side
@@ -200,56 +131,13 @@ impl Endpoint {
     }
 
     fn leave(&self, k: Option<Reply<Drained>>) {
-        let until = self.handle().now() + self.link.shared().limits.drain;
+        let until = self.handle().now() + self.link.context().limits.drain;
         self.link.leave(CloseReason::Local, until, k);
-    }
-
-    /// Arguments are encoded here, once, into memory that the process lends to one call after the
-    /// other.
-    #[inline(always)]
-    fn encode(&self, arguments: impl Encode) -> Result<Vec<u8>, Error> {
-        let mut memory = self.link.shared().lend_memory();
-        let mut writer = Writer::with_limit(&mut memory, MOST_FOR_ARGUMENTS);
-        arguments.encode(&mut writer);
-        match writer.finish() {
-            Ok(()) => Ok(memory),
-            Err(peers_wire::Error::OutputTooLarge { size, .. }) => {
-                self.link.shared().take_memory_back(memory);
-                self.encode_many(size, &arguments)
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Arguments of so many bytes, which will leave from the memory that they are encoded into.
-    #[cold]
-    fn encode_many(&self, size: usize, arguments: &impl Encode) -> Result<Vec<u8>, Error> {
-        let mut memory = self.handle().pooled_buffer_for(size);
-        peers_wire::append(&mut memory, arguments)?;
-        Ok(memory)
     }
 
     /// Calls and events of ours without an outcome yet.
     pub fn pending(&self) -> usize {
         self.link().map_or(0, |link| link.pending())
-    }
-}
-
-impl Caller for Endpoint {
-    type Call<T: DecodeOwned + Send + 'static> = Call<T>;
-
-    #[inline(always)]
-    fn call<T: DecodeOwned + Send + 'static>(
-        &self,
-        method: &'static Method,
-        arguments: impl Encode,
-    ) -> Call<T> {
-        Call::new(self.clone(), Plan::new(method, self.encode(arguments)))
-    }
-
-    fn event(&self, method: &'static Method, arguments: impl Encode) -> Result<(), Error> {
-        let link = self.link().ok_or_else(|| self.gone())?;
-        link.event(method, self.encode(arguments)?)
     }
 }
 

@@ -12,9 +12,6 @@ use std::rc::Rc;
 /// Says how long input may have waited before it counts. Deadlines travel in milliseconds.
 const NOTICED_NANOS: u64 = 1_000_000;
 
-/// Bytes of memory for frames in pieces that are kept for the next one, in the whole process.
-const MOST_SPARE: usize = 2 << 20;
-
 impl Link {
     /// Takes what the stream delivers.
     pub(crate) fn input(self: &Rc<Self>, input: Input<'_>) {
@@ -34,13 +31,11 @@ impl Link {
     ) {
         self.batch(|| {
             self.note_flushed();
-            let mut spare = self.shared().spare.take();
+            let mut spare = self.context().buffers.lend_for_pieces();
             let mut inbound = self.take_inbound();
             first(&mut inbound, &mut spare);
             self.read_frames(inbound, bytes, &mut spare);
-            if spare.capacity() <= MOST_SPARE {
-                self.shared().spare.set(spare);
-            }
+            self.context().buffers.take_pieces_back(spare);
         });
     }
 
@@ -67,7 +62,7 @@ impl Link {
                 None => return,
                 Some(Err(reason)) => return self.conclude(reason),
                 Some(Ok(None)) => {}
-                Some(Ok(Some(Event::Opened(_)))) => inbound.open(&self.shared().limits),
+                Some(Ok(Some(Event::Opened(_)))) => inbound.open(&self.context().limits),
                 Some(Ok(Some(event))) => self.handle_event(event),
             }
         }
@@ -111,13 +106,13 @@ impl Link {
     /// use in turn.
     fn take_inbound(&self) -> Box<Inbound> {
         let own = self.inbound.take();
-        let inbound = own.or_else(|| self.shared().inbound.take());
-        inbound.unwrap_or_else(|| Box::new(Inbound::greeted(&self.shared().limits)))
+        let inbound = own.or_else(|| self.context().buffers.lend_inbound());
+        inbound.unwrap_or_else(|| Box::new(Inbound::greeted(&self.context().limits)))
     }
 
     fn keep_inbound(&self, inbound: Box<Inbound>) {
         if inbound.is_between_frames() {
-            self.shared().inbound.set(Some(inbound));
+            self.context().buffers.take_inbound_back(inbound);
         } else if self.is_open() {
             self.inbound.set(Some(inbound));
         }

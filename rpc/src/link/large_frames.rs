@@ -8,14 +8,11 @@
 //!    bounded for the whole process.
 
 use super::{Link, Live};
-use crate::link::context::Shared;
+use crate::link::context::LinkContext;
 use crate::session::Inbound;
 use peers_kernel::{Instant, Outlet};
 use peers_wire::{Front, Kind};
 use std::rc::{Rc, Weak};
-
-/// Bytes of memory that the frames of a process may hold ahead of their arrival.
-const MOST_AHEAD: usize = 2 << 20;
 
 /// Holds what is known of a frame whose run is being read.
 struct Begun {
@@ -25,22 +22,21 @@ struct Begun {
 
 /// A part of what frames hold ahead of their arrival.
 struct Ahead {
-    shared: Weak<Shared>,
+    context: Weak<LinkContext>,
     bytes: usize,
 }
 
 impl Ahead {
-    fn of(shared: &Shared, bytes: usize) -> Option<Self> {
-        let ahead = shared.ahead.get().checked_add(bytes).filter(|all| *all <= MOST_AHEAD)?;
-        shared.ahead.set(ahead);
-        Some(Self { shared: shared.me.clone(), bytes })
+    fn of(context: &LinkContext, bytes: usize) -> Option<Self> {
+        let held = context.buffers.hold_ahead(bytes);
+        held.then(|| Self { context: context.me.clone(), bytes })
     }
 }
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.ahead.set(shared.ahead.get().saturating_sub(self.bytes));
+        if let Some(context) = self.context.upgrade() {
+            context.buffers.let_go_ahead(self.bytes);
         }
     }
 }
@@ -56,7 +52,7 @@ impl Link {
     ) -> bool {
         let mut ahead = None;
         let lent = inbound.lend_run(spare, |bytes| {
-            ahead = Ahead::of(self.shared(), bytes);
+            ahead = Ahead::of(self.context(), bytes);
             ahead.as_ref().and_then(|_| self.handle().pooled_buffer_just_for(bytes))
         });
         if let (Some((front, run)), Some(ahead)) = (lent, ahead) {
@@ -130,21 +126,22 @@ impl Link {
 mod tests {
     use super::*;
     use crate::limits::Limits;
+    use crate::link::buffers::MOST_AHEAD;
     use peers_kernel::Kernel;
     use peers_wire::NodeId;
 
     #[test]
     fn what_frames_hold_ahead_of_their_arrival_is_bounded_and_comes_back() {
         let kernel = Kernel::simulated(1);
-        let shared = Shared::new(kernel.handle(), NodeId::from_bits(1), Limits::default());
-        let first = Ahead::of(&shared, MOST_AHEAD - 1);
-        let second = Ahead::of(&shared, 1);
+        let context = LinkContext::new(kernel.handle(), NodeId::from_bits(1), Limits::default());
+        let first = Ahead::of(&context, MOST_AHEAD - 1);
+        let second = Ahead::of(&context, 1);
         assert!(first.is_some() && second.is_some());
-        assert!(Ahead::of(&shared, 1).is_none());
+        assert!(Ahead::of(&context, 1).is_none());
         drop(second);
-        assert!(Ahead::of(&shared, 2).is_none() && Ahead::of(&shared, usize::MAX).is_none());
+        assert!(Ahead::of(&context, 2).is_none() && Ahead::of(&context, usize::MAX).is_none());
         drop(first);
-        assert_eq!(shared.ahead.get(), 0);
-        assert!(Ahead::of(&shared, MOST_AHEAD).is_some());
+        assert_eq!(context.buffers.held_ahead(), 0);
+        assert!(Ahead::of(&context, MOST_AHEAD).is_some());
     }
 }

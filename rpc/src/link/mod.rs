@@ -5,7 +5,7 @@
 //! to the process's timer.
 //!
 //! Invariants:
-//! 1. A link is in the table of [`Shared`] iff it lives; it is removed there exactly once, by
+//! 1. A link is in the table of [`LinkContext`] iff it lives; it is removed there exactly once, by
 //!    [`Link::end`]. What endpoints hold from then on is an empty shell that knows how it ended.
 //! 2. No borrow of a link's cells is held while a handler or a continuation's destructor runs;
 //!    `inbound` is taken out meanwhile: a request is served out of the bytes that it arrived in.
@@ -13,35 +13,42 @@
 //! 4. All frames go through [`Link::received`], all output through [`Link::step`].
 
 mod audit;
+pub(crate) mod backlog;
+pub(crate) mod buffers;
 mod close;
 pub(crate) mod context;
+pub(crate) mod counters;
+pub(crate) mod deferred;
 mod drain;
+pub(crate) mod end;
 pub(crate) mod endpoint;
 mod flags;
+pub(crate) mod goodbye;
 mod input;
+pub(crate) mod key;
 mod large_frames;
+pub(crate) mod memory;
 pub(crate) mod name;
+pub(crate) mod object;
 pub(crate) mod output;
 pub(crate) mod reject;
 pub(crate) mod served;
-mod timers;
-
-pub use drain::Drained;
-pub(crate) use drain::Partings;
+pub(crate) mod shutdown;
+pub(crate) mod timers;
 
 use crate::interface::Method;
-use crate::interface::error;
-use crate::link::context::Shared;
-use crate::link::endpoint::{End, Endpoint, gone};
+use crate::link::context::LinkContext;
+use crate::link::deferred::Deferred;
+use crate::link::end::{End, gone};
+use crate::link::key::LinkKey;
 use crate::link::name::{EndpointName, Ends, Route};
+use crate::link::object::Object;
 use crate::link::served::Serving;
-use crate::serve::deferred::Deferred;
-use crate::serve::start::Object;
 use crate::session::permits::Room;
 use crate::session::{CallId, CloseReason, Inbound, Role, Session};
 use crate::{Error, ErrorKind, Reply};
-use drain::Leaving;
 pub(crate) use flags::Signs;
+use goodbye::Leaving;
 use peers_kernel::{Address, Cause, Handle, Instant, Outlet, Receiver};
 use peers_wire::NodeId;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -56,20 +63,6 @@ pub(crate) struct PendingCall {
     pub(crate) method: &'static Method,
     pub(crate) made: Instant,
     pub(crate) done: Receiver<Error>,
-}
-
-/// A call being served that another one was made for: whose it is, and which method.
-pub(crate) struct Outer {
-    pub(crate) link: Weak<Link>,
-    pub(crate) method: &'static Method,
-}
-
-impl Outer {
-    /// Says in the error of a call made for this one that the time that has passed was this one's.
-    pub(crate) fn tell(&self, error: Error) -> Error {
-        let caller = self.link.upgrade().map(|link| link.name().to_string());
-        error.in_time_of(error::Outer { method: self.method.name, caller })
-    }
 }
 
 impl PendingCall {
@@ -122,7 +115,7 @@ pub(crate) struct Live {
 
 /// One connection.
 pub(crate) struct Link {
-    shared: Rc<Shared>,
+    context: Rc<LinkContext>,
     /// Its number: connections are numbered in the order in which they were made.
     id: u64,
     /// Says where it stands in the table of links.
@@ -142,12 +135,12 @@ pub(crate) struct Link {
     signs: Cell<Signs>,
     /// Some, but while it is looked at.
     route: Cell<Option<Route>>,
-    rare: Cell<Option<Box<Rare>>>,
+    rare: Cell<Option<Box<LinkExtras>>>,
 }
 
 /// Holds what few links have at a time.
 #[derive(Default)]
-pub(crate) struct Rare {
+pub(crate) struct LinkExtras {
     /// The peer's `:async` calls that still owe an answer, by the peer's id.
     pub(crate) owed: BTreeMap<u64, Cause>,
     /// Requests that the turn's budget had no room for, in order.
@@ -167,7 +160,7 @@ pub(crate) struct Rare {
     leaving: Option<Leaving>,
 }
 
-impl Rare {
+impl LinkExtras {
     fn is_empty(&self) -> bool {
         let Self { owed, deferred, places, partial, told, watchers, end, room, leaving } = self;
         let nothing_runs = owed.is_empty() && *places == 0;
@@ -185,26 +178,26 @@ const _: () =
 
 impl Link {
     /// A link that is being dialled: calls may be made at once.
-    pub(crate) fn dialled(shared: &Rc<Shared>, address: &Address) -> Rc<Self> {
-        let link = Self::new(shared, Role::Dialled, Route::Dialled(Rc::new(address.clone())));
+    pub(crate) fn dialled(context: &Rc<LinkContext>, address: &Address) -> Rc<Self> {
+        let link = Self::new(context, Role::Dialled, Route::Dialled(Rc::new(address.clone())));
         link.drive(|session, _| session.dialling());
         link
     }
 
     /// A link that was accepted.
-    pub(crate) fn accepted(shared: &Rc<Shared>, route: Route) -> Rc<Self> {
-        Self::new(shared, Role::Accepted, route)
+    pub(crate) fn accepted(context: &Rc<LinkContext>, route: Route) -> Rc<Self> {
+        Self::new(context, Role::Accepted, route)
     }
 
-    fn new(shared: &Rc<Shared>, role: Role, route: Route) -> Rc<Self> {
+    fn new(context: &Rc<LinkContext>, role: Role, route: Route) -> Rc<Self> {
         let mut hello = Vec::new();
-        let now = shared.handle.now();
-        let session = Session::new(role, shared.node, shared.limits.clone(), now, &mut hello);
+        let now = context.handle.now();
+        let session = Session::new(role, context.node, context.limits.clone(), now, &mut hello);
         let link = Rc::new(Self {
-            shared: shared.clone(),
-            id: shared.next_link(),
+            context: context.clone(),
+            id: context.next_link(),
             slot: Cell::new(u32::MAX),
-            inbound: Cell::new(Some(Box::new(Inbound::new(&shared.limits)))),
+            inbound: Cell::new(Some(Box::new(Inbound::new(&context.limits)))),
             live: RefCell::new(Some(Live { session, said: hello, bound: None })),
             wire: Cell::new(Wire::Dialling),
             outlet: OnceCell::new(),
@@ -215,19 +208,14 @@ impl Link {
             route: Cell::new(Some(route)),
             rare: Cell::default(),
         });
-        let slot = shared.links.borrow_mut().insert(link.clone());
+        let slot = context.links.borrow_mut().insert(link.clone());
         let slot = u32::try_from(slot).expect("fewer connections than descriptors fit a machine");
         link.slot.set(slot);
         link.arm();
-        if shared.memory.is_tight() {
+        if context.memory.is_tight() {
             link.restrain(true);
         }
         link
-    }
-
-    /// This end, as programs hold it.
-    pub(crate) fn endpoint(self: &Rc<Self>) -> Endpoint {
-        Endpoint::new(self.clone())
     }
 
     /// Its number.
@@ -241,12 +229,12 @@ impl Link {
     }
 
     /// Does something with what few links have. It must not run or drop anything of the program.
-    pub(crate) fn with_rare<R>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
+    pub(crate) fn with_rare<R>(&self, f: impl FnOnce(&mut LinkExtras) -> R) -> R {
         with(&self.rare, |rare| f(rare.get_or_insert_default()))
     }
 
     /// Lends it only if there is anything.
-    pub(crate) fn if_rare<R: Default>(&self, f: impl FnOnce(&mut Rare) -> R) -> R {
+    pub(crate) fn if_rare<R: Default>(&self, f: impl FnOnce(&mut LinkExtras) -> R) -> R {
         with(&self.rare, |rare| rare.as_mut().map(|rare| f(rare))).unwrap_or_default()
     }
 
@@ -267,17 +255,22 @@ impl Link {
 
     /// The loop.
     pub(crate) fn handle(&self) -> &Handle {
-        &self.shared.handle
+        &self.context.handle
     }
 
     /// The process that it belongs to.
-    pub(crate) fn shared(&self) -> &Rc<Shared> {
-        &self.shared
+    pub(crate) fn context(&self) -> &Rc<LinkContext> {
+        &self.context
     }
 
     /// The calls being served by the process.
     pub(crate) fn serving(&self) -> &RefCell<Serving> {
-        &self.shared.serving
+        &self.context.serving
+    }
+
+    /// Names it for those who do not hold it.
+    pub(crate) fn key(&self) -> LinkKey {
+        LinkKey::new(self.slot.get(), self.id)
     }
 
     /// Returns where it stands in the process's table.
@@ -287,7 +280,7 @@ impl Link {
 
     /// Itself as the process holds it, for as long as it lives.
     pub(crate) fn me(&self) -> Option<Rc<Self>> {
-        let links = self.shared.links.borrow();
+        let links = self.context.links.borrow();
         links.get(self.slot()).filter(|link| ptr::eq(&***link, self)).cloned()
     }
 
@@ -352,7 +345,7 @@ impl Link {
         let ends = with(&self.route, |route| route.as_ref().map(Route::ends))
             .expect("nothing that looks at a route looks at its link");
         let listener = match ends {
-            Ends::Accepted(..) => Some(self.shared.node),
+            Ends::Accepted(..) => Some(self.context.node),
             Ends::Dialled(_) => self.ask(|session| Some(session.peer()?.node)),
         };
         EndpointName { listener, ends }
@@ -370,8 +363,11 @@ impl Link {
     }
 
     /// Notes that one of its calls has taken a place, or given one back.
-    pub(crate) fn count_place(&self, taken: bool) {
-        self.with_rare(|rare| rare.places = if taken { rare.places + 1 } else { rare.places - 1 });
+    pub(crate) fn count_place(&self, change: isize) {
+        self.with_rare(|rare| {
+            debug_assert!(change > 0 || rare.places > 0, "a place that was taken is given back");
+            rare.places = rare.places.saturating_add_signed(change);
+        });
     }
 
     /// Lets new requests of ours wait, or those go that wait.
@@ -413,15 +409,15 @@ impl Link {
     }
 
     fn tell_memory_of(&self, waiting: usize) {
-        let (held, told) = self.if_rare(|Rare { deferred, partial, told, .. }| {
+        let (held, told) = self.if_rare(|LinkExtras { deferred, partial, told, .. }| {
             let held = waiting + deferred.bytes() + *partial;
             (held, std::mem::replace(told, held))
         });
         if held == 0 && told == 0 && waiting > 0 {
             self.with_rare(|rare| rare.told = waiting);
-            self.shared.memory.tell(0, waiting);
+            self.context.memory.tell(0, waiting);
         } else if held != told {
-            self.shared.memory.tell(told, held);
+            self.context.memory.tell(told, held);
         }
     }
 
@@ -468,7 +464,7 @@ impl Link {
     /// The room that it shares with other threads from now on.
     pub(crate) fn room_for_others(&self) -> Arc<Room> {
         self.room().unwrap_or_else(|| {
-            let limits = &self.shared().limits;
+            let limits = &self.context().limits;
             let room = Arc::new(Room::new(limits.waiting, limits.waiting_bytes));
             self.with_rare(|rare| rare.room = Some(room.clone()));
             self.drive(|session, _| session.share_room(room.clone()));

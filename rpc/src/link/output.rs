@@ -40,7 +40,7 @@ impl Output for Out<'_> {
 
     fn chunk(&mut self, bytes: Vec<u8>) {
         if bytes.len() >= LARGE {
-            self.link.shared().takes_long();
+            self.link.context().takes_long();
         }
         self.link.hand_over(self.said);
         if self.said.is_empty() {
@@ -64,7 +64,7 @@ impl Link {
             self.arm();
             self.watch_drain();
             self.tell_memory();
-            self.shared().weigh();
+            self.context().weigh();
         }
         result
     }
@@ -164,9 +164,9 @@ impl Link {
         self.arm();
         self.watch_drain();
         self.tell_memory();
-        self.shared().weigh();
-        if self.shared().is_full() {
-            self.shared().relieve();
+        self.context().weigh();
+        if self.context().is_full() {
+            self.context().relieve();
         }
     }
 
@@ -210,7 +210,7 @@ impl Link {
     pub(crate) fn arm_by(&self, next: Instant) {
         if next < self.due.get() {
             self.due.set(next);
-            self.shared().wake(self.slot(), next);
+            self.context().wake(self.slot(), next);
         }
     }
 

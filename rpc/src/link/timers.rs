@@ -8,20 +8,31 @@
 //! 1. Each connection that is due has an entry for that time, so none is looked at late.
 //! 2. Entries are at most twice as many as the connections, and [`SLACK`].
 
-use peers_kernel::Instant;
+use peers_kernel::{Instant, TimerId};
+use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// Unwanted entries that are not worth a sweep.
 const SLACK: usize = 64;
 
+/// When the connections of a process are looked at.
+#[derive(Default)]
+pub(crate) struct Timers {
+    pub(crate) queue: RefCell<TimerQueue>,
+    /// The kernel's timer for the earliest entry, and when it fires.
+    pub(crate) next: Cell<Option<(Instant, TimerId)>>,
+    /// The timer that looks for overdue calls of peers.
+    pub(crate) sweep: Cell<Option<TimerId>>,
+}
+
 /// The times at which connections, by their slots, are due.
 #[derive(Debug, Default)]
-pub(crate) struct Alarms {
+pub(crate) struct TimerQueue {
     entries: BinaryHeap<Reverse<(Instant, u32)>>,
 }
 
-impl Alarms {
+impl TimerQueue {
     /// Notes when the connection in that slot is due.
     pub(crate) fn set(&mut self, at: Instant, slot: u32) {
         self.entries.push(Reverse((at, slot)));
@@ -64,28 +75,28 @@ mod tests {
 
     #[test]
     fn entries_are_taken_in_order_of_time_and_none_before_it() {
-        let mut alarms = Alarms::default();
+        let mut queue = TimerQueue::default();
         for (time, slot) in [(30, 1), (10, 2), (20, 3), (10, 1)] {
-            alarms.set(at(time), slot);
+            queue.set(at(time), slot);
         }
-        assert_eq!(alarms.take_due(at(9)), None);
-        let taken: Vec<_> = std::iter::from_fn(|| alarms.take_due(at(20))).collect();
+        assert_eq!(queue.take_due(at(9)), None);
+        let taken: Vec<_> = std::iter::from_fn(|| queue.take_due(at(20))).collect();
         assert_eq!(taken, [(at(10), 1), (at(10), 2), (at(20), 3)]);
-        assert_eq!(alarms.next(), Some(at(30)));
+        assert_eq!(queue.next(), Some(at(30)));
     }
 
     #[test]
     fn entries_are_bounded_however_often_connections_change_their_minds() {
-        let mut alarms = Alarms::default();
+        let mut queue = TimerQueue::default();
         for time in (0..10_000).rev() {
             for slot in 0..10 {
-                alarms.set(at(time), slot);
-                alarms.set(at(time), slot);
-                alarms.sweep(10, |due, _| due == at(time));
-                assert!(alarms.entries.len() <= 2 * 10 + SLACK);
+                queue.set(at(time), slot);
+                queue.set(at(time), slot);
+                queue.sweep(10, |due, _| due == at(time));
+                assert!(queue.entries.len() <= 2 * 10 + SLACK);
             }
         }
-        let due: Vec<_> = std::iter::from_fn(|| alarms.take_due(at(0))).collect();
+        let due: Vec<_> = std::iter::from_fn(|| queue.take_due(at(0))).collect();
         assert!((0..10).all(|slot| due.contains(&(at(0), slot))), "none was lost");
     }
 }

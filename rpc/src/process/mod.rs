@@ -1,4 +1,6 @@
 //! All connections of a process together: what it holds for its peers, and closing in good order.
 
-pub(crate) mod close;
+mod close;
+mod deadlines;
 pub(crate) mod memory;
+mod wake;

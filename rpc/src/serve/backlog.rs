@@ -10,12 +10,10 @@
 //!    iff one is set aside.
 //! 3. At least every other turn is for those who wait.
 
-use crate::link::context::Shared;
+use crate::link::context::LinkContext;
 use crate::link::{Link, Signs};
 use peers_kernel::{Cause, Instant};
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// Who has waited for so long shows that what waits takes more than a few turns.
@@ -25,33 +23,18 @@ const SLICE: Duration = Duration::from_micros(250);
 /// Says how often links that are set aside are looked at.
 const LOOK: Duration = Duration::from_millis(25);
 
-/// The links of a process with requests that wait.
-#[derive(Default)]
-pub(crate) struct Backlog {
-    /// Those in line, each with the instant at which it came.
-    line: RefCell<VecDeque<(Weak<Link>, Instant)>>,
-    /// Those whose peers take nothing.
-    aside: RefCell<Vec<Weak<Link>>>,
-    /// Set iff it is seen to that the line goes on.
-    goes_on: Cell<bool>,
-    /// Set iff it is seen to that those aside are looked at.
-    looks: Cell<bool>,
-    /// Set iff the turn before was left to what had just arrived.
-    stood_back: Cell<bool>,
-}
-
 /// What is done now for those in line; however it ends, it goes on if any are left.
 struct Going<'a> {
-    shared: &'a Shared,
+    context: &'a LinkContext,
     behind: bool,
 }
 
 impl Drop for Going<'_> {
     fn drop(&mut self) {
-        let more = !self.shared.backlog.line.borrow().is_empty();
-        self.shared.backlog.goes_on.set(more);
+        let more = !self.context.backlog.line.borrow().is_empty();
+        self.context.backlog.goes_on.set(more);
         if more {
-            self.shared.go_on_later(self.behind);
+            self.context.go_on_later(self.behind);
         }
     }
 }
@@ -62,19 +45,19 @@ struct Turn(Rc<Link>);
 impl Drop for Turn {
     fn drop(&mut self) {
         if self.0.is_deferring() {
-            self.0.shared().enlist(&self.0);
+            self.0.context().enlist(&self.0);
         }
     }
 }
 
-impl Shared {
+impl LinkContext {
     /// Lets a link wait for its turn, unless it does already.
     pub(super) fn enlist(&self, link: &Link) {
         if link.shows(Signs::ENLISTED) {
             return;
         }
         link.show(Signs::ENLISTED, true);
-        self.backlog.line.borrow_mut().push_back((link.weak(), self.handle.now()));
+        self.backlog.line.borrow_mut().push_back((link.key(), self.handle.now()));
         if !self.backlog.goes_on.replace(true) {
             self.go_on_later(false);
         }
@@ -94,8 +77,8 @@ impl Shared {
     fn go_on_later(&self, behind: bool) {
         let me = self.me.clone();
         let go_on = move || {
-            if let Some(shared) = me.upgrade() {
-                shared.go_on();
+            if let Some(context) = me.upgrade() {
+                context.go_on();
             }
         };
         self.handle.with_cause(Cause::NONE, || {
@@ -112,7 +95,7 @@ impl Shared {
     /// done in this turn: its answer is not to wait for the end of that.
     fn go_on(&self) {
         let now = self.handle.now();
-        let mut going = Going { shared: self, behind: false };
+        let mut going = Going { context: self, behind: false };
         while let Some((link, since)) = self.next_in_line(now) {
             going.behind = now.since(since) >= BEHIND;
             if going.behind && self.handle.spent() > 1 && !self.backlog.stood_back.replace(true) {
@@ -135,7 +118,7 @@ impl Shared {
     fn next_in_line(&self, now: Instant) -> Option<(Rc<Link>, Instant)> {
         loop {
             let (link, since) = self.backlog.line.borrow_mut().pop_front()?;
-            let Some(link) = link.upgrade() else { continue };
+            let Some(link) = self.link(link) else { continue };
             if link.waits_for_reader(now) {
                 self.set_aside(&link);
                 continue;
@@ -148,7 +131,7 @@ impl Shared {
     /// Puts a link back to the front of the line.
     fn step_back(&self, link: &Rc<Link>, since: Instant) {
         link.show(Signs::ENLISTED, true);
-        self.backlog.line.borrow_mut().push_front((Rc::downgrade(link), since));
+        self.backlog.line.borrow_mut().push_front((link.key(), since));
     }
 
     /// Lets a link wait until its peer goes on reading; while memory is scarce, its calls are
@@ -157,7 +140,7 @@ impl Shared {
         if self.memory.is_tight() {
             link.turn_waiting_away();
         }
-        self.backlog.aside.borrow_mut().push(Rc::downgrade(link));
+        self.backlog.aside.borrow_mut().push(link.key());
         if !self.backlog.looks.replace(true) {
             self.look_aside_later();
         }
@@ -167,8 +150,8 @@ impl Shared {
         let me = self.me.clone();
         self.handle.with_cause(Cause::NONE, || {
             self.handle.after(LOOK, move || {
-                if let Some(shared) = me.upgrade() {
-                    shared.look_aside();
+                if let Some(context) = me.upgrade() {
+                    context.look_aside();
                 }
             })
         });
@@ -178,7 +161,8 @@ impl Shared {
     fn look_aside(&self) {
         self.backlog.looks.set(false);
         let now = self.handle.now();
-        for link in self.backlog.aside.take().iter().filter_map(Weak::upgrade) {
+        let aside = self.backlog.aside.take();
+        for link in aside.into_iter().filter_map(|link| self.link(link)) {
             if link.waits_for_reader(now) {
                 self.set_aside(&link);
             } else {

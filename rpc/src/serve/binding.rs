@@ -92,17 +92,17 @@ impl Binding {
     /// ```
     #[track_caller]
     pub fn on_cancel(&self, task: impl FnOnce() + 'static) {
-        let shared = self.endpoint.shared();
-        let handle = shared.handle.clone();
-        let watcher = Cont::new(&shared.handle, move |over: Result<(), Error>| {
+        let context = self.endpoint.context();
+        let handle = context.handle.clone();
+        let watcher = Cont::new(&context.handle, move |over: Result<(), Error>| {
             if over.is_ok() {
                 handle.with_cause(Cause::NONE, task);
             }
         });
-        let unwatched = shared.serving.borrow_mut().watch(self.cause, watcher);
+        let unwatched = context.serving.borrow_mut().watch(self.cause, watcher);
         match unwatched {
             Ok(()) => {}
-            Err(watcher) if shared.serving.borrow().over(self.cause).is_some() => watcher.ok(()),
+            Err(watcher) if context.serving.borrow().over(self.cause).is_some() => watcher.ok(()),
             Err(watcher) => watcher.err(Lost::Dropped),
         }
     }

@@ -13,115 +13,23 @@
 //! 4. `ending` is set iff the peer has ended the connection while events of it wait; no calls wait
 //!    then.
 
-use crate::link::{Link, Rare, Signs};
+use crate::link::deferred::OwnedRequest;
+use crate::link::{Link, LinkExtras, Signs};
 use crate::session::{CloseReason, Request};
 use peers_kernel::{Instant, Outlet};
-use peers_wire::{RefusedCode, Trace};
-use std::collections::VecDeque;
+use peers_wire::RefusedCode;
 use std::rc::Rc;
 use std::time::Duration;
 
 /// A peer that has taken nothing for so long of what waits for it has no use for more.
 const STALLED: Duration = Duration::from_millis(50);
 
-/// The requests of one connection that wait for a turn.
-#[derive(Default)]
-pub(crate) struct Deferred {
-    requests: VecDeque<Waiting>,
-    bytes: usize,
-    paused: bool,
-    ending: Option<CloseReason>,
-}
-
-/// A request that waits.
-struct Waiting {
-    call: Option<u64>,
-    method: u64,
-    deadline: Option<Instant>,
-    depth: u16,
-    trace: Option<Trace>,
-    arguments: Vec<u8>,
-}
-
-impl Waiting {
-    fn new(request: &Request<'_>) -> Self {
-        let Request { call, method, deadline, depth, trace, args } = *request;
-        Self { call, method, deadline, depth, trace, arguments: args.to_vec() }
-    }
-
-    fn request(&self) -> Request<'_> {
-        let Self { call, method, deadline, depth, trace, ref arguments } = *self;
-        Request { call, method, deadline, depth, trace, args: arguments }
-    }
-
-    /// Bytes of memory that it takes.
-    fn size(&self) -> usize {
-        size_of::<Self>() + self.arguments.len()
-    }
-}
-
-impl Deferred {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.requests.is_empty()
-    }
-
-    /// Requests that wait.
-    pub(crate) fn len(&self) -> usize {
-        self.requests.len()
-    }
-
-    /// Returns how many of them are events.
-    pub(crate) fn events(&self) -> usize {
-        self.requests.iter().filter(|waiting| waiting.call.is_none()).count()
-    }
-
-    /// Bytes of memory of what waits, counted anew.
-    pub(crate) fn weighed(&self) -> usize {
-        self.requests.iter().map(Waiting::size).sum()
-    }
-
-    /// Bytes of memory of what waits.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Returns whether there is nothing to remember.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.requests.is_empty() && !self.paused && self.ending.is_none()
-    }
-
-    fn push(&mut self, request: Waiting) {
-        self.bytes += request.size();
-        self.requests.push_back(request);
-    }
-
-    fn pop(&mut self) -> Option<Waiting> {
-        let request = self.requests.pop_front()?;
-        self.bytes -= request.size();
-        if self.requests.is_empty() {
-            self.requests = VecDeque::new(); // an idle connection holds no memory for it
-        }
-        Some(request)
-    }
-
-    fn retain(&mut self, wanted: impl Fn(&Waiting) -> bool) {
-        self.requests.retain(wanted);
-        self.bytes = self.requests.iter().map(Waiting::size).sum();
-    }
-
-    /// Returns whether reading is to pause, or to go on, if that changes anything.
-    fn turn_of_reading(&mut self, limit: usize) -> Option<bool> {
-        let paused = if self.paused { self.bytes > limit / 2 } else { self.bytes > limit };
-        (std::mem::replace(&mut self.paused, paused) != paused).then_some(paused)
-    }
-}
-
 impl Link {
     /// Lets a request wait for the next turn, behind those that wait already.
     pub(crate) fn defer(&self, request: &Request<'_>) {
         self.show(Signs::DEFERS, true);
-        self.with_rare(|rare| rare.deferred.push(Waiting::new(request)));
-        self.shared().enlist(self);
+        self.with_rare(|rare| rare.deferred.push(OwnedRequest::new(request)));
+        self.context().enlist(self);
         self.pause_or_resume();
     }
 
@@ -132,7 +40,7 @@ impl Link {
 
     /// Removes a call that its caller has cancelled. Whether it was there.
     pub(crate) fn forget_deferred(&self, call: u64) -> bool {
-        self.if_rare(|Rare { deferred, .. }| {
+        self.if_rare(|LinkExtras { deferred, .. }| {
             let before = deferred.requests.len();
             if before == 0 {
                 return false;
@@ -169,16 +77,16 @@ impl Link {
     /// other; nor when it ends, since then what was taken is to be started.
     pub(super) fn waits_for_reader(&self, now: Instant) -> bool {
         let stalled = self.open_outlet().and_then(Outlet::stalled);
-        let is_read = self.if_rare(|Rare { deferred, .. }| {
+        let is_read = self.if_rare(|LinkExtras { deferred, .. }| {
             !deferred.is_empty() && !deferred.paused && deferred.ending.is_none()
         });
-        let stays = !self.shared().closing.get() && !self.shows(Signs::LEAVES);
+        let stays = !self.context().shutdown.closing.get() && !self.shows(Signs::LEAVES);
         stays && is_read && stalled.is_some_and(|since| now.since(since) >= STALLED)
     }
 
     /// Refuses the calls that wait.
     pub(super) fn turn_waiting_away(self: &Rc<Self>) {
-        let calls: Vec<u64> = self.if_rare(|Rare { deferred, .. }| {
+        let calls: Vec<u64> = self.if_rare(|LinkExtras { deferred, .. }| {
             let calls = deferred.requests.iter().filter_map(|waiting| waiting.call).collect();
             deferred.retain(|waiting| waiting.call.is_none());
             calls
@@ -193,8 +101,8 @@ impl Link {
     /// Reads no more while too much waits. As long as that lasts, the peer's silence is not its
     /// own.
     fn pause_or_resume(&self) {
-        let limit = self.shared().limits.inbound_queue;
-        let (change, paused) = self.if_rare(|Rare { deferred, .. }| {
+        let limit = self.context().limits.inbound_queue;
+        let (change, paused) = self.if_rare(|LinkExtras { deferred, .. }| {
             let change = deferred.turn_of_reading(limit);
             (change, deferred.paused)
         });
@@ -224,7 +132,7 @@ impl Link {
 
     fn end_if_due(&self) {
         let due = self.if_rare(
-            |Rare { deferred, .. }| {
+            |LinkExtras { deferred, .. }| {
                 if deferred.is_empty() { deferred.ending.take() } else { None }
             },
         );
@@ -243,47 +151,4 @@ fn is_of_peer(reason: &CloseReason) -> bool {
             | CloseReason::Finished
             | CloseReason::Io(..)
     )
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    fn waiting(call: Option<u64>, arguments: usize) -> Waiting {
-        let arguments = vec![0; arguments];
-        Waiting { call, method: 1, deadline: None, depth: 0, trace: None, arguments }
-    }
-
-    pub(crate) fn reading_pauses_above_the_limit_and_goes_on_at_half_of_it() {
-        let mut deferred = Deferred::default();
-        let each = waiting(None, 100).size();
-        let limit = 10 * each;
-        for _ in 0..10 {
-            deferred.push(waiting(None, 100));
-            assert_eq!(deferred.turn_of_reading(limit), None);
-        }
-        deferred.push(waiting(None, 100));
-        assert_eq!(deferred.turn_of_reading(limit), Some(true));
-        for _ in 0..5 {
-            deferred.pop();
-            assert_eq!(deferred.turn_of_reading(limit), None);
-        }
-        deferred.pop();
-        assert_eq!(deferred.turn_of_reading(limit), Some(false));
-        assert_eq!(deferred.turn_of_reading(limit), None);
-    }
-
-    #[test]
-    fn bytes_are_those_of_what_waits() {
-        let mut deferred = Deferred::default();
-        deferred.push(waiting(Some(1), 10));
-        deferred.push(waiting(None, 1_000));
-        deferred.push(waiting(Some(2), 100));
-        deferred.retain(|waiting| waiting.call != Some(1));
-        deferred.pop();
-        assert_eq!(deferred.bytes, waiting(Some(2), 100).size());
-        deferred.pop();
-        assert!(deferred.pop().is_none());
-        assert_eq!((deferred.bytes, deferred.requests.capacity()), (0, 0));
-    }
 }

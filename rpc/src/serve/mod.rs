@@ -1,8 +1,11 @@
 //! Serving the peer's requests: from the frame to the object, and from its result to the answer.
 
-pub(crate) mod backlog;
+mod answer;
+mod backlog;
+mod bind;
 pub(crate) mod binding;
 pub(crate) mod context;
-pub(crate) mod deferred;
-pub(crate) mod start;
+mod deferred;
+mod running;
+mod start;
 pub mod stub;

@@ -7,30 +7,16 @@
 //! forgotten, because finishing consumes it and gives the [`Served`] that the dispatcher must
 //! return.
 
-use crate::link::Link;
-use crate::session::Request;
+use crate::link::object::Arrived;
 use crate::{Error, Reply};
-use peers_kernel::{Cause, Cont};
+use peers_kernel::Cont;
 use peers_wire::{Decode, Encode, RefusedCode};
-use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
 /// One request, as a dispatcher sees it. It is one word, because it is passed on by value.
 pub struct Incoming<'a> {
     pub(crate) arrived: &'a Arrived<'a>,
-}
-
-/// A request that is being served.
-pub(crate) struct Arrived<'a> {
-    pub(crate) link: &'a Rc<Link>,
-    pub(crate) cause: Cause,
-    pub(crate) request: &'a Request<'a>,
-    /// Iff the arguments are spelled by the length of these bytes and the bytes, whose memory they
-    /// may keep.
-    pub(crate) run: Cell<Option<&'a mut Vec<u8>>>,
-    /// Set as soon as the answer is somebody else's business: what a panic needs to know.
-    pub(crate) settled: Cell<bool>,
 }
 
 /// Proof that a request was finished.
@@ -100,14 +86,17 @@ impl<'a> Incoming<'a> {
             return self.close();
         }
         self.arrived.settled.set(true);
-        let (shared, cause) = (Rc::downgrade(self.arrived.link.shared()), self.arrived.cause);
+        let (context, cause) = (Rc::downgrade(self.arrived.link.context()), self.arrived.cause);
         let reply = Cont::new(self.arrived.link.handle(), move |result: Result<T, Error>| {
-            if let Some(shared) = shared.upgrade() {
-                shared.finish(cause, result);
+            if let Some(context) = context.upgrade() {
+                context.finish(cause, result);
             }
         });
         if reply.hand_to(|reply| run(arguments, reply)) {
-            self.arrived.link.serving().borrow_mut().answered_at_once(cause);
+            let link = self.arrived.link;
+            if link.serving().borrow_mut().answered_at_once(cause) {
+                link.count_place(-1);
+            }
         }
         Served(())
     }

@@ -3,7 +3,6 @@
 //! Everything that can end a connection is here, also what only endpoints and listeners find out,
 //! so that one word serves calls, `on_close` and the log.
 
-use crate::AlreadyBound;
 use crate::session::text::Escaped;
 use peers_wire::{ByeCode, Kind, Opening};
 use std::fmt;
@@ -256,3 +255,23 @@ impl From<Violation> for CloseReason {
         Self::Protocol(violation)
     }
 }
+
+/// A method was bound twice on one endpoint: for two objects, or with the same interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlreadyBound {
+    /// The first method that was bound before.
+    pub method: &'static str,
+}
+
+impl fmt::Display for AlreadyBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let method = self.method;
+        write!(
+            f,
+            "{method} is bound on this endpoint already: bind each interface once, and interfaces with a method in \
+             common to one object"
+        )
+    }
+}
+
+impl std::error::Error for AlreadyBound {}

@@ -33,9 +33,11 @@ mod audit;
 mod budget;
 mod calls;
 mod clock;
-mod close;
+pub(crate) mod close;
 mod event;
 mod expire;
+#[doc(hidden)]
+pub mod fuzz;
 mod grant;
 mod inbound;
 mod output;

@@ -7,9 +7,10 @@
 //!    and sends nothing after it.
 
 use super::endpoint::{Outside, SyncEndpoint};
-use super::loop_gone;
+use super::names::loop_gone;
 use crate::call::{Call, Patience, Plan};
 use crate::interface::error::Misuse;
+use crate::link::endpoint::Endpoint;
 use crate::session::CallId;
 use crate::{Error, ErrorKind};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -180,14 +181,14 @@ impl<T: DecodeOwned + Send + 'static> Hold<T> {
     /// Makes the call, on the loop's thread.
     fn call_there(&self, plan: Plan, teller: Teller<T>, place: crate::session::permits::Place) {
         let Some(link) = self.outside.link() else {
-            return teller.tell(Err(crate::link::endpoint::gone(&self.outside.end)));
+            return teller.tell(Err(crate::link::end::gone(&self.outside.end)));
         };
         if self.cancelled.load(Ordering::Acquire) {
             drop(place);
             return link.go_on_leaving(); // it may have waited for just this place
         }
         let k = Cont::new(link.handle(), move |outcome| teller.tell(outcome));
-        let sent = place.land(|| Call::new(link.endpoint(), plan).send_over(&link, k));
+        let sent = place.land(|| Call::new(Endpoint::of(&link), plan).send_over(&link, k));
         if let Some(id) = sent {
             let first = self.id.set(id).is_ok();
             debug_assert!(first, "a call is made once");

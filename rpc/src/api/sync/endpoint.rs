@@ -1,12 +1,14 @@
 //! An endpoint as other threads hold it: what it takes, it has a place for.
 
-use super::{HERE, SyncCall, find_shared, post, refused};
+use super::call::SyncCall;
+use super::names::{HERE, find_context, loop_gone, post, refused};
 use crate::call::Plan;
 use crate::interface::Method;
 use crate::interface::caller::Caller;
 use crate::interface::error::{Misuse, Overload};
-use crate::link::endpoint::{End, Endpoint, gone, left};
-use crate::link::{Drained, Link};
+use crate::link::Link;
+use crate::link::end::{Drained, End, gone, left};
+use crate::link::endpoint::Endpoint;
 use crate::session::CloseReason;
 use crate::session::permits::{NoPlace, Place, Room};
 use crate::{Error, ErrorKind};
@@ -31,10 +33,10 @@ impl Endpoint {
     pub fn to_sync(&self) -> Option<SyncEndpoint> {
         let link = self.link()?;
         HERE.with_borrow(|here| {
-            let mine = |shared: &Rc<_>| Rc::ptr_eq(shared, link.shared());
+            let mine = |context: &Rc<_>| Rc::ptr_eq(context, link.context());
             let (name, named) = here
                 .iter()
-                .find(|(_, named)| named.shared.upgrade().is_some_and(|it| mine(&it)))?;
+                .find(|(_, named)| named.context.upgrade().is_some_and(|it| mine(&it)))?;
             Some(SyncEndpoint {
                 outside: Arc::new(Outside {
                     remote: named.remote.clone(),
@@ -44,8 +46,8 @@ impl Endpoint {
                     end: link.end_for_others(),
                     room: link.room_for_others(),
                     inbox: named.inbox.clone(),
-                    default_timeout: link.shared().limits.default_timeout,
-                    drain: link.shared().limits.drain,
+                    default_timeout: link.context().limits.default_timeout,
+                    drain: link.context().limits.drain,
                 }),
             })
         })
@@ -87,8 +89,8 @@ pub(super) struct Places {
 impl Outside {
     /// The link itself; on the loop's thread only.
     pub(super) fn link(&self) -> Option<Rc<Link>> {
-        let shared = find_shared(self.name)?;
-        let link = shared.links.borrow().get(self.slot)?.clone();
+        let context = find_context(self.name)?;
+        let link = context.links.borrow().get(self.slot)?.clone();
         (link.id() == self.id).then_some(link)
     }
 
@@ -99,7 +101,7 @@ impl Outside {
         }
         let ours = self.end.get().is_none_or(|end| end.reason == CloseReason::RpcGone);
         if ours && self.remote.post(|_| ()).is_err_and(|error| error != PostError::Full) {
-            return super::loop_gone();
+            return loop_gone();
         }
         if self.end.get().is_none() && self.inbox.is_shut() {
             return ErrorKind::Disconnected(CloseReason::RpcGone).into();
@@ -191,13 +193,13 @@ impl Outside {
         match self.link() {
             Some(link) => {
                 if room.land(|| link.promised_event(method, arguments)).is_err() {
-                    link.shared().counters.borrow_mut().unsent_events += 1;
+                    link.context().counters.borrow_mut().unsent_events += 1;
                 }
                 link.go_on_leaving();
             }
             None => {
-                if let Some(shared) = find_shared(self.name) {
-                    shared.counters.borrow_mut().unsent_events += 1;
+                if let Some(context) = find_context(self.name) {
+                    context.counters.borrow_mut().unsent_events += 1;
                 }
             }
         }
@@ -249,7 +251,7 @@ impl SyncEndpoint {
         let longest = self.outside.drain.saturating_add(GRACE);
         told.recv_timeout(longest).unwrap_or_else(|error| {
             Err(match error {
-                RecvTimeoutError::Disconnected => super::loop_gone(),
+                RecvTimeoutError::Disconnected => loop_gone(),
                 RecvTimeoutError::Timeout => {
                     ErrorKind::TimedOut { method: "endpoint.close", after: longest, outer: None }
                         .into()

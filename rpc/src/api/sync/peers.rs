@@ -1,10 +1,11 @@
 //! A loop with an `Rpc` on a thread of its own: how it starts, what it can be asked, how it ends.
 
-use super::{SyncEndpoint, enlist, find, loop_gone, post, refused};
+use super::endpoint::SyncEndpoint;
+use super::names::{enlist, find, loop_gone, post, refused};
 use crate::api::rpc::Rpc;
 use crate::interface::error::Misuse;
 use crate::limits::Limits;
-use crate::link::Drained;
+use crate::link::end::Drained;
 use crate::{Error, ErrorKind};
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use peers_kernel::{Address, Cont, Handle, Kernel, LoopThread, Remote};
@@ -139,7 +140,7 @@ impl Peers {
         let name = self.name;
         if self.remote.is_loop_thread() {
             if let Some(rpc) = find(name) {
-                let handle = rpc.shared().handle.clone();
+                let handle = rpc.context().handle.clone();
                 rpc.close(Cont::new(&handle, move |_: Result<_, Error>| drop(thread)));
             }
             return Err(ErrorKind::Misuse(Misuse::CloseOnLoop).into());

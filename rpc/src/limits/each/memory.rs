@@ -34,7 +34,7 @@ pub(super) fn output_low_water() {
 
 /// Reading pauses above it: in the link, where the requests wait.
 pub(super) fn inbound_queue() {
-    crate::serve::deferred::tests::reading_pauses_above_the_limit_and_goes_on_at_half_of_it();
+    crate::link::deferred::tests::reading_pauses_above_the_limit_and_goes_on_at_half_of_it();
     assert_eq!(Limits::default().inbound_queue, 2 << 20);
 }
 
@@ -42,13 +42,13 @@ pub(super) fn inbound_queue() {
 pub(super) fn process_bytes() {
     let kernel = Kernel::simulated(1);
     let rpc = Rpc::with_limits(&kernel.handle(), limits(|l| l.process_bytes = 4_000));
-    let shared = rpc.shared();
+    let context = rpc.context();
     for (held, tight, full) in
         [(2_999, false, false), (3_000, true, false), (3_999, true, false), (4_000, true, true)]
     {
-        shared.memory.tell(shared.held(), held);
-        shared.weigh();
-        assert_eq!((shared.memory.is_tight(), shared.is_full()), (tight, full), "{held} bytes");
+        context.memory.tell(context.held(), held);
+        context.weigh();
+        assert_eq!((context.memory.is_tight(), context.is_full()), (tight, full), "{held} bytes");
     }
     assert_eq!(Limits::default().process_bytes, 256 << 20);
 }

@@ -53,8 +53,8 @@ pub(super) fn log_field() {
             };
             let endpoint = rpc.connect(&peers_kernel::Address::sim("nobody"));
             let name = endpoint.name().expect("it is being dialled");
-            let shared = rpc.shared().clone();
-            let lines = logged(&mut kernel, move || shared.log_close(&name, &bye));
+            let context = rpc.context().clone();
+            let lines = logged(&mut kernel, move || context.log_close(&name, &bye));
             assert_eq!(lines.len(), 1);
             let whole = lines[0].ends_with(&format!("{before}{text}"));
             assert_eq!(whole, shown, "{lines:?}");
@@ -68,8 +68,8 @@ pub(super) fn log_rate() {
         let mut kernel = Kernel::simulated(1);
         let rpc = Rpc::with_limits(&kernel.handle(), limits(|l| l.log_rate = rate));
         for (count, passed) in [(rate, rate), (1, 0)] {
-            let shared = rpc.shared().clone();
-            let warn = move || (0..count).for_each(|_| shared.log(format_args!("again")));
+            let context = rpc.context().clone();
+            let warn = move || (0..count).for_each(|_| context.log(format_args!("again")));
             assert_eq!(logged(&mut kernel, warn).len(), passed as usize, "of {count} more");
         }
     }

@@ -1,9 +1,8 @@
 //! Checks what must hold of the records of served calls between two turns.
 
 use super::{Record, Serving, Stage};
-use crate::link::Link;
+use crate::link::key::LinkKey;
 use peers_kernel::Cause;
-use std::ptr;
 
 impl Serving {
     /// Fails unless the counters are those of the records, and no record of a handler that has
@@ -45,8 +44,8 @@ impl Serving {
     }
 
     /// Places that the calls of a connection have.
-    pub(crate) fn places_of(&self, link: &Link) -> usize {
-        let of_link = |record: &&Record| ptr::eq(record.link.as_ptr(), link);
+    pub(crate) fn places_of(&self, link: LinkKey) -> usize {
+        let of_link = |record: &&Record| record.link == link;
         self.used().filter(of_link).filter(|record| record.stage.has_place()).count()
     }
 

@@ -22,166 +22,19 @@
 
 mod audit;
 mod over;
+mod record;
 
 pub(crate) use over::Over;
 
+use crate::Reply;
 use crate::interface::Method;
-use crate::link::Link;
-use crate::session::CallId;
-use crate::{Error, Reply};
+use crate::link::key::LinkKey;
 use over::Past;
-use peers_kernel::{Cause, Instant, Lost};
+use peers_kernel::{Cause, Instant};
 use peers_wire::Trace;
+use record::{Extras, NestedCalls, Stage, Traced};
+pub(crate) use record::{Nested, Record};
 use slab::Slab;
-use smallvec::SmallVec;
-use std::rc::{Rc, Weak};
-
-/// A call made for another one.
-pub(crate) struct Nested {
-    pub(crate) link: Weak<Link>,
-    pub(crate) id: CallId,
-}
-
-/// The calls made for another one.
-pub(crate) type NestedCalls = SmallVec<[Nested; 1]>;
-
-/// One call being served. There may be many, so it is small.
-pub(crate) struct Record {
-    generation: u32,
-    depth: u16,
-    stage: Stage,
-    /// An event has no id.
-    is_event: bool,
-    /// The caller's id for it.
-    id: u64,
-    /// The connection that it came by.
-    pub(crate) link: Weak<Link>,
-    /// [`Instant::FAR`] is never.
-    deadline: Instant,
-    method: &'static Method,
-    /// Holds what few calls have.
-    rare: Option<Box<Rare>>,
-    nested: NestedCalls,
-}
-
-const _: () = assert!(size_of::<Record>() <= 72, "held calls should cost little");
-
-/// Says where a call stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Its handler is on the stack, and owes nothing yet.
-    Started,
-    /// A reply is owed later.
-    Running,
-    /// The reply was given before the handler returned, and is on its way through the loop's queue.
-    Answered,
-    /// It was running, but nobody waits for it any more.
-    Over,
-    /// It was answered, and nobody waits for that any more.
-    Past,
-}
-
-impl Stage {
-    /// Returns whether it takes a place.
-    const fn has_place(self) -> bool {
-        matches!(self, Self::Running | Self::Over)
-    }
-
-    /// Returns whether somebody waits for a reply that was not sent yet.
-    const fn is_awaited(self) -> bool {
-        matches!(self, Self::Running | Self::Answered)
-    }
-}
-
-/// Holds what few calls have.
-#[derive(Default)]
-pub(crate) struct Rare {
-    /// Iff its caller traces.
-    traced: Option<Traced>,
-    /// Resumed if nobody waits any more before it is answered.
-    watchers: Vec<Reply<()>>,
-}
-
-/// It has been answered: who waited for the contrary is told so, and does nothing.
-impl Drop for Rare {
-    fn drop(&mut self) {
-        for watcher in self.watchers.drain(..) {
-            watcher.err(Error::from(Lost::Dropped));
-        }
-    }
-}
-
-/// A place in a tree of calls.
-struct Traced {
-    trace: Trace,
-    /// The parent of calls made for this one.
-    span: u64,
-}
-
-impl Record {
-    /// The generation of one that has ended. No cause of ours has it, but others may:
-    /// [`Cause::NONE`], and what a program makes.
-    const ENDED: u32 = 0;
-
-    /// One to be filled.
-    fn ended() -> Self {
-        Self {
-            generation: Self::ENDED,
-            depth: 0,
-            stage: Stage::Started,
-            is_event: false,
-            id: 0,
-            link: Weak::new(),
-            deadline: Instant::FAR,
-            method: &Method::NONE,
-            rare: None,
-            nested: NestedCalls::new(),
-        }
-    }
-
-    /// Returns whether this is what the cause names.
-    fn is_of(&self, cause: Cause) -> bool {
-        self.generation == cause.generation() && self.generation != Self::ENDED
-    }
-
-    /// The caller's id for it; `None` for an event.
-    pub(crate) fn call(&self) -> Option<u64> {
-        (!self.is_event).then_some(self.id)
-    }
-
-    /// Returns whether nobody waits for it any more.
-    pub(crate) fn is_over(&self) -> bool {
-        matches!(self.stage, Stage::Over | Stage::Past)
-    }
-
-    /// Tells the connection that one of its calls has a place more, or less.
-    fn count_place(&self, taken: bool) {
-        if let Some(link) = self.link.upgrade() {
-            link.count_place(taken);
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        (self.deadline != Instant::FAR).then_some(self.deadline)
-    }
-
-    fn traced(&self) -> Option<&Traced> {
-        self.rare.as_ref()?.traced.as_ref()
-    }
-
-    /// Remembers a call made for this one. Before there would be room for twice as many, those that
-    /// have ended go.
-    fn adopt(&mut self, nested: Nested) {
-        let all = &mut self.nested;
-        if all.spilled() && all.len() == all.capacity() {
-            all.retain(|n| n.link.upgrade().is_some_and(|link| link.is_pending(n.id)));
-            if all.len() > all.capacity() / 2 {
-                all.reserve(all.capacity());
-            }
-        }
-        all.push(nested);
-    }
-}
 
 /// Holds what a nested call takes over from the call that it is made for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -214,7 +67,7 @@ impl Serving {
     /// Starts a record; the cause names it.
     pub(crate) fn begin(
         &mut self,
-        link: &Rc<Link>,
+        link: LinkKey,
         call: Option<u64>,
         method: &'static Method,
         inherited: Inherited,
@@ -232,11 +85,9 @@ impl Serving {
         record.id = call.unwrap_or_default();
         record.method = method;
         record.deadline = deadline.unwrap_or(Instant::FAR);
-        if record.link.as_ptr() != Rc::as_ptr(link) {
-            record.link = Rc::downgrade(link);
-        }
+        record.link = link;
         if let Some(trace) = trace {
-            record.rare.get_or_insert_default().traced = Some(Traced { trace, span });
+            record.extras.get_or_insert_default().traced = Some(Traced { trace, span });
         }
         Cause::from_parts(slot, generation)
     }
@@ -256,49 +107,51 @@ impl Serving {
         own == 0 || 2 * own < left
     }
 
-    /// Takes a place for a call that owes a reply from now on.
-    pub(crate) fn keep(&mut self, cause: Cause) {
-        if let Some(record) = self.get_mut(cause)
-            && record.stage == Stage::Started
-        {
-            record.stage = Stage::Running;
-            record.count_place(true);
-            self.running += 1;
-            self.held += 1;
-        }
+    /// Takes a place for a call that owes a reply from now on. Its connection is to count that, if
+    /// this says so.
+    #[must_use]
+    pub(crate) fn keep(&mut self, cause: Cause) -> bool {
+        let started = self.get_mut(cause).filter(|record| record.stage == Stage::Started);
+        let Some(record) = started else { return false };
+        record.stage = Stage::Running;
+        self.running += 1;
+        self.held += 1;
+        true
     }
 
-    /// Gives the place of a call back whose reply was given before its handler returned.
-    pub(crate) fn answered_at_once(&mut self, cause: Cause) {
-        if let Some(record) = self.get_mut(cause)
-            && record.stage == Stage::Running
-        {
-            record.stage = Stage::Answered;
-            record.count_place(false);
-            self.held -= 1;
-        }
+    /// Gives the place of a call back whose reply was given before its handler returned. Its
+    /// connection is to count that, if this says so.
+    #[must_use]
+    pub(crate) fn answered_at_once(&mut self, cause: Cause) -> bool {
+        let running = self.get_mut(cause).filter(|record| record.stage == Stage::Running);
+        let Some(record) = running else { return false };
+        record.stage = Stage::Answered;
+        debug_assert!(self.held > 0, "a running call has a place");
+        self.held -= 1;
+        true
     }
 
     /// Ends the record of a call whose handler has returned, unless it owes a reply. What it gives
     /// is to be dropped when nothing is borrowed.
     #[inline]
-    pub(crate) fn end_unless_running(&mut self, cause: Cause) -> Option<Box<Rare>> {
+    pub(crate) fn end_unless_running(&mut self, cause: Cause) -> Option<Box<Extras>> {
         let slot = cause.slot();
         let record = self.records.get_mut(slot as usize)?;
         if !record.is_of(cause) || record.stage != Stage::Started {
             return None;
         }
-        let rare = record.rare.take();
+        let extras = record.extras.take();
         if self.spare.is_some() {
             self.records.remove(slot as usize);
         } else {
             record.generation = Record::ENDED;
             self.spare = Some(slot);
         }
-        rare
+        extras
     }
 
-    /// Ends a record. `None` if it has ended before.
+    /// Ends a record. `None` if it has ended before. If it [has a place](Record::has_place), its
+    /// connection is to count that.
     pub(crate) fn end(&mut self, cause: Cause) -> Option<Record> {
         let record = self.records.get(cause.slot() as usize)?;
         if !record.is_of(cause) {
@@ -306,7 +159,7 @@ impl Serving {
         }
         let record = self.records.try_remove(cause.slot() as usize)?;
         if record.stage.has_place() {
-            record.count_place(false);
+            debug_assert!(self.held > 0, "the place of a record was counted");
             self.held -= 1;
         }
         self.running -= usize::from(record.stage.is_awaited());
@@ -324,7 +177,7 @@ impl Serving {
         record.stage = if record.stage.has_place() { Stage::Over } else { Stage::Past };
         record.lapse(now);
         let nested = std::mem::take(&mut record.nested);
-        let watchers = record.rare.as_mut().map(|rare| std::mem::take(&mut rare.watchers));
+        let watchers = record.extras.as_mut().map(|rare| std::mem::take(&mut rare.watchers));
         self.running -= 1;
         Some((nested, watchers.unwrap_or_default()))
     }
@@ -334,7 +187,7 @@ impl Serving {
     pub(crate) fn watch(&mut self, cause: Cause, watcher: Reply<()>) -> Result<(), Reply<()>> {
         match self.get_mut(cause) {
             Some(record) => {
-                record.rare.get_or_insert_default().watchers.push(watcher);
+                record.extras.get_or_insert_default().watchers.push(watcher);
                 Ok(())
             }
             None => Err(watcher),
@@ -342,9 +195,9 @@ impl Serving {
     }
 
     /// The connection and the method of a call whose deadline bounds what is made for it.
-    pub(crate) fn bound(&self, cause: Cause) -> Option<(Weak<Link>, &'static Method)> {
+    pub(crate) fn bound(&self, cause: Cause) -> Option<(LinkKey, &'static Method)> {
         let record = self.get(cause).filter(|record| record.stage.is_awaited())?;
-        Some((record.link.clone(), record.method))
+        Some((record.link, record.method))
     }
 
     /// Returns how many calls owe a reply.
@@ -381,10 +234,16 @@ impl Serving {
     }
 
     /// Remembers a call made for the one that `cause` names, to be cancelled with it.
-    pub(crate) fn adopt(&mut self, cause: Cause, link: &Rc<Link>, id: CallId) {
+    pub(crate) fn adopt(
+        &mut self,
+        cause: Cause,
+        nested: Nested,
+        is_pending: impl Fn(&Nested) -> bool,
+    ) {
         let running = self.get_mut(cause).filter(|record| record.stage.is_awaited());
-        let Some(record) = running else { return };
-        record.adopt(Nested { link: Rc::downgrade(link), id });
+        if let Some(record) = running {
+            record.adopt(nested, is_pending);
+        }
     }
 
     /// Returns whether the call's handler has returned and owes a reply.
@@ -392,16 +251,16 @@ impl Serving {
         self.get(cause).is_some_and(|record| record.stage.is_awaited())
     }
 
-    /// The number of the connection that a call came by, also when nobody waits for it any more.
+    /// Returns on whose account work for a call is done: its connection's, also when nobody waits
+    /// for it any more.
     pub(crate) fn share(&self, cause: Cause) -> Option<u64> {
-        let record =
-            self.records.get(cause.slot() as usize).filter(|record| record.is_of(cause))?;
-        Some(record.link.upgrade()?.id())
+        let record = self.records.get(cause.slot() as usize);
+        record.filter(|record| record.is_of(cause)).map(|record| record.link.to_bits())
     }
 
     /// Returns where a call came from: its connection and the caller's id.
-    pub(crate) fn origin(&self, cause: Cause) -> Option<(Weak<Link>, Option<u64>)> {
-        self.get(cause).map(|record| (record.link.clone(), record.call()))
+    pub(crate) fn origin(&self, cause: Cause) -> Option<(LinkKey, Option<u64>)> {
+        self.get(cause).map(|record| (record.link, record.call()))
     }
 
     /// The running calls whose deadline has come.
@@ -431,18 +290,19 @@ impl Serving {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Limits;
-    use crate::link::context::Shared;
-    use crate::session::{Head, Role, Session};
-    use peers_kernel::{Address, Kernel};
-    use peers_wire::NodeId;
+    use crate::interface::Method;
+    use crate::session::{CallId, Head, Role, Session};
+    use peers_wire::{NodeId, Trace};
+    use std::rc::Rc;
 
     const NOW: Instant = Instant::from_nanos(1);
 
-    pub(super) fn link(kernel: &Kernel) -> (Rc<Shared>, Rc<Link>) {
-        let shared = Shared::new(kernel.handle(), NodeId::from_bits(1), Limits::default());
-        let link = Link::dialled(&shared, &Address::sim("nowhere"));
-        (shared, link)
+    pub(super) const LINK: LinkKey = LinkKey::new(7, 70);
+    const ANOTHER: LinkKey = LinkKey::new(8, 80);
+
+    /// As if nothing but the call itself were pending.
+    fn adopt(serving: &mut Serving, cause: Cause) {
+        serving.adopt(cause, Nested { link: LINK, id: some_call() }, |_| false);
     }
 
     fn some_call() -> CallId {
@@ -457,9 +317,9 @@ mod tests {
         Inherited { deadline, depth: 7, trace: None }
     }
 
-    fn names_nothing(serving: &mut Serving, cause: Cause, link: &Rc<Link>) {
-        serving.keep(cause);
-        serving.adopt(cause, link, some_call());
+    fn names_nothing(serving: &mut Serving, cause: Cause) {
+        assert!(!serving.keep(cause));
+        adopt(serving, cause);
         serving.end_unless_running(cause);
         assert!(serving.origin(cause).is_none() && !serving.is_running(cause));
         assert_eq!((serving.depth(cause), serving.deadline(cause)), (0, None));
@@ -471,39 +331,34 @@ mod tests {
 
     #[test]
     fn nothing_finds_a_record_that_has_ended_and_stays() {
-        let kernel = Kernel::simulated(1);
-        let (_shared, link) = link(&kernel);
         let mut serving = Serving::starting_at(0);
         // Two at a time, so that another place than the first stays.
-        let other = serving.begin(&link, Some(1), &Method::NONE, until(9), 0);
-        let ended = serving.begin(&link, Some(2), &Method::NONE, until(9), 0);
+        let other = serving.begin(LINK, Some(1), &Method::NONE, until(9), 0);
+        let ended = serving.begin(LINK, Some(2), &Method::NONE, until(9), 0);
         assert_eq!((other.slot(), ended.slot()), (0, 1));
         serving.end_unless_running(ended);
         serving.end_unless_running(other);
         assert_eq!((serving.spare, serving.records.len()), (Some(1), 1));
         for slot in 0..3 {
             for cause in [other, ended, Cause::from_parts(slot, 0), Cause::from_parts(slot, 3)] {
-                names_nothing(&mut serving, cause, &link);
+                names_nothing(&mut serving, cause);
             }
         }
-        names_nothing(&mut serving, Cause::NONE, &link);
+        names_nothing(&mut serving, Cause::NONE);
         assert_eq!((serving.spare, serving.records.len()), (Some(1), 1));
     }
 
     #[test]
     fn a_record_that_is_filled_anew_knows_nothing_of_the_last_one() {
-        let kernel = Kernel::simulated(1);
-        let (shared, link) = link(&kernel);
-        let another = Link::dialled(&shared, &Address::sim("elsewhere"));
         let mut serving = Serving::starting_at(0);
-        let first = serving.begin(&link, Some(1), &Method::NONE, until(9), 0);
+        let first = serving.begin(LINK, Some(1), &Method::NONE, until(9), 0);
         serving.end_unless_running(first);
-        let second = serving.begin(&another, None, &Method::NONE, Inherited::default(), 0);
+        let second = serving.begin(ANOTHER, None, &Method::NONE, Inherited::default(), 0);
         assert_eq!((first.slot(), serving.spare), (second.slot(), None));
         assert_eq!((serving.depth(second), serving.deadline(second)), (0, None));
         let (came_by, call) = serving.origin(second).expect("it is being served");
-        assert!(came_by.ptr_eq(&Rc::downgrade(&another)) && call.is_none());
-        serving.keep(second);
+        assert!(came_by == ANOTHER && call.is_none());
+        assert!(serving.keep(second));
         names_nothing_but(&mut serving, first);
         assert!(serving.is_running(second) && serving.end(second).is_some());
         assert!(serving.end(second).is_none() && serving.records.is_empty());
@@ -518,26 +373,24 @@ mod tests {
 
     #[test]
     fn places_are_counted_for_all_and_for_each_connection() {
-        let kernel = Kernel::simulated(1);
-        let (shared, link) = link(&kernel);
-        let another = Link::dialled(&shared, &Address::sim("elsewhere"));
         let mut serving = Serving::starting_at(0);
         let start = |link, serving: &mut Serving| {
             let cause = serving.begin(link, Some(1), &Method::NONE, until(9), 0);
-            serving.keep(cause);
+            assert!(serving.keep(cause) && !serving.keep(cause), "it takes one place");
             cause
         };
-        let first = start(&link, &mut serving);
-        let second = start(&link, &mut serving);
-        let third = start(&another, &mut serving);
-        let places = |serving: &Serving| (serving.held, link.places(), another.places());
+        let first = start(LINK, &mut serving);
+        let second = start(LINK, &mut serving);
+        let third = start(ANOTHER, &mut serving);
+        let places =
+            |serving: &Serving| (serving.held, serving.places_of(LINK), serving.places_of(ANOTHER));
         assert_eq!(places(&serving), (3, 2, 1));
-        serving.answered_at_once(first);
+        assert!(serving.answered_at_once(first) && !serving.answered_at_once(first));
         assert_eq!((places(&serving), serving.running()), ((2, 1, 1), 3));
         assert!(serving.abandon(first, NOW).is_some() && serving.abandon(second, NOW).is_some());
         assert_eq!((places(&serving), serving.running()), ((2, 1, 1), 1));
-        for cause in [first, second, third] {
-            assert!(serving.end(cause).is_some());
+        for (cause, had) in [(first, false), (second, true), (third, true)] {
+            assert_eq!(serving.end(cause).map(|record| record.has_place()), Some(had));
         }
         assert_eq!((places(&serving), serving.running()), ((0, 0, 0), 0));
     }
@@ -560,30 +413,26 @@ mod tests {
 
     #[test]
     fn a_record_of_a_traced_call_is_filled_anew_as_well() {
-        let kernel = Kernel::simulated(1);
-        let (_shared, link) = link(&kernel);
         let mut serving = Serving::starting_at(0);
         let (trace, method) = (Some(Trace { root: 1, parent: 2 }), &Method::NONE);
-        let traced = serving.begin(&link, Some(1), method, Inherited { trace, ..until(9) }, 3);
+        let traced = serving.begin(LINK, Some(1), method, Inherited { trace, ..until(9) }, 3);
         assert_eq!((serving.trace(traced), serving.span(traced)), (trace, Some(3)));
         assert!(serving.end_unless_running(traced).is_some());
-        let next = serving.begin(&link, Some(2), method, until(9), 0);
+        let next = serving.begin(LINK, Some(2), method, until(9), 0);
         assert_eq!((serving.trace(next), serving.span(next)), (None, None));
         assert_eq!(next.slot(), traced.slot());
     }
 
     #[test]
     fn only_a_call_that_owes_its_reply_later_bounds_what_is_made_for_it() {
-        let kernel = Kernel::simulated(1);
-        let (_shared, link) = link(&kernel);
         let mut serving = Serving::starting_at(0);
-        let call = serving.begin(&link, Some(1), &Method::NONE, until(9), 0);
-        serving.adopt(call, &link, some_call());
+        let call = serving.begin(LINK, Some(1), &Method::NONE, until(9), 0);
+        adopt(&mut serving, call);
         assert_eq!((serving.inherit(call).deadline, serving.inherit(call).depth), (None, 8));
         assert!(serving.deadline(call).is_some(), "it has one of its own");
-        serving.keep(call);
+        assert!(serving.keep(call));
         assert_eq!(serving.inherit(call).deadline, until(9).deadline);
-        serving.adopt(call, &link, some_call());
+        adopt(&mut serving, call);
         let (nested, _) = serving.abandon(call, NOW).expect("it runs");
         assert_eq!(nested.len(), 1, "what was made for it since it owes a reply");
     }

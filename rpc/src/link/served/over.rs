@@ -10,10 +10,9 @@
 
 use super::{Record, Serving};
 use crate::interface::Method;
-use crate::link::Link;
+use crate::link::key::LinkKey;
 use peers_kernel::{Cause, Instant};
 use std::collections::{BTreeMap, VecDeque};
-use std::rc::Weak;
 use std::time::Duration;
 
 /// How many calls are remembered that were over, and have no reply any more.
@@ -29,7 +28,7 @@ pub(crate) enum Over {
     /// Its caller has cancelled it, or has gone.
     Cancelled,
     /// Its time has passed: the connection that it came by, and its method.
-    Late(Weak<Link>, &'static Method),
+    Late(LinkKey, &'static Method),
 }
 
 /// Those that are over and have no reply any more, the last ones.
@@ -51,7 +50,7 @@ impl Record {
     /// Returns how it was over, if it is.
     pub(crate) fn over(&self) -> Option<Over> {
         self.is_over().then(|| match self.deadline() {
-            Some(_) => Over::Late(self.link.clone(), self.method),
+            Some(_) => Over::Late(self.link, self.method),
             None => Over::Cancelled,
         })
     }
@@ -74,7 +73,10 @@ impl Serving {
         all.insert(cause, over);
         order.push_back(cause);
         let oldest = if order.len() > REMEMBERED { order.pop_front() } else { None };
-        oldest.inspect(|oldest| drop(all.remove(oldest)))
+        if let Some(oldest) = &oldest {
+            all.remove(oldest);
+        }
+        oldest
     }
 
     /// Returns the causes of all calls that are known to be over.
@@ -88,18 +90,17 @@ impl Serving {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{link, until};
+    use super::super::tests::{LINK, until};
     use super::*;
-    use peers_kernel::Kernel;
 
     fn millis(millis: u64) -> Instant {
         Instant::from_nanos(millis * 1_000_000)
     }
 
     /// Serves a call that has ten seconds, and lets it be over at that time.
-    fn over_at(serving: &mut Serving, link: &std::rc::Rc<Link>, now: Instant) -> Cause {
-        let cause = serving.begin(link, Some(1), &Method::NONE, until(10_000_000_000), 0);
-        serving.keep(cause);
+    fn over_at(serving: &mut Serving, now: Instant) -> Cause {
+        let cause = serving.begin(LINK, Some(1), &Method::NONE, until(10_000_000_000), 0);
+        assert!(serving.keep(cause));
         assert!(serving.over(cause).is_none());
         assert!(serving.abandon(cause, now).is_some());
         cause
@@ -107,13 +108,11 @@ mod tests {
 
     #[test]
     fn whose_time_has_passed_is_told_from_who_was_cancelled() {
-        let kernel = Kernel::simulated(1);
-        let (_shared, link) = link(&kernel);
         let mut serving = Serving::starting_at(0);
         for (now, late) in
             [(1, false), (9_998, false), (9_999, true), (10_000, true), (11_000, true)]
         {
-            let cause = over_at(&mut serving, &link, millis(now));
+            let cause = over_at(&mut serving, millis(now));
             let over = serving.over(cause).expect("nobody waits for it");
             assert_eq!(matches!(over, Over::Late(..)), late, "{now} ms");
             assert!(serving.end(cause).and_then(|record| record.over()).is_some());
@@ -122,12 +121,10 @@ mod tests {
 
     #[test]
     fn so_many_are_remembered_and_not_one_more() {
-        let kernel = Kernel::simulated(1);
-        let (_shared, link) = link(&kernel);
         // The generations begin anew on the way.
         let mut serving = Serving::starting_at(u32::MAX - 100);
         let mut end = |n: u64| {
-            let cause = over_at(&mut serving, &link, millis(n));
+            let cause = over_at(&mut serving, millis(n));
             let record = serving.end(cause).expect("it has a record until then");
             (cause, serving.remember(cause, record.over().expect("it is over")))
         };

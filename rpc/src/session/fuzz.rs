@@ -35,7 +35,7 @@ pub fn session(data: &[u8]) {
 
 /// Holds what a conversation came to.
 #[derive(Debug, PartialEq)]
-struct Report {
+struct Conversation {
     seen: Vec<Seen>,
     said: Vec<u8>,
     reason: Option<String>,
@@ -50,7 +50,7 @@ enum Seen {
     HalfClosed(Vec<usize>),
 }
 
-fn converse<'a>(segments: impl Iterator<Item = &'a [u8]>, short: bool) -> Report {
+fn converse<'a>(segments: impl Iterator<Item = &'a [u8]>, short: bool) -> Conversation {
     let (now, limits) = (Instant::from_nanos(1), Rc::new(Limits::default()));
     let mut out = Vec::new();
     let mut session =
@@ -60,7 +60,7 @@ fn converse<'a>(segments: impl Iterator<Item = &'a [u8]>, short: bool) -> Report
         assert!(taken.is_ok(), "there is room for four calls");
     }
     let mut inbound = Inbound::new(&limits);
-    let mut report = Report { seen: Vec::new(), said: Vec::new(), reason: None };
+    let mut report = Conversation { seen: Vec::new(), said: Vec::new(), reason: None };
     for mut segment in segments {
         session.input_begins(now);
         let mut end = Ok(());
@@ -165,7 +165,7 @@ fn serve(
 }
 
 /// Each call has ended once, or is still to be had.
-fn settle(mut session: Session<usize>, report: &Report) {
+fn settle(mut session: Session<usize>, report: &Conversation) {
     let mut keys: Vec<usize> = Vec::new();
     for seen in &report.seen {
         match seen {

@@ -2,6 +2,8 @@
 //!
 //! No cryptography is here: `peers-secure` has it, and gives an `Rpc` a [`SecureTransport`].
 
+pub(crate) mod allow;
+
 use peers_kernel::{Address, ForkedRng, PublicKey, SecureLayer};
 use std::fmt;
 

@@ -1,0 +1,141 @@
+//! Requests of one connection that wait for a turn of the loop: a queue that counts its bytes.
+
+use crate::session::{CloseReason, Request};
+use peers_kernel::Instant;
+use peers_wire::Trace;
+use std::collections::VecDeque;
+
+/// The requests of one connection that wait for a turn.
+#[derive(Default)]
+pub(crate) struct Deferred {
+    pub(crate) requests: VecDeque<OwnedRequest>,
+    bytes: usize,
+    pub(crate) paused: bool,
+    pub(crate) ending: Option<CloseReason>,
+}
+
+/// A request that waits.
+pub(crate) struct OwnedRequest {
+    pub(crate) call: Option<u64>,
+    method: u64,
+    deadline: Option<Instant>,
+    depth: u16,
+    trace: Option<Trace>,
+    arguments: Vec<u8>,
+}
+
+impl OwnedRequest {
+    pub(crate) fn new(request: &Request<'_>) -> Self {
+        let Request { call, method, deadline, depth, trace, args } = *request;
+        Self { call, method, deadline, depth, trace, arguments: args.to_vec() }
+    }
+
+    pub(crate) fn request(&self) -> Request<'_> {
+        let Self { call, method, deadline, depth, trace, ref arguments } = *self;
+        Request { call, method, deadline, depth, trace, args: arguments }
+    }
+
+    /// Bytes of memory that it takes.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Self>() + self.arguments.len()
+    }
+}
+
+impl Deferred {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    /// Requests that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Returns how many of them are events.
+    pub(crate) fn events(&self) -> usize {
+        self.requests.iter().filter(|waiting| waiting.call.is_none()).count()
+    }
+
+    /// Bytes of memory of what waits, counted anew.
+    pub(crate) fn weighed(&self) -> usize {
+        self.requests.iter().map(OwnedRequest::size).sum()
+    }
+
+    /// Bytes of memory of what waits.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Returns whether there is nothing to remember.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.requests.is_empty() && !self.paused && self.ending.is_none()
+    }
+
+    pub(crate) fn push(&mut self, request: OwnedRequest) {
+        self.bytes += request.size();
+        self.requests.push_back(request);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<OwnedRequest> {
+        let request = self.requests.pop_front()?;
+        self.bytes -= request.size();
+        if self.requests.is_empty() {
+            self.requests = VecDeque::new(); // an idle connection holds no memory for it
+        }
+        Some(request)
+    }
+
+    pub(crate) fn retain(&mut self, wanted: impl Fn(&OwnedRequest) -> bool) {
+        self.requests.retain(wanted);
+        self.bytes = self.requests.iter().map(OwnedRequest::size).sum();
+    }
+
+    /// Returns whether reading is to pause, or to go on, if that changes anything.
+    pub(crate) fn turn_of_reading(&mut self, limit: usize) -> Option<bool> {
+        let paused = if self.paused { self.bytes > limit / 2 } else { self.bytes > limit };
+        (std::mem::replace(&mut self.paused, paused) != paused).then_some(paused)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    fn request(call: Option<u64>, arguments: usize) -> OwnedRequest {
+        let arguments = vec![0; arguments];
+        OwnedRequest { call, method: 1, deadline: None, depth: 0, trace: None, arguments }
+    }
+
+    pub(crate) fn reading_pauses_above_the_limit_and_goes_on_at_half_of_it() {
+        let mut deferred = Deferred::default();
+        let each = request(None, 100).size();
+        let limit = 10 * each;
+        for _ in 0..10 {
+            deferred.push(request(None, 100));
+            assert_eq!(deferred.turn_of_reading(limit), None);
+        }
+        deferred.push(request(None, 100));
+        assert_eq!(deferred.turn_of_reading(limit), Some(true));
+        for _ in 0..5 {
+            deferred.pop();
+            assert_eq!(deferred.turn_of_reading(limit), None);
+        }
+        deferred.pop();
+        assert_eq!(deferred.turn_of_reading(limit), Some(false));
+        assert_eq!(deferred.turn_of_reading(limit), None);
+    }
+
+    #[test]
+    fn bytes_are_those_of_what_waits() {
+        let mut deferred = Deferred::default();
+        deferred.push(request(Some(1), 10));
+        deferred.push(request(None, 1_000));
+        deferred.push(request(Some(2), 100));
+        deferred.retain(|waiting| waiting.call != Some(1));
+        deferred.pop();
+        assert_eq!(deferred.bytes, request(Some(2), 100).size());
+        deferred.pop();
+        assert!(deferred.pop().is_none());
+        assert_eq!((deferred.bytes, deferred.requests.capacity()), (0, 0));
+    }
+}

@@ -1,0 +1,121 @@
+//! Answers to calls of the peer.
+
+use crate::link::output::Out;
+use crate::link::{Link, PendingCall};
+use crate::session::Session;
+use crate::{Error, ErrorKind};
+use peers_kernel::Lost;
+use peers_wire::{Encode, RefusedCode};
+
+impl Link {
+    /// Sends the outcome of a call. If the program's part in that panics, the caller is told so.
+    pub(crate) fn answer<T: Encode>(&self, call: u64, result: Result<T, Error>) {
+        let value = match result {
+            Ok(value) => value,
+            Err(error) => return self.answer_error(call, &error),
+        };
+        let owed = Owed { link: self, call: Some(call) };
+        if let Some(bytes) = value.as_run()
+            && self.answered_now(call, bytes)
+        {
+            return owed.settle();
+        }
+        match value.into_bytes() {
+            Ok(bytes) => self.answered_by(|session, out| session.reply_bytes(call, out, bytes)),
+            // The value is dropped after the step: nothing of the program's runs in one but its
+            // `encode`.
+            Err(value) => {
+                self.answered_by(|session, out| {
+                    session.reply(call, out, |writer| value.encode(writer))
+                });
+                return owed.settle();
+            }
+        }
+        owed.settle()
+    }
+
+    /// Answers with a value that is spelled as a length and these bytes, if that is soon done or of
+    /// no use any more.
+    fn answered_now(&self, call: u64, bytes: &[u8]) -> bool {
+        self.drive(|session, out| session.reply_now(call, bytes, out)) != Some(false)
+    }
+
+    fn answered_by(
+        &self,
+        step: impl FnOnce(&mut Session<PendingCall>, &mut Out<'_>) -> Result<(), peers_wire::Error>,
+    ) {
+        if let Some(Err(error)) = self.drive(step) {
+            self.unsendable("a result", &error);
+        }
+    }
+
+    fn answer_error(&self, call: u64, error: &Error) {
+        let limit = self.context().limits.error_text;
+        match error.kind() {
+            ErrorKind::Raised(raised) => {
+                let origin = error.origin().map_or_else(|| self.name().to_string(), str::to_owned);
+                let exception = peers_wire::Exception {
+                    class: &raised.class,
+                    origin: &origin,
+                    file: &raised.file,
+                    line: raised.line,
+                    text: cut(&raised.text, limit),
+                    data: &raised.data,
+                };
+                let sent = self.drive(|session, out| session.raise(call, out, &exception));
+                if let Some(Err(error)) = sent {
+                    self.unsendable("an exception", &error);
+                }
+            }
+            ErrorKind::Lost(Lost::Panicked) => self.refuse(call, RefusedCode::Internal, ""),
+            ErrorKind::Lost(_) => self.refuse(call, RefusedCode::NoReply, ""),
+            ErrorKind::Cancelled => self.refuse(call, RefusedCode::Cancelled, ""),
+            // Of this process: that another one is overloaded says nothing about what was done
+            // here.
+            ErrorKind::Overloaded(place) if error.origin().is_none() => {
+                self.refuse(call, RefusedCode::Overloaded, &place.to_string())
+            }
+            ErrorKind::Failed(text) => self.refuse(call, RefusedCode::Failed, cut(text, limit)),
+            kind => self.refuse(call, RefusedCode::Failed, cut(&kind.to_string(), limit)),
+        }
+    }
+
+    /// The peer decides how large its frames may be, so it can cause this as often as it likes.
+    #[cold]
+    fn unsendable(&self, what: &str, error: &peers_wire::Error) {
+        self.context().log(format_args!("{}: {what} could not be sent: {error}", self.name()));
+    }
+
+    /// Answers that a call was not executed, or not to its end.
+    pub(crate) fn refuse(&self, call: u64, code: RefusedCode, text: &str) {
+        self.drive(|session, out| session.refuse(call, out, code, text));
+    }
+}
+
+/// A call whose answer is being written. Dropped before that is done, it answers that the method
+/// panicked.
+struct Owed<'a> {
+    link: &'a Link,
+    /// Some iff there is no answer yet.
+    call: Option<u64>,
+}
+
+impl Owed<'_> {
+    /// The answer was written: whatever panics now, there is no other.
+    fn settle(mut self) {
+        self.call = None;
+    }
+}
+
+impl Drop for Owed<'_> {
+    fn drop(&mut self) {
+        if let Some(call) = self.call {
+            self.link.refuse(call, RefusedCode::Internal, "");
+        }
+    }
+}
+
+/// At most `limit` bytes of a text, whole characters.
+fn cut(text: &str, limit: usize) -> &str {
+    &text[..text.floor_char_boundary(limit)]
+}
