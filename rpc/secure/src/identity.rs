@@ -134,13 +134,13 @@ impl SecureTransport for Identity {
     fn dial(&self, expected: PublicKey, rng: ForkedRng) -> Box<dyn SecureLayer> {
         let config = self.config(&rng).ok_or_else(no_config);
         let handshake = config.and_then(|config| Handshake::dial(config, expected, rng));
-        Box::new(Layer::new(handshake, self.0.key))
+        Box::new(Layer::new(handshake, self.clone()))
     }
 
     fn accept(&self, rng: ForkedRng) -> Box<dyn SecureLayer> {
         let config = self.config(&rng).ok_or_else(no_config);
         let handshake = config.and_then(|config| Handshake::accept(config, rng));
-        Box::new(Layer::new(handshake, self.0.key))
+        Box::new(Layer::new(handshake, self.clone()))
     }
 }
 

@@ -1,39 +1,41 @@
 //! One secure connection, as the kernel wants it: a handshake, then records.
 
 use crate::handshake::{Handshake, Progress};
+use crate::identity::Identity;
 use crate::records::{self, Fault, Records, Role, alert};
 use peers_rpc::SecurityError;
 use peers_rpc::kernel::{Opened, PublicKey, SecureLayer};
 use rustls::AlertDescription;
 use std::io::{self, IoSlice};
 
-/// A connection of an identity.
+/// A connection of an identity. While it is idle it is a pointer or two: whatever is larger is in a
+/// box.
 pub(crate) struct Layer {
     state: State,
-    ours: PublicKey,
+    identity: Identity,
 }
 
 enum State {
     Shaking(Box<Handshake>),
     Open(Box<Records>),
     /// Nothing goes on; the peer, if it was proven.
-    Over(Option<PublicKey>),
+    Over(Option<Box<PublicKey>>),
     /// The handshake could not even begin.
-    Unborn(SecurityError),
+    Unborn(Box<SecurityError>),
 }
 
 impl Layer {
-    pub(crate) fn new(handshake: Result<Handshake, SecurityError>, ours: PublicKey) -> Self {
+    pub(crate) fn new(handshake: Result<Handshake, SecurityError>, identity: Identity) -> Self {
         let state = match handshake {
             Ok(handshake) => State::Shaking(Box::new(handshake)),
-            Err(error) => State::Unborn(error),
+            Err(error) => State::Unborn(Box::new(error)),
         };
-        Self { state, ours }
+        Self { state, identity }
     }
 
     /// Ends the connection with `error`. Secrets are wiped here, and not when it is dropped.
     fn end(&mut self, error: SecurityError) -> io::Error {
-        self.state = State::Over(self.peer());
+        self.state = State::Over(self.peer().map(Box::new));
         let kind = match error {
             SecurityError::WrongPeer { .. } | SecurityError::NotAdmitted { .. } => {
                 io::ErrorKind::PermissionDenied
@@ -49,7 +51,7 @@ impl SecureLayer for Layer {
     fn begin(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         let done = match &mut self.state {
             State::Shaking(handshake) => handshake.begin(out),
-            State::Unborn(error) => Err(error.clone()),
+            State::Unborn(error) => Err((**error).clone()),
             _ => Ok(()),
         };
         done.map_err(|error| self.end(error))
@@ -79,10 +81,10 @@ impl SecureLayer for Layer {
             },
             State::Open(records) => match records.open(wire, plain) {
                 Ok((taken, ended)) => Ok(Opened { taken, ended }),
-                Err(fault) => Err(judged(records, fault, self.ours, out)),
+                Err(fault) => Err(judged(records, fault, self.identity.key(), out)),
             },
             State::Over(_) => return Err(io::ErrorKind::BrokenPipe.into()),
-            State::Unborn(error) => Err(error.clone()),
+            State::Unborn(error) => Err((**error).clone()),
         };
         opened.map_err(|error| self.end(error))
     }
@@ -105,7 +107,7 @@ impl SecureLayer for Layer {
     fn refuse(&mut self, out: &mut Vec<u8>) {
         if let State::Open(records) = &mut self.state {
             records.fail(alert::ACCESS_DENIED, out);
-            self.state = State::Over(self.peer());
+            self.state = State::Over(self.peer().map(Box::new));
         }
     }
 
@@ -118,7 +120,7 @@ impl SecureLayer for Layer {
     fn peer(&self) -> Option<PublicKey> {
         match &self.state {
             State::Open(records) => Some(records.peer()),
-            State::Over(peer) => *peer,
+            State::Over(peer) => peer.as_deref().copied(),
             State::Shaking(_) | State::Unborn(_) => None,
         }
     }
@@ -159,5 +161,19 @@ fn judged(
             | alert::ILLEGAL_PARAMETER,
         ) => SecurityError::Changed,
         Fault::Theirs(_) | Fault::Over => SecurityError::Cut,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        assert!(
+            size_of::<Layer>() <= 24 && size_of::<Records>() <= 224,
+            "{}",
+            size_of::<Records>()
+        );
     }
 }
