@@ -14,7 +14,7 @@ use std::path::Path;
 const COMMENTS: [(&str, f64); 6] = [
     ("kernel/src", 15.0),
     ("wire/src", 8.5),
-    ("rpc/src", 4.0),
+    ("rpc/src", 9.5),
     ("rpc/rpcc/src", 11.8),
     ("rpc/service/src", 12.0),
     ("apps", 11.8),
@@ -122,7 +122,7 @@ fn in_words(name: &str) -> String {
 const SHARED_TYPES: [(&str, &[&str]); 6] = [
     ("kernel/src", &[]),
     ("wire/src", &[]),
-    ("rpc/src", &["Counters", "Incoming", "Phase"]),
+    ("rpc/src", &["Counters", "Incoming", "Phase", "Stage"]),
     // The tree of a file as it stands there, and the model of what it means.
     ("rpc/rpcc/src", &["Field", "File", "Method", "Variant"]),
     ("rpc/service/src", &[]),

@@ -68,6 +68,7 @@ impl Audit {
     /// The invariant that is broken.
     pub fn agrees_with(&self, other: &Self) -> Result<(), String> {
         let (ours, theirs) = (self.ledgers_with(other), other.ledgers_with(self));
+        // One end may hear of a lost connection before the other.
         if ours.len() != theirs.len() {
             return Ok(());
         }
@@ -79,6 +80,7 @@ impl Audit {
         };
         let sorted = |each: &mut dyn Iterator<Item = Ledger>| {
             let mut all: Vec<_> = each.collect();
+            // The two ends list their connections in orders of their own.
             all.sort_unstable();
             all
         };

@@ -49,6 +49,7 @@ impl Listener {
         security: Option<Security>,
         accept: impl FnMut(Endpoint) -> Result<(), AlreadyBound> + 'static,
     ) -> io::Result<Self> {
+        // Before anything is opened: what others can reach needs a word of the program.
         if security.is_none() && !address.is_local() {
             let refused = InsecureBind { address: address.clone() };
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, refused));
@@ -100,6 +101,7 @@ impl Door {
             return self.farewell.say(stream, &CloseReason::RpcGone);
         };
         let dialler = stream.peer().unwrap_or_else(|_| Address::unix(""));
+        // Before a link is made: a crowd must cost less than what it takes the place of.
         if let Some(why) = crowded(&context, &dialler) {
             context.counters.borrow_mut().crowded += 1;
             context.log(format_args!("turned a connection from {dialler} away: {why}"));
@@ -110,6 +112,7 @@ impl Door {
         let route = Route::accepted(dialler, here, self.last.borrow().as_ref());
         self.last.replace(Some(route.clone()));
         let link = Link::accepted(&context, route);
+        // Objects are bound before the first byte is read, so that no request finds none.
         let mut entrant = Entrant { link: &link, stream: Some(stream) };
         let bound = (self.accept.borrow_mut())(Endpoint::of(&link));
         match bound {
@@ -159,6 +162,7 @@ fn crowded(context: &LinkContext, dialler: &Address) -> Option<&'static str> {
     if links.len() >= context.connections {
         return Some("too many connections");
     }
+    // What runs on this machine shares one address, and is no stranger.
     let source = ip(dialler).filter(is_remote)?;
     let mut half_open = 0;
     let mut same = 0;

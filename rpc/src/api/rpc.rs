@@ -192,6 +192,7 @@ fn connect(context: &Rc<LinkContext>, address: &Address) -> Endpoint {
         link.end(CloseReason::RpcGone);
         return endpoint;
     }
+    // Weak: a dial that takes long keeps no process alive. Whoever is reached then is told.
     let (weak, to, farewell) = (Rc::downgrade(&link), address.clone(), context.farewell.clone());
     context.handle.with_cause(Cause::NONE, || {
         let k = Cont::new(&context.handle, move |result: io::Result<_>| {
@@ -208,6 +209,7 @@ fn connect(context: &Rc<LinkContext>, address: &Address) -> Endpoint {
 
 impl Drop for Rpc {
     fn drop(&mut self) {
+        // An orderly end that is under way goes on; its last closing ends the rest.
         self.context.shutdown.abandoned.set(true);
         if self.context.shutdown.closings.get() == 0 {
             self.context.end();

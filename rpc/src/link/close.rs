@@ -31,6 +31,7 @@ impl Link {
     /// Takes the stream and sends what has gathered; a link that has ended meanwhile says so there,
     /// and why.
     pub(crate) fn attach(self: &Rc<Self>, stream: Stream) {
+        // It was closed while it was dialled: whoever answers there is told so.
         if !self.is_open() {
             let reason = self.end_reason().unwrap_or(CloseReason::Local);
             return self.context().farewell.say(stream, &reason);
@@ -66,6 +67,7 @@ impl Link {
     /// The end is decided and comes soon: nothing more is said, who calls now hears the true
     /// reason, and nobody waits for what is being served.
     pub(crate) fn decide(&self, reason: CloseReason) {
+        // What was said before is sent first, or the goodbye would contradict it.
         self.flush();
         self.wire.set(Wire::Ending);
         self.write_down(reason);
@@ -111,6 +113,7 @@ impl Link {
     /// Ends it as [`end`](Self::end) does. What was written may take until that time to leave, and
     /// only then the kernel lingers.
     pub(crate) fn end_within(&self, reason: CloseReason, until: Instant) {
+        // A link ends once; what the end of it sets off may try again.
         if self.live.borrow().is_none() {
             return;
         }
@@ -125,6 +128,7 @@ impl Link {
         counters.add(&session.counters());
         counters.unsent_events += lost as u64;
         drop(counters);
+        // From here on nothing finds the session, and no timer looks for the link.
         self.due.set(Instant::FAR);
         self.hand_over(&mut said);
         let outlet = self.last_outlet();
@@ -161,6 +165,7 @@ impl Link {
         for (_, call) in session.drain() {
             call.done.err(error.clone());
         }
+        // Objects are the program's, and their last owner may be this; the table comes last.
         drop(bound);
         self.context().remove(self);
     }
@@ -199,6 +204,7 @@ fn let_go(
     in_doubt: bool,
 ) {
     match reason {
+        // It takes nothing, so nothing that is left would leave.
         CloseReason::SlowPeer => outlet.abort(),
         CloseReason::Dead
         | CloseReason::Lingered

@@ -68,6 +68,7 @@ impl LinkContext {
         let three_quarters = |descriptors: usize| descriptors / 4 * 3;
         let connections = match limits.connections {
             Some(connections) => connections,
+            // The rest is for the program's own files, and for dialling.
             None => handle.descriptor_limit().map_or(usize::MAX, three_quarters),
         };
         handle.set_log_rate(limits.log_rate);
@@ -182,6 +183,7 @@ impl LinkContext {
 /// them were over. Nor is it memory of ours that is scarce.
 impl Drop for LinkContext {
     fn drop(&mut self) {
+        // The kernel outlives this, and would remember causes that nobody makes any more.
         for cause in self.serving.get_mut().cancelled() {
             self.handle.forget_cause(cause);
         }

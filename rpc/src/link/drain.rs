@@ -36,11 +36,13 @@ impl Link {
             k.into_iter().for_each(|k| k.ok(left));
             return;
         }
+        // Other threads first: from here on they get no place, and what has one is waited for.
         if let Some(room) = self.room() {
             room.shut();
         }
         let mut told: Vec<_> = k.into_iter().collect();
         let mut until = until;
+        // Of two who ask, the one with less time decides, and both are told.
         if let Some(earlier) = self.take_leaving() {
             until = until.min(earlier.until);
             told.extend(earlier.told);
@@ -107,6 +109,7 @@ impl Link {
     /// Says goodbye and ends, but behind what lies in the socket: it may be the credit that
     /// requests wait for.
     fn depart_unless_behind(&self) {
+        // What had arrived when the time was over is still read: its sender was in time.
         if !self.open_outlet().is_some_and(Outlet::is_behind) {
             return self.depart();
         }
@@ -140,6 +143,7 @@ impl Link {
     /// or at `until`.
     fn part(&self, reason: CloseReason, until: Instant, told: Vec<Reply<Drained>>) {
         let left = self.untaken();
+        // Counted before the goodbye, behind which nothing more is confirmed.
         self.drive(|session, out| session.bye_for(&reason, out));
         self.flush();
         let handle = self.handle().clone();

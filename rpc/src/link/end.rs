@@ -31,6 +31,7 @@ pub(crate) fn gone(end: &End) -> Error {
             let error = Error::new(ErrorKind::Disconnected(reason.clone()));
             error.through(&name.to_string().into())
         }
+        // It leaves, and has not ended: by our own wish.
         None => Error::new(ErrorKind::Disconnected(CloseReason::Local)),
     }
 }

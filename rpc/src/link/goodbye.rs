@@ -32,6 +32,7 @@ pub(crate) struct Partings(RefCell<Vec<Weak<RefCell<Parting>>>>);
 impl Partings {
     pub(super) fn add(&self, parting: &Rc<RefCell<Parting>>) {
         let mut all = self.0.borrow_mut();
+        // Only before it would grow, so that each one pays for one look.
         if all.len() == all.capacity() {
             all.retain(|parting| parting.strong_count() > 0);
         }

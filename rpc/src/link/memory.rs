@@ -74,6 +74,7 @@ impl Memory {
 
     /// A link tells something else than before.
     pub(crate) fn tell(&self, before: usize, now: usize) {
+        debug_assert!(self.told.get() >= before, "what a link tells less of, it has told before");
         self.told.set(self.told.get() + now - before);
     }
 

@@ -53,12 +53,14 @@ impl TimerQueue {
 
     /// Throws out what is not wanted, if that is much beside so many connections.
     pub(crate) fn sweep(&mut self, connections: usize, wanted: impl Fn(Instant, u32) -> bool) {
+        // At least half of what is swept is not wanted, so each entry pays for one look.
         if self.entries.len() <= 2 * connections + SLACK {
             return;
         }
         let mut entries = std::mem::take(&mut self.entries).into_vec();
         entries.retain(|Reverse((at, slot))| wanted(*at, *slot));
         entries.sort_unstable();
+        // A connection that changes its mind and back has two entries for one time.
         entries.dedup();
         entries.shrink_to(2 * connections + SLACK);
         self.entries = BinaryHeap::from(entries);

@@ -47,6 +47,7 @@ impl Drop for Closing {
 
 impl WhenQuiet for WaitingClose {
     fn go_on_soon(&self) {
+        // Whichever comes first, quiet or the end of its time, goes on; the other finds nothing.
         let Some((closing, k)) = self.next.take() else { return };
         let handle = closing.context.handle.clone();
         if let Some(overtime) = self.overtime.take() {
@@ -81,6 +82,7 @@ impl LinkContext {
     /// the process ends with it if its owner has gone meanwhile.
     pub(crate) fn close(self: &Rc<Self>, k: Reply<Drained>) {
         self.shutdown.closing.set(true);
+        // No thread gets a place from here on, so what waits grows no more.
         if let Some(inbox) = self.inbox.get() {
             inbox.shut();
         }

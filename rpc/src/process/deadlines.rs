@@ -11,6 +11,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 impl LinkContext {
     /// Looks for overdue calls every second as long as there may be any.
     pub(crate) fn watch_deadlines(&self) {
+        // One timer for all calls that run: a deadline each would cost as much as the call.
         if self.timers.sweep.get().is_some() {
             return;
         }
@@ -27,6 +28,7 @@ impl LinkContext {
 
     fn sweep(&self) {
         self.timers.sweep.set(None);
+        // Collected first, since ending one may end others, and take the table.
         let overdue = self.serving.borrow().overdue(self.handle.now());
         for cause in overdue {
             let found = self.serving.borrow().origin(cause);

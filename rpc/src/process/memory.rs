@@ -83,6 +83,7 @@ impl LinkContext {
         if self.memory.settling.get().is_none() && self.holds(attention(most)) {
             self.settle_later();
         }
+        // Below that, being looked at is all that happens.
         if !self.holds(tight_from(most)) {
             return;
         }
@@ -94,6 +95,7 @@ impl LinkContext {
             self.handle.save_memory(true);
             self.look_soon();
         }
+        // In a task of its own: whoever counts here may be in the middle of a connection's step.
         if self.is_full() && !self.memory.relieving.replace(true) {
             let me = self.me.clone();
             self.handle.with_cause(Cause::NONE, || {
@@ -124,6 +126,7 @@ impl LinkContext {
         self.memory.timer.take();
         self.relieve();
         self.fill_holes(IN_HOLES * 4);
+        // Down to half, so that it does not become tight again with the next frame.
         if self.holds(self.memory.most.get() / 2 + 1) && !self.shutdown.ended.get() {
             return self.look_soon();
         }
@@ -217,6 +220,7 @@ impl LinkContext {
         });
         let mut worst = None;
         for (key, holder) in leaving.chain(links) {
+            // Those that take nothing first, and of these whoever holds most.
             if key.1 > 0 && worst.as_ref().is_none_or(|(most, _)| key > *most) {
                 worst = Some((key, holder));
             }

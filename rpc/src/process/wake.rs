@@ -17,6 +17,7 @@ impl LinkContext {
         });
         // Setting a timer on a kernel that is gone drops whatever waits there.
         drop((links, queue));
+        // A later one is found when the earlier rings.
         if self.timers.next.get().is_none_or(|(next, _)| at < next) {
             self.start_timer(at);
         }
@@ -73,6 +74,7 @@ impl Ringing<'_> {
         let now = self.context.handle.now();
         while let Some(link) = self.context.next_due(now) {
             link.expire();
+            // The rest is done in a later turn: dropping this arms the timer for it.
             if !self.context.handle.spend() {
                 return;
             }

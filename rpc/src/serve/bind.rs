@@ -104,6 +104,7 @@ impl Link {
         serve: Serve<S>,
     ) -> Result<(), AlreadyBound> {
         let before = self.live.borrow().as_ref().and_then(|live| live.bound.clone());
+        // A method has one object on a connection, or which of two is called would depend on order.
         for object in all(before.as_ref()).filter(|object| !object.shares_methods(cx, interface)) {
             let taken = |method: &&&Method| object.method(method.id).is_some();
             if let Some(method) = interface.methods.iter().find(taken) {
@@ -130,6 +131,7 @@ impl LinkContext {
             return same;
         }
         let object: Rc<dyn Object> = Rc::new(object);
+        // Servers bind the same on each connection: the last few are enough to find it again.
         bound.truncate(LATELY - 1);
         bound.push_front(Rc::downgrade(&object));
         object

@@ -102,6 +102,7 @@ impl Binding {
         let unwatched = context.serving.borrow_mut().watch(self.cause, watcher);
         match unwatched {
             Ok(()) => {}
+            // It was over before anybody asked, and what cleans up must run all the same.
             Err(watcher) if context.serving.borrow().over(self.cause).is_some() => watcher.ok(()),
             Err(watcher) => watcher.err(Lost::Dropped),
         }

@@ -15,6 +15,7 @@ impl Link {
     /// Takes a place for an `:async` call, which may be answered later; answers "overloaded" if
     /// there is none.
     pub(crate) fn admit(&self, cause: Cause, call: u64) -> bool {
+        // Two calls with one number could not both be answered.
         if self.if_rare(|rare| rare.owed.contains_key(&call)) {
             self.repeated(call);
             return false;
@@ -49,6 +50,7 @@ impl Link {
         let waited = self.forget_deferred(call);
         let owed = self.if_rare(|rare| rare.owed.remove(&call));
         let record = owed.and_then(|cause| self.abandon(cause));
+        // Answered in any case: the peer's credit comes back with it. Unless that has left already.
         if record.is_some() || waited {
             self.refuse(call, RefusedCode::Cancelled, "");
         }
@@ -61,6 +63,7 @@ impl Link {
     pub(crate) fn abandon(&self, cause: Cause) -> Option<()> {
         let now = self.handle().latest();
         let (nested, watchers) = self.serving().borrow_mut().abandon(cause, now)?;
+        // The kernel first, so that what the watchers set off finds the cause cancelled.
         self.handle().cancel_cause(cause);
         for watcher in watchers {
             watcher.ok(());
@@ -97,6 +100,7 @@ impl LinkContext {
             link.count_place(-1);
         }
         if let Some(over) = record.over() {
+            // What was begun for it may go on for a while, and must be known to be for nobody.
             let forgotten = self.serving.borrow_mut().remember(cause, over);
             forgotten.into_iter().for_each(|cause| self.handle.forget_cause(cause));
             return self.count_inert_reply();

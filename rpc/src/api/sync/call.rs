@@ -122,6 +122,7 @@ impl<T: DecodeOwned + Send + 'static> SyncCall<T> {
         let Self { endpoint: SyncEndpoint { outside }, mut plan, .. } = self;
         let (begun, method) = (outside.remote.now(), plan.method.name);
         let deadline = plan.deadline(begun, outside.default_timeout);
+        // Nothing may be posted after it: the loop's inbox is shared with calls that have time.
         if deadline <= begun {
             return Err(ErrorKind::TimedOut { method, after: Duration::ZERO, outer: None }.into());
         }
@@ -133,6 +134,7 @@ impl<T: DecodeOwned + Send + 'static> SyncCall<T> {
         let hold = Arc::new(Hold { outside, tell, id, cancelled });
         let (me, teller) = (hold.clone(), Teller { tell: Some(hold.tell.clone()) });
         hold.outside.post(move || {
+            // It is out of the inbox by now, and the next thread may have its place.
             drop(places.inbox);
             me.call_there(plan, teller, places.room);
         })?;
@@ -207,6 +209,7 @@ impl<T: Send + 'static> Cancels for Hold<T> {
         if self.tell.try_send(Err(ErrorKind::Cancelled.into())).is_err() {
             return;
         }
+        // Before the post: the call may not have been made yet, and need not be any more.
         self.cancelled.store(true, Ordering::Release);
         let remote = self.outside.remote.clone();
         // There are no more of these than calls that were made; and where the loop has ended, so
@@ -257,6 +260,7 @@ impl<T: Send + 'static> Started<T> {
     }
 
     fn wait_until_deadline(&self) -> Result<T, Error> {
+        // The loop's word is waited for a little longer, since it says more than the clock.
         let left = self.deadline.since(self.hold.outside.remote.now());
         let told = self.told.recv_timeout(left + GRACE).or_else(|silence| {
             // A thread that wakes so late was stopped, and the loop with it: a reply may lie there.

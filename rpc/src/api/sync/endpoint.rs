@@ -91,6 +91,7 @@ impl Outside {
     pub(super) fn link(&self) -> Option<Rc<Link>> {
         let context = find_context(self.name)?;
         let link = context.links.borrow().get(self.slot)?.clone();
+        // The slot may be another connection's by now.
         (link.id() == self.id).then_some(link)
     }
 
@@ -126,6 +127,7 @@ impl Outside {
         match self.inbox.reserve(0, now, deadline) {
             Ok(inbox) => Ok(Places { room, inbox }),
             Err(why) => {
+                // Given back before anybody is told, so that a closing that waits for it goes on.
                 drop(room);
                 Err(self.no_place(why, Overload::Inbox))
             }
@@ -152,6 +154,7 @@ impl Outside {
     /// A place was given back, or none was given in the end: if the endpoint is closed meanwhile,
     /// its link may be waiting for just that.
     fn gave_back(self: &Arc<Self>) {
+        // A link that leaves waits for just these places, and one nudge does for all.
         if self.room.is_shut() && self.room.may_nudge() {
             let me = self.clone();
             let _unless_gone = self.remote.post_always(move |_| {
@@ -167,6 +170,7 @@ impl Outside {
     /// frames; it may have to be larger than any peer takes.
     fn fit(&self, method: &Method, bytes: usize, deadline: Instant) -> Result<(), Error> {
         let size = bytes.saturating_add(HEAD);
+        // What fits every peer needs no answer to the question how much this one takes.
         if size <= protocol::LEAST_FRAME as usize {
             return Ok(());
         }

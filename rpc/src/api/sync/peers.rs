@@ -99,6 +99,7 @@ impl Peers {
         let name = self.name;
         let run = move || {
             let rpc = find(name).ok_or_else(loop_gone)?;
+            // The loop lives on: whoever sent the closure is told, and nobody else.
             let worked = catch_unwind(AssertUnwindSafe(|| work(&rpc)));
             worked.map_err(|panic| ErrorKind::ClosurePanicked(words(panic)).into())
         };
@@ -109,6 +110,7 @@ impl Peers {
         let (tell, told) = bounded(1);
         let nobody_waits = given_up.clone();
         post(&self.remote, move || {
+            // Its effects would surprise a thread that was told that it did not run.
             if !nobody_waits.load(Ordering::Acquire) {
                 drop(tell.send(run())); // nobody listens any more: fine
             }

@@ -42,6 +42,7 @@ pub(super) struct Past {
 impl Record {
     /// Notes that nobody waits for it any more: because its time has passed, if it has.
     pub(super) fn lapse(&mut self, now: Instant) {
+        // Not late but cancelled: what is made for it must not be told of a time that was left.
         if self.deadline > now + ROUNDED {
             self.deadline = Instant::FAR;
         }
@@ -72,6 +73,7 @@ impl Serving {
         let Past { all, order } = &mut self.past;
         all.insert(cause, over);
         order.push_back(cause);
+        debug_assert_eq!(all.len(), order.len(), "each is remembered once");
         let oldest = if order.len() > REMEMBERED { order.pop_front() } else { None };
         if let Some(oldest) = &oldest {
             all.remove(oldest);

@@ -148,6 +148,7 @@ impl Record {
     /// that are not pending any more.
     pub(super) fn adopt(&mut self, nested: Nested, is_pending: impl Fn(&Nested) -> bool) {
         let all = &mut self.nested;
+        // Pruned before it grows, so that a call that makes many in a row holds those that wait.
         if all.spilled() && all.len() == all.capacity() {
             all.retain(|nested| is_pending(nested));
             if all.len() > all.capacity() / 2 {
