@@ -29,6 +29,12 @@ fn the_compiled_interfaces_of_the_rpc_tests_are_fresh() {
     }
 }
 
+#[test]
+fn the_compiled_interface_of_the_dynamic_tests_is_fresh() {
+    let folder = root().join("rpc/dynamic/tests/interfaces");
+    compare(&folder.join("kinds.rpc"), &folder.join("golden/kinds.rs"));
+}
+
 /// A published crate is built from its own files, so the documentation of `peers-rpc` has a copy of
 /// what it shows.
 #[test]

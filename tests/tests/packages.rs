@@ -11,12 +11,13 @@ use std::process::Command;
 use peers_tests::{files, root};
 
 /// The libraries, and their folders.
-const LIBRARIES: [(&str, &str); 6] = [
+const LIBRARIES: [(&str, &str); 7] = [
     ("peers-kernel", "kernel"),
     ("peers-wire", "wire"),
     ("peers-rpc", "rpc"),
     ("peers-rpcc", "rpc/rpcc"),
     ("peers-secure", "rpc/secure"),
+    ("peers-dynamic", "rpc/dynamic"),
     ("peers-service", "rpc/service"),
 ];
 

@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Says which of our crates a package may depend on, at run time and at build time.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("kernel", &[]),
     ("wire", &[]),
     ("rpc", &["peers-kernel", "peers-wire"]),
     ("rpc/rpcc", &[]),
     ("rpc/service", &["peers-rpc"]),
     ("rpc/secure", &["peers-rpc"]),
+    ("rpc/dynamic", &["peers-rpc", "peers-rpcc"]),
     ("apps/registry", &["peers-rpc", "peers-rpcc", "peers-service"]),
     ("apps/p2p", &["peers-registry", "peers-rpc", "peers-rpcc", "peers-service"]),
     ("apps/numbers", &["peers-rpc", "peers-rpcc", "peers-service"]),
