@@ -199,6 +199,9 @@ impl Kernel {
     pub(crate) fn run_tasks(&self) {
         let core = &self.core;
         self.raise();
+        if core.sealing.was_busy() {
+            let_handshakes_go_on(core)
+        }
         core.meter.begin(core.now());
         // In this order: what ends of turns write has to leave with this turn's flush.
         run_ready(core);
@@ -288,6 +291,15 @@ impl Kernel {
             }
         }
         core.expire(limit);
+    }
+}
+
+/// Lets those go on whose handshakes had to wait for another turn.
+#[cold]
+fn let_handshakes_go_on(core: &Core) {
+    let readable = Readiness { readable: true, writable: false };
+    for (key, since) in core.sealing.begin_turn() {
+        core.note(key, readable, since);
     }
 }
 

@@ -148,6 +148,7 @@ pub use host::os::lines::Lines;
 pub use host::os::poller::Descriptor;
 pub use host::public_key::{PublicKey, PublicKeyError};
 pub use host::rng::ForkedRng;
+pub use host::socket::Credentials;
 #[doc(hidden)]
 pub use host::text::is_invisible;
 pub use host::throttle::may_log;

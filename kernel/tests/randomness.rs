@@ -62,6 +62,9 @@ fn a_handle_knows_whether_it_is_in_a_simulation_also_afterwards() -> io::Result<
     for (kernel, simulated) in [(Kernel::simulated(1), true), (Kernel::new()?, false)] {
         let handle = kernel.handle();
         assert_eq!(handle.is_simulated(), simulated);
+        let mut fresh = handle.fresh_rng()?;
+        let of_generators = [fresh.fork(), fresh, handle.fork_rng()].map(|rng| rng.is_simulated());
+        assert_eq!(of_generators, [simulated; 3]);
         drop(kernel);
         assert_eq!(handle.is_simulated(), simulated);
     }

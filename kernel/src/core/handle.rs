@@ -347,7 +347,8 @@ impl Handle {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn fresh_rng(&self) -> io::Result<ForkedRng> {
-        self.core.host().entropy().map(|seed| ForkedRng::from_seed(&seed))
+        let host = self.core.host();
+        host.entropy().map(|seed| ForkedRng::from_seed(&seed, host.mode()))
     }
 
     /// Returns whether the kernel lives in a simulation: its time is virtual, its network in

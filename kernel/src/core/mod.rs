@@ -27,6 +27,7 @@ pub(crate) mod pending;
 pub(crate) mod receiver;
 pub(crate) mod remote;
 pub(crate) mod rng;
+pub(crate) mod sealing;
 pub(crate) mod sources;
 pub(crate) mod task;
 pub(crate) mod timers;
@@ -42,6 +43,7 @@ use crate::core::panics::Panics;
 use crate::core::peer_cpu::PeerCpu;
 use crate::core::pending::{PendingConts, Ticket};
 use crate::core::remote::Inbox;
+use crate::core::sealing::Sealing;
 use crate::core::sources::{Watch, Watches};
 use crate::core::task::{Action, Entry, Queue, Task};
 use crate::core::timers::{TimerId, Timers};
@@ -95,6 +97,7 @@ pub(crate) struct Core {
     /// Memory for outputs.
     pub(crate) buffers: BufferPool,
     pub(crate) peer_cpu: PeerCpu,
+    pub(crate) sealing: Sealing,
     /// Continuations that nobody resumed yet.
     pub(crate) pending: PendingConts,
     pub(crate) works: Works,
@@ -105,7 +108,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(host: Rc<dyn Host>) -> io::Result<Rc<Self>> {
-        let rng = ForkedRng::from_seed(&*host.entropy()?);
+        let rng = ForkedRng::from_seed(&*host.entropy()?, host.mode());
         Ok(Rc::new(Self {
             queue: RefCell::default(),
             cause: Cell::default(),
@@ -128,6 +131,7 @@ impl Core {
             read_buffer: RefCell::default(),
             buffers: BufferPool::default(),
             peer_cpu: PeerCpu::default(),
+            sealing: Sealing::default(),
             pending: PendingConts::default(),
             works: Works::new(host.mode() == Mode::Real),
             lookups: Lookups::default(),
@@ -237,6 +241,7 @@ impl Core {
         !self.queue.borrow().is_empty()
             || !self.flushes.borrow().is_empty()
             || !self.endings.borrow().is_empty()
+            || self.sealing.somebody_waits()
     }
 
     pub(crate) fn queued(&self) -> usize {
@@ -398,6 +403,7 @@ impl Core {
     /// Gives memory back that is kept for what is to come.
     pub(crate) fn release_memory(&self) {
         self.buffers.clear();
+        self.sealing.clear();
         // A handler that asks for this may hold the buffer, since its input lies in there.
         if let Ok(mut buffer) = self.read_buffer.try_borrow_mut() {
             *buffer = Vec::new();
@@ -425,6 +431,17 @@ impl Core {
             return None;
         }
         self.running(born);
+        self.attempt(f)
+    }
+
+    /// Runs code of a user's that belongs to no handler, such as a secure layer's, as
+    /// [`catch`](Self::catch) does.
+    pub(crate) fn survive<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        if self.panics.has_failed() { None } else { self.attempt(f) }
+    }
+
+    #[inline]
+    fn attempt<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         // A panic must not colour what runs behind it: not its cause, not its losses.
         let outer = (self.cause.get(), self.loss.get(), self.inside.get());
         match catch_unwind(AssertUnwindSafe(f)) {

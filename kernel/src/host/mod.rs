@@ -109,14 +109,26 @@ pub(crate) trait Host: Debug {
     }
 }
 
-/// A socket of either host. The real one is in place, since a server holds many of them.
+/// A socket of either host, or a cover of one. The real one is in place, since a server holds many
+/// of them.
 #[derive(Debug)]
 pub(crate) enum AnySocket {
     Real(RealSocket),
-    Simulated(Box<dyn Socket>),
+    Boxed(Box<dyn Socket>),
 }
 
 const _: () = assert!(size_of::<Option<AnySocket>>() <= 24, "there is one in every connection");
+
+impl AnySocket {
+    /// Returns the socket if it may be more than one of the system.
+    #[inline]
+    pub(crate) fn boxed(&self) -> Option<&dyn Socket> {
+        match self {
+            Self::Real(_) => None,
+            Self::Boxed(socket) => Some(&**socket),
+        }
+    }
+}
 
 impl Deref for AnySocket {
     type Target = dyn Socket;
@@ -125,7 +137,7 @@ impl Deref for AnySocket {
     fn deref(&self) -> &Self::Target {
         match self {
             Self::Real(socket) => socket,
-            Self::Simulated(socket) => &**socket,
+            Self::Boxed(socket) => &**socket,
         }
     }
 }

@@ -1,5 +1,7 @@
-//! A connected socket of either host.
+//! A connected socket of either host, or one that covers such a socket and seals what goes through
+//! it.
 
+use crate::host::public_key::PublicKey;
 use crate::host::ready::{Key, Readiness, Resolved};
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
@@ -16,6 +18,14 @@ pub(crate) trait Socket: Debug {
     /// Appends what is there to `into`, as far as it has room, and it must have some; 0 is the end
     /// of the stream.
     fn read(&self, into: &mut Vec<u8>) -> io::Result<usize>;
+    /// Reads what is there into the beginning of `into`, which must have room; 0 is the end of the
+    /// stream.
+    fn receive(&self, into: &mut [u8]) -> io::Result<usize> {
+        let mut bytes = Vec::with_capacity(into.len());
+        let count = self.read(&mut bytes)?.min(into.len());
+        into[..count].copy_from_slice(&bytes[..count]);
+        Ok(count)
+    }
     /// Returns how many bytes have arrived and were not read.
     fn unread(&self) -> io::Result<usize>;
     /// Writes as much as fits.
@@ -43,4 +53,59 @@ pub(crate) trait Socket: Debug {
     fn local(&self) -> io::Result<Resolved>;
     /// Returns the other end's address.
     fn peer(&self) -> io::Result<Resolved>;
+    /// Returns which process is at the other end, as far as the system vouches for it.
+    fn credentials(&self) -> Option<Credentials> {
+        None
+    }
+
+    // ---- what only a socket does that covers another one
+
+    /// Returns how far it is with finding out who the peer is.
+    fn stage(&self) -> Stage {
+        Stage::Open
+    }
+    /// Returns the peer's key, once it is proven.
+    fn peer_key(&self) -> Option<PublicKey> {
+        None
+    }
+    /// Lets the peer in whose key is proven, or ends the connection with a word to it. From then on
+    /// reading gives what is to be thrown away.
+    fn admit(&self, _: bool) {}
+    /// Returns whether reading gives something that the system knows nothing of.
+    fn holds(&self) -> bool {
+        false
+    }
+    /// Sends what waits here and was made here.
+    fn push(&self) -> io::Result<()> {
+        Ok(())
+    }
+    /// Bytes of memory that it holds.
+    fn memory(&self) -> usize {
+        0
+    }
+}
+
+/// Says how far a socket is with finding out who the peer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nobody knows yet: nothing is taken to be sent.
+    Handshake,
+    /// Its key is proven, and nobody has said yet whether it may come in.
+    Proven,
+    /// What is written is sent, and what is read was sent.
+    Open,
+    /// It was ended from inside; all that is left to do is to tell the peer.
+    Over,
+}
+
+/// Says which process is at the other end of a Unix socket, at the time when the connection was
+/// made: the system vouches for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Credentials {
+    /// Its effective user.
+    pub uid: u32,
+    /// Its effective group.
+    pub gid: u32,
+    /// Its process id, if it has one here. It may be another process's by now: for the log only.
+    pub pid: Option<i32>,
 }

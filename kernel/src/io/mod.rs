@@ -6,6 +6,7 @@ pub(crate) mod listener;
 pub(crate) mod outlet;
 pub(crate) mod pipe;
 pub(crate) mod resolve;
+pub(crate) mod secure;
 pub(crate) mod secure_layer;
 pub(crate) mod signal;
 pub(crate) mod source;

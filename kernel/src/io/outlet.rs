@@ -3,6 +3,7 @@
 //! A weak handle: all state is in the pipe. Nothing here writes to a socket but [`Outlet::flush`];
 //! the end of the turn does.
 
+use crate::host::public_key::PublicKey;
 use crate::host::time::Instant;
 use crate::io::pipe::{Block, Pipe};
 use std::error::Error;
@@ -188,6 +189,12 @@ impl Outlet {
     /// Returns whether what is written here still has a chance to arrive.
     pub fn is_open(&self) -> bool {
         self.pipe.upgrade().is_some_and(|pipe| pipe.is_open())
+    }
+
+    /// Returns the peer's key, once a [secure layer](crate::Stream::secure) has proven that the
+    /// peer has its secret.
+    pub fn peer_key(&self) -> Option<PublicKey> {
+        self.pipe.upgrade()?.peer_key()
     }
 
     /// Lets at most `bytes` be buffered from now on; 1 MiB unless set. What is buffered already

@@ -8,7 +8,7 @@ use crate::host::public_key::PublicKey;
 use std::io::{self, IoSlice};
 
 /// Seals and opens what one connection says: first a handshake that proves who is there, then
-/// records. Given to `Stream::secure`.
+/// records. Given to [`Stream::secure`](crate::Stream::secure).
 ///
 /// Who implements this sees each byte once and in order. Every call may fail, and may panic: that
 /// ends this connection and no other. After a failure, or a panic, only [`peer`](Self::peer) is

@@ -3,9 +3,12 @@
 //!
 //! All state is in the pipe. Dialling is in `dial`, accepting in `listener`.
 
+use crate::host::public_key::PublicKey;
+use crate::host::socket::Credentials;
 use crate::io::address::Address;
 use crate::io::outlet::Outlet;
 use crate::io::pipe::Pipe;
+use crate::io::secure_layer::SecureLayer;
 use crate::node::Cx;
 use std::cell::RefCell;
 use std::fmt;
@@ -61,6 +64,14 @@ pub trait Listen {
     /// Hears what has arrived. Each time it is a task of its own; a panic is logged, and the
     /// connection lives on. False if nobody listens any more: then the connection is closed.
     fn hear(self: Rc<Self>, outlet: &Outlet, input: Input<'_>) -> bool;
+
+    /// Decides whether the peer may come in, whose key has just been proven. On a connection with a
+    /// [secure layer](Stream::secure) this is asked once, before anything is heard and before
+    /// anything that was written is sent. If it is false, or panics, the peer is told that it is
+    /// not wanted, the connection is closed, and nothing is heard of it any more.
+    fn proven(self: Rc<Self>, _outlet: &Outlet, _peer: PublicKey) -> bool {
+        true
+    }
 
     /// Returns where it was made, for reports about it.
     fn born(&self) -> &'static Location<'static>;
@@ -150,6 +161,24 @@ impl Stream {
         H: FnMut(&Outlet, Input<'_>) -> bool + 'static,
     {
         self.start_for(Rc::new(ClosureListener { born, handler: RefCell::new(handler) }))
+    }
+
+    /// Covers the connection with a secure layer, and sends what that says first. What is written
+    /// from now on is sealed, and what is heard was opened; both wait until the layer knows who the
+    /// peer is, and [`Listen::proven`] lets it in. The handshake goes on while the stream is read:
+    /// that is, once it is started, and not while it is paused.
+    ///
+    /// A connection that breaks the layer's rules fails with the layer's error, and one that ends
+    /// without its last record with [`UnexpectedEof`](io::ErrorKind::UnexpectedEof).
+    pub fn secure(self, layer: Box<dyn SecureLayer>) -> Self {
+        self.pipe.secure(layer);
+        self
+    }
+
+    /// Returns which process is at the other end of a Unix socket. Linux knows; elsewhere, and of
+    /// other connections, it is `None`.
+    pub fn credentials(&self) -> Option<Credentials> {
+        self.pipe.credentials()
     }
 
     /// Returns the writing end, for use before the handler is called, or outside of it.

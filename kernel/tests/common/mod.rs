@@ -131,13 +131,30 @@ pub fn dialled(kernel: &mut Kernel, to: &Address) -> io::Result<Stream> {
 
 /// Listens, dials, and returns both ends, started with handlers that note what they hear.
 pub fn pair(kernel: &mut Kernel, at: &Address) -> (Outlet, Heard, Outlet, Heard) {
+    let (dialled, accepted) = streams(kernel, at);
+    let (ours, theirs) = (Heard::default(), Heard::default());
+    (ours.listen_to(dialled), ours, theirs.listen_to(accepted), theirs)
+}
+
+/// Runs a test over TCP, over a Unix socket and in a simulated world.
+pub fn everywhere(name: &str, test: impl Fn(&mut Kernel, &Address)) {
+    let simulated = Kernel::simulated(7);
+    for (mut kernel, at) in [
+        (strict_kernel(), any_port()),
+        (strict_kernel(), Address::unix(socket_path(name))),
+        (simulated, Address::sim(name)),
+    ] {
+        test(&mut kernel, &at);
+    }
+}
+
+/// Listens, dials, and returns both ends, which nobody has started yet: the dialled one first.
+pub fn streams(kernel: &mut Kernel, at: &Address) -> (Stream, Stream) {
     let accepted = Rc::new(RefCell::new(None));
     let slot = accepted.clone();
     let accept = move |stream: Stream| *slot.borrow_mut() = Some(stream);
     let listener = kernel.handle().listen(at, accept).unwrap();
     let dialled = dialled(kernel, listener.address()).unwrap();
     run_until(kernel, "a connection", || accepted.borrow().is_some());
-    let (ours, theirs) = (Heard::default(), Heard::default());
-    let accepted = accepted.take().unwrap();
-    (ours.listen_to(dialled), ours, theirs.listen_to(accepted), theirs)
+    (dialled, accepted.take().unwrap())
 }

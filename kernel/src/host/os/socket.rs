@@ -2,7 +2,7 @@
 
 use crate::host::os::poller::Registered;
 use crate::host::ready::{Key, Readiness, Resolved};
-use crate::host::socket::Socket;
+use crate::host::socket::{Credentials, Socket};
 use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, recv};
 use socket2::{SockAddr, Socket as RawSocket};
@@ -54,6 +54,12 @@ impl Socket for RealSocket {
 
     fn read(&self, into: &mut Vec<u8>) -> io::Result<usize> {
         let result = recv(self.0.io(), spare_capacity(into), RecvFlags::empty());
+        self.0.rearm();
+        Ok(result?.0)
+    }
+
+    fn receive(&self, into: &mut [u8]) -> io::Result<usize> {
+        let result = recv(self.0.io(), into, RecvFlags::empty());
         self.0.rearm();
         Ok(result?.0)
     }
@@ -126,6 +132,16 @@ impl Socket for RealSocket {
 
     fn peer(&self) -> io::Result<Resolved> {
         resolved(&self.0.io().peer_addr()?)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn credentials(&self) -> Option<Credentials> {
+        // Of other sockets the system answers as well, with nonsense.
+        let is_unix = self.0.io().local_addr().is_ok_and(|address| address.is_unix());
+        let found = is_unix.then(|| rustix::net::sockopt::socket_peercred(self.0.io()))?.ok()?;
+        // Zero where the process has no number in our namespace, which the type does not foresee.
+        let pid = Some(found.pid.as_raw_pid()).filter(|pid| *pid > 0);
+        Some(Credentials { uid: found.uid.as_raw(), gid: found.gid.as_raw(), pid })
     }
 }
 

@@ -11,6 +11,7 @@
 //! 3. Every decision is drawn from the one generator, and nothing iterates over a randomly keyed
 //!    map. Kept by `the_same_seed_dials_the_same_way`.
 
+use crate::host::Mode;
 use crate::host::ready::{Key, Readiness};
 use crate::host::rng::ForkedRng;
 use crate::host::sim::connection::{End, SimListener, Stage};
@@ -148,7 +149,7 @@ impl Net {
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         Self {
             now: Instant::default(),
-            rng: ForkedRng::from_seed(&bytes),
+            rng: ForkedRng::from_seed(&bytes, Mode::Simulated),
             trace: Trace::default(),
             latency: LATENCY,
             events: BinaryHeap::new(),

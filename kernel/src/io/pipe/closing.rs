@@ -18,7 +18,7 @@ use std::time::Duration;
 /// Bytes that are thrown away meanwhile, unless
 /// [`Outlet::close_discarding`](crate::Outlet::close_discarding) says otherwise: more than what an
 /// honest peer has under way when it hears of the end.
-const MOST_DISCARDED: usize = 16 << 20;
+pub(super) const MOST_DISCARDED: usize = 16 << 20;
 /// Says how long a connection is left to its peer that sends more than that: time to read the end
 /// of our output.
 const GRACE: Duration = Duration::from_millis(250);
@@ -75,6 +75,9 @@ impl Pipe {
         if self.outward.get() == Outward::Broken {
             return self.abort();
         }
+        if self.is_unproven() && !self.keep_judge() {
+            return self.abort();
+        }
         // A half that has ended never opens again.
         if self.inward.get() != Inward::Ended {
             self.inward.set(Inward::Discarded);
@@ -88,7 +91,7 @@ impl Pipe {
         self.dismiss(&core);
     }
 
-    fn arm_linger(self: &Rc<Self>, core: &Rc<Core>, linger: Duration) {
+    pub(super) fn arm_linger(self: &Rc<Self>, core: &Rc<Core>, linger: Duration) {
         let pipe = Rc::downgrade(self);
         let give_up = move |_: &Rc<Core>| {
             if let Some(pipe) = pipe.upgrade() {

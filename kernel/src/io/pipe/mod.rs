@@ -20,6 +20,7 @@
 
 mod closing;
 pub(crate) mod output;
+mod proof;
 mod read;
 mod rest;
 mod state;
@@ -33,8 +34,9 @@ use crate::core::sources::Watch;
 use crate::core::task::{Plain, Task};
 use crate::core::timers::TimerId;
 use crate::host::AnySocket;
+use crate::host::public_key::PublicKey;
 use crate::host::ready::{Key, Readiness};
-use crate::host::socket::Socket;
+use crate::host::socket::{Credentials, Socket};
 use crate::host::time::Instant;
 use crate::io::address::Address;
 use crate::io::outlet::Outlet;
@@ -113,12 +115,15 @@ struct Rare {
     /// `Some` iff somebody waits for what had arrived when he asked first: so many bytes of it are
     /// unread.
     behind: Option<usize>,
+    /// Says who decides whether the peer may come in, if the connection was closed before.
+    judge: Option<Rc<dyn Listen>>,
 }
 
 impl Rare {
     fn is_needed(&self) -> bool {
-        let Self { broken, drained, closed, linger, block, discards: _, rest, behind } = self;
-        let waits = broken.is_some() || !drained.is_empty() || linger.is_some();
+        let Self { broken, drained, closed, linger, block, discards: _, rest, behind, judge } =
+            self;
+        let waits = broken.is_some() || !drained.is_empty() || linger.is_some() || judge.is_some();
         waits || !closed.is_empty() || block.is_some() || rest.is_some() || behind.is_some()
     }
 }
@@ -201,7 +206,7 @@ impl Pipe {
             self.listener.set(Some(listener));
             self.renew_interest(&core);
             // It broke before anybody listened, and no event will tell of that again.
-            if self.outward.get() == Outward::Broken {
+            if self.outward.get() == Outward::Broken || self.holds() {
                 self.note_readable(&core)
             }
         }
@@ -250,8 +255,31 @@ impl Pipe {
         Some(result)
     }
 
+    /// Does something with the socket, if it is there and not simply one of the system.
+    #[inline]
+    fn with_boxed<R>(&self, f: impl FnOnce(&dyn Socket) -> R) -> Option<R> {
+        let socket = self.socket.take()?;
+        let result = socket.boxed().map(f);
+        self.socket.set(Some(socket));
+        result
+    }
+
+    /// Returns whether the socket has something to give that the system knows nothing of.
+    #[inline]
+    fn holds(&self) -> bool {
+        self.with_boxed(|socket| socket.holds()).unwrap_or_default()
+    }
+
     fn ask<T>(&self, f: impl FnOnce(&dyn Socket) -> io::Result<T>) -> io::Result<T> {
         self.with_socket(f).unwrap_or_else(|| Err(ErrorKind::NotConnected.into()))
+    }
+
+    pub(crate) fn credentials(&self) -> Option<Credentials> {
+        self.with_socket(|socket| socket.credentials()).flatten()
+    }
+
+    pub(crate) fn peer_key(&self) -> Option<PublicKey> {
+        self.with_boxed(|socket| socket.peer_key()).flatten()
     }
 
     // ---- what outlets ask for
@@ -379,21 +407,24 @@ impl Pipe {
         let Some(socket) = self.socket.take() else { return };
         let key = socket.key();
         drop(socket);
-        let clean = self.both_halves_ended();
+        self.tell_closed(core, self.both_halves_ended());
         self.inward.set(Inward::Ended);
         self.outward.set(Outward::Finished);
-        let mut held = self.held.take();
-        let rare = held.as_mut().and_then(|held| held.rare.as_mut());
-        for (cause, at_end) in rare.map(|rare| std::mem::take(&mut rare.closed)).unwrap_or_default()
-        {
-            core.push(cause, at_end(clean));
-        }
+        let held = self.held.take();
         core.buffers.count_used(held.as_ref().map_or(0, |held| held.output.memory()), 0);
         if let Some(timer) = held.as_ref().and_then(|held| held.rare.as_ref()?.linger) {
             core.cancel(timer);
         }
         core.unregister(key);
         drop(held); // last, since it may own anything, this connection's own outlet included
+    }
+
+    /// Tells those who wait for the end of the connection.
+    fn tell_closed(&self, core: &Core, clean: bool) {
+        let closed = self.if_rare(|rare| Some(std::mem::take(&mut rare.closed)));
+        for (cause, at_end) in closed.unwrap_or_default() {
+            core.push(cause, at_end(clean));
+        }
     }
 
     fn take_broken(&self) -> Option<io::Error> {
@@ -412,8 +443,8 @@ impl Pipe {
 
 impl Watch for Pipe {
     fn ready(self: Rc<Self>, core: &Rc<Core>, readiness: Readiness) {
-        if readiness.writable && self.blocked.get() {
-            self.send(core)
+        if readiness.writable {
+            if self.blocked.get() { self.send(core) } else { self.push(core) }
         }
         if !readiness.readable {
             return;

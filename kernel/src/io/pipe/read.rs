@@ -51,25 +51,14 @@ impl Pipe {
         }
     }
 
-    /// Reads once. A call that was interrupted says nothing about what is there, so it is made
-    /// again before anybody judges by a clock what has not come.
-    #[inline]
-    fn read_socket(&self, into: &mut Vec<u8>) -> io::Result<usize> {
-        loop {
-            match self.ask(|socket| socket.read(into)) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                other => return other,
-            }
-        }
-    }
-
     fn read_bytes(self: &Rc<Self>, core: &Rc<Core>, note: impl FnOnce(usize, bool)) {
         let mut buffer = core.read_buffer();
-        match self.read_socket(&mut buffer) {
+        let (result, holds) = self.read_socket(&mut buffer);
+        match result {
             Ok(count @ 1..) => {
                 note(count, buffer.len() == buffer.capacity());
                 self.deliver(core, Input::Bytes(&buffer));
-                self.tell_if_broken(core)
+                self.tell_if_broken(core, holds)
             }
             other => {
                 drop(buffer);
@@ -85,13 +74,14 @@ impl Pipe {
         mut block: Block,
         note: impl FnOnce(usize, bool),
     ) {
-        match self.read_socket(&mut block.memory) {
+        let (result, holds) = self.read_socket(&mut block.memory);
+        match result {
             Ok(count @ 1..) => {
                 note(count, block.memory.len() == block.memory.capacity());
                 let Block { memory, born, then } = block;
                 // If it panics, the bytes are lost to it, not to the peer.
                 let _caught = core.catch(born, || then(memory));
-                self.tell_if_broken(core)
+                self.tell_if_broken(core, holds)
             }
             other => {
                 // Nothing came, so the block waits on; at the end it is dropped.
@@ -103,10 +93,29 @@ impl Pipe {
         }
     }
 
+    /// Reads once; returns also whether the socket has more to give, of which the system knows
+    /// nothing. A call that was interrupted says nothing about what is there, so it is made again
+    /// before anybody judges by a clock what has not come.
+    #[inline]
+    fn read_socket(&self, into: &mut Vec<u8>) -> (io::Result<usize>, bool) {
+        let Some(socket) = self.socket.take() else {
+            return (Err(ErrorKind::NotConnected.into()), false);
+        };
+        let result = loop {
+            match socket.read(into) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        let holds = socket.boxed().is_some_and(|socket| socket.holds());
+        self.socket.set(Some(socket));
+        (result, holds)
+    }
+
     /// Tells of a way out that has broken: once all that came in has been heard, that is heard as
-    /// well.
-    fn tell_if_broken(&self, core: &Core) {
-        if self.outward.get() == Outward::Broken {
+    /// well. What the socket holds is asked for again.
+    fn tell_if_broken(&self, core: &Core, holds: bool) {
+        if holds || self.outward.get() == Outward::Broken {
             self.note_readable(core)
         }
     }
@@ -118,7 +127,7 @@ impl Pipe {
             // The first failure is the one to be told: later ones are its consequence.
             Err(error) => match self.take_broken() {
                 Some(broken) => self.fail(core, broken),
-                None if is_passing(&error) => {}
+                None if is_passing(&error) => self.heed_proof(core),
                 None => self.fail(core, error),
             },
         }
@@ -139,11 +148,16 @@ impl Pipe {
     }
 
     pub(super) fn fail(self: &Rc<Self>, core: &Rc<Core>, error: io::Error) {
-        self.shut(core);
+        // One that its secure layer has ended still says so to its peer.
+        if self.is_over() && self.inward.get().may_hear() {
+            self.part(core)
+        } else {
+            self.shut(core)
+        }
         self.deliver(core, Input::Failed(error));
     }
 
-    fn deliver(self: &Rc<Self>, core: &Rc<Core>, input: Input<'_>) {
+    pub(super) fn deliver(self: &Rc<Self>, core: &Rc<Core>, input: Input<'_>) {
         let Some(listener) = self.listener.take() else { return self.discard(core, &input) };
         let outlet = self.outlet();
         // After a panic the connection lives on: the bytes are lost to the listener, not to the

@@ -33,17 +33,20 @@ impl Pipe {
     /// Notes that so many bytes were read, and that there may be a rest.
     #[cold]
     pub(super) fn renew_rest(&self, count: usize, rest: bool, told: Instant) {
-        let unread = if rest { self.unread() } else { 0 };
+        // Of a socket that is covered the system counts cipher text: what was read is less of it.
+        let is_exact = self.with_boxed(|_| ()).is_none();
+        let unread = if rest || !is_exact { self.unread() } else { 0 };
+        let most = if is_exact { usize::MAX } else { unread };
         if self.with_socket(|_| ()).is_none() {
             return; // closed meanwhile
         }
         self.with_rare(|rare| {
-            let left =
-                rare.rest.map(|rest| Rest { bytes: rest.bytes.saturating_sub(count), ..rest });
+            let less = |bytes: usize| bytes.saturating_sub(count).min(most);
+            let left = rare.rest.map(|rest| Rest { bytes: less(rest.bytes), ..rest });
             let behind = Rest { bytes: unread, since: told };
-            rare.rest =
-                left.filter(|rest| rest.bytes > 0).or_else(|| (unread > 0).then_some(behind));
-            rare.behind = rare.behind.map(|bytes| bytes.saturating_sub(count));
+            let is_rest = rest && unread > 0;
+            rare.rest = left.filter(|rest| rest.bytes > 0).or_else(|| is_rest.then_some(behind));
+            rare.behind = rare.behind.map(less);
         });
         self.if_rare(|_| Some(())); // gives it back if it is empty
     }
@@ -73,7 +76,10 @@ impl Pipe {
     }
 
     pub(crate) fn resume(&self) {
-        if self.switch(Inward::Paused, Inward::Open).is_some() {
+        if let Some(core) = self.switch(Inward::Paused, Inward::Open) {
+            if self.holds() {
+                self.note_readable(&core)
+            }
             let unread = self.unread();
             self.if_rare(|rare| {
                 let rest = rare.rest.map(|rest| Rest { bytes: rest.bytes.min(unread), ..rest });

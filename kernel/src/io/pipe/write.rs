@@ -23,7 +23,8 @@ use std::rc::Rc;
 impl Pipe {
     /// Returns how many bytes of memory the output holds.
     pub(crate) fn memory(&self) -> usize {
-        self.look_at_held(|held| held.output.memory()).unwrap_or_default()
+        let output = self.look_at_held(|held| held.output.memory()).unwrap_or_default();
+        output + self.with_boxed(|socket| socket.memory()).unwrap_or_default()
     }
 
     /// Returns since when the socket has taken nothing, iff something waits that it has refused to
@@ -178,6 +179,11 @@ impl Pipe {
         if self.outward.get() == Outward::Finishing {
             match self.with_socket(|socket| socket.shutdown()) {
                 Some(Ok(())) => self.outward.set(Outward::Finished),
+                // The last record has not left yet.
+                Some(Err(error)) if is_passing(&error) => {
+                    self.blocked.set(true);
+                    return self.renew_interest(core);
+                }
                 Some(Err(error)) => return self.break_off(core, error),
                 None => return,
             }
@@ -193,6 +199,16 @@ impl Pipe {
         if self.outward.replace(Outward::Broken) == Outward::Broken {
             return;
         }
+        self.drop_output(core);
+        if matches!(self.inward.get(), Inward::Ended | Inward::Discarded | Inward::Spent) {
+            return self.shut(core);
+        }
+        self.with_rare(|rare| rare.broken = Some(error));
+        self.note_readable(core)
+    }
+
+    /// Forgets what was to be written, and who waits for it to have left.
+    pub(super) fn drop_output(&self, core: &Core) {
         self.blocked.set(false);
         self.if_held(|held| {
             core.buffers.count_used(held.output.memory(), 0);
@@ -200,11 +216,6 @@ impl Pipe {
             Some(())
         });
         self.discard_drained(core);
-        if matches!(self.inward.get(), Inward::Ended | Inward::Discarded | Inward::Spent) {
-            return self.shut(core);
-        }
-        self.with_rare(|rare| rare.broken = Some(error));
-        self.note_readable(core)
     }
 
     /// Drops what waits for an empty output that will never be: by the queue, since a flush runs no
