@@ -28,6 +28,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
             "peers-rpc",
             "peers-wire",
             "peers-rpcc",
+            "peers-dynamic",
             "peers-service",
             "peers-registry",
             "peers-p2p",

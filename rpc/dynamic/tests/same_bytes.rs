@@ -22,6 +22,15 @@ fn write(schema: &Schema, ty: &Ty, value: &Value) -> Vec<u8> {
     wire::to_vec(&Typed::new(schema, ty, value).unwrap()).unwrap()
 }
 
+/// A tree of so many links, whose bytes nobody has checked.
+fn links(count: usize) -> Vec<u8> {
+    let whole = |next: &[u8]| {
+        let fields = [&[0, 0, 0, 1], next, &[0; 9]].concat();
+        [&u32::try_from(fields.len()).unwrap().to_be_bytes()[..], &fields].concat()
+    };
+    (0..count).fold(whole(&[0]), |tree, _| whole(&[&[1], &tree[..]].concat()))
+}
+
 /// What generated code makes of bytes, and of what it read from them.
 fn by_generated<T: DecodeOwned + Encode>(bytes: &[u8]) -> Result<Vec<u8>, Error> {
     wire::from_slice::<T>(bytes).map(|value| wire::to_vec(&value).unwrap())
@@ -117,7 +126,15 @@ fn levels_end_where_those_of_generated_code_do() {
     // The list in the innermost is a level, too.
     let deepest = chain(limits::DEPTH as usize - 1);
     let bytes = write(&schema, &ty, &deepest);
-    assert_eq!(by_generated::<g::Tree>(&bytes), Ok(bytes));
+    assert_eq!(read(&schema, &ty, &bytes), Ok(deepest));
+    assert_eq!(by_generated::<g::Tree>(&bytes).as_ref(), Ok(&bytes));
+    for count in 60..=70 {
+        let bytes = links(count);
+        let found = read(&schema, &ty, &bytes).map(|value| write(&schema, &ty, &value));
+        assert_eq!(found, by_generated::<g::Tree>(&bytes), "{count} links");
+    }
+    let too_deep = read(&schema, &ty, &links(64));
+    assert_eq!(too_deep, Err(Error::TooDeep { limit: limits::DEPTH }));
     let misfit = Typed::new(&schema, &ty, &chain(limits::DEPTH as usize)).map(|_| ()).unwrap_err();
     assert!(misfit.to_string().ends_with("nested deeper than 64"), "{misfit}");
 }
