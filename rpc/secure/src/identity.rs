@@ -110,8 +110,19 @@ impl Identity {
         pem::write(&self.0.seed, &self.0.key)
     }
 
-    fn config(&self, _: &ForkedRng) -> Option<&Config> {
-        self.0.seedable.as_ref().or(Some(&self.0.real))
+    /// Takes the next key after so many records on connections that are made from here on, for
+    /// tests: nobody waits for sixteen million.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn next_key_after(&self, records: u32) -> Self {
+        let Inner { seed, key, real, seedable } = &*self.0;
+        let with = |config: &Config| Config { update_after: records, ..config.clone() };
+        let (real, seedable) = (with(real), seedable.as_ref().map(with));
+        Self(Arc::new(Inner { seed: seed.clone(), key: *key, real, seedable }))
+    }
+
+    fn config(&self, rng: &ForkedRng) -> Option<&Config> {
+        if rng.is_simulated() { self.0.seedable.as_ref() } else { Some(&self.0.real) }
     }
 }
 
