@@ -126,3 +126,33 @@ fn a_full_queue_is_waited_for() {
     drop(first);
     std::fs::remove_file(&path).unwrap();
 }
+
+#[test]
+fn a_private_socket_is_for_its_user_alone_before_anybody_can_come() {
+    use std::os::unix::fs::PermissionsExt;
+    let path = socket_path("private");
+    let kernel = strict_kernel();
+    let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    let listener = kernel.handle().listen_privately(&unix(&path), drop).unwrap();
+    assert_eq!(mode(), 0o600);
+    drop(listener);
+    let _listener = kernel.handle().listen(&unix(&path), drop).unwrap();
+    assert_ne!(mode() & 0o100, 0, "else it is as the system makes it");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_system_says_who_is_at_the_other_end() {
+    let path = socket_path("credentials");
+    let mut kernel = strict_kernel();
+    let (dialled, accepted) = common::streams(&mut kernel, &unix(&path));
+    let me = std::fs::metadata("/proc/self").unwrap();
+    use std::os::unix::fs::MetadataExt;
+    for stream in [&dialled, &accepted] {
+        let found = stream.credentials().unwrap();
+        assert_eq!((found.uid, found.gid), (me.uid(), me.gid()));
+        assert_eq!(found.pid, Some(std::process::id() as i32));
+    }
+    let (tcp, _other) = common::streams(&mut kernel, &common::any_port());
+    assert_eq!(tcp.credentials(), None, "of other connections it says nothing");
+}

@@ -53,7 +53,7 @@ impl Host for Gone {
         gone()
     }
 
-    fn listen(&self, _: Key, _: &Resolved) -> io::Result<Box<dyn Acceptor>> {
+    fn listen(&self, _: Key, _: &Resolved, _: bool) -> io::Result<Box<dyn Acceptor>> {
         gone()
     }
 

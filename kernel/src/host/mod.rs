@@ -77,8 +77,9 @@ pub(crate) trait Host: Debug {
     /// Starts to connect; writable when it is decided, and then [`Socket::connected`] tells how.
     fn connect(&self, key: Key, to: &Resolved) -> io::Result<AnySocket>;
 
-    /// Listens: the acceptor is readable when there is someone to accept.
-    fn listen(&self, key: Key, at: &Resolved) -> io::Result<Box<dyn Acceptor>>;
+    /// Listens: the acceptor is readable when there is someone to accept. Iff `is_private`, none
+    /// but this user and root may connect over a Unix socket's file.
+    fn listen(&self, key: Key, at: &Resolved, is_private: bool) -> io::Result<Box<dyn Acceptor>>;
 
     /// Returns, in a simulated world, how long the look-up of a name takes and what it finds;
     /// `None` for what is no such name.

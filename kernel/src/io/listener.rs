@@ -53,11 +53,35 @@ impl Handle {
         at: &Address,
         accept: impl FnMut(Stream) + 'static,
     ) -> io::Result<Listener> {
-        let born = Location::caller();
+        self.listen_as(at, false, Location::caller(), accept)
+    }
+
+    /// Listens as [`listen`](Self::listen) does. The file of a Unix socket is made for this user
+    /// alone (mode 0600) before anybody can connect over it; root can as well.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    #[track_caller]
+    pub fn listen_privately(
+        &self,
+        at: &Address,
+        accept: impl FnMut(Stream) + 'static,
+    ) -> io::Result<Listener> {
+        self.listen_as(at, true, Location::caller(), accept)
+    }
+
+    fn listen_as(
+        &self,
+        at: &Address,
+        is_private: bool,
+        born: &'static Location<'static>,
+        accept: impl FnMut(Stream) + 'static,
+    ) -> io::Result<Listener> {
         let key = self.core.reserve();
         let place = at.without_proof().and_then(|()| resolve::for_listening(at));
-        match place.and_then(|place| ListenerState::open(&self.core, key, &place, at, born, accept))
-        {
+        let acceptor = place.and_then(|place| self.core.host().listen(key, &place, is_private));
+        let open = |acceptor| ListenerState::open(&self.core, key, acceptor, at, born, accept);
+        match acceptor.and_then(open) {
             Ok(state) => {
                 self.core.fill(key, state.clone());
                 Ok(Listener { state })
@@ -143,12 +167,11 @@ impl ListenerState {
     fn open(
         core: &Rc<Core>,
         key: Key,
-        place: &Resolved,
+        acceptor: Box<dyn Acceptor>,
         asked: &Address,
         born: &'static Location<'static>,
         accept: impl FnMut(Stream) + 'static,
     ) -> io::Result<Rc<Self>> {
-        let acceptor = core.host().listen(key, place)?;
         let address = match acceptor.local()? {
             Resolved::Inet(local) => asked.with_port(local.port()),
             _ => asked.clone(),

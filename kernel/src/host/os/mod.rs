@@ -36,8 +36,9 @@ use crate::host::time::Clock;
 use crate::host::time::Instant;
 use crate::host::{Acceptor, AnySocket, Host, Mode};
 use socket2::{Domain, SockAddr, Socket as RawSocket, Type};
+use std::fs::Permissions;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -135,10 +136,17 @@ impl Host for RealHost {
         Ok(AnySocket::Real(RealSocket(Registered::new(&self.selector, socket, key, WRITE)?)))
     }
 
-    fn listen(&self, key: Key, at: &Resolved) -> io::Result<Box<dyn Acceptor>> {
+    fn listen(&self, key: Key, at: &Resolved, is_private: bool) -> io::Result<Box<dyn Acceptor>> {
         let (socket, address) = open(at)?;
         let file = match at {
-            Resolved::Unix(path) => Some(bind_file(&socket, &address, path)?),
+            Resolved::Unix(path) => {
+                let file = bind_file(&socket, &address, path)?;
+                if is_private {
+                    // Nobody can connect yet: the socket does not listen.
+                    std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+                }
+                Some(file)
+            }
             _ => {
                 socket.set_reuse_address(true)?;
                 socket.bind(&address)?;

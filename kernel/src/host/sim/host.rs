@@ -123,7 +123,7 @@ impl Host for SimHost {
         Ok(AnySocket::Boxed(Box::new(SimSocket { net: self.net.clone(), id, key })))
     }
 
-    fn listen(&self, key: Key, at: &Resolved) -> io::Result<Box<dyn Acceptor>> {
+    fn listen(&self, key: Key, at: &Resolved, _: bool) -> io::Result<Box<dyn Acceptor>> {
         let name = sim_name(at)?.to_owned();
         let id = self.net.borrow_mut().open_listener(self.process, key, &name)?;
         Ok(Box::new(SimAcceptor { net: self.net.clone(), id, name }))
