@@ -5,8 +5,10 @@
 //! those that are too many wait, in the order in which they came, and whoever is inside goes first.
 //!
 //! Invariants:
-//! 1. A turn takes at most [`STEPS`] steps, one for each of those that waited longest.
-//! 2. Memory is taken out while it is in use, and is empty or holds nothing that counts.
+//! 1. A turn takes at most [`STEPS`] steps, one for each of those that waited longest. Kept by
+//!    `four_steps_of_handshakes_are_taken_in_a_turn_and_all_come_to_an_end`.
+//! 2. Memory is taken out while it is in use, and is empty or holds nothing that counts. Kept by
+//!    `who_is_idle_holds_nothing`.
 
 use crate::host::ready::Key;
 use crate::host::time::Instant;

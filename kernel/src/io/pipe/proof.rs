@@ -2,9 +2,10 @@
 //! none.
 //!
 //! Invariants:
-//! 1. Nothing is heard or sealed before the listener has let the peer in, who is asked once.
+//! 1. Nothing is heard or sealed before the listener has let the peer in, who is asked once. Kept
+//!    by `who_is_not_let_in_gets_nothing_and_is_told`.
 //! 2. What a layer ends is heard by the listener at once, and by the peer within the time to
-//!    linger.
+//!    linger. Kept by `an_end_without_a_last_record_is_a_failure_wherever_it_comes`.
 
 use crate::core::Core;
 use crate::host::public_key::PublicKey;

@@ -5,11 +5,15 @@
 //! and no system: cipher text goes to the socket underneath.
 //!
 //! Invariants:
-//! 1. What is sealed is kept until it has left, and nothing is sealed twice.
-//! 2. In the stage [`Open`](Stage::Open) alone plain text is taken or given.
-//! 3. After the layer has failed or panicked it is asked for nothing but the peer's key.
-//! 4. When nothing waits it holds no memory but itself.
-//! 5. `counted` is what the loop's count of memory in use holds of it.
+//! 1. What is sealed is kept until it has left, and nothing is sealed twice. Kept by
+//!    `what_goes_in_comes_out_and_is_sealed_once`.
+//! 2. In the stage [`Open`](Stage::Open) alone plain text is taken or given. Kept by
+//!    `who_is_not_let_in_gets_nothing_and_is_told`.
+//! 3. After the layer has failed or panicked it is asked for nothing but the peer's key. Kept by
+//!    `a_layer_that_panics_or_fails_ends_its_connection_and_no_other`.
+//! 4. When nothing waits it holds no memory but itself. Kept by `who_is_idle_holds_nothing`.
+//! 5. `counted` is what the loop's count of memory in use holds of it. Kept by
+//!    `what_a_peer_does_not_read_is_bounded_and_counted`.
 
 mod queue;
 mod read;
@@ -21,7 +25,7 @@ use crate::host::public_key::PublicKey;
 use crate::host::ready::{Key, Readiness, Resolved};
 use crate::host::socket::{Credentials, Socket, Stage};
 use crate::io::secure_layer::SecureLayer;
-use queue::Queue;
+use queue::SealedQueue;
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -60,29 +64,29 @@ struct State {
 /// Holds what only a socket needs that is not idle.
 #[derive(Default)]
 struct Busy {
-    queue: Queue,
+    queue: SealedQueue,
     /// Cipher text that could not be opened yet.
     wire: Vec<u8>,
     /// Plain text for which there was no room.
     plain: Vec<u8>,
-    /// Bytes of it that were given.
-    given: usize,
+    /// Bytes of it that were delivered.
+    delivered: usize,
     /// Iff a whole record may lie in `wire`.
     unopened: bool,
     /// Iff the handshake waits for a turn that has time for it; it has come once it is read again.
     waits: bool,
     /// Says how input ends, behind the plain text, until that was told.
-    end: Option<End>,
+    end: Option<SealedEnd>,
 }
 
-enum End {
+enum SealedEnd {
     Orderly,
     Failed(io::Error),
 }
 
 impl Busy {
     fn is_needed(&self) -> bool {
-        let Self { queue, wire, plain, given: _, unopened: _, waits, end } = self;
+        let Self { queue, wire, plain, delivered: _, unopened: _, waits, end } = self;
         !queue.is_idle() || !wire.is_empty() || !plain.is_empty() || *waits || end.is_some()
     }
 
@@ -168,7 +172,7 @@ impl State {
         let busy = self.busy();
         busy.wire = Vec::new();
         busy.unopened = false;
-        busy.end = Some(End::Failed(error));
+        busy.end = Some(SealedEnd::Failed(error));
     }
 
     /// Gives back what is not needed, and counts the rest.
@@ -199,7 +203,7 @@ impl Socket for SecureSocket {
     /// whole cannot.
     fn unread(&self) -> io::Result<usize> {
         let state = self.state.borrow();
-        let plain = state.busy.as_ref().map_or(0, |busy| busy.plain.len() - busy.given);
+        let plain = state.busy.as_ref().map_or(0, |busy| busy.plain.len() - busy.delivered);
         Ok(self.socket.unread()? + plain)
     }
 

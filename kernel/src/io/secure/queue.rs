@@ -3,13 +3,15 @@
 //! Pure data. Records leave in the order in which they were sealed, whoever asked for them.
 //!
 //! Invariants:
-//! 1. What was put in leaves as it is, or the connection ends.
-//! 2. Plain text counts as gone when the last byte of its record is, and is told once.
+//! 1. What was put in leaves as it is, or the connection ends. Kept by
+//!    `what_goes_in_comes_out_and_is_sealed_once`.
+//! 2. Plain text counts as gone when the last byte of its record is, and is told once. Kept by
+//!    `what_a_peer_does_not_read_is_bounded_and_counted`.
 
 use smallvec::SmallVec;
 
 #[derive(Default)]
-pub(super) struct Queue {
+pub(super) struct SealedQueue {
     /// Cipher text, of which the first `sent` bytes have left.
     bytes: Vec<u8>,
     sent: usize,
@@ -23,7 +25,7 @@ pub(super) struct Queue {
     pub(super) short: bool,
 }
 
-impl Queue {
+impl SealedQueue {
     /// Lends the end of the queue, for records of the layer's own.
     pub(super) fn own(&mut self) -> &mut Vec<u8> {
         &mut self.bytes

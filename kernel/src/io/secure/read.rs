@@ -3,11 +3,14 @@
 //!
 //! Invariants:
 //! 1. The system is asked for no more than there is room for, or than the record begun needs. What
-//!    does not fit is kept, and `holds` tells so.
-//! 2. Nothing behind the record that proves the peer is opened before the peer is let in.
-//! 3. Of a record that has not come whole, and of a handshake, only so much is kept.
+//!    does not fit is kept, and `holds` tells so. Kept by
+//!    `what_is_kept_while_paused_is_heard_afterwards`.
+//! 2. Nothing behind the record that proves the peer is opened before the peer is let in. Kept by
+//!    `what_comes_with_the_proof_is_heard_after_the_answer`.
+//! 3. Of a record that has not come whole, and of a handshake, only so much is kept. Kept by
+//!    `kernel/tests/sealed_limits.rs`.
 
-use super::{Busy, End, HANDSHAKE, OVERHEAD, PLAIN, RECORD, SecureSocket, State};
+use super::{Busy, HANDSHAKE, OVERHEAD, PLAIN, RECORD, SealedEnd, SecureSocket, State};
 use crate::core::Core;
 use crate::host::socket::Stage;
 use std::io::{self, ErrorKind};
@@ -57,7 +60,7 @@ impl SecureSocket {
         if state.stage != Stage::Proven
             && let Err(error) = self.push_queue(core, state)
         {
-            state.busy().end.get_or_insert(End::Failed(error));
+            state.busy().end.get_or_insert(SealedEnd::Failed(error));
         }
         match into.len() - before {
             0 => state.give_kept(into).unwrap_or_else(|| Err(ErrorKind::WouldBlock.into())),
@@ -143,7 +146,7 @@ impl SecureSocket {
                 Err(error) => return state.fail(error),
             };
             if opened.ended {
-                state.busy().end = Some(End::Orderly);
+                state.busy().end = Some(SealedEnd::Orderly);
                 return;
             }
             at += opened.taken;
@@ -172,18 +175,18 @@ impl State {
     fn give_kept(&mut self, into: &mut Vec<u8>) -> Option<io::Result<usize>> {
         let busy = self.busy.as_mut()?;
         if !busy.plain.is_empty() {
-            let rest = &busy.plain[busy.given..];
+            let rest = &busy.plain[busy.delivered..];
             let count = rest.len().min(into.capacity() - into.len());
             into.extend_from_slice(&rest[..count]);
-            busy.given += count;
-            if busy.given == busy.plain.len() {
-                (busy.plain, busy.given) = (Vec::new(), 0);
+            busy.delivered += count;
+            if busy.delivered == busy.plain.len() {
+                (busy.plain, busy.delivered) = (Vec::new(), 0);
             }
             return Some(Ok(count));
         }
         match busy.end.take()? {
-            End::Orderly => Some(Ok(0)),
-            End::Failed(error) => Some(Err(error)),
+            SealedEnd::Orderly => Some(Ok(0)),
+            SealedEnd::Failed(error) => Some(Err(error)),
         }
     }
 

@@ -60,8 +60,8 @@ impl SecureSocket {
         let is_first = !queue.is_stuck();
         let spent = queue.advance(count);
         // The memory that all connections of the loop seal in is given back at once.
-        let lent = (spent.is_none() && is_first).then(|| queue.shrink(core.buffers.take()));
-        if let Some(memory) = spent.or(lent) {
+        let pooled = (spent.is_none() && is_first).then(|| queue.shrink(core.buffers.take()));
+        if let Some(memory) = spent.or(pooled) {
             core.sealing.keep_sealed(memory)
         }
         Ok(())
