@@ -29,7 +29,7 @@ pub(crate) struct End {
     /// `None` until it is accepted.
     key: Option<Key>,
     interest: Readiness,
-    pub(crate) stage: Stage,
+    pub(crate) stage: EndStage,
     pub(crate) local: String,
     pub(crate) remote: String,
     /// Holds what the peer has sent.
@@ -43,7 +43,7 @@ pub(crate) struct End {
 
 /// Says how far a connection is, as seen from one end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum EndStage {
     Dialling,
     Open,
     Refused,
@@ -123,7 +123,7 @@ impl Net {
         let mut other =
             End::new(listener.process, end.process, listener.name.clone(), end.local.clone());
         other.peer = Some(dialler);
-        other.stage = Stage::Open;
+        other.stage = EndStage::Open;
         listener.backlog.push_back(id);
         self.ends.insert(id, other);
     }
@@ -169,11 +169,11 @@ impl Net {
         let end = self.ends.get(&id)?;
         let (wanted, none) = (end.interest, Readiness::default());
         let ready = match end.stage {
-            Stage::Dialling => none,
+            EndStage::Dialling => none,
             _ if end.closed || wanted == none => none,
             // As with the real one, a failure is reported as both, whatever was wanted.
-            Stage::Refused | Stage::Broken => Readiness { readable: true, writable: true },
-            Stage::Open => Readiness {
+            EndStage::Refused | EndStage::Broken => Readiness { readable: true, writable: true },
+            EndStage::Open => Readiness {
                 readable: wanted.readable && (end.inbound.readable() > 0 || end.ended),
                 writable: wanted.writable && self.room(end) > 0,
             },
@@ -183,7 +183,7 @@ impl Net {
 
     /// Returns what is reported now and then of an end or a listener that has nothing to give.
     pub(crate) fn false_alarm(&mut self, id: Id) -> Option<(Key, Readiness)> {
-        let end = self.ends.get(&id).filter(|end| end.stage == Stage::Open && !end.closed);
+        let end = self.ends.get(&id).filter(|end| end.stage == EndStage::Open && !end.closed);
         let (key, readable) = match (end, self.listeners.get(&id)) {
             (Some(end), _) => (end.key?, end.interest.readable),
             (None, Some(listener)) => (listener.key, listener.readable),
@@ -224,10 +224,10 @@ impl Net {
 
     pub(crate) fn connected(&self, id: Id) -> io::Result<()> {
         match self.ends.get(&id).map(|end| end.stage) {
-            Some(Stage::Open) => Ok(()),
-            Some(Stage::Dialling) => Err(ErrorKind::WouldBlock.into()),
-            Some(Stage::Refused) => Err(ErrorKind::ConnectionRefused.into()),
-            Some(Stage::Broken) | None => Err(ErrorKind::ConnectionReset.into()),
+            Some(EndStage::Open) => Ok(()),
+            Some(EndStage::Dialling) => Err(ErrorKind::WouldBlock.into()),
+            Some(EndStage::Refused) => Err(ErrorKind::ConnectionRefused.into()),
+            Some(EndStage::Broken) | None => Err(ErrorKind::ConnectionReset.into()),
         }
     }
 
@@ -237,9 +237,9 @@ impl Net {
         let (ended, stage, peer) = (end.ended, end.stage, end.peer);
         if count == 0 {
             return match stage {
-                Stage::Open if ended => Ok(0),
-                Stage::Open | Stage::Dialling => Err(ErrorKind::WouldBlock.into()),
-                Stage::Refused | Stage::Broken => Err(ErrorKind::ConnectionReset.into()),
+                EndStage::Open if ended => Ok(0),
+                EndStage::Open | EndStage::Dialling => Err(ErrorKind::WouldBlock.into()),
+                EndStage::Refused | EndStage::Broken => Err(ErrorKind::ConnectionReset.into()),
             };
         }
         self.falter()?;
@@ -267,10 +267,10 @@ impl Net {
         let end = self.ends.get(&id).ok_or(ErrorKind::ConnectionReset)?;
         match end.stage {
             _ if end.closed => return Err(ErrorKind::BrokenPipe.into()), // its process was killed
-            Stage::Open if end.finished => return Err(ErrorKind::BrokenPipe.into()),
-            Stage::Open => {}
-            Stage::Dialling => return Err(ErrorKind::WouldBlock.into()),
-            Stage::Refused | Stage::Broken => return Err(ErrorKind::ConnectionReset.into()),
+            EndStage::Open if end.finished => return Err(ErrorKind::BrokenPipe.into()),
+            EndStage::Open => {}
+            EndStage::Dialling => return Err(ErrorKind::WouldBlock.into()),
+            EndStage::Refused | EndStage::Broken => return Err(ErrorKind::ConnectionReset.into()),
         }
         let (room, peer) = (self.room(end), end.peer);
         let wanted: usize = parts.iter().map(|part| part.len()).sum();
@@ -323,7 +323,7 @@ impl Net {
     /// Sends the end of the stream.
     pub(crate) fn shutdown(&mut self, id: Id) -> io::Result<()> {
         let end = self.ends.get_mut(&id).ok_or(ErrorKind::NotConnected)?;
-        if end.stage != Stage::Open || end.closed {
+        if end.stage != EndStage::Open || end.closed {
             return Err(ErrorKind::NotConnected.into());
         }
         if !std::mem::replace(&mut end.finished, true)
@@ -341,8 +341,8 @@ impl Net {
         let Some(end) = self.ends.get_mut(&id) else { return };
         let (process, peer, closed) = (end.process, end.peer, end.closed);
         match parcel {
-            Parcel::Accepted => end.stage = Stage::Open,
-            Parcel::Refused => end.stage = Stage::Refused,
+            Parcel::Accepted => end.stage = EndStage::Open,
+            Parcel::Refused => end.stage = EndStage::Refused,
             // As a real system says it of data that nobody can read any more.
             Parcel::Bytes(bytes) if closed => {
                 end.inbound.discard(bytes.len());
@@ -352,7 +352,7 @@ impl Net {
             }
             Parcel::Bytes(bytes) => end.inbound.land(&bytes),
             Parcel::Fin => end.ended = true,
-            Parcel::Reset => end.stage = Stage::Broken,
+            Parcel::Reset => end.stage = EndStage::Broken,
         }
         self.note(10, id, 0);
         if !closed {
@@ -363,7 +363,7 @@ impl Net {
     /// Breaks a connection at this end, now.
     pub(crate) fn break_end(&mut self, id: Id) {
         let Some(end) = self.ends.get_mut(&id) else { return };
-        end.stage = Stage::Broken;
+        end.stage = EndStage::Broken;
         end.inbound.lose_flight();
         let process = end.process;
         self.note(11, id, 0);
@@ -380,7 +380,7 @@ impl Net {
             return;
         }
         let unread = end.inbound.readable();
-        let (peer, silent) = (end.peer, end.stage != Stage::Open || end.finished && unread == 0);
+        let (peer, silent) = (end.peer, end.stage != EndStage::Open || end.finished && unread == 0);
         self.note(12, id, unread as u64);
         // Bytes that nobody has read are lost, and the sender must not believe that they arrived.
         if let Some(peer) = peer
@@ -433,7 +433,7 @@ impl End {
             peer: None,
             key: None,
             interest: Readiness::default(),
-            stage: Stage::Dialling,
+            stage: EndStage::Dialling,
             local,
             remote,
             inbound: Lane::default(),

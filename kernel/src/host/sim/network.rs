@@ -14,7 +14,7 @@
 use crate::host::Mode;
 use crate::host::ready::{Key, Readiness};
 use crate::host::rng::ForkedRng;
-use crate::host::sim::connection::{End, SimListener, Stage};
+use crate::host::sim::connection::{End, EndStage, SimListener};
 use crate::host::sim::lane::Parcel;
 use crate::host::sim::trace::Trace;
 use crate::host::time::Instant;
@@ -346,7 +346,7 @@ impl Net {
     fn syn(&mut self, dialler: Id) {
         let Some(end) = self.ends.get(&dialler) else { return };
         // It was refused or reset meanwhile.
-        if end.stage != Stage::Dialling {
+        if end.stage != EndStage::Dialling {
             return;
         }
         let from = end.process;
