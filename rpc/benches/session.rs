@@ -50,7 +50,7 @@ fn calling_side() {
             answers.clear();
             for _ in 0..64 {
                 let id = end.call(now);
-                let put = put_reply(&mut answers, u32::MAX, id.number(), &Encoded(VALUE));
+                let put = put_reply(&mut answers, u32::MAX, id.number(), &VALUE);
                 put.expect("an answer fits");
             }
             end.sent(now);

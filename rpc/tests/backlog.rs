@@ -9,7 +9,7 @@ mod common;
 use common::{Desk, Field, Got, Peer, ProbeProxy, limits, millis, secs};
 use peers_rpc::Limits;
 use peers_rpc::kernel::{Cont, Outlet, Stream};
-use peers_rpc::wire::{Hello, NodeId, PREAMBLE, method_id, put_plain_call, to_vec};
+use peers_rpc::wire::{CallHead, Hello, NodeId, PREAMBLE, method_id, put_request, to_vec};
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
@@ -90,7 +90,7 @@ fn one_that_does_not_read(
     Hello::new(NodeId::from_bits(7)).put(&mut request);
     let arguments = to_vec(&("much",)).unwrap();
     for call in 1..=calls {
-        put_plain_call(&mut request, call, ASK, 0, 0, &arguments);
+        put_request(&mut request, Some(call), &CallHead::new(ASK), &arguments, 0);
     }
     let outlet = place.clone();
     field.world().process("deaf", move |kernel| {

@@ -8,7 +8,7 @@ mod common;
 use common::{Field, Got, everywhere};
 use peers_rpc::kernel::Lost;
 use peers_rpc::stub::{Incoming, Served};
-use peers_rpc::wire::{Decode, Encode, Reader, Writer};
+use peers_rpc::wire::{Body, Decode, Encode, Reader, Writer};
 use peers_rpc::{Caller, Collect, Context, Convention, Error, ErrorKind, Interface, Method, Reply};
 use std::cell::Cell;
 use std::sync::Once;
@@ -111,8 +111,8 @@ impl Decode<'_> for Unreadable {
         common::stumble(&mut common::Desk::default())
     }
 
-    fn from_run(_: &mut Vec<u8>) -> Result<Self, &[u8]> {
-        RUNS.set(RUNS.get() + 1);
+    fn from_body(body: Body<'_>) -> Result<Self, peers_rpc::wire::Error> {
+        RUNS.set(RUNS.get() + u32::from(matches!(body, Body::Owned(_))));
         common::stumble(&mut common::Desk::default())
     }
 }

@@ -8,7 +8,7 @@ mod common;
 use common::{Field, Got, Peer, ProbeProxy, limits, millis, secs};
 use peers_rpc::kernel::sim::ProcessId;
 use peers_rpc::kernel::{Cont, Input, Outlet, Stream};
-use peers_rpc::wire::{Hello, NodeId, PREAMBLE, method_id, put_plain_call, to_vec};
+use peers_rpc::wire::{CallHead, Hello, NodeId, PREAMBLE, method_id, put_request, to_vec};
 use peers_rpc::{CloseReason, Endpoint, ErrorKind, Overload};
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -46,7 +46,7 @@ fn crowd(field: &mut Field, server: &Peer, peers: usize) -> (ProcessId, Rc<RefCe
     Hello::new(NodeId::from_bits(7)).put(&mut request);
     let arguments = to_vec(&("much",)).unwrap();
     for call in 1..=ASKED {
-        put_plain_call(&mut request, call, ASK, 0, 0, &arguments);
+        put_request(&mut request, Some(call), &CallHead::new(ASK), &arguments, 0);
     }
     let process = field.world().process("crowd", move |kernel| {
         for _ in 0..peers {
@@ -195,7 +195,7 @@ fn frames_that_never_end_are_counted() {
                 let outlet = stream.unwrap().start(|_, _| {});
                 let mut said = PREAMBLE.to_vec();
                 Hello::new(NodeId::from_bits(7)).put(&mut said);
-                put_plain_call(&mut said, 1, ASK, 0, 0, &vec![0; 900_000]);
+                put_request(&mut said, Some(1), &CallHead::new(ASK), &vec![0; 900_000], 0);
                 said.truncate(800_000);
                 outlet.write(&said).unwrap();
             });

@@ -3,6 +3,7 @@
 
 mod session_harness;
 
+use peers_kernel::Instant;
 use peers_rpc::limits::Limits;
 use peers_rpc::session::{CloseReason, Head, Rejected, Violation, Why};
 use peers_wire::{ByeCode, Encoded, Exception, Kind, Refused, RefusedCode, Trace, put_reply};
@@ -25,8 +26,8 @@ fn a_call_is_answered_with_a_value_an_exception_or_a_refusal() {
         text: "Muad'Dib",
         data: b"data",
     };
-    pair.b.session.raise(calls[1], &mut pair.b.out, &exception).expect("it fits");
-    pair.b.session.refuse(calls[2], &mut pair.b.out, RefusedCode::UnknownMethod, "what?");
+    pair.b.session.raise(calls[1], &exception, &mut pair.b.out).expect("it fits");
+    pair.b.session.refuse(calls[2], RefusedCode::UnknownMethod, "what?", &mut pair.b.out);
     pair.settle();
     assert_eq!(pair.a.next(), Some(Seen::Answer(1, End::Value(b"dune".into()))));
     let raised = End::Exception {
@@ -113,7 +114,7 @@ fn head_and_arguments_arrive_as_they_were_given_whatever_their_size() {
         pair.settle();
         let asked = pair.b.asked();
         assert_eq!((asked.method, asked.depth, asked.args), (size as u64, 5, args));
-        assert_eq!(asked.deadline, None);
+        assert_eq!(asked.deadline, Instant::FAR);
     }
 }
 
@@ -212,8 +213,9 @@ fn an_answer_that_does_not_fit_the_peer_is_a_refusal_instead() {
     pair.a.call(pair.now, Head::new(1), b"", 1);
     pair.settle();
     let call = pair.b.called();
-    let result = pair.b.session.reply(call, &mut pair.b.out, |w| w.put(&[0; 5_001]));
-    assert_eq!(result, Err(peers_wire::Error::OutputTooLarge { size: 5_001, limit: 5_000 }));
+    let result = pair.b.session.reply(call, &mut Encoded(&[0; 5_001]), &mut pair.b.out);
+    let too_large = peers_wire::Error::OutputTooLarge { size: 5_001, limit: 5_000 };
+    assert_eq!(result, Err(Box::new(too_large)));
     pair.settle();
     let Some(Seen::Answer(1, End::Refused(RefusedCode::Failed, text))) = pair.a.next() else {
         panic!("one answer, a refusal");
@@ -248,10 +250,10 @@ fn bytes_that_are_moved_into_the_output_are_the_answer_that_copying_makes() {
     for (key, size) in [(1, 0), (2, 2_000), (3, 4_000), (4, 4_996)] {
         pair.a.call(pair.now, Head::new(1), b"", key);
         pair.settle();
-        let (call, bytes) = (pair.b.called(), vec![key as u8; size]);
+        let (call, mut bytes) = (pair.b.called(), vec![key as u8; size]);
         let mut expected = Vec::new();
         put_reply(&mut expected, u32::MAX, call, &bytes).expect("it fits");
-        pair.b.session.reply_bytes(call, &mut pair.b.out, bytes).expect("it fits");
+        pair.b.session.reply(call, &mut bytes, &mut pair.b.out).expect("it fits");
         assert!(pair.b.out == expected, "{size}");
         pair.settle();
         assert_eq!(pair.a.next(), Some(Seen::Answer(key, End::Value(expected[16..].to_vec()))));
@@ -259,8 +261,9 @@ fn bytes_that_are_moved_into_the_output_are_the_answer_that_copying_makes() {
     pair.a.call(pair.now, Head::new(1), b"", 5);
     pair.settle();
     let call = pair.b.called();
-    let result = pair.b.session.reply_bytes(call, &mut pair.b.out, vec![0; 4_997]);
-    assert_eq!(result, Err(peers_wire::Error::OutputTooLarge { size: 5_001, limit: 5_000 }));
+    let result = pair.b.session.reply(call, &mut vec![0_u8; 4_997], &mut pair.b.out);
+    let too_large = peers_wire::Error::OutputTooLarge { size: 5_001, limit: 5_000 };
+    assert_eq!(result, Err(Box::new(too_large)));
     pair.settle();
     let Some(Seen::Answer(5, End::Refused(RefusedCode::Failed, _))) = pair.a.next() else {
         panic!("a value that does not fit is refused");
@@ -286,7 +289,7 @@ fn after_the_end_nothing_is_sent_and_every_call_comes_back_in_order() {
     pair.a.session.bye_for(&CloseReason::Local, &mut pair.a.out);
     let refused = pair.a.try_call(pair.now, Head::new(1), b"", 99);
     assert_eq!(refused, Err(Rejected { why: Why::Closing, pending: 99 }));
-    pair.a.session.refuse(1, &mut pair.a.out, RefusedCode::Failed, "");
+    pair.a.session.refuse(1, RefusedCode::Failed, "", &mut pair.a.out);
     assert_eq!(frames(&pair.a.out, false).len(), 1, "one goodbye and nothing else");
     assert_eq!(pair.a.session.next_deadline(), None);
     pair.a_to_b(usize::MAX);

@@ -29,7 +29,7 @@ fn a_call_that_was_sent_is_cancelled_and_holds_its_credit_until_the_work_has_sto
     let call = pair.b.called();
     assert_eq!(pair.b.next(), Some(Seen::Cancelled(call)));
     assert_eq!((pair.a.session.pending(), pair.a.session.credit_held()), (0, 1));
-    pair.b.session.refuse(call, &mut pair.b.out, RefusedCode::Cancelled, "");
+    pair.b.session.refuse(call, RefusedCode::Cancelled, "", &mut pair.b.out);
     pair.settle();
     assert_eq!(pair.a.next(), None, "its end was told when it was cancelled");
     pair.a.assert_settled();
@@ -87,7 +87,7 @@ fn one_cancel_for_each_call_is_free_however_many() {
         pair.settle();
         let call = pair.b.called();
         assert_eq!(pair.b.next(), Some(Seen::Cancelled(call)));
-        pair.b.session.refuse(call, &mut pair.b.out, RefusedCode::Cancelled, "");
+        pair.b.session.refuse(call, RefusedCode::Cancelled, "", &mut pair.b.out);
         pair.settle();
     }
     assert_eq!(pair.b.closed, None);

@@ -237,7 +237,7 @@ fn answers_pass_when_requests_cannot() {
     pair.settle();
     assert_eq!((pair.a.session.waiting(), pair.b.session.waiting()), (36, 36));
     let call = pair.a.called();
-    pair.a.session.refuse(call, &mut pair.a.out, RefusedCode::Cancelled, "");
+    pair.a.session.refuse(call, RefusedCode::Cancelled, "", &mut pair.a.out);
     let first = frames(&pair.a.out, false);
     assert_eq!((first.len(), first[0].0), (1, Kind::Refused));
     pair.settle();

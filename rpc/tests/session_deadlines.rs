@@ -22,7 +22,7 @@ fn a_call_that_is_not_answered_expires_and_is_cancelled() {
     assert_eq!(pair.a.next(), Some(Seen::Expired(1, Why::Expired)));
     assert_eq!(pair.b.next(), Some(Seen::Cancelled(call)));
     assert_eq!(pair.a.session.credit_held(), 1, "until the peer has stopped");
-    pair.b.session.refuse(call, &mut pair.b.out, RefusedCode::Cancelled, "");
+    pair.b.session.refuse(call, RefusedCode::Cancelled, "", &mut pair.b.out);
     pair.settle();
     pair.a.assert_settled();
     pair.b.assert_settled();
@@ -51,7 +51,7 @@ fn calls_expire_in_the_order_of_their_deadlines_and_forever_calls_never() {
 fn a_deadline_that_is_past_is_refused_at_once() {
     let mut pair = Pair::open();
     for wait in [0, 1] {
-        let head = Head { deadline: Some(Instant::from_nanos(wait)), ..Head::new(1) };
+        let head = Head { deadline: Instant::from_nanos(wait), ..Head::new(1) };
         let refused = pair.a.try_call(pair.now, head, b"", 7);
         assert_eq!(refused, Err(Rejected { why: Why::Expired, pending: 7 }));
     }
@@ -78,7 +78,7 @@ fn the_time_that_remains_travels_in_milliseconds_rounded_up() {
         pair.settle();
         let deadline = pair.b.asked().deadline;
         let here = Duration::from_millis(remaining.into());
-        assert_eq!(deadline, Some(pair.now + here), "by the clock of the side it came to");
+        assert_eq!(deadline, pair.now + here, "by the clock of the side it came to");
     }
 }
 
@@ -92,7 +92,7 @@ fn a_call_that_waited_for_credit_travels_with_what_remains() {
     pair.pass(secs(4));
     pair.b.reply(first, b"");
     pair.settle();
-    assert_eq!(pair.b.asked().deadline, Some(pair.now + secs(6)));
+    assert_eq!(pair.b.asked().deadline, pair.now + secs(6));
 }
 
 #[test]
@@ -116,8 +116,8 @@ fn credit_that_comes_at_the_last_moment_does_not_send_a_call_that_is_over() {
     let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 1));
     pair.a.call(pair.now, Head::new(1), b"", 1);
     pair.a.call(pair.now, within(2, pair.now, secs(1)), b"", 2);
-    let late = Head { deadline: Some(pair.now + secs(1)), ..Head::new(3) };
-    pair.a.session.event(pair.now, late, &mut Vec::new(), &mut pair.a.out).expect("taken");
+    let late = Head { deadline: pair.now + secs(1), ..Head::new(3) };
+    pair.a.session.event(pair.now, &late, &mut Vec::new(), &mut pair.a.out).expect("taken");
     pair.a.call(pair.now, Head::new(4), b"", 4);
     pair.settle();
     let first = pair.b.called();
@@ -163,8 +163,8 @@ fn a_request_that_drips_in_fast_enough_has_what_remains() {
     put_call(&mut bytes, u32::MAX, 6, &head, &Encoded(b"args")).expect("it fits");
     side.feed(now, &bytes[..20]);
     side.feed(now + millis(400), &bytes[20..]);
-    assert_eq!(side.asked().deadline, Some(now + secs(1)));
-    assert_eq!(side.asked().deadline, Some(now + millis(1_400)), "that one came all at once");
+    assert_eq!(side.asked().deadline, now + secs(1));
+    assert_eq!(side.asked().deadline, now + millis(1_400), "that one came all at once");
 }
 
 /// A process that is stopped and goes on finds requests in its sockets that are long over.
@@ -194,7 +194,7 @@ fn what_arrives_after_a_quiet_while_is_on_time() {
         pair.pass(secs(quiet));
         pair.a.call(pair.now, within(1, pair.now, millis(100)), b"", 1);
         pair.settle();
-        assert_eq!(pair.b.asked().deadline, Some(pair.now + millis(100)), "{quiet} s");
+        assert_eq!(pair.b.asked().deadline, pair.now + millis(100), "{quiet} s");
     }
 }
 
@@ -204,7 +204,7 @@ fn a_request_nested_too_deeply_is_not_started() {
     for depth in [64, 65, u16::MAX] {
         pair.a.call(pair.now, Head { depth, ..Head::new(1) }, b"", depth.into());
         let event = Head { depth, ..Head::new(2) };
-        pair.a.session.event(pair.now, event, &mut Vec::new(), &mut pair.a.out).expect("taken");
+        pair.a.session.event(pair.now, &event, &mut Vec::new(), &mut pair.a.out).expect("taken");
     }
     pair.settle();
     assert_eq!(pair.b.asked().depth, 64);

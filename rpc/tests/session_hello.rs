@@ -209,7 +209,7 @@ fn a_call_that_the_hello_forbids_fails_and_lets_the_others_pass() {
 fn an_event_that_the_hello_forbids_is_dropped_and_counted() {
     let mut pair = Pair::new(Limits::default(), limits(|l| l.frame = 4_500));
     let (now, mut args) = (pair.now, vec![1; 5_000]);
-    pair.a.session.event(now, Head::new(1), &mut args, &mut pair.a.out).expect("it is taken");
+    pair.a.session.event(now, &Head::new(1), &mut args, &mut pair.a.out).expect("it is taken");
     pair.a.event(now, 2);
     pair.settle();
     assert_eq!(pair.b.asked().method, 2);

@@ -1,14 +1,13 @@
 //! Any interleaving: two sessions do random things while their bytes crawl back and forth in random
 //! pieces. Each call ends exactly once, with its own answer; requests start in order; in the end
-//! every count is back at zero. And it makes no difference whether what comes most often goes the
-//! short way.
+//! every count is back at zero.
 
 mod session_harness;
 
 use peers_kernel::Instant;
 use peers_rpc::limits::Limits;
 use peers_rpc::session::{CallId, Head, Why};
-use peers_wire::{Exception, RefusedCode};
+use peers_wire::{Encoded, Exception, RefusedCode};
 use proptest::prelude::*;
 use session_harness::{Asked, End, Pair, Seen, Side, limits, millis, secs};
 use std::collections::BTreeMap;
@@ -81,21 +80,12 @@ struct Book {
 struct Run {
     pair: Pair,
     books: [Book; 2],
-    /// Says whether calls and answers go the short way, where there is one.
-    short: bool,
 }
 
 impl Run {
-    fn new(grants: (u32, u32), frames: (u32, u32), short: bool) -> Self {
+    fn new(grants: (u32, u32), frames: (u32, u32)) -> Self {
         let pair = Pair::new(patient(grants.0, frames.0), patient(grants.1, frames.1));
-        Self { pair, books: Default::default(), short }
-    }
-
-    /// All that there is to a side, in words.
-    fn state(&mut self, dialled: bool) -> String {
-        let (Side { session, out, closed, .. }, book) = self.side(dialled);
-        let (credit, next) = (session.credit_held(), session.next_deadline());
-        format!("{session:?} {credit} {next:?} {out:?} {closed:?} {book:?}")
+        Self { pair, books: Default::default() }
     }
 
     fn side(&mut self, dialled: bool) -> (&mut Side, &mut Book) {
@@ -104,14 +94,14 @@ impl Run {
     }
 
     fn step(&mut self, dialled: bool, step: &Step) {
-        let (now, short) = (self.pair.now, self.short);
+        let now = self.pair.now;
         let (side, book) = self.side(dialled);
         match step {
-            Step::Call { size, wait } => call(side, book, now, *size, *wait, short),
+            Step::Call { size, wait } => call(side, book, now, *size, *wait),
             Step::Event => {
                 book.made += 1;
                 let head = Head::new(book.made.into());
-                let taken = side.session.event(now, head, &mut Vec::new(), &mut side.out);
+                let taken = side.session.event(now, &head, &mut Vec::new(), &mut side.out);
                 assert!(taken.is_ok() || side.session.waiting() == 20, "the queue is full");
             }
             Step::Cancel(index) if !book.calls.is_empty() => {
@@ -123,7 +113,7 @@ impl Run {
             }
             Step::Answer(index, manner) if !book.held.is_empty() => {
                 let asked = book.held.remove(index.index(book.held.len()));
-                answer(side, &asked, *manner, short);
+                answer(side, &asked, *manner);
             }
             Step::Start if book.events > 0 => {
                 book.events -= 1;
@@ -159,7 +149,6 @@ impl Run {
 
     /// Lets everything come to its end.
     fn finish(&mut self) {
-        let short = self.short;
         for _ in 0..10_000 {
             for step in [Step::Write(usize::MAX), Step::Read(usize::MAX), Step::Pass(0)] {
                 self.step(true, &step);
@@ -168,7 +157,7 @@ impl Run {
             let mut busy = false;
             for dialled in [true, false] {
                 let (side, book) = self.side(dialled);
-                book.held.drain(..).for_each(|asked| answer(side, &asked, Manner::Value, short));
+                book.held.drain(..).for_each(|asked| answer(side, &asked, Manner::Value));
                 for _ in 0..std::mem::take(&mut book.events) {
                     side.session.event_started(&mut side.out);
                 }
@@ -215,25 +204,14 @@ impl Book {
     }
 }
 
-fn call(
-    side: &mut Side,
-    book: &mut Book,
-    now: Instant,
-    size: usize,
-    wait: Option<u64>,
-    short: bool,
-) {
+fn call(side: &mut Side, book: &mut Book, now: Instant, size: usize, wait: Option<u64>) {
     book.made += 1;
     let key = book.made;
     let mut args = key.to_be_bytes().to_vec();
     args.resize(size, 0);
-    let head = Head { deadline: wait.map(|ms| now + millis(ms)), ..Head::new(book.made.into()) };
-    let deadline = head.deadline.unwrap_or(Instant::FAR);
-    let mut sent = Err(key);
-    if short {
-        sent = side.session.call_now(now, head.method, deadline, &args, key, &mut side.out);
-    }
-    match sent.or_else(|key| side.try_call(now, head, &args, key)) {
+    let deadline = wait.map_or(Instant::FAR, |ms| now + millis(ms));
+    let head = Head { deadline, ..Head::new(book.made.into()) };
+    match side.try_call(now, head, &args, key) {
         Ok(id) => {
             book.calls.insert(key, id);
         }
@@ -242,26 +220,22 @@ fn call(
 }
 
 /// Answers with a part of the arguments that fits any frame, or otherwise.
-fn answer(side: &mut Side, asked: &Asked, manner: Manner, short: bool) {
+fn answer(side: &mut Side, asked: &Asked, manner: Manner) {
     let call = asked.call.expect("only calls are held");
-    let value = asked.args[..asked.args.len().min(3_000)].to_vec();
+    let mut value = asked.args[..asked.args.len().min(3_000)].to_vec();
     match manner {
-        Manner::Value if !short => {
-            side.session.reply(call, &mut side.out, |w| w.write(&value)).expect("it fits");
-        }
-        Manner::Value if side.session.reply_now(call, &value, &mut side.out) => {}
         Manner::Value => {
-            side.session.reply_bytes(call, &mut side.out, value).expect("it fits");
+            side.session.reply(call, &mut value, &mut side.out).expect("it fits");
         }
         Manner::Refused => {
-            side.session.refuse(call, &mut side.out, RefusedCode::NoReply, "");
+            side.session.refuse(call, RefusedCode::NoReply, "", &mut side.out);
         }
         Manner::Exception => {
             let e = Exception { class: "c", origin: "", file: "f", line: 1, text: "t", data: b"" };
-            side.session.raise(call, &mut side.out, &e).expect("it fits");
+            side.session.raise(call, &e, &mut side.out).expect("it fits");
         }
         Manner::TooLarge => {
-            let result = side.session.reply(call, &mut side.out, |w| w.put(&[0; 10_000]));
+            let result = side.session.reply(call, &mut Encoded(&[0; 10_000]), &mut side.out);
             assert!(result.is_err());
         }
     }
@@ -286,7 +260,7 @@ proptest! {
         grants in (1_u32..80, 1_u32..80),
         frames in (4_096_u32..6_000, 4_096_u32..6_000),
     ) {
-        let mut run = Run::new(grants, frames, true);
+        let mut run = Run::new(grants, frames);
         for (dialled, step) in &steps {
             run.step(*dialled, step);
         }
@@ -298,24 +272,6 @@ proptest! {
             let ended: Vec<_> = book.ended.iter().map(|(key, times)| (*key, *times)).collect();
             let once: Vec<_> = book.calls.keys().map(|key| (*key, 1)).collect();
             prop_assert_eq!(ended, once);
-        }
-    }
-
-    #[test]
-    fn short_ways_do_not_show(
-        steps in steps(),
-        grants in (1_u32..80, 1_u32..80),
-        frames in (4_096_u32..6_000, 4_096_u32..6_000),
-    ) {
-        let [mut short, mut long] = [true, false].map(|short| Run::new(grants, frames, short));
-        for (dialled, step) in &steps {
-            short.step(*dialled, step);
-            long.step(*dialled, step);
-            let (a, b) = (&short.pair, &long.pair);
-            prop_assert!(a.a.out == b.a.out && a.b.out == b.b.out, "{:?}", step);
-        }
-        for dialled in [true, false] {
-            prop_assert_eq!(short.state(dialled), long.state(dialled));
         }
     }
 }

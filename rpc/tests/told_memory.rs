@@ -8,7 +8,7 @@ mod common;
 use common::{Field, Peer, limits, millis, secs};
 use peers_rpc::kernel::sim::ProcessId;
 use peers_rpc::kernel::{Cont, Outlet, Stream};
-use peers_rpc::wire::{Hello, NodeId, PREAMBLE, method_id, put_plain_call};
+use peers_rpc::wire::{CallHead, Hello, NodeId, PREAMBLE, method_id, put_request};
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::io;
@@ -72,7 +72,8 @@ proptest! {
                     let outlet = outlet.borrow().clone().unwrap();
                     field.world().with(process, move |_| {
                         let mut bytes = Vec::new();
-                        put_plain_call(&mut bytes, 1 + size as u64, ECHO, 0, 0, &vec![0; size]);
+                        let head = CallHead::new(ECHO);
+                        put_request(&mut bytes, Some(1 + size as u64), &head, &vec![0; size], 0);
                         if step == 7 {
                             bytes.truncate(bytes.len() / 2);
                         }

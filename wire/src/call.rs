@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use byteorder::{ByteOrder, NetworkEndian};
 
-use crate::frame::{Frame, HEADER, Header, Kind, TRACED, put_frame, put_header};
+use crate::frame::{Frame, HEADER, Kind, TRACED, put_frame};
 use crate::{Encode, Error, Reader};
 
 /// Says where a call stands in the tree of calls it belongs to.
@@ -170,88 +170,54 @@ pub fn put_event<A: Encode + ?Sized>(
     })
 }
 
-/// Appends a call (`Some`) or an event (`None`) up to its arguments, `args` bytes that the caller
-/// sends right behind from a chunk of their own.
+/// Appends a call (`Some`) or an event (`None`) whose arguments are encoded already: `args`, and
+/// `behind` more bytes that the caller sends right behind from memory of their own.
 ///
-/// # Errors
-/// [`Error::OutputTooLarge`] if head and arguments exceed `limit`; nothing is appended then.
-#[inline]
-pub fn put_call_head(
+/// That they fit the peer's frames is for the caller to know; of arguments beyond 4 GiB the length
+/// would be cut.
+#[inline(always)]
+pub fn put_request(
     out: &mut Vec<u8>,
-    limit: u32,
     call: Option<u64>,
     head: &CallHead,
-    args: usize,
-) -> Result<(), Error> {
-    let size = head.size().saturating_add(args);
-    let length = match u32::try_from(size) {
-        Ok(length) if length <= limit => length,
-        _ => return Err(Error::OutputTooLarge { size, limit: limit as usize }),
-    };
-    let kind = if call.is_some() { Kind::Call } else { Kind::Event };
-    let header = Header { length, kind, flags: head.flags(), call: call.unwrap_or(0) };
-    let mut block = [0; HEADER + 32];
-    block[..HEADER].copy_from_slice(&header.to_bytes());
-    block[HEADER..].copy_from_slice(&head.to_bytes());
-    match head.trace {
-        None => out.extend_from_slice(&block[..HEADER + 16]),
-        Some(_) => out.extend_from_slice(&block),
-    }
-    Ok(())
-}
-
-/// Appends a call whose head has no trace and whose arguments are encoded already: what is sent
-/// most often, in one go. That head and arguments fit the peer's frames is for the caller to know;
-/// of arguments beyond 4 GiB the length would be cut.
-#[inline]
-pub fn put_plain_call(
-    out: &mut Vec<u8>,
-    call: u64,
-    method: u64,
-    remaining_ms: u32,
-    depth: u16,
     args: &[u8],
+    behind: usize,
 ) {
-    debug_assert!(u32::try_from(args.len()).is_ok_and(|args| args <= u32::MAX - 16));
+    debug_assert!(u32::try_from(args.len() + behind).is_ok_and(|args| args <= u32::MAX - 32));
+    let kind = if call.is_some() { Kind::Call } else { Kind::Event };
+    let length = (head.size() + args.len() + behind) as u64;
     let words = [
-        (args.len() as u64 + 16) << 32 | u64::from(Kind::Call.number()) << 24,
-        call,
-        method,
-        u64::from(remaining_ms) << 32 | u64::from(depth) << 16,
+        length << 32 | u64::from(kind.number()) << 24 | u64::from(head.flags()) << 16,
+        call.unwrap_or(0),
+        head.method,
+        u64::from(head.remaining_ms) << 32 | u64::from(head.depth) << 16,
     ];
     let mut block = [0; HEADER + 16];
     NetworkEndian::write_u64_into(&words, &mut block);
-    out.reserve(block.len() + args.len());
+    out.reserve(block.len() + 16 + args.len());
     out.extend_from_slice(&block);
+    // The head of a traced request goes on: so its flag says.
+    if let Some(Trace { root, parent }) = head.trace {
+        out.extend_from_slice(&root.to_be_bytes());
+        out.extend_from_slice(&parent.to_be_bytes());
+    }
     out.extend_from_slice(args);
 }
 
-/// Appends the reply to a call up to the bytes that are its value, `bytes` of them, which the
-/// caller sends right behind from a chunk of their own.
+/// Appends the reply to a call whose value is spelled as a length and bytes: `bytes`, and `behind`
+/// more that the caller sends right behind from memory of their own.
 ///
-/// # Errors
-/// [`Error::OutputTooLarge`] if the value exceeds `limit`; nothing is appended then.
-pub fn put_reply_head(out: &mut Vec<u8>, limit: u32, call: u64, bytes: usize) -> Result<(), Error> {
-    let size = bytes.saturating_add(4);
-    let (length, said) = match (u32::try_from(size), u32::try_from(bytes)) {
-        (Ok(length), Ok(said)) if length <= limit => (length, said),
-        _ => return Err(Error::OutputTooLarge { size, limit: limit as usize }),
-    };
-    put_header(out, Header { length, kind: Kind::Reply, flags: 0, call });
-    out.extend_from_slice(&said.to_be_bytes());
-    Ok(())
-}
-
-/// Appends the reply to a call whose value is spelled as a length and these bytes. That they fit
-/// the peer's frames is for the caller to know; of more than 4 GiB the length would be cut.
+/// That they fit the peer's frames is for the caller to know; of more than 4 GiB the length would
+/// be cut.
 #[inline]
-pub fn put_plain_reply(out: &mut Vec<u8>, call: u64, bytes: &[u8]) {
-    debug_assert!(u32::try_from(bytes.len()).is_ok_and(|bytes| bytes <= u32::MAX - 4));
-    let length = (bytes.len() as u64 + 4) << 32;
+pub fn put_bytes_reply(out: &mut Vec<u8>, call: u64, bytes: &[u8], behind: usize) {
+    debug_assert!(u32::try_from(bytes.len() + behind).is_ok_and(|all| all <= u32::MAX - 4));
+    let all = bytes.len() + behind;
     let mut block = [0; HEADER + 4];
-    NetworkEndian::write_u64(&mut block[..8], length | u64::from(Kind::Reply.number()) << 24);
+    let start = (all as u64 + 4) << 32 | u64::from(Kind::Reply.number()) << 24;
+    NetworkEndian::write_u64(&mut block[..8], start);
     NetworkEndian::write_u64(&mut block[8..16], call);
-    NetworkEndian::write_u32(&mut block[16..], bytes.len() as u32);
+    NetworkEndian::write_u32(&mut block[16..], all as u32);
     out.reserve(block.len() + bytes.len());
     out.extend_from_slice(&block);
     out.extend_from_slice(bytes);

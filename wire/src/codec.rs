@@ -8,7 +8,8 @@
 
 use byteorder::{ByteOrder, NetworkEndian};
 
-use crate::run::{run_of, spelled, text_of};
+use crate::from_slice;
+use crate::run::Body;
 use crate::writer::copied;
 use crate::{Error, Reader, Writer, limits};
 
@@ -32,29 +33,21 @@ pub trait Encode {
         }
     }
 
-    /// The bytes of a value that is spelled as a length and bytes, if it owns them: so that they
-    /// can be sent from where they are. Else the value as it was.
-    ///
-    /// # Errors
-    /// The value, if it is spelled otherwise.
+    /// Takes the bytes out of a value that is spelled as a length and bytes, if it owns them: so
+    /// that they can be sent from where they are. `None` of any other, which stays as it is.
     #[inline]
-    fn into_bytes(self) -> Result<Vec<u8>, Self>
-    where
-        Self: Sized,
-    {
-        Err(self)
+    fn take_bytes(&mut self) -> Option<Vec<u8>> {
+        None
     }
 
-    /// [`into_bytes`](Self::into_bytes) of a list.
-    ///
-    /// # Errors
-    /// The list, if its elements are no bytes.
+    /// Does what [`take_bytes`](Self::take_bytes) does with a list.
     #[inline]
-    fn list_into_bytes(items: Vec<Self>) -> Result<Vec<u8>, Vec<Self>>
+    fn list_take_bytes(items: &mut Vec<Self>) -> Option<Vec<u8>>
     where
         Self: Sized,
     {
-        Err(items)
+        let _ = items;
+        None
     }
 
     /// The bytes of a value that is spelled as a length and bytes, whoever owns them; `None` if it
@@ -134,23 +127,23 @@ pub trait Decode<'a>: Sized {
         Ok(items)
     }
 
-    /// The value that is spelled as the length of `run` and these bytes, in their memory: what owns
-    /// it leaves `run` empty, what borrows lies there. The way back from [`Encode::into_bytes`].
+    /// Reads the value that takes the whole of a body. Out of [`Body::Owned`], what owns bytes
+    /// keeps their memory, and what borrows lies there: the way back from [`Encode::take_bytes`].
     ///
     /// # Errors
-    /// How it is spelled, if it has to be read from there.
+    /// As [`from_slice`](crate::from_slice).
     #[inline]
-    fn from_run(run: &'a mut Vec<u8>) -> Result<Self, &'a [u8]> {
-        Err(spelled(run))
+    fn from_body(body: Body<'a>) -> Result<Self, Error> {
+        from_slice(body.spelled())
     }
 
-    /// [`from_run`](Self::from_run) of a list.
+    /// Does what [`from_body`](Self::from_body) does with a list.
     ///
     /// # Errors
-    /// As there, if its elements are no bytes.
+    /// As there.
     #[inline]
-    fn list_from_run(run: &'a mut Vec<u8>) -> Result<Vec<Self>, &'a [u8]> {
-        Err(spelled(run))
+    fn list_from_body(body: Body<'a>) -> Result<Vec<Self>, Error> {
+        from_slice(body.spelled())
     }
 }
 
@@ -202,8 +195,8 @@ impl Encode for u8 {
     }
 
     #[inline]
-    fn list_into_bytes(items: Vec<Self>) -> Result<Vec<u8>, Vec<Self>> {
-        Ok(items)
+    fn list_take_bytes(items: &mut Vec<Self>) -> Option<Vec<u8>> {
+        Some(std::mem::take(items))
     }
 
     #[inline]
@@ -226,8 +219,8 @@ impl<'a> Decode<'a> for u8 {
     }
 
     #[inline]
-    fn list_from_run(run: &'a mut Vec<u8>) -> Result<Vec<Self>, &'a [u8]> {
-        run_of(run)
+    fn list_from_body(body: Body<'a>) -> Result<Vec<Self>, Error> {
+        body.into_bytes()
     }
 }
 
@@ -332,8 +325,8 @@ impl Encode for String {
     }
 
     #[inline]
-    fn into_bytes(self) -> Result<Vec<u8>, Self> {
-        Ok(Self::into_bytes(self))
+    fn take_bytes(&mut self) -> Option<Vec<u8>> {
+        Some(std::mem::take(self).into_bytes())
     }
 
     #[inline]
@@ -360,8 +353,8 @@ impl<'a> Decode<'a> for String {
     }
 
     #[inline]
-    fn from_run(run: &'a mut Vec<u8>) -> Result<Self, &'a [u8]> {
-        text_of(run)
+    fn from_body(body: Body<'a>) -> Result<Self, Error> {
+        body.into_text()
     }
 }
 
@@ -375,8 +368,11 @@ impl<'a> Decode<'a> for &'a [u8] {
     }
 
     #[inline]
-    fn from_run(run: &'a mut Vec<u8>) -> Result<Self, &'a [u8]> {
-        Ok(run)
+    fn from_body(body: Body<'a>) -> Result<Self, Error> {
+        match body {
+            Body::Slice(bytes) => from_slice(bytes),
+            Body::Owned(run) => Ok(run),
+        }
     }
 }
 
@@ -406,8 +402,8 @@ impl<T: Encode> Encode for Vec<T> {
     }
 
     #[inline]
-    fn into_bytes(self) -> Result<Vec<u8>, Self> {
-        T::list_into_bytes(self)
+    fn take_bytes(&mut self) -> Option<Vec<u8>> {
+        T::list_take_bytes(self)
     }
 
     #[inline]
@@ -426,8 +422,8 @@ impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
     }
 
     #[inline]
-    fn from_run(run: &'a mut Vec<u8>) -> Result<Self, &'a [u8]> {
-        T::list_from_run(run)
+    fn from_body(body: Body<'a>) -> Result<Self, Error> {
+        T::list_from_body(body)
     }
 }
 

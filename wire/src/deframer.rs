@@ -6,10 +6,8 @@
 //! cut into segments never shows in the frames; 4. a deframer between frames holds no memory: what
 //! the last frame needed is dropped, or lent to the next one by way of the caller.
 
-use byteorder::{ByteOrder, NetworkEndian};
-
 use crate::Error;
-use crate::frame::{CALL, EVENT, Frame, HEADER, Header, Kind, REPLY};
+use crate::frame::{Frame, HEADER, Header};
 use crate::run::Front;
 use crate::writer::append_bytes;
 
@@ -95,14 +93,43 @@ impl Deframer {
         self.next_with(input, &mut Vec::new())
     }
 
-    /// Like [`next`](Self::next), for callers that cut many large frames: memory for an incomplete
-    /// frame is taken out of `spare`, and put there when the frame has been dealt with. What
-    /// `spare` contains is thrown away.
+    /// Takes the next frame like [`next`](Self::next), for callers that cut many large frames:
+    /// memory for an incomplete frame is taken out of `spare`, and put there when the frame has
+    /// been dealt with. What `spare` contains is thrown away.
     ///
     /// # Errors
     /// As [`next`](Self::next).
-    #[inline]
+    #[inline(always)]
     pub fn next_with<'s, 'i: 's>(
+        &'s mut self,
+        input: &mut &'i [u8],
+        spare: &mut Vec<u8>,
+    ) -> Result<Option<Frame<'s>>, Error> {
+        // The likely frame: nothing is held, and it lies whole in the input.
+        if self.held.bytes.is_empty()
+            && let Some((header, rest)) = input.split_first_chunk::<HEADER>()
+            && let Some(header) = Header::likely(header)
+            && header.length <= self.limit
+            && let Some((body, rest)) = rest.split_at_checked(header.length as usize)
+        {
+            *input = rest;
+            return Ok(Some(Frame::new(header, body)));
+        }
+        // Field by field, so that the likely frame never goes through memory.
+        match self.next_other(input, spare) {
+            Ok(Some(Frame { kind, flags, call, body })) => {
+                Ok(Some(Frame { kind, flags, call, body }))
+            }
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes any other frame: it is incomplete, or began in earlier input, or is of a kind that
+    /// comes seldom, or none at all.
+    #[cold]
+    #[inline(never)]
+    fn next_other<'s, 'i: 's>(
         &'s mut self,
         input: &mut &'i [u8],
         spare: &mut Vec<u8>,
@@ -110,38 +137,18 @@ impl Deframer {
         if self.has_held(spare) {
             return self.complete(input);
         }
+        // Nothing is held from here on: what was, was handed out.
+        debug_assert!(self.held.bytes.is_empty(), "a deframer between frames holds no memory");
         let Some((header, rest)) = input.split_first_chunk::<HEADER>() else {
             return self.keep(input, HEADER, spare);
         };
+        // The header is judged before the body is there (invariant 1).
         let header = judge(header, self.limit)?;
         let Some((body, rest)) = rest.split_at_checked(header.length as usize) else {
             return self.keep(input, HEADER + header.length as usize, spare);
         };
         *input = rest;
         Ok(Some(Frame::new(header, body)))
-    }
-
-    /// Takes the next frame if it lies wholly at the front of `input`, nothing is kept, and it is a
-    /// reply, or a call or event without flags: a short way for what comes most often. `None` says
-    /// no more than that [`next_with`](Self::next_with) is to be asked.
-    #[inline]
-    pub fn quick<'i>(&self, input: &mut &'i [u8]) -> Option<Frame<'i>> {
-        let (header, rest) = input.split_first_chunk::<HEADER>()?;
-        let start = NetworkEndian::read_u64(&header[..8]);
-        let (length, kind) = ((start >> 32) as usize, start as u32);
-        let call = NetworkEndian::read_u64(&header[8..]);
-        let (kind, well) = match kind {
-            REPLY => (Kind::Reply, true),
-            CALL => (Kind::Call, length >= 16),
-            EVENT => (Kind::Event, length >= 16 && call == 0),
-            _ => return None,
-        };
-        if !well || length > self.limit as usize || !self.held.bytes.is_empty() {
-            return None;
-        }
-        let (body, rest) = rest.split_at_checked(length)?;
-        *input = rest;
-        Some(Frame { kind, flags: 0, call, body })
     }
 
     /// Lends the beginning of a large frame, once [`next`](Self::next) has returned `None`, to be

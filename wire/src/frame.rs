@@ -108,9 +108,9 @@ impl Kind {
 }
 
 /// The second word of a header without flags, of those kinds that come most often.
-pub(crate) const CALL: u32 = (Kind::Call.number() as u32) << 24;
-pub(crate) const EVENT: u32 = (Kind::Event.number() as u32) << 24;
-pub(crate) const REPLY: u32 = (Kind::Reply.number() as u32) << 24;
+const CALL: u32 = (Kind::Call.number() as u32) << 24;
+const EVENT: u32 = (Kind::Event.number() as u32) << 24;
+const REPLY: u32 = (Kind::Reply.number() as u32) << 24;
 
 /// The sixteen bytes before a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,14 +146,22 @@ impl Header {
     /// [`Error::NotZero`], [`Error::BadLength`].
     #[inline]
     pub fn from_bytes(bytes: &[u8; HEADER]) -> Result<Self, Error> {
+        Self::likely(bytes).map_or_else(|| Self::from_other_bytes(bytes), Ok)
+    }
+
+    /// Reads the header of a reply, or of a call or event without flags: those that come most
+    /// often, each of which is one word to compare. `None` of any other, be it good or bad.
+    #[inline(always)]
+    pub(crate) fn likely(bytes: &[u8; HEADER]) -> Option<Self> {
         let start = NetworkEndian::read_u64(&bytes[..8]);
         let (length, call) = ((start >> 32) as u32, NetworkEndian::read_u64(&bytes[8..]));
-        // First those that come most often.
-        match start as u32 {
-            REPLY => Ok(Self { length, kind: Kind::Reply, flags: 0, call }),
-            CALL if length >= 16 => Ok(Self { length, kind: Kind::Call, flags: 0, call }),
-            _ => Self::from_other_bytes(bytes),
-        }
+        let kind = match start as u32 {
+            REPLY => Kind::Reply,
+            CALL if length >= 16 => Kind::Call,
+            EVENT if length >= 16 && call == 0 => Kind::Event,
+            _ => return None,
+        };
+        Some(Self { length, kind, flags: 0, call })
     }
 
     fn from_other_bytes(bytes: &[u8; HEADER]) -> Result<Self, Error> {

@@ -27,10 +27,10 @@ impl<B: Encode + ToOwned<Owned: Encode> + ?Sized> Encode for Cow<'_, B> {
     }
 
     #[inline]
-    fn into_bytes(self) -> Result<Vec<u8>, Self> {
+    fn take_bytes(&mut self) -> Option<Vec<u8>> {
         match self {
-            Cow::Borrowed(_) => Err(self),
-            Cow::Owned(value) => value.into_bytes().map_err(Cow::Owned),
+            Cow::Borrowed(_) => None,
+            Cow::Owned(value) => value.take_bytes(),
         }
     }
 
@@ -65,9 +65,10 @@ mod tests {
             assert_eq!(lender.as_run(), bytes.as_deref());
         }
         assert_eq!((&lent).as_run(), bytes.as_deref());
-        assert!(borrowed.into_bytes().is_err());
-        assert_eq!(kept.into_bytes().ok(), owned.clone().into_bytes().ok());
-        assert_eq!(owned.clone().into_bytes().ok(), bytes);
+        let [mut borrowed, mut kept] = [borrowed, kept];
+        assert_eq!(borrowed.take_bytes(), None);
+        assert_eq!(kept.take_bytes(), bytes);
+        assert_eq!(owned.clone().take_bytes(), bytes);
     }
 
     #[test]

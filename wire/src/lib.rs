@@ -60,10 +60,7 @@ mod tuple;
 mod value;
 mod writer;
 
-pub use call::{
-    CallHead, Trace, put_call, put_call_head, put_event, put_plain_call, put_plain_reply,
-    put_reply, put_reply_head,
-};
+pub use call::{CallHead, Trace, put_bytes_reply, put_call, put_event, put_reply, put_request};
 pub use codec::{Decode, DecodeOwned, Encode, Encoded};
 pub use deframer::Deframer;
 pub use error::Error;
@@ -74,7 +71,7 @@ pub use outcome::{Bye, ByeCode, Exception, Refused, RefusedCode};
 pub use preamble::{Opening, PREAMBLE, PreambleReader, Sniffed, VERSION, sniff};
 pub use quoted::Quoted;
 pub use reader::{Reader, Structure};
-pub use run::Front;
+pub use run::{Body, Front};
 pub use text::is_invisible;
 pub use value::{Record, Value};
 pub use writer::Writer;

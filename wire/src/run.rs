@@ -3,12 +3,12 @@
 //! from never lives here.
 //!
 //! Invariants: 1. front and run together are the frame as it was sent; 2. a run is taken whole, or
-//! spelled out again.
+//! spelled out again, in its memory.
 
 use byteorder::{ByteOrder, NetworkEndian};
 
 use crate::frame::{Frame, HEADER, Header, Kind, TRACED};
-use crate::limits;
+use crate::{Error, from_slice, limits};
 
 /// A frame with fewer bytes in its run is not worth the trouble.
 pub(crate) const WORTH_KEEPING_APART: usize = 256 << 10;
@@ -70,51 +70,87 @@ impl Front {
         Frame::new(self.header, self.head())
     }
 
-    /// The frame as it was sent, its beginning at least, in the memory of `run`.
-    #[must_use]
-    pub fn join(&self, mut run: Vec<u8>) -> Vec<u8> {
-        let front = self.header.to_bytes().into_iter().chain(self.head().iter().copied());
-        run.splice(..0, front);
-        run
-    }
-
     fn head(&self) -> &[u8] {
         &self.head[..usize::from(self.head_len)]
     }
 }
 
-/// Returns how a run is spelled: its length, and its bytes, in the same memory.
+/// The bytes that a value is read from.
+#[derive(Debug)]
+pub enum Body<'a> {
+    /// As they are spelled; they belong to somebody else.
+    Slice(&'a [u8]),
+    /// A run: the value is spelled as the length of these bytes and the bytes, and may keep their
+    /// memory. What is left of it then is of no use to anybody else.
+    Owned(&'a mut Vec<u8>),
+}
+
+impl<'a> Body<'a> {
+    /// Returns how many bytes the value takes as it is spelled.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Slice(bytes) => bytes.len(),
+            Self::Owned(run) => LENGTH + run.len(),
+        }
+    }
+
+    /// The value as it is spelled.
+    #[inline]
+    pub(crate) fn spelled(self) -> &'a [u8] {
+        match self {
+            Self::Slice(bytes) => bytes,
+            Self::Owned(run) => spelled(run),
+        }
+    }
+
+    /// The bytes of a list of them.
+    #[inline]
+    pub(crate) fn into_bytes(self) -> Result<Vec<u8>, Error> {
+        match self {
+            // A list may not have more: reading it says so.
+            Self::Owned(run) if run.len() <= limits::MEMORY => Ok(std::mem::take(run)),
+            body => from_slice(body.spelled()),
+        }
+    }
+
+    /// The text, if it is one.
+    #[inline]
+    pub(crate) fn into_text(self) -> Result<String, Error> {
+        match self {
+            Self::Slice(bytes) => from_slice(bytes),
+            Self::Owned(run) => text_of(run),
+        }
+    }
+}
+
 #[cold]
-pub(crate) fn spelled(run: &mut Vec<u8>) -> &[u8] {
+fn spelled(run: &mut Vec<u8>) -> &[u8] {
     let length = u32::try_from(run.len()).unwrap_or(u32::MAX);
     run.splice(..0, length.to_be_bytes());
     run
 }
 
-/// The bytes of a run, unless a list may not have so many.
 #[cold]
-pub(crate) fn run_of(run: &mut Vec<u8>) -> Result<Vec<u8>, &[u8]> {
-    if run.len() > limits::MEMORY { Err(spelled(run)) } else { Ok(std::mem::take(run)) }
-}
-
-/// The text of a run, if it is one.
-#[cold]
-pub(crate) fn text_of(run: &mut Vec<u8>) -> Result<String, &[u8]> {
-    String::from_utf8(std::mem::take(run)).map_err(|error| {
+fn text_of(run: &mut Vec<u8>) -> Result<String, Error> {
+    String::from_utf8(std::mem::take(run)).or_else(|error| {
+        // It is put back, so that reading it as it is spelled says what is wrong with it.
         *run = error.into_bytes();
-        spelled(run)
+        from_slice(spelled(run))
     })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use super::Body;
     use crate::{Decode, DecodeOwned, Error, from_slice, to_vec};
     use std::fmt::Debug;
 
     /// Reads a value as its receiver does, who has a run.
     fn read<'a, T: Decode<'a>>(run: &'a mut Vec<u8>) -> Result<T, Error> {
-        T::from_run(run).or_else(from_slice)
+        T::from_body(Body::Owned(run))
     }
 
     #[test]

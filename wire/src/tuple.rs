@@ -1,6 +1,6 @@
 //! Tuples, as arguments are: their fields one after the other, without a length.
 
-use crate::{Decode, Encode, Error, Reader, Writer};
+use crate::{Body, Decode, Encode, Error, Reader, Writer};
 
 macro_rules! encode {
     ($(($($name:ident)+))*) => {$(
@@ -48,7 +48,7 @@ impl<'a, A: Decode<'a>> Decode<'a> for (A,) {
     }
 
     #[inline]
-    fn from_run(run: &'a mut Vec<u8>) -> Result<Self, &'a [u8]> {
-        A::from_run(run).map(|field| (field,))
+    fn from_body(body: Body<'a>) -> Result<Self, Error> {
+        A::from_body(body).map(|field| (field,))
     }
 }

@@ -12,7 +12,7 @@ use common::{Link, Point, Shape, Tree};
 use peers_wire::{
     Bye, ByeCode, CallHead, Decode, Deframer, Encode, Encoded, Error, Exception, Frame, Hello,
     Message, NodeId, Record, Refused, RefusedCode, Trace, Value, append, from_slice, limits,
-    put_call, put_event, put_plain_call, put_plain_reply, put_reply, to_vec,
+    put_bytes_reply, put_call, put_event, put_reply, put_request, to_vec,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -320,11 +320,15 @@ fn plain_frames_are_those_of_the_long_ways() {
     check((heads, sizes), |((call, method, remaining_ms, depth), size)| {
         let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
         let (mut plain, mut long) = (vec![9; size % 7], vec![9; size % 7]);
-        put_plain_call(&mut plain, call, method, remaining_ms, depth, &bytes);
-        let head = CallHead { method, remaining_ms, depth, trace: None };
-        put_call(&mut long, limits::FRAME, call, &head, &Encoded(&bytes)).unwrap();
-        assert_eq!(plain, long);
-        put_plain_reply(&mut plain, call, &bytes);
+        for trace in [None, Some(Trace { root: call, parent: method })] {
+            let head = CallHead { method, remaining_ms, depth, trace };
+            put_request(&mut plain, Some(call), &head, &bytes, 0);
+            put_call(&mut long, limits::FRAME, call, &head, &Encoded(&bytes)).unwrap();
+            put_request(&mut plain, None, &head, &bytes, 0);
+            put_event(&mut long, limits::FRAME, &head, &Encoded(&bytes)).unwrap();
+            assert_eq!(plain, long);
+        }
+        put_bytes_reply(&mut plain, call, &bytes, 0);
         put_reply(&mut long, limits::FRAME, call, &bytes).unwrap();
         assert_eq!(plain, long);
     });

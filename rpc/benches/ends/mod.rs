@@ -3,7 +3,7 @@
 
 use peers_rpc::kernel::Instant;
 use peers_rpc::limits::Limits;
-use peers_rpc::session::{CallId, Event, Head, Inbound, Outcome, Role, Session};
+use peers_rpc::session::{Acted, CallId, Event, Head, Inbound, Request, Role, Session};
 use peers_rpc::wire::{Hello, NodeId, PREAMBLE};
 use std::hint::black_box;
 use std::rc::Rc;
@@ -12,8 +12,8 @@ use std::time::Duration;
 /// Is what calls ask: a string.
 pub(crate) const ARGS: &[u8] = b"\0\0\0\x0c0123456789ab";
 
-/// Is what they are answered: a string.
-pub(crate) const VALUE: &[u8] = b"\0\0\0\x0cabcdefghijkl";
+/// Is what they are answered.
+pub(crate) const VALUE: &str = "abcdefghijkl";
 
 /// One side.
 pub(crate) struct End {
@@ -50,26 +50,28 @@ impl End {
 
     /// Takes a batch of input; answers calls at once.
     pub(crate) fn read(&mut self, now: Instant, mut input: &[u8]) {
+        self.session.begin_input(now, now, Some(self.given), &mut self.out);
         while let Some(frame) = self.inbound.next(&mut input).expect("frames are well") {
-            let event = self.session.accept(now, frame, &mut self.out);
-            match event.expect("the other side keeps the protocol") {
-                Some(Event::Opened(_)) => self.inbound.open(&self.limits),
-                Some(Event::Request(request)) => match request.call {
-                    Some(call) => {
-                        black_box(request.args);
-                        let reply = self.session.reply(call, &mut self.out, |w| w.put(VALUE));
-                        reply.expect("an answer fits");
-                    }
-                    None => self.session.event_started(&mut self.out),
-                },
-                Some(Event::Answer { pending, outcome: Outcome::Value(value), .. }) => {
-                    black_box((pending, value));
+            match self.session.take(now, frame, &mut self.out) {
+                Acted::Value(pending) => {
+                    black_box((pending, frame.body));
                     self.answered += 1;
                 }
-                _ => {}
+                Acted::Request(Request { call: Some(call), args, .. }) => {
+                    black_box(args);
+                    let mut value = VALUE;
+                    let reply = self.session.reply(call, &mut value, &mut self.out);
+                    reply.expect("an answer fits");
+                }
+                Acted::Request(_) => self.session.event_started(&mut self.out),
+                Acted::Event(event) if matches!(*event, Event::Opened(_)) => {
+                    self.inbound.open(&self.limits);
+                }
+                Acted::Nothing | Acted::Event(_) => {}
+                Acted::End(reason) => panic!("the other side breaks the protocol: {reason}"),
             }
         }
-        self.session.input_taken(now, self.inbound.pending(), &mut self.out);
+        self.session.end_input(now, self.inbound.pending(), &mut self.out);
         black_box(self.session.next_deadline());
     }
 
@@ -77,8 +79,8 @@ impl End {
     pub(crate) fn call(&mut self, now: Instant) -> CallId {
         self.args.clear();
         self.args.extend_from_slice(black_box(ARGS));
-        let head = Head { deadline: Some(now + Duration::from_secs(30)), ..Head::new(7) };
-        let call = self.session.call(now, head, &mut self.args, Box::new(7), &mut self.out);
+        let head = Head { deadline: now + Duration::from_secs(30), ..Head::new(7) };
+        let call = self.session.call(now, &head, &mut self.args, Box::new(7), &mut self.out);
         call.expect("there is room for a call")
     }
 

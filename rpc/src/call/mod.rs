@@ -14,7 +14,7 @@ use crate::link::endpoint::Endpoint;
 use crate::session::CallId;
 use crate::{Error, ErrorKind, Reply};
 use peers_kernel::{Cont, FromBytes, Instant};
-use peers_wire::DecodeOwned;
+use peers_wire::{Body, DecodeOwned};
 use std::fmt;
 use std::marker::PhantomData;
 use std::rc::{Rc, Weak};
@@ -164,16 +164,19 @@ impl<T: DecodeOwned + 'static> Call<T> {
 
 /// The result of `method` out of the bytes of its reply.
 fn read<T: DecodeOwned>(bytes: &[u8], method: &'static str) -> Result<T, Error> {
-    peers_wire::from_slice(bytes).map_err(|error| {
-        let expected = std::any::type_name::<T>();
-        ErrorKind::BadReply { method, expected, reason: error.to_string() }.into()
-    })
+    peers_wire::from_slice(bytes).map_err(|error| bad_reply::<T>(error, method))
+}
+
+#[cold]
+fn bad_reply<T>(error: peers_wire::Error, method: &'static str) -> Error {
+    let expected = std::any::type_name::<T>();
+    ErrorKind::BadReply { method, expected, reason: error.to_string() }.into()
 }
 
 /// Reads a reply that is the length of `run` and these bytes, whose memory it may keep.
 #[cold]
 fn read_run<T: DecodeOwned>(run: &mut Vec<u8>, method: &'static str) -> Result<T, Error> {
-    T::from_run(run).or_else(|bytes| read(bytes, method))
+    T::from_body(Body::Owned(run)).map_err(|error| bad_reply::<T>(error, method))
 }
 
 impl<T> fmt::Debug for Call<T> {

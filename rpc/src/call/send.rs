@@ -4,8 +4,9 @@ use crate::call::Plan;
 use crate::interface::Method;
 use crate::interface::error::{Outer, Overload};
 use crate::link::key::LinkKey;
-use crate::link::served::{Inherited, Nested, Over};
-use crate::link::{Link, PendingCall, timed_out};
+use crate::link::output::Out;
+use crate::link::served::{Nested, Over};
+use crate::link::{Link, Live, PendingCall, timed_out};
 use crate::session::{CallId, CloseReason, Head, Rejected, Why};
 use crate::{Error, ErrorKind};
 use peers_kernel::{Cause, Instant, Receiver};
@@ -31,32 +32,74 @@ impl Link {
         }
         let cause = if plan.detached { Cause::NONE } else { self.handle().cause() };
         let pending = PendingCall { method, made: now, done };
+        // Most calls are made for no other one.
         if !cause.is_none() || self.context().tracing.get() {
             return self.call_in_tree(cause, deadline, take(arguments), pending);
         }
-        let sent = self.step(|session, out| {
-            session.call_now(now, method.id, deadline, arguments, pending, out)
-        })?;
-        match sent {
-            Ok(id) => {
-                self.context().buffers.take_arguments_back(take(arguments));
-                self.arm_by(deadline);
-                Some(id)
-            }
-            Err(pending) => self.call_in_tree(cause, deadline, take(arguments), pending),
-        }
+        self.send_call(&Head { deadline, ..Head::new(method.id) }, arguments, pending)
     }
 
-    /// Makes a call likewise that is made for another one, or that cannot be sent at once.
+    /// Makes a call for another one, or the first of a tree of calls that is traced.
     #[inline(never)]
     fn call_in_tree(
         self: &Rc<Self>,
         cause: Cause,
         deadline: Instant,
         mut arguments: Vec<u8>,
-        mut pending: PendingCall,
+        pending: PendingCall,
     ) -> Option<CallId> {
-        let PendingCall { method, made, .. } = pending;
+        let (head, pending) = self.place_in_tree(cause, deadline, pending)?;
+        let id = self.send_call(&head, &mut arguments, pending)?;
+        self.adopt(cause, id);
+        Some(id)
+    }
+
+    /// Sends a call, or lets it wait.
+    #[inline(always)]
+    fn send_call(
+        &self,
+        head: &Head,
+        arguments: &mut Vec<u8>,
+        pending: PendingCall,
+    ) -> Option<CallId> {
+        let now = pending.made;
+        let mut live = self.live.borrow_mut();
+        let Live { session, said, .. } = live.as_mut()?;
+        let sent = session.call(now, head, arguments, pending, &mut Out { link: self, said });
+        let held_up = session.is_held_up();
+        self.heed(said);
+        drop(live);
+        self.context().buffers.take_arguments_back(take(arguments));
+        // A call makes nothing else due earlier than its own deadline.
+        self.arm_by(head.deadline);
+        if held_up {
+            self.held_up();
+        }
+        match sent {
+            Ok(id) => Some(id),
+            Err(rejected) => {
+                self.reject(*rejected);
+                None
+            }
+        }
+    }
+
+    /// What waits, or gathers for a stream that is not there yet, is memory that is held.
+    #[inline(never)]
+    fn held_up(&self) {
+        self.tell_memory();
+        self.watch_drain();
+    }
+
+    /// Gives a call its place in the tree of calls of the one that it is made for: its deadline,
+    /// depth and trace. `None` if there is none for it: it has failed then.
+    #[inline(never)]
+    fn place_in_tree(
+        &self,
+        cause: Cause,
+        deadline: Instant,
+        mut pending: PendingCall,
+    ) -> Option<(Head, PendingCall)> {
         if let Some(error) = self.error_of_late(cause, &pending) {
             pending.done.err(error);
             return None;
@@ -66,33 +109,18 @@ impl Link {
             pending.done.err(self.error(ErrorKind::TooDeep { depth: inherited.depth }));
             return None;
         }
-        let inherited_end = inherited.deadline.map(|end| self.in_time_for_an_answer(made, end));
-        let deadline = match inherited_end {
-            Some(end) if end < deadline => {
+        let mut head = Head { deadline, ..Head::new(pending.method.id) };
+        if inherited.deadline != Instant::FAR {
+            let end = self.in_time_for_an_answer(pending.made, inherited.deadline);
+            // Its own deadline counts if it is earlier; then nothing is told of the outer one's.
+            if end < deadline {
                 pending.done = self.tell_of_outer(cause, pending.done);
-                end
-            }
-            _ => deadline,
-        };
-        let wanted = Some(deadline).filter(|deadline| *deadline != Instant::FAR);
-        let head = self.head(method, wanted, inherited);
-        let sent =
-            self.step(|session, out| session.call(made, head, &mut arguments, pending, out))?;
-        self.context().buffers.take_arguments_back(arguments);
-        // A call makes nothing else due earlier than its own deadline.
-        self.arm_by(deadline);
-        self.tell_memory();
-        match sent {
-            Ok(id) => {
-                self.adopt(cause, id);
-                self.watch_drain();
-                Some(id)
-            }
-            Err(rejected) => {
-                self.reject(rejected);
-                None
+                head.deadline = end;
             }
         }
+        head.depth = inherited.depth;
+        head.trace = inherited.trace.or_else(|| self.context().new_trace());
+        Some((head, pending))
     }
 
     /// Remembers that the call was made for the one that `cause` names.
@@ -160,15 +188,19 @@ impl Link {
         mut arguments: Vec<u8>,
     ) -> Result<(), Error> {
         let now = self.handle().now();
-        let inherited = self.serving().borrow().inherit(self.handle().cause());
-        let head = self.head(method, None, inherited);
-        let sent = self.drive(|session, out| session.event(now, head, &mut arguments, out));
+        let cause = self.handle().cause();
+        let mut head = Head::new(method.id);
+        // An event has no deadline, and is made for a call that is over as well.
+        if !cause.is_none() || self.context().tracing.get() {
+            let inherited = self.serving().borrow().inherit(cause);
+            head.depth = inherited.depth;
+            head.trace = inherited.trace.or_else(|| self.context().new_trace());
+        }
+        let sent = self.drive(|session, out| session.event(now, &head, &mut arguments, out));
         self.context().buffers.take_arguments_back(arguments);
         match sent {
             Some(Ok(())) => Ok(()),
-            Some(Err(rejected)) => {
-                Err(self.error(self.why(rejected.why, || timed_out(method, now, now))))
-            }
+            Some(Err(why)) => Err(self.error(self.why(why, || timed_out(method, now, now)))),
             None => Err(self.gone()),
         }
     }
@@ -181,17 +213,9 @@ impl Link {
         }
     }
 
-    fn head(
-        &self,
-        method: &'static Method,
-        deadline: Option<Instant>,
-        inherited: Inherited,
-    ) -> Head {
-        let trace = inherited.trace.or_else(|| self.context().new_trace());
-        Head { method: method.id, deadline, depth: inherited.depth, trace }
-    }
-
     /// Fails a call that will not be sent, or no longer be waited for.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn reject(&self, rejected: Rejected<PendingCall>) {
         let Rejected { pending, why } = rejected;
         let kind = self.why(why, || pending.timed_out(self.handle().now()));

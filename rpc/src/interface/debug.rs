@@ -114,7 +114,6 @@ impl Debug for CloseReason {
 impl Debug for Outcome<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self::Value(bytes) => f.debug_tuple("Value").field(bytes).finish(),
             Self::Exception(exception) => f.debug_tuple("Exception").field(exception).finish(),
             Self::Refused(code, text) => {
                 f.debug_tuple("Refused").field(code).field(&Quoted(text)).finish()

@@ -2,7 +2,7 @@
 
 use crate::session::{CloseReason, Request};
 use peers_kernel::Instant;
-use peers_wire::Trace;
+use peers_wire::{Body, Trace};
 use std::collections::VecDeque;
 
 /// The requests of one connection that wait for a turn.
@@ -18,21 +18,34 @@ pub(crate) struct Deferred {
 pub(crate) struct OwnedRequest {
     pub(crate) call: Option<u64>,
     method: u64,
-    deadline: Option<Instant>,
+    deadline: Instant,
     depth: u16,
     trace: Option<Trace>,
     arguments: Vec<u8>,
+    /// Iff these are a run: see [`Body::Owned`].
+    is_run: bool,
 }
 
 impl OwnedRequest {
-    pub(crate) fn new(request: &Request<'_>) -> Self {
-        let Request { call, method, deadline, depth, trace, args } = *request;
-        Self { call, method, deadline, depth, trace, arguments: args.to_vec() }
+    /// Keeps the arguments: a copy, or the memory that they lie in.
+    pub(crate) fn new(request: &Request<'_>, body: Body<'_>) -> Self {
+        let Request { call, method, deadline, depth, trace, .. } = *request;
+        let (arguments, is_run) = match body {
+            Body::Slice(args) => (args.to_vec(), false),
+            Body::Owned(run) => (std::mem::take(run), true),
+        };
+        Self { call, method, deadline, depth, trace, arguments, is_run }
     }
 
-    pub(crate) fn request(&self) -> Request<'_> {
-        let Self { call, method, deadline, depth, trace, ref arguments } = *self;
-        Request { call, method, deadline, depth, trace, args: arguments }
+    /// The request, but for its arguments.
+    pub(crate) fn request(&self) -> Request<'static> {
+        let Self { call, method, deadline, depth, trace, .. } = *self;
+        Request { call, method, deadline, depth, trace, args: &[] }
+    }
+
+    pub(crate) fn body(&mut self) -> Body<'_> {
+        let run = &mut self.arguments;
+        if self.is_run { Body::Owned(run) } else { Body::Slice(run) }
     }
 
     /// Bytes of memory that it takes.
@@ -103,7 +116,15 @@ pub(crate) mod tests {
 
     fn request(call: Option<u64>, arguments: usize) -> OwnedRequest {
         let arguments = vec![0; arguments];
-        OwnedRequest { call, method: 1, deadline: None, depth: 0, trace: None, arguments }
+        OwnedRequest {
+            call,
+            method: 1,
+            deadline: Instant::FAR,
+            depth: 0,
+            trace: None,
+            arguments,
+            is_run: false,
+        }
     }
 
     pub(crate) fn reading_pauses_above_the_limit_and_goes_on_at_half_of_it() {

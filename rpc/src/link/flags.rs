@@ -1,6 +1,6 @@
 //! Says in one byte what holds for a link now and then.
 
-/// Four signs in one byte.
+/// Five signs in one byte.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Signs(pub(super) u8);
 
@@ -13,4 +13,6 @@ impl Signs {
     pub(crate) const DEFERS: u8 = 4;
     /// Set iff it is in the backlog of its process.
     pub(crate) const ENLISTED: u8 = 8;
+    /// Set iff what the session needs is seen to at the end of a batch.
+    pub(crate) const BATCHES: u8 = 16;
 }

@@ -1,90 +1,165 @@
 //! The way into a link: bytes become frames, frames events, events go to whom they concern.
 
+use super::output::Out;
 use super::{Link, Live, PendingCall};
 use crate::interface::error::{Overload, Raised, Refusal};
-use crate::session::{CallId, CloseReason, Event, Inbound, Outcome, too_large_answer};
+use crate::session::{Acted, CallId, CloseReason, Event, Inbound, Outcome, too_large_answer};
 use crate::{Error, ErrorKind};
 use peers_kernel::{Input, Instant, Listen, Outlet};
-use peers_wire::{Frame, Kind, RefusedCode};
+use peers_wire::{Body, Frame, RefusedCode};
 use std::panic::Location;
 use std::rc::Rc;
 
 /// Says how long input may have waited before it counts. Deadlines travel in milliseconds.
 const NOTICED_NANOS: u64 = 1_000_000;
 
+/// Says whether the rest of a batch of input is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    GoesOn,
+    /// The link has ended, or is about to.
+    Ends,
+}
+
+/// Says how a frame was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    Done,
+    /// It was the peer's hello: larger frames may come.
+    Opened,
+    /// With it the link has ended, or is about to.
+    Ended,
+}
+
 impl Link {
     /// Takes what the stream delivers.
     pub(crate) fn input(self: &Rc<Self>, input: Input<'_>) {
         match input {
-            Input::Bytes(bytes) => self.received(bytes, |_, _| {}),
+            Input::Bytes(bytes) => self.received(bytes, |_, _, _| Flow::GoesOn),
             Input::End => self.input_ended(),
             Input::Failed(error) => self.conclude(CloseReason::Io(error.kind(), error.to_string())),
         }
         self.go_on_leaving();
     }
 
-    /// Takes bytes, behind what `first` does with what was lent.
+    /// Takes a batch of input: what `first` does with what was read elsewhere, and then bytes.
     pub(crate) fn received(
         self: &Rc<Self>,
         bytes: &[u8],
-        first: impl FnOnce(&mut Inbound, &mut Vec<u8>),
+        first: impl FnOnce(&mut Inbound, &mut Vec<u8>, Instant) -> Flow,
     ) {
         self.batch(|| {
-            self.note_flushed();
+            let now = self.begin_input();
             let mut spare = self.context().buffers.lend_for_pieces();
             let mut inbound = self.take_inbound();
-            first(&mut inbound, &mut spare);
-            self.read_frames(inbound, bytes, &mut spare);
+            let flow = match first(&mut inbound, &mut spare, now) {
+                Flow::GoesOn => self.take_frames(&mut inbound, bytes, &mut spare, now),
+                Flow::Ends => Flow::Ends,
+            };
+            if flow == Flow::GoesOn {
+                self.end_input(inbound, &mut spare, now);
+            }
             self.context().buffers.take_pieces_back(spare);
         });
     }
 
-    fn read_frames(
-        self: &Rc<Self>,
-        mut inbound: Box<Inbound>,
-        mut bytes: &[u8],
-        spare: &mut Vec<u8>,
-    ) {
-        let now = self.input_begins();
-        loop {
-            let frame = match inbound.quick(&mut bytes) {
-                Some(frame) => frame,
-                None => match inbound.next_with(&mut bytes, spare) {
-                    Ok(Some(frame)) => frame,
-                    Ok(None) => break,
-                    Err(reason) => return self.misbehaved(reason),
-                },
-            };
-            if self.took(now, &frame) {
-                continue;
-            }
-            match self.drive(|session, out| session.accept(now, frame, out)) {
-                None => return,
-                Some(Err(reason)) => return self.conclude(reason),
-                Some(Ok(None)) => {}
-                Some(Ok(Some(Event::Opened(_)))) => inbound.open(&self.context().limits),
-                Some(Ok(Some(event))) => self.handle_event(event),
-            }
-        }
+    /// Tells the session that there is input, and since when; gives the time.
+    pub(crate) fn begin_input(&self) -> Instant {
+        let (now, since) = (self.handle().now(), self.handle().arrived());
+        let waited = now.as_nanos() > since.as_nanos() + NOTICED_NANOS;
+        let since = if waited { since } else { now };
+        let written = self.written();
+        self.step(|session, out| session.begin_input(now, since, written, out));
+        self.go_on_leaving();
+        now
+    }
+
+    fn end_input(&self, mut inbound: Box<Inbound>, spare: &mut Vec<u8>, now: Instant) {
         let partial = inbound.pending();
         if partial > 0 {
             self.lend(&mut inbound, spare);
         }
         self.keep_inbound(inbound);
         self.note_partial(partial);
-        self.drive(|session, out| session.input_taken(now, partial, out));
+        self.step(|session, out| session.end_input(now, partial, out));
     }
 
-    /// Tells the session that there is input, and since when.
-    #[inline(always)]
-    pub(crate) fn input_begins(&self) -> Instant {
-        let now = self.handle().now();
-        self.drive(|session, _| session.input_begins(now));
-        let since = self.handle().arrived();
-        if now.as_nanos() > since.as_nanos() + NOTICED_NANOS {
-            self.drive(|session, _| session.input_since(since));
+    fn take_frames(
+        self: &Rc<Self>,
+        inbound: &mut Inbound,
+        mut bytes: &[u8],
+        spare: &mut Vec<u8>,
+        now: Instant,
+    ) -> Flow {
+        loop {
+            let frame = match inbound.next_with(&mut bytes, spare) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return Flow::GoesOn,
+                Err(reason) => return self.misbehaved(*reason),
+            };
+            match self.take_frame(now, frame, None) {
+                Taken::Done => {}
+                Taken::Opened => inbound.open(&self.context().limits),
+                Taken::Ended => return Flow::Ends,
+            }
         }
-        now
+    }
+
+    /// Takes a frame. Iff there is a run, that is where its value lies.
+    #[inline(always)]
+    fn take_frame(
+        self: &Rc<Self>,
+        now: Instant,
+        frame: Frame<'_>,
+        run: Option<&mut Vec<u8>>,
+    ) -> Taken {
+        let mut live = self.live.borrow_mut();
+        let Some(Live { session, said, .. }) = live.as_mut() else { return Taken::Ended };
+        let acted = session.take(now, frame, &mut Out { link: self, said });
+        match acted {
+            // The borrow ends before anything of the program runs, or is dropped.
+            Acted::Value(call) => {
+                drop(live);
+                match run {
+                    None => call.done.bytes(frame.body, call.method.name),
+                    Some(run) => call.done.owned_bytes(run, call.method.name),
+                }
+                Taken::Done
+            }
+            Acted::Request(ref request) => {
+                let body = run.map_or(Body::Slice(request.args), Body::Owned);
+                self.requested(live, request, body);
+                Taken::Done
+            }
+            Acted::Nothing => {
+                self.heed(said);
+                Taken::Done
+            }
+            Acted::Event(event) => {
+                self.heed(said);
+                drop(live);
+                self.happened(*event)
+            }
+            Acted::End(reason) => {
+                self.heed(said);
+                drop(live);
+                self.conclude(*reason);
+                Taken::Ended
+            }
+        }
+    }
+
+    /// Takes a frame whose value is a run of bytes that lies in memory of its own.
+    #[inline(never)]
+    pub(crate) fn take_run(
+        self: &Rc<Self>,
+        now: Instant,
+        frame: Frame<'_>,
+        run: &mut Vec<u8>,
+    ) -> Flow {
+        let taken = self.take_frame(now, frame, Some(run));
+        debug_assert!(!matches!(taken, Taken::Opened), "no hello has a run");
+        if matches!(taken, Taken::Ended) { Flow::Ends } else { Flow::GoesOn }
     }
 
     /// Lets the rest of a large frame be read straight behind its beginning.
@@ -96,7 +171,10 @@ impl Link {
             let me = self.weak();
             outlet.read_into(block, move |block| {
                 if let Some(link) = me.upgrade() {
-                    link.received(&[], |inbound, _| inbound.give_back(block));
+                    link.received(&[], |inbound, _, _| {
+                        inbound.give_back(block);
+                        Flow::GoesOn
+                    });
                 }
             });
         }
@@ -118,41 +196,20 @@ impl Link {
         }
     }
 
-    /// Takes one of the frames that come most often, if nothing about it is out of the ordinary.
-    #[inline]
-    fn took(self: &Rc<Self>, now: Instant, frame: &Frame<'_>) -> bool {
-        let mut live = self.live.borrow_mut();
-        let Some(Live { session, .. }) = live.as_mut() else { return false };
-        match frame.kind {
-            Kind::Reply => {
-                let Some(call) = session.settle(now, frame.call) else { return false };
-                drop(live);
-                call.done.bytes(frame.body, call.method.name);
-                true
-            }
-            Kind::Call | Kind::Event => {
-                let Some(request) = session.let_in(now, frame) else { return false };
-                drop(live);
-                self.requested(&request);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn handle_event(self: &Rc<Self>, event: Event<'_, PendingCall>) {
+    #[cold]
+    #[inline(never)]
+    fn happened(self: &Rc<Self>, event: Event<'_, PendingCall>) -> Taken {
         match event {
-            Event::Opened(_) => {}
-            Event::Request(request) => self.requested(&request),
-            Event::Answer { pending, outcome, .. } => self.answered(pending, outcome),
+            Event::Opened(_) => return Taken::Opened,
+            Event::Failed { pending, outcome, .. } => self.failed(pending, outcome),
             Event::Cancelled { call } => self.cancelled(call),
             Event::HalfClosed { calls } => self.half_closed(calls),
         }
+        Taken::Done
     }
 
-    fn answered(&self, call: PendingCall, outcome: Outcome<'_>) {
+    fn failed(&self, call: PendingCall, outcome: Outcome<'_>) {
         let error = match outcome {
-            Outcome::Value(bytes) => return call.done.bytes(bytes, call.method.name),
             Outcome::Exception(exception) => {
                 let error = Error::new(ErrorKind::Raised(Raised {
                     class: exception.class.to_owned(),
@@ -172,9 +229,12 @@ impl Link {
     }
 
     /// Bytes that no session could have sent: the session says goodbye where that helps.
-    fn misbehaved(self: &Rc<Self>, reason: CloseReason) {
+    #[cold]
+    #[inline(never)]
+    fn misbehaved(self: &Rc<Self>, reason: CloseReason) -> Flow {
         self.drive(|session, out| session.bye_for(&reason, out));
         self.end(reason);
+        Flow::Ends
     }
 
     /// The peer sends nothing more; what is owed to it is still sent.

@@ -3,15 +3,15 @@
 //! without being copied.
 //!
 //! Invariants:
-//! 1. A frame that is out of the ordinary in any way goes the way of all frames, put together.
+//! 1. Such a frame goes the way of all frames; only its value lies elsewhere.
 //! 2. No memory is made for bytes that have not come; what frames hold of it ahead of them is
 //!    bounded for the whole process.
 
-use super::{Link, Live};
+use super::Link;
 use crate::link::context::LinkContext;
 use crate::session::Inbound;
-use peers_kernel::{Instant, Outlet};
-use peers_wire::{Front, Kind};
+use peers_kernel::Outlet;
+use peers_wire::Front;
 use std::rc::{Rc, Weak};
 
 /// Holds what is known of a frame whose run is being read.
@@ -76,49 +76,26 @@ impl Link {
             return self.read_on(begun, run);
         }
         let behind = run.split_off(begun.front.run());
-        self.received(&behind, |inbound, spare| {
-            let now = self.input_begins();
-            if !self.took_run(now, &begun.front, &mut run) {
-                inbound.give_back(begun.front.join(run));
-            } else if run.capacity() > spare.capacity() {
+        self.received(&behind, |_, spare, now| {
+            let flow = self.take_run(now, begun.front.frame(), &mut run);
+            // A value that was not kept leaves its memory.
+            if run.capacity() > spare.capacity() {
                 *spare = run;
             }
+            flow
         });
     }
 
     /// Not all of it has come.
     fn read_on(self: &Rc<Self>, begun: Begun, run: Vec<u8>) {
         self.batch(|| {
-            self.note_flushed();
-            let (now, held) = (self.input_begins(), begun.front.len() + run.len());
+            let (now, held) = (self.begin_input(), begun.front.len() + run.len());
             if let Some(outlet) = self.open_outlet() {
                 self.read_run(outlet, begun, run);
             }
             self.note_partial(held);
-            self.drive(|session, out| session.input_taken(now, held, out));
+            self.step(|session, out| session.end_input(now, held, out));
         });
-    }
-
-    /// Takes the frame if nothing about it is out of the ordinary; its value may take the memory of
-    /// the run.
-    fn took_run(self: &Rc<Self>, now: Instant, front: &Front, run: &mut Vec<u8>) -> bool {
-        let frame = front.frame();
-        let is_reply = frame.kind == Kind::Reply;
-        if !is_reply && (self.is_deferring() || !self.handle().spend()) {
-            return false;
-        }
-        let mut live = self.live.borrow_mut();
-        let Some(Live { session, .. }) = live.as_mut() else { return false };
-        if is_reply {
-            let Some(call) = session.settle(now, frame.call) else { return false };
-            drop(live);
-            call.done.owned_bytes(run, call.method.name);
-        } else {
-            let Some(request) = session.let_in(now, &frame) else { return false };
-            drop(live);
-            self.start(&request, Some(run));
-        }
-        true
     }
 }
 

@@ -10,7 +10,7 @@
 //! 2. No borrow of a link's cells is held while a handler or a continuation's destructor runs;
 //!    `inbound` is taken out meanwhile: a request is served out of the bytes that it arrived in.
 //! 3. After `end` the session is gone: every pending call was failed, every served call made inert.
-//! 4. All frames go through [`Link::received`], all output through [`Link::step`].
+//! 4. All frames go through [`Link::take_frame`], all output through [`Link::heed`].
 
 mod audit;
 pub(crate) mod backlog;
@@ -92,18 +92,6 @@ enum Wire {
     Closed,
 }
 
-/// Says what a link has said in this turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Speech {
-    /// Nothing yet.
-    Silent,
-    /// Something that the end of the turn will give to the stream.
-    Gathers,
-    /// So much that the beginning was sent already, or was kept because that would not pay; the end
-    /// of the turn will see to the rest.
-    Decided,
-}
-
 /// Holds what a link has until it ends.
 pub(crate) struct Live {
     pub(crate) session: Session<PendingCall>,
@@ -127,11 +115,10 @@ pub(crate) struct Link {
     wire: Cell<Wire>,
     /// The stream, from when it is connected.
     outlet: OnceCell<Outlet>,
-    speech: Cell<Speech>,
+    /// Says from how many KiB of what is said on it is to be seen to that they leave.
+    heeded: Cell<u16>,
     /// Says when the session is to be looked at, or earlier: [`Instant::FAR`] is never.
     due: Cell<Instant>,
-    /// Set iff that is looked after at the end of a batch.
-    batching: Cell<bool>,
     signs: Cell<Signs>,
     /// Some, but while it is looked at.
     route: Cell<Option<Route>>,
@@ -201,9 +188,8 @@ impl Link {
             live: RefCell::new(Some(Live { session, said: hello, bound: None })),
             wire: Cell::new(Wire::Dialling),
             outlet: OnceCell::new(),
-            speech: Cell::new(Speech::Silent),
+            heeded: Cell::new(output::SILENT),
             due: Cell::new(Instant::FAR),
-            batching: Cell::new(false),
             signs: Cell::default(),
             route: Cell::new(Some(route)),
             rare: Cell::default(),

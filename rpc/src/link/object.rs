@@ -4,6 +4,7 @@ use crate::interface::{Interface, Method};
 use crate::link::Link;
 use crate::session::Request;
 use peers_kernel::{Cause, Lost};
+use peers_wire::Body;
 use std::any::Any;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -28,9 +29,8 @@ pub(crate) struct Arrived<'a> {
     pub(crate) link: &'a Rc<Link>,
     pub(crate) cause: Cause,
     pub(crate) request: &'a Request<'a>,
-    /// Iff the arguments are spelled by the length of these bytes and the bytes, whose memory they
-    /// may keep.
-    pub(crate) run: Cell<Option<&'a mut Vec<u8>>>,
+    /// Holds the arguments, until they are read.
+    pub(crate) body: Cell<Body<'a>>,
     /// Set as soon as the answer is somebody else's business: what a panic needs to know.
     pub(crate) settled: Cell<bool>,
 }

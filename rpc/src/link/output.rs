@@ -4,29 +4,29 @@
 //! Invariant: a turn's words are written once, or twice if they are many and the peer can work on
 //! the first of them meanwhile.
 
-use super::{Link, Live, PendingCall, Signs, Speech, Wire};
+use super::{Link, Live, PendingCall, Signs, Wire};
 use crate::session::{CloseReason, Output, Session};
 use peers_kernel::{Instant, Outlet, TurnEnd};
-use std::cell::Cell;
 use std::rc::Rc;
 
-/// Bytes that gather in a link before it hands them over to its stream within a turn.
-const MOST_GATHERED: usize = 64 << 10;
+/// KiB that gather in a link before it hands them over to its stream within a turn.
+const MOST_GATHERED: u16 = 64;
 
-/// Bytes that make a beginning: they are sent before the turn ends if the peer works beside us. A
-/// power of two, so that what is said has grown beyond a multiple of it iff its length has changed
-/// there or above.
-const BEGINNING: usize = 4 << 10;
+/// KiB that make a beginning: they are sent before the turn ends if the peer works beside us.
+const BEGINNING: u16 = 4;
 
-const _: () = assert!(BEGINNING.is_power_of_two() && MOST_GATHERED.is_multiple_of(BEGINNING));
+/// Of a link that has said nothing in this turn: any byte is heeded.
+pub(super) const SILENT: u16 = 0;
+
+const _: () = assert!(SILENT < BEGINNING && BEGINNING < MOST_GATHERED);
 
 /// Bytes that take long to say: a turn says few things so large.
 const LARGE: usize = 64 << 10;
 
 /// Says where a session's words go.
 pub(crate) struct Out<'a> {
-    link: &'a Link,
-    said: &'a mut Vec<u8>,
+    pub(crate) link: &'a Link,
+    pub(crate) said: &'a mut Vec<u8>,
 }
 
 impl Output for Out<'_> {
@@ -53,61 +53,68 @@ impl Output for Out<'_> {
 }
 
 impl Link {
-    /// Runs one step of the session and sets the timer, now or at the end of the batch. `None` if
-    /// the link has ended.
+    /// Runs one step of the session and sees to what it needs, now or at the end of the batch.
+    /// `None` if the link has ended.
     pub(crate) fn drive<R>(
         &self,
         step: impl FnOnce(&mut Session<PendingCall>, &mut Out<'_>) -> R,
     ) -> Option<R> {
         let result = self.step(step);
-        if !self.batching.get() {
-            self.arm();
-            self.watch_drain();
-            self.tell_memory();
-            self.context().weigh();
+        if !self.shows(Signs::BATCHES) {
+            self.see_to_needs();
         }
         result
     }
 
     /// Runs one step of the session. What it says gathers here and is sent at the end of the turn.
     /// `None` if the link has ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn step<R>(
         &self,
         step: impl FnOnce(&mut Session<PendingCall>, &mut Out<'_>) -> R,
     ) -> Option<R> {
         let mut live = self.live.borrow_mut();
         let Live { session, said, .. } = live.as_mut()?;
-        let before = said.len();
         let result = step(session, &mut Out { link: self, said });
-        let silent = self.speech.get() == Speech::Silent;
-        if !said.is_empty() && (silent || (before ^ said.len()) >= BEGINNING) {
+        self.heed(said);
+        Some(result)
+    }
+
+    /// Sees to it that what the session may have said leaves: at the end of the turn, or before if
+    /// it is much.
+    #[inline(always)]
+    pub(crate) fn heed(&self, said: &mut Vec<u8>) {
+        if said.len() > usize::from(self.heeded.get()) << 10 {
             self.speak(said);
         }
-        Some(result)
     }
 
     /// Sees to it that what was said is sent: once a turn, and whenever much has gathered.
     #[cold]
+    #[inline(never)]
     fn speak(&self, said: &mut Vec<u8>) {
-        if self.speech.get() == Speech::Silent {
-            self.speech.set(Speech::Gathers);
+        if self.heeded.get() == SILENT {
+            self.heeded.set(BEGINNING);
             if let Some(me) = self.me() {
                 self.handle().at_turn_end(me);
             }
         }
-        if self.speech.get() == Speech::Gathers && said.len() >= BEGINNING {
+        // The first bytes are sent early once a turn, or not at all.
+        if self.heeded.get() == BEGINNING && said.len() > usize::from(BEGINNING) << 10 {
+            self.heeded.set(MOST_GATHERED);
             self.begin_early(said);
         }
-        if said.len() >= MOST_GATHERED {
+        if said.len() > usize::from(MOST_GATHERED) << 10 {
             self.hand_over(said);
+            // What cannot be handed over yet is looked at again when it has grown.
+            let left = u16::try_from(said.len() >> 10).unwrap_or(u16::MAX);
+            self.heeded.set(MOST_GATHERED.max(left.saturating_add(BEGINNING)));
         }
     }
 
     /// Sends the first words of this turn, so that a peer who works beside us need not wait for the
     /// last.
     fn begin_early(&self, said: &mut Vec<u8>) {
-        self.speech.set(Speech::Decided);
         if let Some(outlet) = self.open_outlet()
             && outlet.is_peer_on_other_cpu()
         {
@@ -146,28 +153,46 @@ impl Link {
 
     /// Tells the session how much the socket has taken.
     pub(crate) fn note_flushed(&self) {
-        let taken = match self.wire.get() {
-            Wire::Open => self.outlet.get().map_or(0, Outlet::written),
-            Wire::Dialling => 0,
-            Wire::Choked | Wire::Ending | Wire::Closed => return,
-        };
+        let Some(written) = self.written() else { return };
         let now = self.handle().now();
-        self.drive(|session, out| session.flushed(now, taken, out));
+        self.drive(|session, out| session.flushed(now, written, out));
         self.go_on_leaving();
     }
 
-    /// Runs `steps` of the session and sets the timer after the last.
+    /// Returns how much the socket has taken; `None` if nothing more is said to the peer.
+    #[inline]
+    pub(super) fn written(&self) -> Option<u64> {
+        match self.wire.get() {
+            Wire::Open => Some(self.outlet.get().map_or(0, Outlet::written)),
+            Wire::Dialling => Some(0),
+            Wire::Choked | Wire::Ending | Wire::Closed => None,
+        }
+    }
+
+    /// Runs `steps` of the session and sees to what it needs after the last.
     pub(crate) fn batch(&self, steps: impl FnOnce()) {
-        let batch = Batch::of(&self.batching);
+        let batch = Batch::of(self);
         steps();
         drop(batch);
-        self.arm();
-        self.watch_drain();
-        self.tell_memory();
-        self.context().weigh();
+        self.see_to_needs();
         if self.context().is_full() {
             self.context().relieve();
         }
+    }
+
+    /// Sets the timer for the session's next deadline, lets the stream tell when requests can go on
+    /// that wait for it, and tells the process what the session holds.
+    pub(crate) fn see_to_needs(&self) {
+        let needs = self.live.borrow().as_ref().map(|live| live.session.needs());
+        if let Some(needs) = needs {
+            self.arm_by(needs.deadline);
+            // Only requests that wait need more than that.
+            if needs.waiting_memory > 0 {
+                self.watch_drain();
+            }
+        }
+        self.tell_memory();
+        self.context().weigh();
     }
 
     /// Requests may wait because the socket does not take what was written; then nothing else may
@@ -246,24 +271,24 @@ impl Link {
 
 /// While it lives, the timer is left alone. It ends with a panic as well: deadlines are looked
 /// after again.
-struct Batch<'a>(&'a Cell<bool>);
+struct Batch<'a>(&'a Link);
 
 impl<'a> Batch<'a> {
-    fn of(batching: &'a Cell<bool>) -> Self {
-        batching.set(true);
-        Self(batching)
+    fn of(link: &'a Link) -> Self {
+        link.show(Signs::BATCHES, true);
+        Self(link)
     }
 }
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
-        self.0.set(false);
+        self.0.show(Signs::BATCHES, false);
     }
 }
 
 impl TurnEnd for Link {
     fn turn_ends(self: Rc<Self>) {
-        self.speech.set(Speech::Silent);
+        self.heeded.set(SILENT);
         self.flush();
         self.go_on_leaving();
     }

@@ -1,8 +1,6 @@
 //! Answers to calls of the peer.
 
-use crate::link::output::Out;
-use crate::link::{Link, PendingCall};
-use crate::session::Session;
+use crate::link::Link;
 use crate::{Error, ErrorKind};
 use peers_kernel::Lost;
 use peers_wire::{Encode, RefusedCode};
@@ -10,45 +8,22 @@ use peers_wire::{Encode, RefusedCode};
 impl Link {
     /// Sends the outcome of a call. If the program's part in that panics, the caller is told so.
     pub(crate) fn answer<T: Encode>(&self, call: u64, result: Result<T, Error>) {
-        let value = match result {
+        let mut value = match result {
             Ok(value) => value,
             Err(error) => return self.answer_error(call, &error),
         };
+        // The value is dropped behind this, and after the step: nothing of the program's runs in
+        // one but its `encode`.
         let owed = Owed { link: self, call: Some(call) };
-        if let Some(bytes) = value.as_run()
-            && self.answered_now(call, bytes)
-        {
-            return owed.settle();
-        }
-        match value.into_bytes() {
-            Ok(bytes) => self.answered_by(|session, out| session.reply_bytes(call, out, bytes)),
-            // The value is dropped after the step: nothing of the program's runs in one but its
-            // `encode`.
-            Err(value) => {
-                self.answered_by(|session, out| {
-                    session.reply(call, out, |writer| value.encode(writer))
-                });
-                return owed.settle();
-            }
+        let sent = self.drive(|session, out| session.reply(call, &mut value, out));
+        if let Some(Err(error)) = sent {
+            self.unsendable("a result", &error);
         }
         owed.settle()
     }
 
-    /// Answers with a value that is spelled as a length and these bytes, if that is soon done or of
-    /// no use any more.
-    fn answered_now(&self, call: u64, bytes: &[u8]) -> bool {
-        self.drive(|session, out| session.reply_now(call, bytes, out)) != Some(false)
-    }
-
-    fn answered_by(
-        &self,
-        step: impl FnOnce(&mut Session<PendingCall>, &mut Out<'_>) -> Result<(), peers_wire::Error>,
-    ) {
-        if let Some(Err(error)) = self.drive(step) {
-            self.unsendable("a result", &error);
-        }
-    }
-
+    #[cold]
+    #[inline(never)]
     fn answer_error(&self, call: u64, error: &Error) {
         let limit = self.context().limits.error_text;
         match error.kind() {
@@ -62,7 +37,7 @@ impl Link {
                     text: cut(&raised.text, limit),
                     data: &raised.data,
                 };
-                let sent = self.drive(|session, out| session.raise(call, out, &exception));
+                let sent = self.drive(|session, out| session.raise(call, &exception, out));
                 if let Some(Err(error)) = sent {
                     self.unsendable("an exception", &error);
                 }
@@ -87,8 +62,10 @@ impl Link {
     }
 
     /// Answers that a call was not executed, or not to its end.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn refuse(&self, call: u64, code: RefusedCode, text: &str) {
-        self.drive(|session, out| session.refuse(call, out, code, text));
+        self.drive(|session, out| session.refuse(call, code, text, out));
     }
 }
 
@@ -108,6 +85,7 @@ impl Owed<'_> {
 }
 
 impl Drop for Owed<'_> {
+    #[inline(always)]
     fn drop(&mut self) {
         if let Some(call) = self.call {
             self.link.refuse(call, RefusedCode::Internal, "");

@@ -17,7 +17,7 @@ use crate::link::deferred::OwnedRequest;
 use crate::link::{Link, LinkExtras, Signs};
 use crate::session::{CloseReason, Request};
 use peers_kernel::{Instant, Outlet};
-use peers_wire::RefusedCode;
+use peers_wire::{Body, RefusedCode};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -26,9 +26,11 @@ const STALLED: Duration = Duration::from_millis(50);
 
 impl Link {
     /// Lets a request wait for the next turn, behind those that wait already.
-    pub(crate) fn defer(&self, request: &Request<'_>) {
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn defer(&self, request: &Request<'_>, body: Body<'_>) {
         self.show(Signs::DEFERS, true);
-        self.with_rare(|rare| rare.deferred.push(OwnedRequest::new(request)));
+        self.with_rare(|rare| rare.deferred.push(OwnedRequest::new(request, body)));
         self.context().enlist(self);
         self.pause_or_resume();
     }
@@ -60,9 +62,9 @@ impl Link {
 
     fn start_while_budget_lasts(self: &Rc<Self>, end: Instant) {
         self.handle().clock();
-        while let Some(next) = self.if_rare(|rare| rare.deferred.pop()) {
+        while let Some(mut next) = self.if_rare(|rare| rare.deferred.pop()) {
             let request = next.request();
-            self.start(&request, None);
+            self.start(self.live.borrow_mut(), &request, next.body());
             let over = || end != Instant::FAR && self.handle().exact_clock() >= end;
             if self.is_deferring() && (!self.handle().spend() || over()) {
                 return;

@@ -3,62 +3,79 @@
 
 use crate::interface::Method;
 use crate::link::object::{Arrived, Object};
+use crate::link::output::Out;
 use crate::link::served::Inherited;
-use crate::link::{Link, Signs};
+use crate::link::{Link, Live, Signs};
 use crate::session::Request;
 use crate::session::text::Brief;
-use peers_wire::RefusedCode;
+use peers_wire::{Body, RefusedCode};
 use rand_core::Rng as _;
-use std::cell::Cell;
+use std::cell::{Cell, RefMut};
 use std::rc::Rc;
+
+/// The object that has a method, and the method.
+fn find(last: Option<&Rc<dyn Object>>, method: u64) -> Option<(Rc<dyn Object>, &'static Method)> {
+    let mut object = last?;
+    loop {
+        if let Some(method) = object.method(method) {
+            return Some((object.clone(), method));
+        }
+        object = object.before()?;
+    }
+}
 
 impl Link {
     /// Starts a request now, or, when the turn's budget is spent, in its place in the next turn.
     #[inline(always)]
-    pub(crate) fn requested(self: &Rc<Self>, request: &Request<'_>) {
-        // One that will not be started need not wait for that.
+    pub(crate) fn requested(
+        self: &Rc<Self>,
+        live: RefMut<'_, Option<Live>>,
+        request: &Request<'_>,
+        body: Body<'_>,
+    ) {
+        // While one waits, none overtakes it.
         let defers = self.shows(Signs::DEFERS) && self.is_deferring();
+        // One that will not be started need not wait for that.
         if (defers || !self.handle().spend()) && !self.context().is_full() {
-            self.defer(request);
+            drop(live);
+            self.defer(request, body);
         } else {
-            self.start(request, None);
+            self.start(live, request, body);
         }
     }
 
     /// Starts a request, unless it may not start any more: it may have waited since the session let
     /// it in. Events are started as long as the connection stands, since nobody could be told that
-    /// they were not. If there is a `run`, the arguments are its length and its bytes, whose memory
-    /// they may keep.
-    pub(crate) fn start(self: &Rc<Self>, request: &Request<'_>, run: Option<&mut Vec<u8>>) {
+    /// they were not.
+    pub(crate) fn start(
+        self: &Rc<Self>,
+        mut live: RefMut<'_, Option<Live>>,
+        request: &Request<'_>,
+        body: Body<'_>,
+    ) {
+        let Some(Live { session, said, bound }) = live.as_mut() else { return };
+        // Its credit goes back whatever becomes of it.
         if request.call.is_none() {
-            self.drive(|session, out| session.event_started(out));
-        } else if self.context().shutdown.closing.get() | self.shows(Signs::LEAVES) {
-            return self.turn_away(request, RefusedCode::Closing);
+            session.event_started(&mut Out { link: self, said });
+            self.heed(said);
         }
-        if request.deadline.is_some_and(|deadline| deadline <= self.handle().latest()) {
-            return self.turn_away(request, RefusedCode::Expired);
-        }
-        if self.context().is_full() {
-            return self.turn_away(request, RefusedCode::Overloaded);
-        }
-        match self.object_for(request.method) {
-            Some((object, method)) => {
-                self.handle().name_task(method.name);
-                self.run(&*object, method, request, run)
-            }
-            None => self.turn_away(request, RefusedCode::UnknownMethod),
-        }
-    }
-
-    fn object_for(&self, method: u64) -> Option<(Rc<dyn Object>, &'static Method)> {
-        let live = self.live.borrow();
-        let mut object = live.as_ref()?.bound.as_ref()?;
-        loop {
-            if let Some(method) = object.method(method) {
-                return Some((object.clone(), method));
-            }
-            object = object.before()?;
-        }
+        let leaves = self.context().shutdown.closing.get() | self.shows(Signs::LEAVES);
+        let refusal = if leaves && request.call.is_some() {
+            RefusedCode::Closing
+        } else if request.deadline <= self.handle().latest() {
+            RefusedCode::Expired
+        } else if self.context().is_full() {
+            RefusedCode::Overloaded
+        } else if let Some((object, method)) = find(bound.as_ref(), request.method) {
+            // The program runs from here on, so nothing of the link is borrowed.
+            drop(live);
+            self.handle().name_task(method.name);
+            return self.run(&*object, method, request, body);
+        } else {
+            RefusedCode::UnknownMethod
+        };
+        drop(live);
+        self.turn_away(request, refusal)
     }
 
     fn run<'a>(
@@ -66,7 +83,7 @@ impl Link {
         object: &dyn Object,
         method: &'static Method,
         request: &'a Request<'a>,
-        run: Option<&'a mut Vec<u8>>,
+        body: Body<'a>,
     ) {
         let Request { deadline, depth, trace, .. } = *request;
         let inherited = Inherited { deadline, depth, trace };
@@ -74,8 +91,8 @@ impl Link {
         let mut serving = self.serving().borrow_mut();
         let cause = serving.begin(self.key(), request.call, method, inherited, span);
         drop(serving);
-        let (run, settled) = (Cell::new(run), Cell::new(false));
-        let arrived = Arrived { link: self, cause, request, run, settled };
+        let (body, settled) = (Cell::new(body), Cell::new(false));
+        let arrived = Arrived { link: self, cause, request, body, settled };
         let served = self.handle().with_cause(cause, || object.serve(&arrived));
         if let (Err(lost), Some(call)) = (served, request.call)
             && !arrived.settled.get()
@@ -86,6 +103,8 @@ impl Link {
         drop(rare);
     }
 
+    #[cold]
+    #[inline(never)]
     fn turn_away(&self, request: &Request<'_>, code: RefusedCode) {
         match request.call {
             Some(call) => self.refuse(call, code, ""),

@@ -10,7 +10,7 @@
 use crate::link::object::Arrived;
 use crate::{Error, Reply};
 use peers_kernel::Cont;
-use peers_wire::{Decode, Encode, RefusedCode};
+use peers_wire::{Body, Decode, Encode, RefusedCode};
 use std::fmt;
 use std::rc::Rc;
 
@@ -32,14 +32,7 @@ impl<'a> Incoming<'a> {
 
     #[inline]
     fn arguments<A: Decode<'a>>(&self) -> Result<A, peers_wire::Error> {
-        let bytes = match self.arrived.run.take() {
-            None => self.arrived.request.args,
-            Some(run) => match A::from_run(run) {
-                Ok(arguments) => return Ok(arguments),
-                Err(bytes) => bytes,
-            },
-        };
-        peers_wire::from_slice(bytes)
+        A::from_body(self.arrived.body.replace(Body::Slice(&[])))
     }
 
     /// Runs an event: nothing is answered. Arguments that do not decode are logged and counted, the

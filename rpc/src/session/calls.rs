@@ -147,14 +147,14 @@ impl<K> Calls<K> {
     pub(super) fn settle(&mut self, number: u64) -> Option<K> {
         let id = CallId(number);
         let table = self.table.as_mut()?;
-        let entry = table.get_mut(id)?;
-        if entry.phase != Phase::Sent {
+        let entry = table.entries.get(slot(id))?;
+        // One that was given up has nobody who waits; one that was not sent cannot have ended.
+        if entry.id != id || entry.phase != Phase::Sent || entry.pending.is_none() {
             return None;
         }
-        let pending = entry.pending.take()?;
-        table.entries.remove(slot(id));
+        let Entry { pending, .. } = table.entries.remove(slot(id));
         self.forget();
-        Some(pending)
+        pending
     }
 
     /// Takes the peer's word that the call with this number has ended.
@@ -208,6 +208,13 @@ impl<K> Calls<K> {
     pub(super) fn is_live(&self, id: CallId) -> bool {
         let entry = self.table.as_ref().and_then(|table| table.entries.get(slot(id)));
         entry.is_some_and(|entry| entry.id == id && entry.pending.is_some())
+    }
+
+    /// Says where a call stands that waits in the queue; `None` if it does not.
+    #[inline]
+    pub(super) fn queued(&mut self, id: CallId) -> Option<&mut Phase> {
+        let entry = self.table.as_mut()?.get_mut(id)?;
+        matches!(entry.phase, Phase::Queued(_)).then_some(&mut entry.phase)
     }
 
     /// Returns whether it waits in the queue.

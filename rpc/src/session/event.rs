@@ -1,5 +1,6 @@
 //! Defines what goes into a session and what comes out of it, as types. No behaviour.
 
+use super::CloseReason;
 use peers_kernel::Instant;
 use peers_wire::{CallHead, Exception, Hello, RefusedCode, Trace};
 use std::fmt;
@@ -29,9 +30,9 @@ impl CallId {
 pub struct Head {
     /// The method asked for.
     pub method: u64,
-    /// Says when the caller stops waiting; `None` is never. Crosses the wire as the time that
-    /// remains.
-    pub deadline: Option<Instant>,
+    /// Says when the caller stops waiting; [`Instant::FAR`] is never. Crosses the wire as the time
+    /// that remains.
+    pub deadline: Instant,
     /// Says how many calls stand above this one in its tree.
     pub depth: u16,
     /// Says where it stands in its tree of calls, iff that is traced.
@@ -41,7 +42,7 @@ pub struct Head {
 impl Head {
     /// The head of a call without a deadline that belongs to no other.
     pub const fn new(method: u64) -> Self {
-        Self { method, deadline: None, depth: 0, trace: None }
+        Self { method, deadline: Instant::FAR, depth: 0, trace: None }
     }
 
     /// Bytes of a frame's body with this head and so many bytes of arguments.
@@ -54,15 +55,10 @@ impl Head {
     pub(super) fn wire_head(&self, now: Instant) -> CallHead {
         CallHead {
             method: self.method,
-            remaining_ms: self.deadline.map_or(0, |deadline| remaining_ms(deadline, now)),
+            remaining_ms: remaining_ms(self.deadline, now),
             depth: self.depth,
             trace: self.trace,
         }
-    }
-
-    /// Returns whether nobody waits any more at `now`.
-    pub(super) fn is_expired(&self, now: Instant) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= now)
     }
 }
 
@@ -70,21 +66,37 @@ impl Head {
 /// which is for ever.
 #[inline]
 pub(super) fn remaining_ms(deadline: Instant, now: Instant) -> u32 {
+    if deadline == Instant::FAR {
+        return 0;
+    }
     let nanos = deadline.as_nanos().saturating_sub(now.as_nanos());
     (nanos.saturating_add(999_999) / 1_000_000).clamp(1, u32::MAX.into()) as u32
 }
 
-/// Something that a frame of the peer means to the endpoint.
+/// Says what is to be done about a frame of the peer.
+#[derive(Debug)]
+pub enum Acted<'a, K> {
+    /// One of our calls has ended, of which this was kept: the frame's body is its value.
+    Value(K),
+    /// The peer calls, or sends an event. Each call is to be answered exactly once, each event to
+    /// be reported by [`Session::event_started`](super::Session::event_started).
+    Request(Request<'a>),
+    /// Nothing: it concerned the session only.
+    Nothing,
+    /// What comes seldom.
+    Event(Box<Event<'a, K>>),
+    /// The connection must end. The peer was told, where that helps.
+    End(Box<CloseReason>),
+}
+
+/// Something that a frame means to the endpoint, and that does not come often.
 #[derive(Debug)]
 pub enum Event<'a, K> {
     /// The peer's hello has arrived; always the first event.
     /// [`Inbound::open`](super::Inbound::open) is due.
     Opened(Hello),
-    /// The peer calls, or sends an event. Each call is to be answered exactly once, each event to
-    /// be reported by [`Session::event_started`](super::Session::event_started).
-    Request(Request<'a>),
-    /// One of our calls has ended.
-    Answer {
+    /// One of our calls has ended without a value.
+    Failed {
         /// The call.
         id: CallId,
         /// Holds what was kept for it.
@@ -116,9 +128,9 @@ pub struct Request<'a> {
     pub call: Option<u64>,
     /// The method asked for.
     pub method: u64,
-    /// Says when the caller stops waiting, in this side's time; `None` is never. It has not passed
-    /// yet.
-    pub deadline: Option<Instant>,
+    /// Says when the caller stops waiting, in this side's time; [`Instant::FAR`] is never. It has
+    /// not passed yet.
+    pub deadline: Instant,
     /// Says how many calls stand above this one in its tree.
     pub depth: u16,
     /// Says where it stands in its tree of calls, iff that is traced.
@@ -127,11 +139,9 @@ pub struct Request<'a> {
     pub args: &'a [u8],
 }
 
-/// Says how a call ended.
+/// Says how a call ended that has no value.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Outcome<'a> {
-    /// With this encoded value.
-    Value(&'a [u8]),
     /// With a declared exception.
     Exception(Box<Exception<'a>>),
     /// The peer did not execute it, or has nothing to tell about how it ended. The text is the
@@ -219,7 +229,9 @@ mod tests {
             let now = Instant::from_nanos(now);
             for nanos in [left >> shift, (left >> shift) / 1_000_000 * 1_000_000, 0, u64::MAX] {
                 for deadline in [now + std::time::Duration::from_nanos(nanos), Instant::from_nanos(nanos)] {
-                    assert_eq!(remaining_ms(deadline, now), CallHead::millis(deadline.since(now)));
+                    let never = deadline == Instant::FAR;
+                    let millis = if never { 0 } else { CallHead::millis(deadline.since(now)) };
+                    assert_eq!(remaining_ms(deadline, now), millis);
                 }
             }
         }

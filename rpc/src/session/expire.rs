@@ -7,7 +7,24 @@ use super::{CloseReason, Output, Phase, Session};
 use peers_kernel::Instant;
 use peers_wire::Ping;
 
+/// Holds what a session needs of whoever keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// Says when [`Session::expire`] is to be called next; [`Instant::FAR`] if only input or the
+    /// caller can change anything. It may be past, and it may be too early, but never too late.
+    pub deadline: Instant,
+    /// Bytes of memory that requests hold which wait to be sent.
+    pub waiting_memory: usize,
+}
+
 impl<K> Session<K> {
+    /// Returns what it needs. To be asked after each use of the session.
+    #[inline]
+    pub fn needs(&self) -> Needs {
+        let deadline = self.next_deadline().unwrap_or(NEVER);
+        Needs { deadline, waiting_memory: self.waiting_memory() }
+    }
+
     /// Returns when [`expire`](Self::expire) is to be called next; `None` if only input or the
     /// caller can change anything. It may be past, and it may be too early, but never too late. To
     /// be asked after each use of the session.
@@ -183,10 +200,10 @@ impl<K> Session<K> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Event, Head, Inbound};
+    use super::super::{Acted, Head, Inbound};
     use super::*;
     use crate::limits::Limits;
-    use peers_wire::NodeId;
+    use peers_wire::{Encoded, NodeId};
     use std::rc::Rc;
 
     struct End {
@@ -205,19 +222,20 @@ mod tests {
         }
 
         fn read(&mut self, mut input: &[u8]) {
+            self.session.begin_input(NOW, NOW, Some(self.written), &mut self.out);
             while let Some(frame) = self.inbound.next(&mut input).expect("frames") {
-                match self.session.accept(NOW, frame, &mut self.out).expect("no violation") {
-                    Some(Event::Opened(_)) => self.inbound.open(&self.limits),
-                    Some(Event::Request(request)) => {
+                match self.session.take(NOW, frame, &mut self.out) {
+                    Acted::Request(request) => {
                         let call = request.call.expect("a call");
-                        let value = [1; 64];
-                        self.session
-                            .reply(call, &mut self.out, |w| w.put(&value))
-                            .expect("it fits");
+                        let reply = self.session.reply(call, &mut Encoded(&[1; 64]), &mut self.out);
+                        reply.expect("it fits");
                     }
-                    _ => {}
+                    Acted::Event(_) => self.inbound.open(&self.limits),
+                    Acted::End(reason) => panic!("no violation: {reason}"),
+                    Acted::Value(_) | Acted::Nothing => {}
                 }
             }
+            self.session.end_input(NOW, self.inbound.pending(), &mut self.out);
         }
 
         fn write(&mut self) -> Vec<u8> {
@@ -242,7 +260,7 @@ mod tests {
         b.read(&a.write());
         a.read(&b.write());
         for key in 0..2 {
-            let taken = a.session.call(NOW, Head::new(1), &mut Vec::new(), key, &mut a.out);
+            let taken = a.session.call(NOW, &Head::new(1), &mut Vec::new(), key, &mut a.out);
             assert!(taken.is_ok());
         }
         assert_eq!(a.session.waiting(), 1, "behind the first");
@@ -257,7 +275,7 @@ mod tests {
         let mut a = End::new(Role::Dialled, &limits);
         let mut b = End::new(Role::Accepted, &limits);
         for key in 0..1_000 {
-            let taken = a.session.call(NOW, Head::new(1), &mut Vec::new(), key, &mut a.out);
+            let taken = a.session.call(NOW, &Head::new(1), &mut Vec::new(), key, &mut a.out);
             assert!(taken.is_ok());
         }
         while !(a.out.is_empty() && b.out.is_empty()) {

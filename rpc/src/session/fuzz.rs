@@ -3,9 +3,9 @@
 //! outside.
 
 use crate::limits::Limits;
-use crate::session::{CloseReason, Event, Head, Inbound, Outcome, Request, Role, Session};
+use crate::session::{Acted, CloseReason, Event, Head, Inbound, Request, Role, Session};
 use peers_kernel::Instant;
-use peers_wire::{Hello, Kind, NodeId, PREAMBLE};
+use peers_wire::{Hello, NodeId, PREAMBLE};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use std::time::Duration;
 const CALLS: usize = 4;
 
 /// Lets a session that has made four calls read `data`, once as a whole and once in segments, whose
-/// size is the lower half of the first byte; and both again by the short ways for common frames.
-/// With its highest bit unset, a proper greeting goes before the rest.
+/// size is the lower half of the first byte. With its highest bit unset, a proper greeting goes
+/// before the rest.
 ///
 /// # Panics
 /// If the two differ, or a call ends twice or never.
@@ -26,11 +26,9 @@ pub fn session(data: &[u8]) {
         Hello::new(NodeId::from_bits(1)).put(&mut stream);
     }
     stream.extend(rest);
-    let whole = converse(std::iter::once(&stream[..]), false);
-    let segments = || stream.chunks(usize::from(first & 0x0f).max(1));
-    assert_eq!(whole, converse(segments(), false), "segments must not show");
-    assert_eq!(whole, converse(std::iter::once(&stream[..]), true), "short ways must not show");
-    assert_eq!(whole, converse(segments(), true), "nor both");
+    let whole = converse(std::iter::once(&stream[..]));
+    let segments = stream.chunks(usize::from(first & 0x0f).max(1));
+    assert_eq!(whole, converse(segments), "segments must not show");
 }
 
 /// Holds what a conversation came to.
@@ -50,27 +48,25 @@ enum Seen {
     HalfClosed(Vec<usize>),
 }
 
-fn converse<'a>(segments: impl Iterator<Item = &'a [u8]>, short: bool) -> Conversation {
+fn converse<'a>(segments: impl Iterator<Item = &'a [u8]>) -> Conversation {
     let (now, limits) = (Instant::from_nanos(1), Rc::new(Limits::default()));
     let mut out = Vec::new();
     let mut session =
         Session::new(Role::Dialled, NodeId::from_bits(2), limits.clone(), now, &mut out);
     for key in 0..CALLS {
-        let taken = session.call(now, Head::new(1), &mut Vec::new(), key, &mut out);
+        let taken = session.call(now, &Head::new(1), &mut Vec::new(), key, &mut out);
         assert!(taken.is_ok(), "there is room for four calls");
     }
     let mut inbound = Inbound::new(&limits);
     let mut report = Conversation { seen: Vec::new(), said: Vec::new(), reason: None };
     for mut segment in segments {
-        session.input_begins(now);
+        session.begin_input(now, now, None, &mut out);
         let mut end = Ok(());
         while end == Ok(()) && !segment.is_empty() {
-            if short {
-                read_shortly(&mut session, &inbound, &mut segment, &mut out, &mut report.seen);
-            }
             end =
                 read(&mut session, &mut inbound, &limits, &mut segment, &mut out, &mut report.seen);
         }
+        session.note_partial(now, inbound.pending());
         if let Err(reason) = end {
             session.bye_for(&reason, &mut out);
             report.reason = Some(match reason {
@@ -96,67 +92,33 @@ fn read(
     seen: &mut Vec<Seen>,
 ) -> Result<(), CloseReason> {
     let now = Instant::from_nanos(1);
-    if let Some(frame) = inbound.next(input)?
-        && let Some(event) = session.accept(now, frame, out)?
-    {
-        seen.push(match event {
+    let Some(frame) = inbound.next(input).map_err(|reason| *reason)? else { return Ok(()) };
+    seen.push(match session.take(now, frame, out) {
+        Acted::Nothing => return Ok(()),
+        Acted::End(reason) => return Err(*reason),
+        Acted::Value(key) => Seen::Answer(key, true),
+        Acted::Request(request) => serve(session, &request, out),
+        Acted::Event(event) => match *event {
             Event::Opened(hello) => {
                 inbound.open(limits);
                 Seen::Opened(hello)
             }
-            Event::Request(request) => serve(session, &request, out, false),
-            Event::Answer { pending, outcome, .. } => {
-                Seen::Answer(pending, matches!(outcome, Outcome::Value(_)))
-            }
+            Event::Failed { pending, .. } => Seen::Answer(pending, false),
             Event::Cancelled { call } => Seen::Cancelled(call),
             Event::HalfClosed { calls } => {
                 Seen::HalfClosed(calls.into_iter().map(|(_, key)| key).collect())
             }
-        });
-    }
-    session.note_partial(now, inbound.pending());
+        },
+    });
     Ok(())
 }
 
-/// Reads what goes the short way, up to the first frame that does not.
-fn read_shortly(
-    session: &mut Session<usize>,
-    inbound: &Inbound,
-    input: &mut &[u8],
-    out: &mut Vec<u8>,
-    seen: &mut Vec<Seen>,
-) {
-    let now = Instant::from_nanos(1);
-    loop {
-        let before = *input;
-        let Some(frame) = inbound.quick(input) else { return };
-        let short = match frame.kind {
-            Kind::Reply => session.settle(now, frame.call).map(|key| Seen::Answer(key, true)),
-            _ => {
-                let request = session.let_in(now, &frame);
-                request.map(|request| serve(session, &request, out, true))
-            }
-        };
-        let Some(short) = short else {
-            *input = before;
-            return;
-        };
-        seen.push(short);
-    }
-}
-
 /// Answers calls of even methods.
-fn serve(
-    session: &mut Session<usize>,
-    request: &Request<'_>,
-    out: &mut Vec<u8>,
-    short: bool,
-) -> Seen {
+fn serve(session: &mut Session<usize>, request: &Request<'_>, out: &mut Vec<u8>) -> Seen {
     match request.call {
         Some(call) if request.method.is_multiple_of(2) => {
-            let fits = (short && session.reply_now(call, b"value", out))
-                || session.reply(call, out, |writer| writer.write("value")).is_ok();
-            assert!(fits, "every peer takes small answers");
+            let sent = session.reply(call, &mut "value", out);
+            assert!(sent.is_ok(), "every peer takes small answers");
         }
         Some(_) => {}
         None => session.event_started(out),

@@ -6,7 +6,14 @@
 
 use super::CloseReason;
 use crate::limits::Limits;
-use peers_wire::{Deframer, Frame, Front, PreambleReader, limits as protocol};
+use peers_wire::{Deframer, Error, Frame, Front, PreambleReader, limits as protocol};
+
+/// Says why the connection ends whose bytes are no frames.
+#[cold]
+#[inline(never)]
+fn no_frame(error: Error) -> Box<CloseReason> {
+    Box::new(error.into())
+}
 
 /// Cuts the input of one connection into frames. Keeps nothing but an unfinished frame.
 #[derive(Debug)]
@@ -57,7 +64,7 @@ impl Inbound {
     pub fn next<'s, 'i: 's>(
         &'s mut self,
         input: &mut &'i [u8],
-    ) -> Result<Option<Frame<'s>>, CloseReason> {
+    ) -> Result<Option<Frame<'s>>, Box<CloseReason>> {
         self.next_with(input, &mut Vec::new())
     }
 
@@ -66,19 +73,32 @@ impl Inbound {
     ///
     /// # Errors
     /// As [`next`](Self::next).
-    #[inline]
+    #[inline(always)]
     pub fn next_with<'s, 'i: 's>(
         &'s mut self,
         input: &mut &'i [u8],
         spare: &mut Vec<u8>,
-    ) -> Result<Option<Frame<'s>>, CloseReason> {
-        if let Some(opening) = &mut self.opening {
-            if !opening.read(input)? {
-                return Ok(None);
-            }
+    ) -> Result<Option<Frame<'s>>, Box<CloseReason>> {
+        // What opens the connection comes before any frame.
+        if self.opening.is_some() && !self.read_opening(input)? {
+            return Ok(None);
+        }
+        match self.deframer.next_with(input, spare) {
+            Ok(frame) => Ok(frame),
+            Err(error) => Err(no_frame(error)),
+        }
+    }
+
+    /// Returns whether the peer's opening is complete.
+    #[cold]
+    #[inline(never)]
+    fn read_opening(&mut self, input: &mut &[u8]) -> Result<bool, Box<CloseReason>> {
+        let Some(opening) = &mut self.opening else { return Ok(true) };
+        let complete = opening.read(input).map_err(no_frame)?;
+        if complete {
             self.opening = None;
         }
-        Ok(self.deframer.next_with(input, spare)?)
+        Ok(complete)
     }
 
     /// Lends the beginning of a large frame whose rest is owed, at the end of a batch of input, so
@@ -100,12 +120,6 @@ impl Inbound {
     /// Takes back what [`lend`](Self::lend) lent, with more behind it, in the place of input.
     pub fn give_back(&mut self, block: Vec<u8>) {
         self.deframer.give_back(block);
-    }
-
-    /// Takes the next frame if that is simple; see [`Deframer::quick`].
-    #[inline]
-    pub fn quick<'i>(&self, input: &mut &'i [u8]) -> Option<Frame<'i>> {
-        if self.opening.is_some() { None } else { self.deframer.quick(input) }
     }
 
     /// Bytes held of a frame that has begun and is not complete.

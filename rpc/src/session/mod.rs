@@ -5,35 +5,36 @@
 //! tested without a network.
 //!
 //! ```text
-//!   socket -> Inbound::next -> Frame -> Session::accept -> Event    the peer's requests, and
-//!                                          |                        answers to ours
-//!   socket <- Output <---------------------+---- call, event, cancel, reply, raise, refuse
+//!   socket -> Inbound::next -> Frame -> Session::take -> Acted      the peer's requests, and
+//!                                         |                         answers to ours
+//!   socket <- Output <--------------------+---- call, event, cancel, reply, raise, refuse
 //!
 //!   timer  -> Session::expire -> calls whose deadline has come; or why the connection ends
 //! ```
 //!
 //! Where things are:
-//! * `inbound` cuts input into frames, `accept` acts on them (by a short way on those that come
-//!   most often), `send` makes requests and answers, `expire` acts on time;
+//! * `inbound` cuts input into frames, `take` acts on them, `request` makes calls and events,
+//!   `answer` answers those of the peer, `credit` gives it its credit back, `expire` acts on time;
 //! * `calls` is the table of our calls, `queue` holds those that wait, `grant` counts credits in
 //!   both directions;
 //! * `clock` and `budget` know since when what is waited for, and what a peer has spent;
 //! * `event` and `close` are the words spoken with the endpoint.
 //!
 //! Invariants:
-//! 1. Each call that was taken ends exactly once: by [`Session::settle`], [`Event::Answer`],
+//! 1. Each call that was taken ends exactly once: by [`Acted::Value`], [`Event::Failed`],
 //!    [`Session::cancel`], [`Session::expire`], [`Event::HalfClosed`] or [`Session::drain`].
 //! 2. Requests leave in the order in which they were made.
 //! 3. Answers, cancels, credits and pongs never wait for credit.
 //! 4. After a [`CloseReason`] was returned, or a goodbye said, nothing more is put into the output.
 //! 5. Between calls, an idle session holds no memory but itself.
 
-mod accept;
+mod answer;
 mod audit;
 mod budget;
 mod calls;
 mod clock;
 pub(crate) mod close;
+mod credit;
 mod event;
 mod expire;
 #[doc(hidden)]
@@ -43,16 +44,18 @@ mod inbound;
 mod output;
 pub(crate) mod permits;
 mod queue;
+mod request;
 mod round_trip;
-mod send;
+mod take;
 pub(crate) mod text;
 
+pub(crate) use answer::too_large_answer;
 pub(crate) use audit::Ledger;
 pub use close::{CloseReason, Violation};
-pub use event::{CallId, Counters, Event, Head, Outcome, Rejected, Request, Role, Why};
+pub use event::{Acted, CallId, Counters, Event, Head, Outcome, Rejected, Request, Role, Why};
+pub use expire::Needs;
 pub use inbound::Inbound;
 pub use output::Output;
-pub(crate) use send::too_large_answer;
 
 use crate::limits::Limits;
 use crate::session::permits::Room;
@@ -91,7 +94,7 @@ enum Phase {
 /// ```
 /// use peers_kernel::Instant;
 /// use peers_rpc::limits::Limits;
-/// use peers_rpc::session::{Event, Head, Inbound, Outcome, Role, Session};
+/// use peers_rpc::session::{Acted, Head, Inbound, Role, Session};
 /// use peers_wire::{NodeId, to_vec};
 /// use std::rc::Rc;
 ///
@@ -101,25 +104,29 @@ enum Phase {
 /// let mut client = Session::new(Role::Dialled, id(1), limits.clone(), now, &mut asks);
 /// let mut server = Session::<()>::new(Role::Accepted, id(2), limits.clone(), now, &mut answers);
 /// let mut args = to_vec("arrakis")?;
-/// client.call(now, Head::new(7), &mut args, "what is pending", &mut asks).expect("there is room");
+/// let head = Head::new(7);
+/// client.call(now, &head, &mut args, "what is pending", &mut asks).expect("there is room");
 ///
 /// let (mut inbound, mut input) = (Inbound::new(&limits), &asks[..]);
+/// server.begin_input(now, now, None, &mut answers);
 /// while let Some(frame) = inbound.next(&mut input)? {
-///     if let Some(Event::Request(request)) = server.accept(now, frame, &mut answers)? {
+///     if let Acted::Request(request) = server.take(now, frame, &mut answers) {
 ///         let call = request.call.expect("it is no event");
-///         server.reply(call, &mut answers, |writer| writer.write("dune"))?;
+///         server.reply(call, &mut "dune", &mut answers)?;
 ///     }
 /// }
+/// server.end_input(now, inbound.pending(), &mut answers);
+///
 /// let (mut inbound, mut input) = (Inbound::new(&limits), &answers[..]);
 /// let mut value = Vec::new();
+/// client.begin_input(now, now, None, &mut asks);
 /// while let Some(frame) = inbound.next(&mut input)? {
-///     let event = client.accept(now, frame, &mut asks)?;
-///     if let Some(Event::Answer { pending, outcome, .. }) = event {
+///     if let Acted::Value(pending) = client.take(now, frame, &mut asks) {
 ///         assert_eq!(pending, "what is pending");
-///         let Outcome::Value(bytes) = outcome else { panic!("it was answered") };
-///         value = bytes.to_vec();
+///         value = frame.body.to_vec();
 ///     }
 /// }
+/// client.end_input(now, inbound.pending(), &mut asks);
 /// assert_eq!(peers_wire::from_slice::<String>(&value)?, "dune");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -278,6 +285,12 @@ impl<K> Session<K> {
     /// Our requests, calls and events, that wait to be sent.
     pub fn waiting(&self) -> usize {
         self.rare.as_ref().and_then(|rare| rare.queue()).map_or(0, Queue::len)
+    }
+
+    /// Returns whether what it was given may not have left: it is not open, or requests wait.
+    #[inline]
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.phase != Phase::Open || self.waiting() > 0
     }
 
     /// Lets other threads make requests too, within `room`.

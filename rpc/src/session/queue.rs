@@ -10,13 +10,11 @@
 //!    [`SLACK_BYTES`]).
 
 use super::calls::Calls;
-use super::clock::NEVER;
-use super::event::{CallId, Head, remaining_ms};
-use super::send::CHUNK;
+use super::event::{CallId, Head};
 use crate::limits::Limits;
 use crate::session::permits::Room;
 use peers_kernel::Instant;
-use peers_wire::{Trace, put_plain_call};
+use peers_wire::Trace;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,7 +32,7 @@ pub(super) struct Waiting {
     /// Zero, which no call has, for an event.
     number: u64,
     method: u64,
-    /// [`NEVER`] if it has none.
+    /// [`Instant::FAR`] if it has none.
     deadline: Instant,
     depth: u16,
     trace: Option<Box<Trace>>,
@@ -45,9 +43,9 @@ const _: () = assert!(size_of::<Waiting>() <= 96, "tens of thousands may wait");
 
 impl Waiting {
     /// `None` for an event.
-    pub(super) fn new(id: Option<CallId>, head: Head, args: SmallVec<[u8; 36]>) -> Self {
-        let Head { method, deadline, depth, trace } = head;
-        let (number, deadline) = (id.map_or(0, CallId::number), deadline.unwrap_or(NEVER));
+    pub(super) fn new(id: Option<CallId>, head: &Head, args: SmallVec<[u8; 36]>) -> Self {
+        let Head { method, deadline, depth, trace } = *head;
+        let number = id.map_or(0, CallId::number);
         Self { number, method, deadline, depth, trace: trace.map(Box::new), args }
     }
 
@@ -55,23 +53,22 @@ impl Waiting {
         (self.number != 0).then_some(CallId(self.number))
     }
 
-    /// Appends the frame of a plain call.
+    /// Says until when it is waited for.
     #[inline]
-    pub(super) fn put(&self, out: &mut Vec<u8>, now: Instant) {
-        let Self { number, method, deadline, depth, .. } = *self;
-        let remaining = if deadline == NEVER { 0 } else { remaining_ms(deadline, now) };
-        put_plain_call(out, number, method, remaining, depth, &self.args);
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
     }
 
+    #[inline]
     pub(super) fn head(&self) -> Head {
-        let deadline = (self.deadline != NEVER).then_some(self.deadline);
-        let trace = self.trace.as_deref().copied();
-        Head { method: self.method, deadline, depth: self.depth, trace }
+        let Self { method, deadline, depth, .. } = *self;
+        Head { method, deadline, depth, trace: self.trace.as_deref().copied() }
     }
 
     /// Bytes of the frame after its header.
+    #[inline]
     pub(super) fn size(&self) -> usize {
-        self.head().size(self.args.len())
+        self.args.len() + if self.trace.is_some() { 32 } else { 16 }
     }
 }
 
@@ -160,34 +157,29 @@ impl Queue {
         self.entries.push_back(request);
     }
 
-    /// The first request that is still wanted.
-    pub(super) fn front<K>(&mut self, calls: &Calls<K>) -> Option<&Waiting> {
-        while self.entries.front().is_some_and(|front| !is_wanted(front, calls)) {
-            if let Some(husk) = self.entries.pop_front() {
-                self.bytes -= husk.args.len();
-            }
-        }
-        self.entries.front()
-    }
-
-    /// Returns what [`front`](Self::front) has shown, if it is a call that is in no trace and has
-    /// few bytes of arguments.
+    /// The first request, which may be wanted no more.
     #[inline]
-    pub(super) fn plain_call(&self) -> Option<(CallId, &Waiting)> {
-        let first = self.entries.front()?;
-        let plain = first.trace.is_none() && first.args.len() < CHUNK;
-        first.id().filter(|_| plain).map(|id| (id, first))
+    pub(super) fn first(&mut self) -> Option<&mut Waiting> {
+        self.entries.front_mut()
     }
 
-    /// Takes what [`front`](Self::front) has shown.
-    pub(super) fn pop(&mut self) -> Option<Waiting> {
-        let request = self.entries.pop_front()?;
-        self.bytes -= request.args.len();
-        self.one_less(request.args.len());
+    /// Takes the first one out, with `bytes` of arguments, which was wanted until now.
+    #[inline]
+    pub(super) fn pop(&mut self, bytes: usize) {
+        self.entries.pop_front();
+        self.bytes -= bytes;
+        self.one_less(bytes);
         if self.entries.is_empty() {
             self.entries.shrink_to(KEEP);
         }
-        Some(request)
+    }
+
+    /// Takes the first one out, which was wanted no more.
+    #[cold]
+    pub(super) fn pop_cancelled(&mut self) {
+        if let Some(husk) = self.entries.pop_front() {
+            self.bytes -= husk.args.len();
+        }
     }
 
     /// Notes that a call with `bytes` of arguments, which waited here, has ended. To be told after
@@ -257,9 +249,9 @@ mod tests {
 
     fn fill(queue: &mut Queue, calls: &mut Calls<()>, requests: usize, size: usize) -> Vec<CallId> {
         let mut wait = |_| {
-            let id = calls.open((), NEVER, Phase::Queued(size)).expect("room");
+            let id = calls.open((), Instant::FAR, Phase::Queued(size)).expect("room");
             let args = vec![0; size].into();
-            queue.push(Waiting::new(Some(id), Head::new(1), args));
+            queue.push(Waiting::new(Some(id), &Head::new(1), args));
             id
         };
         (0..requests).map(&mut wait).collect()

@@ -9,9 +9,10 @@
 use peers_kernel::Instant;
 use peers_rpc::limits::Limits;
 use peers_rpc::session::{
-    CallId, CloseReason, Event, Head, Inbound, Outcome, Rejected, Role, Session, Why,
+    Acted, CallId, CloseReason, Event, Head, Inbound, Outcome, Rejected, Request, Role, Session,
+    Why,
 };
-use peers_wire::{HalfClose, Hello, NodeId, PREAMBLE, RefusedCode};
+use peers_wire::{Encoded, HalfClose, Hello, NodeId, PREAMBLE, RefusedCode};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
@@ -51,7 +52,7 @@ pub enum Seen {
 pub struct Asked {
     pub call: Option<u64>,
     pub method: u64,
-    pub deadline: Option<Instant>,
+    pub deadline: Instant,
     pub depth: u16,
     pub args: Vec<u8>,
 }
@@ -67,7 +68,6 @@ pub enum End {
 impl End {
     fn of(outcome: Outcome<'_>) -> Self {
         match outcome {
-            Outcome::Value(bytes) => Self::Value(bytes.to_vec()),
             Outcome::Exception(e) => {
                 Self::Exception { class: e.class.into(), text: e.text.into(), data: e.data.into() }
             }
@@ -117,29 +117,38 @@ impl Side {
 
     /// Takes a segment that has arrived. After the end it falls on deaf ears.
     pub fn feed(&mut self, now: Instant, mut input: &[u8]) {
+        self.session.begin_input(now, now, Some(self.written), &mut self.out);
         while self.closed.is_none() {
             let frame = match self.inbound.next(&mut input) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
                 Err(reason) => {
                     self.session.bye_for(&reason, &mut self.out);
-                    self.closed = Some(reason);
+                    self.closed = Some(*reason);
                     return;
                 }
             };
-            match self.session.accept(now, frame, &mut self.out) {
-                Ok(None) => {}
-                Ok(Some(Event::Opened(hello))) => {
-                    self.inbound.open(&self.limits);
-                    self.seen.push_back(Seen::Opened(hello));
+            let seen = match self.session.take(now, frame, &mut self.out) {
+                Acted::Nothing => continue,
+                Acted::End(reason) => {
+                    self.closed = Some(*reason);
+                    continue;
                 }
-                Ok(Some(event)) => {
-                    note(&mut self.session, &mut self.out, &mut self.seen, self.manner, event);
+                Acted::Value(pending) => Seen::Answer(pending, End::Value(frame.body.to_vec())),
+                Acted::Request(request) => {
+                    match asked(&mut self.session, &mut self.out, self.manner, &request) {
+                        Some(asked) => Seen::Request(asked),
+                        None => continue,
+                    }
                 }
-                Err(reason) => self.closed = Some(reason),
+                Acted::Event(event) => happened(*event),
+            };
+            if matches!(seen, Seen::Opened(_)) {
+                self.inbound.open(&self.limits);
             }
+            self.seen.push_back(seen);
         }
-        self.session.input_taken(now, self.inbound.pending(), &mut self.out);
+        self.session.end_input(now, self.inbound.pending(), &mut self.out);
     }
 
     /// Takes at most `most` bytes of output away, as a socket would.
@@ -190,16 +199,17 @@ impl Side {
         args: &[u8],
         key: u32,
     ) -> Result<CallId, Rejected<u32>> {
-        self.session.call(now, head, &mut args.to_vec(), key, &mut self.out)
+        let taken = self.session.call(now, &head, &mut args.to_vec(), key, &mut self.out);
+        taken.map_err(|rejected| *rejected)
     }
 
     pub fn event(&mut self, now: Instant, method: u64) {
         let mut args = method.to_be_bytes().to_vec();
-        self.session.event(now, Head::new(method), &mut args, &mut self.out).expect("it is taken");
+        self.session.event(now, &Head::new(method), &mut args, &mut self.out).expect("it is taken");
     }
 
     pub fn reply(&mut self, call: u64, value: &[u8]) {
-        self.session.reply(call, &mut self.out, |w| w.put(value)).expect("it fits");
+        self.session.reply(call, &mut Encoded(value), &mut self.out).expect("it fits");
     }
 
     /// Tells it that its peer sends nothing more.
@@ -245,36 +255,35 @@ impl Side {
     }
 }
 
-fn note(
+/// Does with a request what is to be done with all; gives it if it is to be written down.
+fn asked(
     session: &mut Session<u32>,
     out: &mut Vec<u8>,
-    seen: &mut VecDeque<Seen>,
     manner: Manner,
-    event: Event<'_, u32>,
-) {
-    seen.push_back(match event {
+    request: &Request<'_>,
+) -> Option<Asked> {
+    let Request { call, method, deadline, depth, args, .. } = *request;
+    match (manner, call) {
+        (Manner::Hold, _) => {
+            return Some(Asked { call, method, deadline, depth, args: args.to_vec() });
+        }
+        (Manner::Echo, Some(call)) => {
+            session.reply(call, &mut Encoded(args), out).expect("an echo fits");
+        }
+        (Manner::Echo, None) => session.event_started(out),
+    }
+    None
+}
+
+fn happened(event: Event<'_, u32>) -> Seen {
+    match event {
         Event::Opened(hello) => Seen::Opened(hello),
         Event::Cancelled { call } => Seen::Cancelled(call),
         Event::HalfClosed { calls } => {
             Seen::HalfClosed(calls.into_iter().map(|(_, key)| key).collect())
         }
-        Event::Answer { pending, outcome, .. } => Seen::Answer(pending, End::of(outcome)),
-        Event::Request(r) if manner == Manner::Echo => {
-            return match r.call {
-                Some(call) => {
-                    session.reply(call, out, |w| w.put(r.args)).expect("an echo fits");
-                }
-                None => session.event_started(out),
-            };
-        }
-        Event::Request(r) => Seen::Request(Asked {
-            call: r.call,
-            method: r.method,
-            deadline: r.deadline,
-            depth: r.depth,
-            args: r.args.to_vec(),
-        }),
-    });
+        Event::Failed { pending, outcome, .. } => Seen::Answer(pending, End::of(outcome)),
+    }
 }
 
 /// Two sides and the time.
@@ -369,7 +378,7 @@ fn carry(from: &mut Side, to: &mut Side, now: Instant, segment: usize) {
 
 /// A head whose call has this long.
 pub fn within(method: u64, now: Instant, wait: Duration) -> Head {
-    Head { deadline: Some(now + wait), ..Head::new(method) }
+    Head { deadline: now + wait, ..Head::new(method) }
 }
 
 /// Returns what a well-behaved peer sends first.

@@ -37,11 +37,19 @@ pub(crate) use record::{Nested, Record};
 use slab::Slab;
 
 /// Holds what a nested call takes over from the call that it is made for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Inherited {
-    pub(crate) deadline: Option<Instant>,
+    /// [`Instant::FAR`] is never.
+    pub(crate) deadline: Instant,
     pub(crate) depth: u16,
     pub(crate) trace: Option<Trace>,
+}
+
+/// From none.
+impl Default for Inherited {
+    fn default() -> Self {
+        Self { deadline: Instant::FAR, depth: 0, trace: None }
+    }
 }
 
 /// All calls being served.
@@ -84,7 +92,7 @@ impl Serving {
         record.is_event = call.is_none();
         record.id = call.unwrap_or_default();
         record.method = method;
-        record.deadline = deadline.unwrap_or(Instant::FAR);
+        record.deadline = deadline;
         record.link = link;
         if let Some(trace) = trace {
             record.extras.get_or_insert_default().traced = Some(Traced { trace, span });
@@ -226,7 +234,7 @@ impl Serving {
         match self.get(cause) {
             None => Inherited::default(),
             Some(record) => Inherited {
-                deadline: record.deadline().filter(|_| record.stage.is_awaited()),
+                deadline: if record.stage.is_awaited() { record.deadline } else { Instant::FAR },
                 depth: record.depth.saturating_add(1),
                 trace: record.traced().map(|t| Trace { parent: t.span, ..t.trace }),
             },
@@ -308,13 +316,12 @@ mod tests {
     fn some_call() -> CallId {
         let (node, now, mut out) = (NodeId::from_bits(1), Instant::from_nanos(1), Vec::new());
         let mut session = Session::new(Role::Dialled, node, Rc::default(), now, &mut out);
-        let made = session.call(now, Head::new(1), &mut Vec::new(), (), &mut out);
+        let made = session.call(now, &Head::new(1), &mut Vec::new(), (), &mut out);
         made.expect("there is room for one call")
     }
 
     pub(super) fn until(nanos: u64) -> Inherited {
-        let deadline = Some(Instant::from_nanos(nanos));
-        Inherited { deadline, depth: 7, trace: None }
+        Inherited { deadline: Instant::from_nanos(nanos), depth: 7, trace: None }
     }
 
     fn names_nothing(serving: &mut Serving, cause: Cause) {
@@ -324,7 +331,7 @@ mod tests {
         assert!(serving.origin(cause).is_none() && !serving.is_running(cause));
         assert_eq!((serving.depth(cause), serving.deadline(cause)), (0, None));
         let Inherited { deadline, depth, trace } = serving.inherit(cause);
-        assert_eq!((deadline, depth, trace), (None, 0, None));
+        assert_eq!((deadline, depth, trace), (Instant::FAR, 0, None));
         assert!(serving.abandon(cause, NOW).is_none() && serving.end(cause).is_none());
         assert_eq!((serving.held, serving.running()), (0, 0));
     }
@@ -428,7 +435,10 @@ mod tests {
         let mut serving = Serving::starting_at(0);
         let call = serving.begin(LINK, Some(1), &Method::NONE, until(9), 0);
         adopt(&mut serving, call);
-        assert_eq!((serving.inherit(call).deadline, serving.inherit(call).depth), (None, 8));
+        assert_eq!(
+            (serving.inherit(call).deadline, serving.inherit(call).depth),
+            (Instant::FAR, 8)
+        );
         assert!(serving.deadline(call).is_some(), "it has one of its own");
         assert!(serving.keep(call));
         assert_eq!(serving.inherit(call).deadline, until(9).deadline);

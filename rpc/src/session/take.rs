@@ -1,7 +1,20 @@
 //! Takes in what the peer says, one frame at a time.
+//!
+//! ```text
+//!   begin_input -> take, take, ... -> end_input
+//!                    Value     a call of ours has ended      Event   whatever comes seldom
+//!                    Request   of the peer, to be started    End     the connection ends
+//!                    Nothing   it concerned the session
+//! ```
+//!
+//! Invariants:
+//! 1. Each frame goes through [`Session::take`], whose first branches are what comes most often.
+//! 2. A request of the peer holds our credit before anybody sees it.
+//! 3. Nothing is acted on after the connection's end was decided.
 
 use super::calls::{Answered, Phase as Stage};
-use super::event::{CallId, Event, Outcome, Request};
+use super::clock::NEVER;
+use super::event::{Acted, CallId, Event, Outcome, Request};
 use super::{CloseReason, Greeting, Output, Phase, Session, Violation};
 use peers_kernel::Instant;
 use peers_wire::{
@@ -10,104 +23,132 @@ use peers_wire::{
 use std::num::NonZeroU32;
 
 impl<K> Session<K> {
-    /// Tells that input has arrived. To be called before [`settle`](Self::settle) and
-    /// [`let_in`](Self::let_in).
+    /// Tells that input has arrived, and how much the socket has taken meanwhile, if that is known:
+    /// see [`flushed`](Self::flushed). To be called before [`take`](Self::take).
+    ///
+    /// The input may have been there since `since`: the deadlines of requests in it count from
+    /// then.
     #[inline]
-    pub fn input_begins(&mut self, now: Instant) {
+    pub fn begin_input(
+        &mut self,
+        now: Instant,
+        since: Instant,
+        written: Option<u64>,
+        out: &mut impl Output,
+    ) {
+        if let Some(written) = written {
+            self.flushed(now, written, out);
+        }
         self.look(now);
         self.clock.heard(now);
+        if since < now {
+            self.clock.arrived_by(since);
+        }
     }
 
-    /// Tells since when the input that has arrived may have been there: the deadlines of requests
-    /// in it count from then. To be called after [`input_begins`](Self::input_begins), if that is
-    /// not now.
-    #[cold]
-    pub fn input_since(&mut self, since: Instant) {
-        self.clock.arrived_by(since);
-    }
-
-    /// Ends the call that a reply answers, and gives back what was kept for it: the short way for
-    /// the frame that comes most often. `None` if there is anything else to it; then nothing has
-    /// changed, and [`accept`](Self::accept) takes the frame.
+    /// Acts on a frame; what is to be done about it by others is what it gives. To be called
+    /// between [`begin_input`](Self::begin_input) and [`end_input`](Self::end_input), with the same
+    /// time.
     ///
-    /// Credit that comes back this way is used by the next call of
-    /// [`input_taken`](Self::input_taken).
+    /// Credit that comes back with a value is used by [`end_input`](Self::end_input).
     #[inline(always)]
-    pub fn settle(&mut self, now: Instant, call: u64) -> Option<K> {
-        if self.phase != Phase::Open {
-            return None;
-        }
-        let pending = self.calls.settle(call)?;
-        self.clock.frame_complete();
-        self.clock.used_at(now);
-        self.outgoing.answered();
-        Some(pending)
-    }
-
-    /// Lets in a request that may start: the short way for calls and events. `None` as for
-    /// [`settle`](Self::settle).
-    #[inline(always)]
-    pub fn let_in<'f>(&mut self, now: Instant, frame: &Frame<'f>) -> Option<Request<'f>> {
-        if self.phase != Phase::Open || !self.incoming.has_room() {
-            return None;
-        }
-        let (head, args) = CallHead::split(frame).ok()?;
-        let deadline = self.deadline(&head);
-        if deadline.is_some_and(|deadline| deadline <= now) || head.depth > self.limits.call_depth {
-            return None;
-        }
-        let call = (frame.kind == Kind::Call).then_some(frame.call);
-        self.incoming.admit(call.is_some());
-        self.clock.frame_complete();
-        self.clock.used_at(now);
-        let CallHead { method, depth, trace, .. } = head;
-        Some(Request { call, method, deadline, depth, trace, args })
-    }
-
-    /// Acts on a frame. `None` if it concerned the session only.
-    ///
-    /// # Errors
-    /// Why the connection must end. The peer was told in `out`, where that helps.
-    #[inline]
-    pub fn accept<'f>(
+    pub fn take<'f>(
         &mut self,
         now: Instant,
         frame: Frame<'f>,
         out: &mut impl Output,
-    ) -> Result<Option<Event<'f, K>>, CloseReason> {
-        self.input_begins(now);
-        match self.act(now, frame, out) {
-            Ok(event) => Ok(event),
-            Err(reason) => Err(self.fail(reason, out)),
+    ) -> Acted<'f, K> {
+        if self.phase == Phase::Open {
+            match frame.kind {
+                Kind::Reply => {
+                    if let Some(pending) = self.calls.settle(frame.call) {
+                        self.clock.frame_complete();
+                        self.clock.used_at(now);
+                        self.outgoing.answered();
+                        return Acted::Value(pending);
+                    }
+                }
+                Kind::Call | Kind::Event => {
+                    if let Ok((head, args)) = CallHead::split(&frame)
+                        && let deadline = self.deadline(&head)
+                        && self.incoming.has_room()
+                        && deadline > now
+                        && head.depth <= self.limits.call_depth
+                    {
+                        let call =
+                            if let Kind::Call = frame.kind { Some(frame.call) } else { None };
+                        self.admit_request(now, call.is_some());
+                        let CallHead { method, depth, trace, .. } = head;
+                        return Acted::Request(Request {
+                            call,
+                            method,
+                            deadline,
+                            depth,
+                            trace,
+                            args,
+                        });
+                    }
+                }
+                _ => {}
+            }
+        }
+        // By their parts, so that what comes most often never goes through memory.
+        let Frame { kind, flags, call, body } = frame;
+        match self.take_other(now, (kind, flags), call, body, out) {
+            Ok(None) => Acted::Nothing,
+            Ok(Some(event)) => Acted::Event(event),
+            Err(reason) => Acted::End(reason),
         }
     }
 
-    #[inline]
+    /// Takes a frame that comes seldom, or about which something is out of the ordinary.
+    #[cold]
+    #[inline(never)]
+    fn take_other<'f>(
+        &mut self,
+        now: Instant,
+        (kind, flags): (Kind, u8),
+        call: u64,
+        body: &'f [u8],
+        out: &mut impl Output,
+    ) -> Result<Option<Box<Event<'f, K>>>, Box<CloseReason>> {
+        match self.act(now, &Frame { kind, flags, call, body }, out) {
+            Ok(event) => Ok(event.map(Box::new)),
+            Err(reason) => Err(Box::new(self.fail(reason, out))),
+        }
+    }
+
     fn act<'f>(
         &mut self,
         now: Instant,
-        frame: Frame<'f>,
+        frame: &Frame<'f>,
         out: &mut impl Output,
     ) -> Result<Option<Event<'f, K>>, CloseReason> {
         if self.phase != Phase::Open {
             return self.act_unless_open(now, frame, out);
         }
         if matches!(frame.kind, Kind::Call | Kind::Event) {
-            return self.requested(now, &frame, out);
+            return self.rejected(now, frame, out);
         }
         self.clock.frame_complete();
         match frame.kind {
-            Kind::Reply => self.answered(now, frame.call, Outcome::Value(frame.body), out),
+            Kind::Reply => {
+                // `take` has looked for somebody who waits for it: there is nobody.
+                let answered = self.answered(now, frame.call, out)?;
+                debug_assert!(answered.is_none(), "a value goes to whoever waits for it");
+                Ok(None)
+            }
             Kind::Exception => {
                 // In a box: it is rare, and all events would be as large.
                 let exception = Box::new(Exception::decode(frame.body)?);
-                self.answered(now, frame.call, Outcome::Exception(exception), out)
+                self.failed(now, frame.call, Outcome::Exception(exception), out)
             }
             Kind::Refused => {
                 let Refused { code, text } = Refused::decode(frame.body)?;
-                self.answered(now, frame.call, Outcome::Refused(code, text), out)
+                self.failed(now, frame.call, Outcome::Refused(code, text), out)
             }
             Kind::Credit => {
+                // Credit for no event is free of charge for the peer, so it is counted.
                 if !self.outgoing.returned(Credit::decode(frame.body)?.amount) {
                     self.budget.charge(now, &self.limits)?;
                 }
@@ -122,7 +163,7 @@ impl<K> Session<K> {
     fn controlled<'f>(
         &mut self,
         now: Instant,
-        frame: Frame<'f>,
+        frame: &Frame<'f>,
         out: &mut impl Output,
     ) -> Result<Option<Event<'f, K>>, CloseReason> {
         match frame.kind {
@@ -170,7 +211,7 @@ impl<K> Session<K> {
     fn act_unless_open<'f>(
         &mut self,
         now: Instant,
-        frame: Frame<'f>,
+        frame: &Frame<'f>,
         out: &mut impl Output,
     ) -> Result<Option<Event<'f, K>>, CloseReason> {
         match (self.phase, frame.kind) {
@@ -228,33 +269,43 @@ impl<K> Session<K> {
 
     /// Returns when the caller of a request that is complete now stops waiting: counted from when
     /// it began to arrive.
-    #[inline]
-    fn deadline(&self, head: &CallHead) -> Option<Instant> {
+    #[inline(always)]
+    fn deadline(&self, head: &CallHead) -> Instant {
         let nanos = u64::from(head.remaining_ms) * 1_000_000;
-        let until = |began: Instant| Instant::from_nanos(began.as_nanos().saturating_add(nanos));
-        (nanos > 0).then(|| until(self.clock.frame_began()))
+        if nanos == 0 {
+            return NEVER;
+        }
+        Instant::from_nanos(self.clock.frame_began().as_nanos().saturating_add(nanos))
     }
 
-    #[cold]
-    fn requested<'f>(
+    /// Notes that a request holds our credit, for which there is room.
+    #[inline(always)]
+    fn admit_request(&mut self, now: Instant, is_call: bool) {
+        debug_assert!(self.incoming.has_room(), "whoever has no credit is accused, not admitted");
+        self.incoming.admit(is_call);
+        self.clock.frame_complete();
+        self.clock.used_at(now);
+    }
+
+    /// Answers a request that is not to be started, or says why the connection ends for it.
+    fn rejected<'f>(
         &mut self,
         now: Instant,
         frame: &Frame<'f>,
         out: &mut impl Output,
     ) -> Result<Option<Event<'f, K>>, CloseReason> {
-        if let Some(request) = self.let_in(now, frame) {
-            return Ok(Some(Event::Request(request)));
-        }
         let (head, _) = CallHead::split(frame)?;
         if !self.incoming.has_room() {
             return Err(self.incoming.over_grant().into());
         }
-        let expired = self.deadline(&head).is_some_and(|deadline| deadline <= now);
+        let code = if self.deadline(&head) <= now {
+            RefusedCode::Expired
+        } else {
+            debug_assert!(head.depth > self.limits.call_depth, "else it would have been started");
+            RefusedCode::TooDeep
+        };
         let call = (frame.kind == Kind::Call).then_some(frame.call);
-        self.incoming.admit(call.is_some());
-        self.clock.frame_complete();
-        self.clock.used_at(now);
-        let code = if expired { RefusedCode::Expired } else { RefusedCode::TooDeep };
+        self.admit_request(now, call.is_some());
         self.turn_away(call, code, out);
         Ok(None)
     }
@@ -263,7 +314,7 @@ impl<K> Session<K> {
     fn turn_away(&mut self, call: Option<u64>, code: RefusedCode, out: &mut impl Output) {
         self.count(|counters| &mut counters.unstarted, 1);
         match call {
-            Some(call) => self.refuse(call, out, code, ""),
+            Some(call) => self.refuse(call, code, "", out),
             None => {
                 self.count(|counters| &mut counters.unstarted_events, 1);
                 self.event_started(out);
@@ -271,20 +322,32 @@ impl<K> Session<K> {
         }
     }
 
-    #[inline]
-    fn answered<'f>(
+    /// One of our calls has ended without a value.
+    fn failed<'f>(
         &mut self,
         now: Instant,
         call: u64,
         outcome: Outcome<'f>,
         out: &mut impl Output,
     ) -> Result<Option<Event<'f, K>>, CloseReason> {
-        let event = match self.calls.answer(call) {
-            Answered::Live(id, pending) => Some(Event::Answer { id, pending, outcome }),
+        let answered = self.answered(now, call, out)?;
+        Ok(answered.map(|(id, pending)| Event::Failed { id, pending, outcome }))
+    }
+
+    /// Takes the peer's word that a call has ended; gives what was kept for it, if somebody waits.
+    fn answered(
+        &mut self,
+        now: Instant,
+        call: u64,
+        out: &mut impl Output,
+    ) -> Result<Option<(CallId, K)>, CloseReason> {
+        let live = match self.calls.answer(call) {
+            Answered::Live(id, pending) => Some((id, pending)),
             Answered::Late => {
                 self.count(|counters| &mut counters.late_replies, 1);
                 None
             }
+            // It gave its credit back when it was answered first.
             Answered::Duplicate => {
                 self.count(|counters| &mut counters.duplicate_replies, 1);
                 return Ok(None);
@@ -294,13 +357,13 @@ impl<K> Session<K> {
         self.outgoing.answered();
         self.clock.used_at(now);
         self.pump(now, out);
-        Ok(event)
+        Ok(live)
     }
 
     /// Tells that a batch of input was taken, and how many bytes of an unfinished frame are held.
     /// Credit goes back and is used.
     #[inline]
-    pub fn input_taken(&mut self, now: Instant, pending: usize, out: &mut impl Output) {
+    pub fn end_input(&mut self, now: Instant, pending: usize, out: &mut impl Output) {
         self.note_partial(now, pending);
         self.pump(now, out);
         self.return_credits(out);
