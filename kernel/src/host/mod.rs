@@ -115,18 +115,20 @@ pub(crate) trait Host: Debug {
 #[derive(Debug)]
 pub(crate) enum AnySocket {
     Real(RealSocket),
-    Boxed(Box<dyn Socket>),
+    Simulated(Box<dyn Socket>),
+    /// Covers one of the others.
+    Cover(Box<dyn Socket>),
 }
 
 const _: () = assert!(size_of::<Option<AnySocket>>() <= 24, "there is one in every connection");
 
 impl AnySocket {
-    /// Returns the socket if it may be more than one of the system.
+    /// Returns the socket if it covers another one, so that it may do something by itself.
     #[inline]
-    pub(crate) fn boxed(&self) -> Option<&dyn Socket> {
+    pub(crate) fn cover(&self) -> Option<&dyn Socket> {
         match self {
-            Self::Real(_) => None,
-            Self::Boxed(socket) => Some(&**socket),
+            Self::Real(_) | Self::Simulated(_) => None,
+            Self::Cover(socket) => Some(&**socket),
         }
     }
 }
@@ -138,7 +140,7 @@ impl Deref for AnySocket {
     fn deref(&self) -> &Self::Target {
         match self {
             Self::Real(socket) => socket,
-            Self::Boxed(socket) => &**socket,
+            Self::Simulated(socket) | Self::Cover(socket) => &**socket,
         }
     }
 }

@@ -120,7 +120,7 @@ impl Host for SimHost {
 
     fn connect(&self, key: Key, to: &Resolved) -> io::Result<AnySocket> {
         let id = self.net.borrow_mut().dial(self.process, key, sim_name(to)?)?;
-        Ok(AnySocket::Boxed(Box::new(SimSocket { net: self.net.clone(), id, key })))
+        Ok(AnySocket::Simulated(Box::new(SimSocket { net: self.net.clone(), id, key })))
     }
 
     fn listen(&self, key: Key, at: &Resolved, _: bool) -> io::Result<Box<dyn Acceptor>> {
@@ -252,7 +252,7 @@ struct SimAcceptor {
 impl Acceptor for SimAcceptor {
     fn accept(&self, key: &mut dyn FnMut() -> Key) -> io::Result<AnySocket> {
         let (id, key) = self.net.borrow_mut().accept(self.id, key)?;
-        Ok(AnySocket::Boxed(Box::new(SimSocket { net: self.net.clone(), id, key })))
+        Ok(AnySocket::Simulated(Box::new(SimSocket { net: self.net.clone(), id, key })))
     }
 
     fn interest(&self, readable: bool) -> io::Result<()> {

@@ -255,11 +255,11 @@ impl Pipe {
         Some(result)
     }
 
-    /// Does something with the socket, if it is there and not simply one of the system.
+    /// Does something with the socket, if it is there and covers another one.
     #[inline]
-    fn with_boxed<R>(&self, f: impl FnOnce(&dyn Socket) -> R) -> Option<R> {
+    fn with_cover<R>(&self, f: impl FnOnce(&dyn Socket) -> R) -> Option<R> {
         let socket = self.socket.take()?;
-        let result = socket.boxed().map(f);
+        let result = socket.cover().map(f);
         self.socket.set(Some(socket));
         result
     }
@@ -267,7 +267,7 @@ impl Pipe {
     /// Returns whether the socket has something to give that the system knows nothing of.
     #[inline]
     fn holds(&self) -> bool {
-        self.with_boxed(|socket| socket.holds()).unwrap_or_default()
+        self.with_cover(|socket| socket.holds()).unwrap_or_default()
     }
 
     fn ask<T>(&self, f: impl FnOnce(&dyn Socket) -> io::Result<T>) -> io::Result<T> {
@@ -279,7 +279,7 @@ impl Pipe {
     }
 
     pub(crate) fn peer_key(&self) -> Option<PublicKey> {
-        self.with_boxed(|socket| socket.peer_key()).flatten()
+        self.with_cover(|socket| socket.peer_key()).flatten()
     }
 
     // ---- what outlets ask for

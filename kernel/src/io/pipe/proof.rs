@@ -26,7 +26,7 @@ impl Pipe {
     }
 
     fn stage(&self) -> Stage {
-        self.with_boxed(|socket| socket.stage()).unwrap_or(Stage::Open)
+        self.with_cover(|socket| socket.stage()).unwrap_or(Stage::Open)
     }
 
     /// Returns whether it is not yet decided who the peer is and whether it may come in.
@@ -66,7 +66,7 @@ impl Pipe {
         if !admitted {
             return self.part(core);
         }
-        self.with_boxed(|socket| socket.admit(true));
+        self.with_cover(|socket| socket.admit(true));
         self.blocked.set(false);
         self.send(core);
         self.push(core);
@@ -78,7 +78,7 @@ impl Pipe {
 
     /// Lets the socket send on what it has made itself.
     pub(super) fn push(&self, core: &Rc<Core>) {
-        if let Some(Err(error)) = self.with_boxed(|socket| socket.push()) {
+        if let Some(Err(error)) = self.with_cover(|socket| socket.push()) {
             self.break_off(core, error)
         }
     }
@@ -96,7 +96,7 @@ impl Pipe {
     /// Ends the connection for whoever uses it. What the layer has still to say leaves, and what
     /// comes is thrown away.
     pub(super) fn part(self: &Rc<Self>, core: &Rc<Core>) {
-        self.with_boxed(|socket| socket.admit(false));
+        self.with_cover(|socket| socket.admit(false));
         self.drop_output(core);
         self.tell_closed(core, false);
         self.outward.set(Outward::Finishing);

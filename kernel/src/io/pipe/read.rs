@@ -107,7 +107,7 @@ impl Pipe {
                 other => break other,
             }
         };
-        let holds = socket.boxed().is_some_and(|socket| socket.holds());
+        let holds = socket.cover().is_some_and(|socket| socket.holds());
         self.socket.set(Some(socket));
         (result, holds)
     }

@@ -34,7 +34,7 @@ impl Pipe {
     #[cold]
     pub(super) fn renew_rest(&self, count: usize, rest: bool, told: Instant) {
         // Of a socket that is covered the system counts cipher text: what was read is less of it.
-        let is_exact = self.with_boxed(|_| ()).is_none();
+        let is_exact = self.with_cover(|_| ()).is_none();
         let unread = if rest || !is_exact { self.unread() } else { 0 };
         let most = if is_exact { usize::MAX } else { unread };
         if self.with_socket(|_| ()).is_none() {

@@ -24,7 +24,7 @@ impl Pipe {
     /// Returns how many bytes of memory the output holds.
     pub(crate) fn memory(&self) -> usize {
         let output = self.look_at_held(|held| held.output.memory()).unwrap_or_default();
-        output + self.with_boxed(|socket| socket.memory()).unwrap_or_default()
+        output + self.with_cover(|socket| socket.memory()).unwrap_or_default()
     }
 
     /// Returns since when the socket has taken nothing, iff something waits that it has refused to

@@ -120,7 +120,7 @@ impl SecureSocket {
             this.push_queue(core, state)
         })
         .ok(); // the error of a connection that is gone is met again when it is read
-        AnySocket::Boxed(Box::new(this))
+        AnySocket::Cover(Box::new(this))
     }
 
     /// Does something with the state, and sees to it that it is in order afterwards.
