@@ -66,7 +66,14 @@ const RPC: House = House {
     ],
     outside: &["session/fuzz.rs", "doc/mod.rs"],
     circles: &[(
-        &["session", "session::audit", "session::queue", "session::round_trip", "session::send"],
+        &[
+            "session",
+            "session::answer",
+            "session::audit",
+            "session::expire",
+            "session::request",
+            "session::round_trip",
+        ],
         "what a session holds is driven by functions of the session",
     )],
 };
