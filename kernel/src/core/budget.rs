@@ -63,8 +63,6 @@ pub(crate) struct Meter {
     checked: Cell<Instant>,
     /// Tasks yet to be timed one by one because a batch was slow.
     suspicious: Cell<u32>,
-    /// Set iff no other task is to start in this turn.
-    over: Cell<bool>,
     /// Says where the handler was made that runs.
     here: Cell<&'static Location<'static>>,
     /// Says that of the handlers that ran when the latest units ended, by the units used before
@@ -87,7 +85,6 @@ impl Meter {
             next_check: Cell::new(1),
             checked: Cell::default(),
             suspicious: Cell::new(0),
-            over: Cell::new(false),
             here: Cell::new(Location::caller()),
             places: [const { Cell::new(Location::caller()) }; BATCH as usize],
             names: [const { Cell::new((0, 0, "")) }; BATCH as usize],
@@ -119,18 +116,11 @@ impl Meter {
         self.cleared.set(0);
         self.used.set(0);
         self.next_check.set(1);
-        self.over.set(false);
     }
 
     /// Lets the next task be charged only by [`check`](Self::check).
     pub(crate) fn interrupt(&self) {
         self.next_check.set(0)
-    }
-
-    /// Lets no other task start in this turn.
-    pub(crate) fn end(&self) {
-        self.over.set(true);
-        self.interrupt();
     }
 
     /// Charges one task; false if the turn may not start it before [`check`](Self::check) says so.
@@ -149,12 +139,6 @@ impl Meter {
     fn count(&self, used: u32) {
         self.places[(used % BATCH) as usize].set(self.here.get());
         self.used.set(used.wrapping_add(1));
-    }
-
-    /// Returns how many units were charged in this turn.
-    #[inline]
-    pub(crate) fn used(&self) -> u32 {
-        self.used.get()
     }
 
     /// Returns when the tasks of this turn, or if they run those of the one before, were known to
@@ -238,7 +222,7 @@ impl Meter {
         let (used, budget) = (self.used.get(), self.budget.get());
         let limit = budget.tasks.max(1);
         // Of two that are asked, neither starts once one bound is reached.
-        if used >= limit || self.over.get() || !self.has_time(now) {
+        if used >= limit || !self.has_time(now) {
             return false;
         }
         debug_assert!(units <= BATCH, "the ring remembers no more than a batch");

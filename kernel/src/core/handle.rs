@@ -47,13 +47,6 @@ impl Handle {
         self.core.clock()
     }
 
-    /// Returns the time, read anew and exactly, which costs more than [`clock`](Self::clock): for
-    /// code that shall stop after less time than that may be behind.
-    #[inline]
-    pub fn exact_clock(&self) -> Instant {
-        self.core.host().now().max(self.now())
-    }
-
     /// Returns the latest reading of the clock: by [`clock`](Self::clock) or
     /// [`spend`](Self::spend), or that of this turn.
     #[inline]
@@ -222,24 +215,6 @@ impl Handle {
     #[inline]
     pub fn spend(&self) -> bool {
         self.core.spend()
-    }
-
-    /// Lets the next [`spend`](Self::spend) look at the exact clock: what the running task has just
-    /// done takes long.
-    pub fn spend_exactly(&self) {
-        self.core.meter.interrupt()
-    }
-
-    /// Charges all that is left of this turn's budget: no other task is started in it, and the next
-    /// [`spend`](Self::spend) says no.
-    pub fn spend_all(&self) {
-        self.core.meter.end()
-    }
-
-    /// Returns how many tasks and units have been charged to this turn, the running task included.
-    #[inline]
-    pub fn spent(&self) -> u32 {
-        self.core.meter.used()
     }
 
     /// Says what the running task does, for the log should it take too long: the name of a method,

@@ -3,7 +3,6 @@
 
 use crate::limits::Limits;
 use crate::link::Link;
-use crate::link::backlog::Backlog;
 use crate::link::buffers::Buffers;
 use crate::link::counters::Counters;
 use crate::link::goodbye::Partings;
@@ -52,8 +51,6 @@ pub(crate) struct LinkContext {
     /// Connections that have said goodbye, and whose peers may not have read it.
     pub(crate) partings: Partings,
     pub(crate) memory: Memory,
-    /// The links with requests that wait for a turn.
-    pub(crate) backlog: Backlog,
     pub(crate) counters: RefCell<Counters>,
     /// The most connections at a time.
     pub(crate) connections: usize,
@@ -89,7 +86,6 @@ impl LinkContext {
             shutdown: Shutdown::default(),
             tracing: Cell::new(false),
             partings: Partings::default(),
-            backlog: Backlog::default(),
             counters: RefCell::default(),
             connections,
             next_link: Cell::new(1),

@@ -1,6 +1,6 @@
 //! Says in one byte what holds for a link now and then.
 
-/// Five signs in one byte.
+/// Four signs in one byte.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Signs(pub(super) u8);
 
@@ -11,8 +11,6 @@ impl Signs {
     pub(crate) const LEAVES: u8 = 2;
     /// Set if a request waits for a turn, and for some time afterwards.
     pub(crate) const DEFERS: u8 = 4;
-    /// Set iff it is in the backlog of its process.
-    pub(crate) const ENLISTED: u8 = 8;
     /// Set iff what the session needs is seen to at the end of a batch.
-    pub(crate) const BATCHES: u8 = 16;
+    pub(crate) const BATCHES: u8 = 8;
 }

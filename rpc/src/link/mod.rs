@@ -13,7 +13,6 @@
 //! 4. All frames go through [`Link::take_frame`], all output through [`Link::heed`].
 
 mod audit;
-pub(crate) mod backlog;
 pub(crate) mod buffers;
 mod close;
 pub(crate) mod context;

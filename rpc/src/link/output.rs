@@ -20,9 +20,6 @@ pub(super) const SILENT: u16 = 0;
 
 const _: () = assert!(SILENT < BEGINNING && BEGINNING < MOST_GATHERED);
 
-/// Bytes that take long to say: a turn says few things so large.
-const LARGE: usize = 64 << 10;
-
 /// Says where a session's words go.
 pub(crate) struct Out<'a> {
     pub(crate) link: &'a Link,
@@ -39,9 +36,6 @@ impl Output for Out<'_> {
     }
 
     fn chunk(&mut self, bytes: Vec<u8>) {
-        if bytes.len() >= LARGE {
-            self.link.context().takes_long();
-        }
         self.link.hand_over(self.said);
         if self.said.is_empty() {
             *self.said = bytes;

@@ -1,4 +1,4 @@
-//! What a method is given beside its arguments: its node, and who called it.
+//! The context of a method: its node, and who called it.
 
 use crate::serve::binding::Binding;
 use peers_kernel::Cx;

@@ -1,13 +1,13 @@
 //! Requests that have arrived and wait for a turn of the loop, because the budget of theirs was
 //! spent.
 //!
-//! They wait for this process's time, and for a peer that takes nothing of what it is owed, but for
-//! that only as long as it is read. That is why reading may pause while too many bytes wait here,
-//! and why two processes that call each other cannot wait for each other so.
+//! They wait for this process's time only, never for the peer. That is why reading may pause while
+//! too many bytes wait here, and why two processes that call each other cannot wait for each other
+//! so.
 //!
 //! Invariants:
 //! 1. Requests start in the order in which they came: while one waits, none overtakes it.
-//! 2. The link is in the [backlog](super::backlog) iff a request waits.
+//! 2. A task that starts more is queued iff a request waits.
 //! 3. `bytes` counts the requests that wait; reading pauses above
 //!    [`Limits::inbound_queue`](crate::Limits::inbound_queue) and goes on at half of it.
 //! 4. `ending` is set iff the peer has ended the connection while events of it wait; no calls wait
@@ -16,22 +16,20 @@
 use crate::link::deferred::OwnedRequest;
 use crate::link::{Link, LinkExtras, Signs};
 use crate::session::{CloseReason, Request};
-use peers_kernel::{Instant, Outlet};
-use peers_wire::{Body, RefusedCode};
+use peers_kernel::Cause;
+use peers_wire::Body;
 use std::rc::Rc;
-use std::time::Duration;
-
-/// A peer that has taken nothing for so long of what waits for it has no use for more.
-const STALLED: Duration = Duration::from_millis(50);
 
 impl Link {
     /// Lets a request wait for the next turn, behind those that wait already.
     #[cold]
     #[inline(never)]
     pub(crate) fn defer(&self, request: &Request<'_>, body: Body<'_>) {
+        if !self.is_deferring() {
+            self.continue_soon();
+        }
         self.show(Signs::DEFERS, true);
         self.with_rare(|rare| rare.deferred.push(OwnedRequest::new(request, body)));
-        self.context().enlist(self);
         self.pause_or_resume();
     }
 
@@ -52,52 +50,38 @@ impl Link {
         })
     }
 
-    /// Starts what was left over, until the budget is spent again, or until `end` at the latest.
-    pub(super) fn start_deferred(self: &Rc<Self>, end: Instant) {
-        self.batch(|| self.start_while_budget_lasts(end));
+    /// Lets the next turn go on with what waits, in its place among all tasks.
+    fn continue_soon(&self) {
+        let me = self.weak();
+        self.handle().with_cause(Cause::NONE, || {
+            self.handle().schedule(move || {
+                if let Some(link) = me.upgrade() {
+                    link.start_deferred();
+                }
+            });
+        });
+    }
+
+    /// Starts what was left over, until the budget is spent again.
+    fn start_deferred(self: &Rc<Self>) {
+        self.batch(|| self.start_while_budget_lasts());
         self.pause_or_resume();
         self.end_if_due();
         self.go_on_leaving();
     }
 
-    fn start_while_budget_lasts(self: &Rc<Self>, end: Instant) {
+    fn start_while_budget_lasts(self: &Rc<Self>) {
         self.handle().clock();
         while let Some(mut next) = self.if_rare(|rare| rare.deferred.pop()) {
             let request = next.request();
             self.start(self.live.borrow_mut(), &request, next.body());
-            let over = || end != Instant::FAR && self.handle().exact_clock() >= end;
-            if self.is_deferring() && (!self.handle().spend() || over()) {
-                return;
+            // What is left has a task that goes on with it, so nothing waits for ever.
+            if self.is_deferring() && !self.handle().spend() {
+                return self.continue_soon();
             }
         }
         self.show(Signs::DEFERS, false);
         self.drive(|session, out| session.return_credits(out));
-    }
-
-    /// Returns whether its requests had better wait: the peer has taken nothing of what it is owed
-    /// for some time. But not if the peer is not read either, since then both could wait for each
-    /// other; nor when it ends, since then what was taken is to be started.
-    pub(super) fn waits_for_reader(&self, now: Instant) -> bool {
-        let stalled = self.open_outlet().and_then(Outlet::stalled);
-        let is_read = self.if_rare(|LinkExtras { deferred, .. }| {
-            !deferred.is_empty() && !deferred.paused && deferred.ending.is_none()
-        });
-        let stays = !self.context().shutdown.closing.get() && !self.shows(Signs::LEAVES);
-        stays && is_read && stalled.is_some_and(|since| now.since(since) >= STALLED)
-    }
-
-    /// Refuses the calls that wait.
-    pub(super) fn turn_waiting_away(self: &Rc<Self>) {
-        let calls: Vec<u64> = self.if_rare(|LinkExtras { deferred, .. }| {
-            let calls = deferred.requests.iter().filter_map(|waiting| waiting.call).collect();
-            deferred.retain(|waiting| waiting.call.is_none());
-            calls
-        });
-        self.batch(|| {
-            for call in calls {
-                self.refuse(call, RefusedCode::Overloaded, "");
-            }
-        });
     }
 
     /// Reads no more while too much waits. As long as that lasts, the peer's silence is not its

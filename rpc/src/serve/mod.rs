@@ -1,7 +1,6 @@
 //! Serving the peer's requests: from the frame to the object, and from its result to the answer.
 
 mod answer;
-mod backlog;
 mod bind;
 pub(crate) mod binding;
 pub(crate) mod context;
