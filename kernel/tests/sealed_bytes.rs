@@ -20,7 +20,7 @@ fn bytes(len: usize, seed: usize) -> Vec<u8> {
     (0..len).map(|at| (at * 7 + seed + (at >> 8)) as u8).collect()
 }
 
-/// What one process has of its connection.
+/// One process's view of its connection.
 #[derive(Clone, Default)]
 struct End {
     outlet: Rc<RefCell<Option<Outlet>>>,
@@ -179,7 +179,7 @@ fn a_block_is_filled_and_nothing_behind_it_is_lost() {
     assert!([&got.borrow()[..], &ends[1].heard.bytes.borrow()].concat() == sent);
 }
 
-/// What the socket holds for a paused stream is heard when it goes on, though the system has
+/// A stream that goes on hears the bytes that its socket has held meanwhile, though the system has
 /// nothing to report any more.
 #[test]
 fn what_is_kept_while_paused_is_heard_afterwards() {

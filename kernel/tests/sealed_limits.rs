@@ -155,7 +155,7 @@ fn four_steps_of_handshakes_are_taken_in_a_turn_and_all_come_to_an_end() {
     assert!(echo.get() >= 28, "others have their turns meanwhile: {}", echo.get());
 }
 
-/// Who has a handshake to make waits, and who is inside is served.
+/// Newcomers wait for their handshakes, while peers that are inside are served.
 #[test]
 fn a_flood_of_handshakes_does_not_keep_those_inside_from_talking() {
     let mut kernel = strict_kernel();

@@ -208,7 +208,7 @@ fn closing_before_with_nothing_to_say_ends_at_once() {
     });
 }
 
-/// What follows the proof in the same piece is neither opened before the answer nor lost.
+/// Bytes behind the proof in the same piece are neither opened before the answer nor lost.
 #[test]
 fn what_comes_with_the_proof_is_heard_after_the_answer() {
     let mut kernel = Kernel::simulated(3);

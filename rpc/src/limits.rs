@@ -16,9 +16,10 @@
 //!
 //! | bound | zero | least | most |
 //! |---|---|---|---|
-//! | a time | no such limit: never, for ever | 0; `ping_idle` 100 ms | `ping_idle`: half of `peer_timeout` |
+//! | a time | no such limit: never, for ever | 0; `ping_idle` 100 ms | half of `peer_timeout`, for it |
 //! | `frame`, `frame_before_hello` | 4 KiB, as any less | 4 KiB | |
-//! | `request_window`, `control_rate`, `control_burst`, `output_low_water`, `inbound_queue` | 1, as the least | 1 | |
+//! | `request_window`, `control_rate`, `control_burst` | 1, as the least | 1 | |
+//! | `output_low_water`, `inbound_queue` | 1, as the least | 1 | |
 //! | `request_window_before_hello` | none | 0 | 64 |
 //! | `error_text` | none | 0 | 4 KiB |
 //! | any other number | none | 0 | |

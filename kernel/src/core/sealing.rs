@@ -1,5 +1,5 @@
-//! What the sealed connections of a loop share: memory to seal and to open records in, and how many
-//! steps of handshakes a turn may take.
+//! Sealed connections of a loop share memory to seal and to open records in, and the number of
+//! handshake steps that a turn may take.
 //!
 //! A step of a handshake takes the time of many calls. Strangers can ask for any number of them, so
 //! those that are too many wait, in the order in which they came, and whoever is inside goes first.

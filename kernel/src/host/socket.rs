@@ -92,7 +92,7 @@ pub(crate) enum Stage {
     Handshake,
     /// Its key is proven, and nobody has said yet whether it may come in.
     Proven,
-    /// What is written is sent, and what is read was sent.
+    /// It lets bytes through in both directions.
     Open,
     /// It was ended from inside; all that is left to do is to tell the peer.
     Over,

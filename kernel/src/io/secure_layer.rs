@@ -1,5 +1,5 @@
-//! What a secure connection needs from whoever knows the cryptography: a state machine between
-//! cipher text and plain text that touches neither sockets nor clocks.
+//! The interface between the kernel and cryptography: a state machine between cipher text and plain
+//! text that touches neither sockets nor clocks.
 //!
 //! The kernel knows no cipher. It keeps the records, decides when they are made and what becomes of
 //! them, and asks a layer to make and to open them.
@@ -10,7 +10,7 @@ use std::io::{self, IoSlice};
 /// Seals and opens what one connection says: first a handshake that proves who is there, then
 /// records. Given to [`Stream::secure`](crate::Stream::secure).
 ///
-/// Who implements this sees each byte once and in order. Every call may fail, and may panic: that
+/// An implementation sees each byte once and in order. Every call may fail, and may panic: that
 /// ends this connection and no other. After a failure, or a panic, only [`peer`](Self::peer) is
 /// asked, and nothing is opened or sealed any more.
 pub trait SecureLayer {

@@ -34,7 +34,7 @@ pub enum Ask {
     Peer,
 }
 
-/// What a layer was asked, and what it shall do.
+/// Records the calls of a layer, and says how the next ones shall go.
 #[derive(Debug, Default)]
 pub struct Log {
     /// Plain text sealed, in order.

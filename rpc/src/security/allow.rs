@@ -1,4 +1,4 @@
-//! Who may come in where keys are proven, and who somebody is.
+//! Lists of keys that may come in, and the identity of a peer.
 
 use peers_kernel::PublicKey;
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! What is said about secure connections: why there is none, and who makes them.
+//! Errors of secure connections, and the interface to the package that makes them.
 //!
 //! No cryptography is here: `peers-secure` has it, and gives an `Rpc` a [`SecureTransport`].
 

@@ -1,5 +1,5 @@
-//! What a file and its imports mean, for programs: read by [`Compiler::schema`], to be looked at,
-//! printed and compared. Nothing here can be changed.
+//! The meaning of a file and its imports, for programs: read by [`Compiler::schema`], to be looked
+//! at, printed and compared. Nothing here can be changed.
 //!
 //! ```
 //! use peers_rpcc::{Compiler, Schema};

@@ -1,5 +1,5 @@
-//! What the parts of a schema tell of themselves. Whatever needs the names of others is asked of
-//! the [`Schema`](super::Schema).
+//! Parts of a schema tell here of themselves. The [`Schema`](super::Schema) answers all questions
+//! that need the names of others.
 
 use std::time::Duration;
 
