@@ -176,8 +176,8 @@ impl Deframer {
     /// the run in `memory`, which was asked for room for all of it. The rest is to be read behind
     /// that, and what follows it is the next input. What the beginning was in goes to `spare`.
     ///
-    /// `None` if no such frame is owed, or there is no memory. A value that turns out to be something
-    /// else is read from the same [`Body::Owned`](crate::Body::Owned).
+    /// `None` if no such frame is owed, or there is no memory. A value that turns out to be
+    /// something else is read from the same [`Body::Owned`](crate::Body::Owned).
     pub fn lend_run(
         &mut self,
         spare: &mut Vec<u8>,
