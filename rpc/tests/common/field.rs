@@ -453,6 +453,11 @@ impl<S: 'static> Peer<S> {
         self.accepted.borrow().clone()
     }
 
+    /// Forgets those that it has accepted so far: an endpoint keeps what is left of a connection.
+    pub(crate) fn forget_accepted(&self) {
+        self.accepted.take();
+    }
+
     /// Looks at the state of its object.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&S) -> R) -> R {
         self.owners.node.borrow().as_ref().unwrap().with(look)
