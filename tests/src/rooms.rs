@@ -84,8 +84,10 @@ fn relative(text: &str, children: &[String]) -> Vec<Found> {
 
 /// The text without comments and in-file tests.
 fn code(text: &str) -> String {
-    let after = |at: usize| text[at..].lines().nth(1).unwrap_or_default();
-    let in_file = |at: &usize| after(*at).contains("mod ") && after(*at).ends_with('{');
+    // Other attributes may stand between.
+    let after = |at: usize| text[at..].lines().find(|line| !line.starts_with("#["));
+    let begins = |line: &str| line.contains("mod ") && line.ends_with('{');
+    let in_file = |at: &usize| after(*at).is_some_and(begins);
     let mut tests = text.match_indices("#[cfg(test)]\n").map(|(at, _)| at);
     let end = tests.find(in_file).unwrap_or(text.len());
     let lines = text[..end].lines();
@@ -278,6 +280,13 @@ mod tests {
         assert_eq!(read("super::super::x(y)"), ["2x"]);
         assert_eq!(read("$crate::x; mycrate::y; a::super_::z"), Vec::<String>::new());
         assert_eq!(read("pub(in crate::link) struct X { y: u8 }"), ["0link"]);
+    }
+
+    #[test]
+    fn tests_in_a_file_are_no_code() {
+        let plain = "use a;\n#[cfg(test)]\nmod tests {\n use b;\n}";
+        assert_eq!(code(plain), "use a;");
+        assert_eq!(code(&plain.replace("\nmod", "\n#[allow(x, reason = \"\")]\nmod")), "use a;");
     }
 
     fn graph(edges: &[(&str, &[&str])]) -> Uses {

@@ -78,8 +78,15 @@ const RPC: House = House {
     )],
 };
 
+const WIRE: House = House {
+    src: "wire/src",
+    floors: &[&["limits", "opening", "text"], &["error"], &["codec"], &["frame"], &["message"]],
+    outside: &["fuzz.rs"],
+    circles: &[],
+};
+
 /// What is drawn and checked.
-static HOUSES: [House; 2] = [KERNEL, RPC];
+static HOUSES: [House; 3] = [KERNEL, WIRE, RPC];
 
 fn read(house: &House) -> Uses {
     uses(&root().join(house.src), house.outside)
@@ -229,7 +236,7 @@ fn lines(path: &Path) -> Vec<(usize, String)> {
 /// Run with `PEERS_DRAW=1` to draw them anew.
 #[test]
 fn the_pictures_of_the_rooms_are_current() {
-    for (house, name) in [(KERNEL, "kernel"), (RPC, "rpc")] {
+    for (house, name) in [(KERNEL, "kernel"), (WIRE, "wire"), (RPC, "rpc")] {
         let title = format!("peers-{name}: a room uses itself and rooms on lower floors");
         let drawn = draw(&title, &read(&house), house.floors);
         let path = root().join(format!("docs/{name}-rooms.svg"));

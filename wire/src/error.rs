@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::preamble::Opening;
+use crate::opening::{Opening, VERSION};
 
 /// Says why bytes could not be read, or a value could not be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,7 +192,7 @@ impl Error {
         match self {
             Self::Foreign(opening) => write!(f, "not this protocol: {opening}"),
             Self::UnsupportedVersion { found } => {
-                write!(f, "protocol version {found} (only {} is spoken here)", crate::VERSION)
+                write!(f, "protocol version {found} (only {} is spoken here)", VERSION)
             }
             Self::FrameTooLarge { length, limit } => {
                 write!(f, "frame of {length} bytes, at most {limit} are accepted")

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use crate::run::WORTH_KEEPING_APART;
+use crate::frame::WORTH_KEEPING_APART;
 use crate::{Decode, Deframer, Encode, Error, Frame, HEADER, Kind, Message, Reader, Value};
 use crate::{from_slice, limits, to_vec};
 

@@ -1,6 +1,16 @@
 //! Bytes: frames, messages and values, with a limit on everything. No sockets, no loop, no clock:
 //! bytes go in, typed values come out, and the other way round.
 //!
+//! Floors, the lowest at the bottom; a room uses itself and what is below it:
+//!
+//! ```text
+//!   message    what a frame means: calls, replies, exceptions, a connection's own frames
+//!   frame      a header before each body; a stream cut into frames; the preamble
+//!   codec      values and their bytes, with budgets
+//!   error      every way bytes can be wrong
+//!   limits  opening  text    numbers; first bytes; what of a text may be shown
+//! ```
+//!
 //! A frame is a header and a body, in network byte order:
 //!
 //! ```text
@@ -38,73 +48,28 @@
 
 #![forbid(unsafe_code)]
 
-mod call;
-mod codec;
-mod deframer;
+pub mod limits;
+mod opening;
+mod text;
+
 mod error;
+
+mod codec;
+
 mod frame;
+
+mod message;
+
 #[doc(hidden)]
 pub mod fuzz;
-mod hash;
-mod lent;
-pub mod limits;
-mod message;
-mod outcome;
-mod preamble;
-mod quoted;
-mod reader;
-mod run;
-mod text;
-mod trees;
-mod tuple;
-mod value;
-mod writer;
 
-pub use call::{CallHead, Trace, put_bytes_reply, put_call, put_event, put_reply, put_request};
-pub use codec::{Decode, DecodeOwned, Encode, Encoded};
-pub use deframer::Deframer;
+pub use codec::{Body, Decode, DecodeOwned, Encode, Encoded, Reader, Record, Structure, Value};
+pub use codec::{Writer, append, from_slice, to_vec};
 pub use error::Error;
-pub use frame::{Frame, HEADER, Header, Kind, TRACED, put_frame, put_header};
-pub use hash::method_id;
-pub use message::{Cancel, Credit, HalfClose, Hello, Message, NodeId, Ping, Pong};
-pub use outcome::{Bye, ByeCode, Exception, Refused, RefusedCode};
-pub use preamble::{Opening, PREAMBLE, PreambleReader, Sniffed, VERSION, sniff};
-pub use quoted::Quoted;
-pub use reader::{Reader, Structure};
-pub use run::{Body, Front};
-pub use text::is_invisible;
-pub use value::{Record, Value};
-pub use writer::Writer;
-
-/// Writes a value into a new vector.
-///
-/// # Errors
-/// Those of [`Writer::finish`].
-pub fn to_vec<T: Encode + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::new();
-    append(&mut out, value)?;
-    Ok(out)
-}
-
-/// Appends a value to `out`, for callers that have memory to write into.
-///
-/// # Errors
-/// Those of [`Writer::finish`]; nothing is appended then.
-#[inline]
-pub fn append<T: Encode + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), Error> {
-    let mut writer = Writer::new(out);
-    value.encode(&mut writer);
-    writer.finish()
-}
-
-/// Reads a value that takes the whole of `bytes`.
-///
-/// # Errors
-/// Whatever is wrong with the bytes; [`Error::TrailingBytes`] if some are left over.
-#[inline]
-pub fn from_slice<'a, T: Decode<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
-    let mut reader = Reader::new(bytes);
-    let value = T::decode(&mut reader)?;
-    reader.finish()?;
-    Ok(value)
-}
+pub use frame::{Deframer, Frame, Front, HEADER, Header, Kind, PreambleReader, TRACED};
+pub use frame::{put_frame, put_header};
+pub use message::{Bye, ByeCode, CallHead, Cancel, Credit, Exception, HalfClose, Hello, Message};
+pub use message::{NodeId, Ping, Pong, Refused, RefusedCode, Trace, method_id};
+pub use message::{put_bytes_reply, put_call, put_event, put_reply, put_request};
+pub use opening::{Opening, PREAMBLE, Sniffed, VERSION, sniff};
+pub use text::{Quoted, is_invisible};

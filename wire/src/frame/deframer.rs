@@ -1,4 +1,4 @@
-//! Cutting a stream of segments into frames. What a header says lives in `frame`; what a session
+//! Cutting a stream of segments into frames. What a header says lives in `header`; what a session
 //! does with frames never lives here.
 //!
 //! Invariants: 1. a header is judged as soon as its sixteen bytes are there; 2. new memory is made
@@ -6,10 +6,9 @@
 //! cut into segments never shows in the frames; 4. a deframer between frames holds no memory: what
 //! the last frame needed is dropped, or lent to the next one by way of the caller.
 
+use super::{Frame, Front, HEADER, Header};
 use crate::Error;
-use crate::frame::{Frame, HEADER, Header};
-use crate::run::Front;
-use crate::writer::append_bytes;
+use crate::codec::append_bytes;
 
 /// Cuts a stream of bytes into frames.
 ///

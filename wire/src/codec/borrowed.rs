@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::{Encode, Writer};
+use super::{Encode, Writer};
 
 impl<T: Encode + ?Sized> Encode for &T {
     #[inline]

@@ -1,84 +1,15 @@
-//! A connection's own frames (hello, cancel, credit, ping, pong, half-close), and [`Message`]: any
-//! frame with its body read. Requests live in `call`, their ends in `outcome`; when a message may
-//! be sent, and
-//! what to do about it, lives in no file here.
+//! A connection's own frames: hello, cancel, credit, ping, pong, half-close. When they may be sent,
+//! and what to do about them, lives in no file here.
 //!
 //! Invariants: 1. a message that is written can be read; 2. a hello is a structure, so that later
 //! versions may add fields.
 
 use std::fmt;
 
-use crate::frame::{Frame, HEADER, Header, Kind, put_bounded, put_header};
-use crate::reader::read_structure;
-use crate::{Bye, CallHead, Error, Exception, Reader, Refused, VERSION, limits};
-
-/// A frame with its body read.
-#[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the variants are the kinds, their fields the types above")]
-pub enum Message<'a> {
-    Hello(Hello),
-    Call {
-        call: u64,
-        head: CallHead,
-        args: Reader<'a>,
-    },
-    Event {
-        head: CallHead,
-        args: Reader<'a>,
-    },
-    Reply {
-        call: u64,
-        value: Reader<'a>,
-    },
-    Exception {
-        call: u64,
-        exception: Exception<'a>,
-    },
-    Refused {
-        call: u64,
-        refused: Refused<'a>,
-    },
-    Cancel(Cancel),
-    Credit(Credit),
-    Ping(Ping),
-    Pong(Pong),
-    Bye(Bye<'a>),
-    HalfClose(HalfClose),
-    /// Of no meaning to this version.
-    Ignorable,
-}
-
-impl<'a> Message<'a> {
-    /// Reads a frame. Arguments and values are left to whoever knows their types.
-    ///
-    /// # Errors
-    /// Whatever is wrong with the body.
-    #[inline]
-    pub fn decode(frame: &Frame<'a>) -> Result<Self, Error> {
-        let call = frame.call;
-        Ok(match frame.kind {
-            Kind::Call => {
-                let (head, args) = CallHead::decode(frame)?;
-                Self::Call { call, head, args }
-            }
-            Kind::Event => {
-                let (head, args) = CallHead::decode(frame)?;
-                Self::Event { head, args }
-            }
-            Kind::Reply => Self::Reply { call, value: Reader::new(frame.body) },
-            Kind::Exception => Self::Exception { call, exception: Exception::decode(frame.body)? },
-            Kind::Refused => Self::Refused { call, refused: Refused::decode(frame.body)? },
-            Kind::Cancel => Self::Cancel(Cancel { call }),
-            Kind::Credit => Self::Credit(Credit::decode(frame.body)?),
-            Kind::Ping => Self::Ping(Ping { number: call }),
-            Kind::Pong => Self::Pong(Pong { number: call }),
-            Kind::Hello => Self::Hello(Hello::decode(frame.body)?),
-            Kind::Bye => Self::Bye(Bye::decode(frame.body)?),
-            Kind::HalfClose => Self::HalfClose(HalfClose),
-            Kind::Ignorable(_) => Self::Ignorable,
-        })
-    }
-}
+use crate::codec::{Reader, read_structure};
+use crate::frame::{HEADER, Header, Kind, put_bounded, put_header};
+use crate::opening::VERSION;
+use crate::{Error, limits};
 
 /// Says who a process is: 120 random bits, printed in hexadecimal, without leading zeros.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

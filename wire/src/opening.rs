@@ -1,14 +1,9 @@
-//! The first eight bytes of a connection, and what else people send to an open port. Frames never
-//! live here.
+//! The first eight bytes of a connection, and what else people send to an open port. They are read
+//! in `frame/preamble.rs`.
 //!
-//! Invariants: 1. a foreign opening is recognised at the first byte that differs; 2. what is
-//! printed about it is printable ASCII of bounded length.
+//! Invariant: what is printed about a foreign opening is printable ASCII of bounded length.
 
 use std::fmt;
-
-use byteorder::{ByteOrder, NetworkEndian};
-
-use crate::Error;
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u16 = 1;
@@ -17,65 +12,8 @@ pub const VERSION: u16 = 1;
 /// text protocol starts with it.
 pub const PREAMBLE: [u8; 8] = [0x89, b'P', b'E', b'E', b'R', b'S', 0, VERSION as u8];
 
-const MAGIC: usize = 6;
-
-/// Reads the peer's [`PREAMBLE`], however it is cut into segments.
-///
-/// ```
-/// use peers_wire::{PREAMBLE, PreambleReader};
-/// let mut reader = PreambleReader::new();
-/// let mut input = &PREAMBLE[..3];
-/// assert_eq!(reader.read(&mut input), Ok(false));
-/// let mut input = &PREAMBLE[3..];
-/// assert_eq!(reader.read(&mut input), Ok(true));
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct PreambleReader {
-    seen: [u8; PREAMBLE.len()],
-    len: usize,
-}
-
-impl PreambleReader {
-    /// A reader at the start of a connection.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { seen: [0; PREAMBLE.len()], len: 0 }
-    }
-
-    /// Takes what is missing from the front of `input`; true once the preamble is complete.
-    ///
-    /// # Errors
-    /// [`Error::Foreign`] at the first wrong byte, [`Error::UnsupportedVersion`] when all
-    /// eight are there and the last two are not ours.
-    pub fn read(&mut self, input: &mut &[u8]) -> Result<bool, Error> {
-        let taken = input.len().min(PREAMBLE.len() - self.len);
-        let (head, rest) = input.split_at(taken);
-        self.seen[self.len..self.len + taken].copy_from_slice(head);
-        self.len += taken;
-        let seen = &self.seen[..self.len];
-        let magic = &seen[..seen.len().min(MAGIC)];
-        // At the first byte that differs, so that whoever speaks something else is not waited for.
-        if *magic != PREAMBLE[..magic.len()] {
-            return Err(Error::Foreign(Opening::new(seen, rest)));
-        }
-        // What is foreign stays in the input, to be shown.
-        *input = rest;
-        debug_assert!(self.len <= PREAMBLE.len(), "no more is taken than a preamble has");
-        if self.len < PREAMBLE.len() {
-            return Ok(false);
-        }
-        match NetworkEndian::read_u16(&self.seen[MAGIC..]) {
-            VERSION => Ok(true),
-            found => Err(Error::UnsupportedVersion { found }),
-        }
-    }
-
-    /// True iff some bytes of the preamble, but not all, have arrived.
-    #[must_use]
-    pub const fn is_partial(&self) -> bool {
-        self.len > 0 && self.len < PREAMBLE.len()
-    }
-}
+/// How many bytes of the preamble tell this protocol from others.
+pub(crate) const MAGIC: usize = 6;
 
 /// The start of a connection that is not ours: what it looks like, and its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +24,8 @@ pub struct Opening {
 }
 
 impl Opening {
-    fn new(seen: &[u8], rest: &[u8]) -> Self {
+    /// Keeps the first of the bytes that have come, and guesses at what they are.
+    pub(crate) fn new(seen: &[u8], rest: &[u8]) -> Self {
         let mut bytes = [0; 16];
         let mut len = 0;
         for (slot, byte) in bytes.iter_mut().zip(seen.iter().chain(rest)) {

@@ -9,8 +9,9 @@ use std::ops::{Deref, DerefMut};
 
 use byteorder::{ByteOrder, NetworkEndian};
 
-use crate::writer::{PIECE, copied};
-use crate::{Decode, Error, limits};
+use super::Decode;
+use super::copy::{PIECE, copied};
+use crate::{Error, limits};
 
 /// Reads values from a slice of bytes, without copying what can be borrowed.
 ///

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
-use crate::{Decode, Encode, Error, Reader, Writer, limits};
+use super::{Decode, Encode, Reader, Writer};
+use crate::{Error, limits};
 
 impl<T: Encode> Encode for BTreeSet<T> {
     fn encode(&self, w: &mut Writer<'_>) {

@@ -1,6 +1,6 @@
 //! Shows text of a peer in the form of a literal, for `Debug` and wherever it stands in quotes.
 
-use crate::text::is_invisible;
+use super::is_invisible;
 use std::fmt::{self, Write};
 
 /// Shows a text as its `Debug` form does, with escapes also for what the standard library leaves as

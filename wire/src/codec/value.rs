@@ -7,8 +7,9 @@
 
 use std::fmt;
 
-use crate::quoted::Quoted;
-use crate::{Decode, Encode, Error, Reader, Writer};
+use super::{Decode, Encode, Reader, Writer};
+use crate::Error;
+use crate::text::Quoted;
 
 /// A self-describing value.
 ///

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use byteorder::{ByteOrder, NetworkEndian};
 
+use crate::Error;
+use crate::codec::{Encode, Reader};
 use crate::frame::{Frame, HEADER, Kind, TRACED, put_frame};
-use crate::{Encode, Error, Reader};
 
 /// Says where a call stands in the tree of calls it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Tuples, as arguments are: their fields one after the other, without a length.
 
-use crate::{Body, Decode, Encode, Error, Reader, Writer};
+use super::{Body, Decode, Encode, Reader, Writer};
+use crate::Error;
 
 macro_rules! encode {
     ($(($($name:ident)+))*) => {$(

@@ -6,9 +6,9 @@
 
 use std::fmt;
 
+use crate::codec::read_structure;
 use crate::frame::{Kind, put_bounded, put_frame};
-use crate::quoted::Quoted;
-use crate::reader::read_structure;
+use crate::text::Quoted;
 use crate::{Error, limits};
 
 /// A declared exception on its way to the caller.

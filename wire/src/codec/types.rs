@@ -1,167 +1,15 @@
-//! Spells each Rust type in bytes: the traits, and their implementations for the types of the
-//! interface language; sets and maps have `trees`, what is lent has `lent`. Frames and budgets
-//! never live here.
+//! Spells the types of the interface language; sets and maps have `trees`, references `borrowed`.
+//! Budgets never live here.
 //!
-//! Invariants: 1. static types carry no tags: both sides know the type; 2. a value has one
-//! spelling, so decoding and encoding again gives the same bytes (sets and maps: once sorted); 3.
-//! whatever is recursive goes through `nested`.
+//! Invariants: 1. static types carry no tags: both sides know the type; 2. whatever is recursive
+//! goes through `nested`.
 
 use byteorder::{ByteOrder, NetworkEndian};
 
-use crate::from_slice;
-use crate::run::Body;
-use crate::writer::copied;
-use crate::{Error, Reader, Writer, limits};
-
-/// A value that can be written.
-///
-/// Structs write their fields inside [`Writer::structure`], enums a [`Writer::variant`] and its
-/// fields.
-pub trait Encode {
-    /// Appends the value.
-    fn encode(&self, w: &mut Writer<'_>);
-
-    /// Appends the elements of a list, without their count. Types for which one pass over the
-    /// whole is faster than a step per element override this.
-    #[inline]
-    fn encode_slice(items: &[Self], w: &mut Writer<'_>)
-    where
-        Self: Sized,
-    {
-        for item in items {
-            item.encode(w);
-        }
-    }
-
-    /// Takes the bytes out of a value that is spelled as a length and bytes, if it owns them: so
-    /// that they can be sent from where they are. `None` of any other, which stays as it is.
-    #[inline]
-    fn take_bytes(&mut self) -> Option<Vec<u8>> {
-        None
-    }
-
-    /// Does what [`take_bytes`](Self::take_bytes) does with a list.
-    #[inline]
-    fn list_take_bytes(items: &mut Vec<Self>) -> Option<Vec<u8>>
-    where
-        Self: Sized,
-    {
-        let _ = items;
-        None
-    }
-
-    /// The bytes of a value that is spelled as a length and bytes, whoever owns them; `None` if it
-    /// is spelled otherwise. Whoever asks may write the length and these bytes instead of calling
-    /// [`encode`](Self::encode).
-    #[inline]
-    fn as_run(&self) -> Option<&[u8]> {
-        None
-    }
-
-    /// [`as_run`](Self::as_run) of a list.
-    #[inline]
-    fn list_as_run(items: &[Self]) -> Option<&[u8]>
-    where
-        Self: Sized,
-    {
-        let _ = items;
-        None
-    }
-}
-
-/// A value that can be read, perhaps borrowing from the input.
-///
-/// ```
-/// use peers_wire::{Decode, Encode, Error, Reader, Writer};
-///
-/// #[derive(Debug, PartialEq)]
-/// struct Point { x: i32, y: i32, label: Option<String> }
-///
-/// impl Encode for Point {
-///     fn encode(&self, w: &mut Writer<'_>) {
-///         w.structure(|w| {
-///             w.write(&self.x);
-///             w.write(&self.y);
-///             w.write(&self.label);
-///         });
-///     }
-/// }
-///
-/// impl<'a> Decode<'a> for Point {
-///     const MIN_SIZE: usize = 4;
-///
-///     fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
-///         let mut fields = r.structure()?;
-///         Ok(Self { x: fields.read()?, y: fields.read()?, label: fields.trailing()? })
-///     }
-/// }
-///
-/// # fn main() -> Result<(), Error> {
-/// let point = Point { x: 1, y: -1, label: None };
-/// let bytes = peers_wire::to_vec(&point)?;
-/// assert_eq!(peers_wire::from_slice::<Point>(&bytes)?, point);
-/// # Ok(()) }
-/// ```
-pub trait Decode<'a>: Sized {
-    /// The fewest bytes a value takes; 4 for structs and enums. Counts of elements are
-    /// checked against it before anything is allocated, so it must never be too large.
-    const MIN_SIZE: usize;
-
-    /// Reads a value.
-    ///
-    /// # Errors
-    /// Whatever is wrong with the bytes. The reader is then of no further use.
-    fn decode(r: &mut Reader<'a>) -> Result<Self, Error>;
-
-    /// Reads `count` elements of a list, whose count was checked by [`Reader::count`]. Types for
-    /// which one pass over the whole is faster than a step per element override this.
-    ///
-    /// # Errors
-    /// As [`decode`](Self::decode).
-    #[inline]
-    fn decode_vec(r: &mut Reader<'a>, count: usize) -> Result<Vec<Self>, Error> {
-        let mut items = Vec::with_capacity(count.min(limits::CAPACITY_HINT));
-        for _ in 0..count {
-            items.push(Self::decode(r)?);
-        }
-        Ok(items)
-    }
-
-    /// Reads the value that takes the whole of a body. Out of [`Body::Owned`], what owns bytes
-    /// keeps their memory, and what borrows lies there: the way back from [`Encode::take_bytes`].
-    ///
-    /// # Errors
-    /// As [`from_slice`](crate::from_slice).
-    #[inline]
-    fn from_body(body: Body<'a>) -> Result<Self, Error> {
-        from_slice(body.spelled())
-    }
-
-    /// Does what [`from_body`](Self::from_body) does with a list.
-    ///
-    /// # Errors
-    /// As there.
-    #[inline]
-    fn list_from_body(body: Body<'a>) -> Result<Vec<Self>, Error> {
-        from_slice(body.spelled())
-    }
-}
-
-/// A value that can be read and borrows nothing. Implemented for all such types.
-pub trait DecodeOwned: for<'a> Decode<'a> {}
-
-impl<T: for<'a> Decode<'a>> DecodeOwned for T {}
-
-/// Bytes that are encoded already: written as they stand, without a length.
-#[derive(Clone, Copy, Debug)]
-pub struct Encoded<'a>(pub &'a [u8]);
-
-impl Encode for Encoded<'_> {
-    #[inline]
-    fn encode(&self, w: &mut Writer<'_>) {
-        w.put(self.0);
-    }
-}
+use super::body::spelled;
+use super::copy::copied;
+use super::{Body, Decode, Encode, Reader, Writer, from_slice};
+use crate::{Error, limits};
 
 impl Encode for bool {
     #[inline]
@@ -220,7 +68,7 @@ impl<'a> Decode<'a> for u8 {
 
     #[inline]
     fn list_from_body(body: Body<'a>) -> Result<Vec<Self>, Error> {
-        body.into_bytes()
+        bytes_of(body)
     }
 }
 
@@ -354,7 +202,7 @@ impl<'a> Decode<'a> for String {
 
     #[inline]
     fn from_body(body: Body<'a>) -> Result<Self, Error> {
-        body.into_text()
+        text_of(body)
     }
 }
 
@@ -479,4 +327,32 @@ impl<'a> Decode<'a> for () {
     fn decode(_: &mut Reader<'a>) -> Result<Self, Error> {
         Ok(())
     }
+}
+
+/// Reads a list of bytes, which keeps the memory of a run.
+#[inline]
+fn bytes_of(body: Body<'_>) -> Result<Vec<u8>, Error> {
+    match body {
+        // A list may not have more: reading it says so.
+        Body::Owned(run) if run.len() <= limits::MEMORY => Ok(std::mem::take(run)),
+        body => from_slice(body.spelled()),
+    }
+}
+
+/// Reads a text, which keeps the memory of a run.
+#[inline]
+fn text_of(body: Body<'_>) -> Result<String, Error> {
+    match body {
+        Body::Slice(bytes) => from_slice(bytes),
+        Body::Owned(run) => text_of_run(run),
+    }
+}
+
+#[cold]
+fn text_of_run(run: &mut Vec<u8>) -> Result<String, Error> {
+    String::from_utf8(std::mem::take(run)).or_else(|error| {
+        // It is put back, so that reading it as it is spelled says what is wrong with it.
+        *run = error.into_bytes();
+        from_slice(spelled(run))
+    })
 }

@@ -7,7 +7,9 @@
 
 use byteorder::{ByteOrder, NetworkEndian};
 
-use crate::{Encode, Error, limits};
+use super::Encode;
+use super::copy::append_bytes;
+use crate::{Error, limits};
 
 /// Appends values to an output.
 ///
@@ -237,35 +239,4 @@ impl<'w> Writer<'w> {
         self.failed.get_or_insert(error);
         self.end = 0;
     }
-}
-
-/// Longer copies go in pieces of this many bytes.
-pub(crate) const PIECE: usize = 1 << 10;
-
-/// Appends bytes. Some processors copy a long run twenty times slower if its target lies a few
-/// bytes behind its source within their pages, as values lie behind their heads; short runs never.
-#[inline]
-pub(crate) fn append_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    if bytes.len() <= PIECE { out.extend_from_slice(bytes) } else { append_pieces(out, bytes) }
-}
-
-#[inline(never)]
-fn append_pieces(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.reserve(bytes.len());
-    for piece in bytes.chunks(PIECE) {
-        out.extend_from_slice(piece);
-    }
-}
-
-/// A copy in memory of its own.
-#[inline]
-pub(crate) fn copied(bytes: &[u8]) -> Vec<u8> {
-    if bytes.len() <= PIECE { bytes.to_vec() } else { copied_pieces(bytes) }
-}
-
-#[inline(never)]
-fn copied_pieces(bytes: &[u8]) -> Vec<u8> {
-    let mut copy = Vec::new();
-    append_pieces(&mut copy, bytes);
-    copy
 }
