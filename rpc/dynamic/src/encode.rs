@@ -6,7 +6,6 @@ use crate::value::Value;
 use peers_rpc::wire::{Encode, Writer};
 use peers_rpcc::Schema;
 use peers_rpcc::schema::{Field, Kind, Scalar, Ty, TypeId};
-use std::fmt;
 
 /// A value together with its type, which it fits: to be written, or to be printed in the text form.
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +29,6 @@ impl<'v> Typed<'v> {
 impl Encode for Typed<'_> {
     fn encode(&self, w: &mut Writer<'_>) {
         encode(self.schema, self.ty, self.value, w);
-    }
-}
-
-/// Prints the text form.
-impl fmt::Display for Typed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&crate::text::print(self))
     }
 }
 

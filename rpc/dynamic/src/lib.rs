@@ -33,15 +33,19 @@
 
 #![forbid(unsafe_code)]
 
-mod decode;
-mod encode;
-mod fit;
-mod interface;
-mod intern;
-mod serve;
-mod text;
 mod types;
 mod value;
+
+mod fit;
+mod intern;
+
+mod decode;
+mod encode;
+
+mod interface;
+mod text;
+
+mod serve;
 
 pub use decode::decode;
 pub use encode::Typed;

@@ -5,11 +5,12 @@
 
 #![forbid(unsafe_code)]
 
+mod output;
+
 mod advice;
 mod arguments;
 mod child;
 mod log_lines;
-mod output;
 mod serve;
 
 pub use arguments::{Arguments, Cli};

@@ -20,7 +20,6 @@ mod parse;
 mod print;
 
 pub use parse::{TextError, parse};
-pub(crate) use print::print;
 
 /// Words that an option, a truth value or a `value` could be taken for.
 pub(super) const WORDS: [&str; 3] = ["None", "True", "False"];

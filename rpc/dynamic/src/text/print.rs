@@ -7,12 +7,15 @@ use crate::value::{Numbers, Value};
 use peers_rpc::wire;
 use peers_rpcc::Schema;
 use peers_rpcc::schema::{Field, Kind, Ty, TypeId};
+use std::fmt;
 
-/// Prints a value, which fits its type.
-pub(crate) fn print(typed: &Typed<'_>) -> String {
-    let mut printer = Printer { schema: typed.schema, text: String::new() };
-    printer.value(typed.ty, typed.value);
-    printer.text
+/// Prints the text form.
+impl fmt::Display for Typed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut printer = Printer { schema: self.schema, text: String::new() };
+        printer.value(self.ty, self.value);
+        f.write_str(&printer.text)
+    }
 }
 
 struct Printer<'s> {
