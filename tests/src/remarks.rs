@@ -64,7 +64,13 @@ fn is_doc(comment: &str) -> bool {
 
 /// A source up to its in-file tests.
 pub fn without_tests(source: &str) -> &str {
-    source.find("#[cfg(test)]\nmod ").map_or(source, |tests| &source[..tests])
+    // Other attributes may stand between.
+    let begins = |at: &usize| {
+        let item = source[*at..].lines().find(|line| !line.starts_with("#["));
+        item.is_some_and(|line| line.starts_with("mod "))
+    };
+    let mut tests = source.match_indices("#[cfg(test)]\n").map(|(at, _)| at);
+    tests.find(begins).map_or(source, |at| &source[..at])
 }
 
 /// Says which blocks are open at a place in a source.
@@ -205,6 +211,8 @@ mod tests {
             }\n\
             #[cfg(test)]\nmod tests { fn two() { // tests do not count\n } }\n";
         assert_eq!(Remarks::of(source), Remarks { comments: 3, lines: 16 });
+        let allowed = source.replace("\nmod tests", "\n#[allow(x, reason = \"why\")]\nmod tests");
+        assert_eq!(Remarks::of(&allowed), Remarks::of(source));
     }
 
     #[test]

@@ -13,8 +13,8 @@ use std::path::Path;
 /// with what is reached, and never fall.
 const COMMENTS: [(&str, f64); 6] = [
     ("kernel/src", 15.0),
-    ("wire/src", 8.5),
-    ("rpc/src", 9.5),
+    ("wire/src", 16.0),
+    ("rpc/src", 12.0),
     ("rpc/rpcc/src", 11.8),
     ("rpc/service/src", 12.0),
     ("apps", 11.8),
@@ -64,7 +64,7 @@ const NOT_YET: [(&str, &[&str]); 2] = [
             "words",
         ],
     ),
-    ("wire/src", &["given", "grant", "lent", "said", "spare", "words"]),
+    ("wire/src", &["grant"]),
 ];
 
 /// One word for one thing: `docs/style.md` says which, and which are not to be used.

@@ -58,11 +58,11 @@ fn run(data: &[u8]) {
     let head = [0, 16, 32][usize::from(choice % 3)];
     let Some((head, rest)) = rest.split_at_checked(head) else { return };
     let length = u32::try_from(WORTH_KEEPING_APART).expect("it is a constant");
-    let said = length + u32::from(choice >> 7);
+    let announced = length + u32::from(choice >> 7);
     let mut stream = (head.len() as u32 + 4 + length).to_be_bytes().to_vec();
     stream.extend_from_slice(&header[4..]);
     stream.extend_from_slice(head);
-    stream.extend(said.to_be_bytes());
+    stream.extend(announced.to_be_bytes());
     let cut = stream.len() + usize::from(cut) * (WORTH_KEEPING_APART / 256);
     stream.extend((0..length).map(|at| (at >> 3) as u8));
     stream.extend_from_slice(rest);

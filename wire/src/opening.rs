@@ -8,8 +8,8 @@ use std::fmt;
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u16 = 1;
 
-/// Is what both sides send first: magic and [`VERSION`]. The first byte is no ASCII, so that no
-/// text protocol starts with it.
+/// The preamble that both sides send first: magic and [`VERSION`]. The first byte is no ASCII, so
+/// that no text protocol starts with it.
 pub const PREAMBLE: [u8; 8] = [0x89, b'P', b'E', b'E', b'R', b'S', 0, VERSION as u8];
 
 /// How many bytes of the preamble tell this protocol from others.
@@ -26,6 +26,7 @@ pub struct Opening {
 impl Opening {
     /// Keeps the first of the bytes that have come, and guesses at what they are.
     pub(crate) fn new(seen: &[u8], rest: &[u8]) -> Self {
+        // So many tell what it is, and no more of a stranger's bytes get into logs.
         let mut bytes = [0; 16];
         let mut len = 0;
         for (slot, byte) in bytes.iter_mut().zip(seen.iter().chain(rest)) {
@@ -41,7 +42,7 @@ impl Opening {
         self.looks_like
     }
 
-    /// The first bytes, at most 16.
+    /// Returns the first bytes, at most 16.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
@@ -108,6 +109,7 @@ pub fn sniff(bytes: &[u8]) -> Sniffed {
     if magic > 0 && bytes[..magic] == PREAMBLE[..magic] {
         return Sniffed::Peers;
     }
+    // No two begin alike, so the order does not matter.
     let known: [(&[&[u8]], Sniffed); 7] = [
         (&[b"PRI * HT"], Sniffed::Http2),
         (&[b"HTTP/"], Sniffed::HttpResponse),

@@ -26,7 +26,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// The value as it is spelled.
+    /// Spells the value out: a run gets its length in front.
     #[inline]
     pub(crate) fn spelled(self) -> &'a [u8] {
         match self {
@@ -39,6 +39,7 @@ impl<'a> Body<'a> {
 #[cold]
 pub(super) fn spelled(run: &mut Vec<u8>) -> &[u8] {
     let length = u32::try_from(run.len()).unwrap_or(u32::MAX);
+    // In its memory, which has room for four bytes more or grows once.
     run.splice(..0, length.to_be_bytes());
     run
 }

@@ -12,13 +12,14 @@ pub(crate) fn append_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 
 #[inline(never)]
 fn append_pieces(out: &mut Vec<u8>, bytes: &[u8]) {
+    // Once for all pieces, so that none of them moves what came before.
     out.reserve(bytes.len());
     for piece in bytes.chunks(PIECE) {
         out.extend_from_slice(piece);
     }
 }
 
-/// A copy in memory of its own.
+/// Copies bytes into memory of their own.
 #[inline]
 pub(crate) fn copied(bytes: &[u8]) -> Vec<u8> {
     if bytes.len() <= PIECE { bytes.to_vec() } else { copied_pieces(bytes) }

@@ -34,8 +34,8 @@ pub struct Reader<'a> {
 }
 
 macro_rules! fixed {
-    ($($name:ident, $type:ty, $size:literal, $read:expr, $words:literal;)*) => {$(
-        #[doc = concat!("Reads ", $words, ".")]
+    ($($name:ident, $type:ty, $size:literal, $read:expr, $number:literal;)*) => {$(
+        #[doc = concat!("Reads ", $number, ".")]
         ///
         /// # Errors
         /// [`Error::Truncated`].
@@ -48,7 +48,7 @@ macro_rules! fixed {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader at the start of `input`, with full budgets.
+    /// Makes a reader at the start of `input`, with full budgets.
     #[inline]
     #[must_use]
     pub const fn new(input: &'a [u8]) -> Self {
@@ -65,17 +65,18 @@ impl<'a> Reader<'a> {
     #[inline]
     #[must_use]
     pub const fn offset(&self) -> usize {
+        debug_assert!(self.rest.len() <= self.end, "what is left lies in the input");
         self.end - self.rest.len()
     }
 
-    /// The bytes not read yet; inside a structure, those of the structure.
+    /// Returns the bytes not read yet; inside a structure, those of the structure.
     #[inline]
     #[must_use]
     pub const fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// True iff nothing is left to read.
+    /// Returns whether nothing is left to read.
     #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -166,8 +167,8 @@ impl<'a> Reader<'a> {
         self.checked(bytes, bytes.to_vec())
     }
 
-    /// A copy of `bytes` as a string. The copy is what is checked: that goes a word at a time where
-    /// memory is aligned, as new memory is.
+    /// Checks a copy of `bytes`, which becomes the string: that goes a word at a time where memory
+    /// is aligned, as new memory is.
     #[inline]
     fn checked(&self, bytes: &[u8], copy: Vec<u8>) -> Result<String, Error> {
         match String::from_utf8(copy) {
@@ -266,7 +267,7 @@ impl<'a> Reader<'a> {
         self.u32()
     }
 
-    /// The error for the position `found`, just read, of the enum `name`.
+    /// Returns the error for the position `found`, just read, of the enum `name`.
     #[cold]
     #[must_use]
     pub const fn unknown_variant(&self, name: &'static str, found: u32) -> Error {
@@ -283,6 +284,7 @@ impl<'a> Reader<'a> {
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        // Before anything is read: the stack is what is short.
         let Some(depth) = self.depth.checked_sub(1) else {
             return Err(Error::TooDeep { limit: limits::DEPTH });
         };
@@ -290,6 +292,7 @@ impl<'a> Reader<'a> {
         let result = read(self);
         // Also after an error, which may be a value's own business.
         self.depth += 1;
+        debug_assert!(self.depth <= limits::DEPTH, "levels are left as often as entered");
         result
     }
 
@@ -299,6 +302,7 @@ impl<'a> Reader<'a> {
     /// [`Error::TooManyNodes`].
     #[inline]
     pub fn charge_nodes(&mut self, count: u32) -> Result<(), Error> {
+        // One budget for the whole input: many small lists cost what one large list does.
         let Some(left) = self.nodes.checked_sub(count) else {
             return Err(Error::TooManyNodes { limit: limits::NODES, offset: self.offset() });
         };

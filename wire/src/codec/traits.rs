@@ -44,15 +44,15 @@ pub trait Encode {
         None
     }
 
-    /// The bytes of a value that is spelled as a length and bytes, whoever owns them; `None` if it
-    /// is spelled otherwise. Whoever asks may write the length and these bytes instead of calling
-    /// [`encode`](Self::encode).
+    /// Borrows the bytes of a value that is spelled as a length and bytes, whoever owns them;
+    /// `None` if it is spelled otherwise. The caller may write the length and these bytes instead
+    /// of calling [`encode`](Self::encode).
     #[inline]
     fn as_run(&self) -> Option<&[u8]> {
         None
     }
 
-    /// [`as_run`](Self::as_run) of a list.
+    /// Does what [`as_run`](Self::as_run) does with a list.
     #[inline]
     fn list_as_run(items: &[Self]) -> Option<&[u8]>
     where
@@ -114,6 +114,7 @@ pub trait Decode<'a>: Sized {
     /// As [`decode`](Self::decode).
     #[inline]
     fn decode_vec(r: &mut Reader<'a>, count: usize) -> Result<Vec<Self>, Error> {
+        // A count alone makes little room: the bytes of the elements may be wrong.
         let mut items = Vec::with_capacity(count.min(limits::CAPACITY_HINT));
         for _ in 0..count {
             items.push(Self::decode(r)?);

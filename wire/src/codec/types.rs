@@ -24,6 +24,7 @@ impl<'a> Decode<'a> for bool {
     #[inline]
     fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
         match r.u8()? {
+            // One spelling for each: other bytes than these two are wrong.
             0 => Ok(false),
             1 => Ok(true),
             found => Err(Error::BadBool { found, offset: r.offset() - 1 }),
@@ -109,6 +110,7 @@ macro_rules! numbers {
 
             fn encode_slice(items: &[Self], w: &mut Writer<'_>) {
                 let size = items.len().saturating_mul($size);
+                // All or none: a count stands before them already.
                 let Some(out) = w.room(size) else { return };
                 out.reserve(size);
                 let (blocks, rest) = items.as_chunks::<$block>();
@@ -265,6 +267,7 @@ impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
 
     #[inline]
     fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+        // Checked against the bytes left and charged, before anything is made.
         let count = r.count(T::MIN_SIZE, size_of::<T>())?;
         r.nested(|r| T::decode_vec(r, count))
     }
@@ -310,6 +313,7 @@ impl<'a, T: Decode<'a>> Decode<'a> for Box<T> {
 
     #[inline]
     fn decode(r: &mut Reader<'a>) -> Result<Self, Error> {
+        // A box takes memory however few bytes spell what is in it.
         r.charge_memory(size_of::<T>())?;
         r.nested(T::decode).map(Self::new)
     }

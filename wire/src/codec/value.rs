@@ -66,6 +66,7 @@ const RECORD: u8 = 9;
 
 impl Encode for Value {
     fn encode(&self, w: &mut Writer<'_>) {
+        // As its reader does: a value can be as small as one byte, and takes much more memory.
         w.charge_nodes(1);
         match self {
             Self::Null => w.u8(NULL),
@@ -79,6 +80,7 @@ impl Encode for Value {
             Self::Map(pairs) => tagged(w, MAP, pairs),
             Self::Record(record) => {
                 tagged(w, RECORD, &record.name);
+                // Written as a list of pairs, which is a level deeper.
                 w.write(&record.fields);
             }
         }
@@ -155,6 +157,7 @@ impl fmt::Display for Value {
             Self::Bool(value) => write!(f, "{value}"),
             Self::Int(value) => write!(f, "{value}"),
             Self::Uint(value) => write!(f, "{value}"),
+            // So that a whole number can be told from an integer.
             Self::Float(value) => write!(f, "{value:?}"),
             Self::String(value) => write!(f, "{:?}", Quoted(value)),
             Self::Bytes(value) => write!(f, "b\"{}\"", value.escape_ascii()),
@@ -212,13 +215,13 @@ fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
 
 /// Returns what a value is, if it is that.
 impl Value {
-    /// True iff this is null.
+    /// Returns whether this is null.
     #[must_use]
     pub const fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// The truth value.
+    /// Returns the truth value.
     #[must_use]
     pub const fn as_bool(&self) -> Option<bool> {
         match self {
@@ -227,7 +230,7 @@ impl Value {
         }
     }
 
-    /// The number, with or without a sign, if it fits.
+    /// Returns the number, with or without a sign, if it fits.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         match self {
@@ -237,7 +240,7 @@ impl Value {
         }
     }
 
-    /// The number, with or without a sign, if it fits.
+    /// Returns the number, with or without a sign, if it fits.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         match self {
@@ -247,7 +250,7 @@ impl Value {
         }
     }
 
-    /// The floating-point number.
+    /// Returns the floating-point number.
     #[must_use]
     pub const fn as_f64(&self) -> Option<f64> {
         match self {
@@ -256,7 +259,7 @@ impl Value {
         }
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -265,7 +268,7 @@ impl Value {
         }
     }
 
-    /// The run of bytes.
+    /// Returns the run of bytes.
     #[must_use]
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match self {
@@ -274,7 +277,7 @@ impl Value {
         }
     }
 
-    /// The elements of a list.
+    /// Returns the elements of a list.
     #[must_use]
     pub fn as_list(&self) -> Option<&[Self]> {
         match self {
@@ -283,7 +286,7 @@ impl Value {
         }
     }
 
-    /// The pairs of a map.
+    /// Returns the pairs of a map.
     #[must_use]
     pub fn as_map(&self) -> Option<&[(Self, Self)]> {
         match self {
@@ -292,7 +295,7 @@ impl Value {
         }
     }
 
-    /// The record.
+    /// Returns the record.
     #[must_use]
     pub fn as_record(&self) -> Option<&Record> {
         match self {
@@ -301,7 +304,7 @@ impl Value {
         }
     }
 
-    /// The first field of a record, or value of a map, with this name.
+    /// Finds the first field of a record, or value of a map, with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Self> {
         match self {

@@ -39,8 +39,8 @@ pub struct Writer<'w> {
 }
 
 macro_rules! fixed {
-    ($($type:ident, $size:literal, $write:expr, $words:literal;)*) => {$(
-        #[doc = concat!("Appends a number of ", $words, " bytes.")]
+    ($($type:ident, $size:literal, $write:expr, $number:literal;)*) => {$(
+        #[doc = concat!("Appends a number of ", $number, " bytes.")]
         #[inline]
         pub fn $type(&mut self, value: $type) {
             let mut bytes = [0; $size];
@@ -51,13 +51,13 @@ macro_rules! fixed {
 }
 
 impl<'w> Writer<'w> {
-    /// A writer behind what `out` holds, with no limit but what a u32 length can say.
+    /// Makes a writer behind what `out` holds, with no limit but what a u32 length can say.
     #[inline]
     pub const fn new(out: &'w mut Vec<u8>) -> Self {
         Self::with_limit(out, u32::MAX as usize)
     }
 
-    /// A writer behind what `out` holds that may append `limit` bytes.
+    /// Makes a writer behind what `out` holds that may append `limit` bytes.
     #[inline]
     pub const fn with_limit(out: &'w mut Vec<u8>, limit: usize) -> Self {
         let start = out.len();
@@ -80,6 +80,7 @@ impl<'w> Writer<'w> {
     /// is then as it was before.
     #[inline]
     pub fn finish(mut self) -> Result<(), Error> {
+        debug_assert!(self.out.len() >= self.start, "what stood there before is never cut");
         match self.failed.take() {
             None => Ok(()),
             // Whole or not at all: half a frame would break the stream.
@@ -131,6 +132,7 @@ impl<'w> Writer<'w> {
     /// Appends a u32 length and the bytes.
     #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
+        // A length that is cut would tell the reader another place for all that follows.
         let Ok(length) = u32::try_from(bytes.len()) else {
             return self.fail(Error::TooManyElements { count: bytes.len() });
         };
@@ -145,10 +147,10 @@ impl<'w> Writer<'w> {
     /// Appends the count of elements, and the elements one level deeper.
     #[inline]
     pub fn elements(&mut self, count: usize, elements: impl FnOnce(&mut Self)) {
-        let Ok(said) = u32::try_from(count) else {
+        let Ok(number) = u32::try_from(count) else {
             return self.fail(Error::TooManyElements { count });
         };
-        self.u32(said);
+        self.u32(number);
         self.nested(elements);
     }
 
@@ -193,6 +195,7 @@ impl<'w> Writer<'w> {
         let Some(depth) = self.depth.checked_sub(1) else {
             return self.fail(Error::TooDeep { limit: limits::DEPTH });
         };
+        // A reader refuses what lies deeper, so it must not leave.
         self.depth = depth;
         write(self);
         self.depth += 1;
@@ -218,7 +221,7 @@ impl<'w> Writer<'w> {
         }
     }
 
-    /// Something does not fit: from here on, bytes are only counted.
+    /// Fails because something does not fit: from here on, bytes are only counted.
     #[cold]
     fn overflow(&mut self, more: usize) {
         match &mut self.failed {
@@ -232,7 +235,7 @@ impl<'w> Writer<'w> {
         }
     }
 
-    /// The first failure is kept, and nothing fits any more.
+    /// Keeps the first failure; from here on, nothing fits.
     #[cold]
     fn fail(&mut self, error: Error) {
         // The first failure is the cause; later ones follow from it.

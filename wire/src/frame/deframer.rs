@@ -60,7 +60,7 @@ const LEAST_ROOM: usize = 16 << 10;
 const READ_AHEAD: usize = 256 << 10;
 
 impl Deframer {
-    /// A deframer at the start of a stream that accepts bodies of at most `limit` bytes.
+    /// Makes a deframer at the start of a stream that accepts bodies of at most `limit` bytes.
     #[must_use]
     pub const fn new(limit: u32) -> Self {
         Self { held: Held { bytes: Vec::new(), at: 0 }, limit }
@@ -93,8 +93,8 @@ impl Deframer {
     }
 
     /// Takes the next frame like [`next`](Self::next), for callers that cut many large frames:
-    /// memory for an incomplete frame is taken out of `spare`, and put there when the frame has
-    /// been dealt with. What `spare` contains is thrown away.
+    /// memory for an incomplete frame is taken out of `pooled`, and put there when the frame has
+    /// been dealt with. What `pooled` contains is thrown away.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -102,7 +102,7 @@ impl Deframer {
     pub fn next_with<'s, 'i: 's>(
         &'s mut self,
         input: &mut &'i [u8],
-        spare: &mut Vec<u8>,
+        pooled: &mut Vec<u8>,
     ) -> Result<Option<Frame<'s>>, Error> {
         // The likely frame: nothing is held, and it lies whole in the input.
         if self.held.bytes.is_empty()
@@ -115,7 +115,7 @@ impl Deframer {
             return Ok(Some(Frame::new(header, body)));
         }
         // Field by field, so that the likely frame never goes through memory.
-        match self.next_other(input, spare) {
+        match self.next_other(input, pooled) {
             Ok(Some(Frame { kind, flags, call, body })) => {
                 Ok(Some(Frame { kind, flags, call, body }))
             }
@@ -131,20 +131,20 @@ impl Deframer {
     fn next_other<'s, 'i: 's>(
         &'s mut self,
         input: &mut &'i [u8],
-        spare: &mut Vec<u8>,
+        pooled: &mut Vec<u8>,
     ) -> Result<Option<Frame<'s>>, Error> {
-        if self.has_held(spare) {
+        if self.has_held(pooled) {
             return self.complete(input);
         }
         // Nothing is held from here on: what was, was handed out.
         debug_assert!(self.held.bytes.is_empty(), "a deframer between frames holds no memory");
         let Some((header, rest)) = input.split_first_chunk::<HEADER>() else {
-            return self.keep(input, HEADER, spare);
+            return self.keep(input, HEADER, pooled);
         };
         // The header is judged before the body is there (invariant 1).
         let header = judge(header, self.limit)?;
         let Some((body, rest)) = rest.split_at_checked(header.length as usize) else {
-            return self.keep(input, HEADER + header.length as usize, spare);
+            return self.keep(input, HEADER + header.length as usize, pooled);
         };
         *input = rest;
         Ok(Some(Frame::new(header, body)))
@@ -162,6 +162,7 @@ impl Deframer {
             return None;
         }
         if bytes.capacity() - len < LEAST_ROOM {
+            // Memory grows with what has come, not with what a header promises (invariant 2).
             if len < LEAST_ROOM {
                 return None;
             }
@@ -173,13 +174,13 @@ impl Deframer {
     /// Takes the beginning of a frame apart whose value seems to be one large run of bytes, once
     /// [`next`](Self::next) has returned `None`: what stands before the run, and what has come of
     /// the run in `memory`, which was asked for room for all of it. The rest is to be read behind
-    /// that, and what follows it is the next input. What the beginning was in goes to `spare`.
+    /// that, and what follows it is the next input. What the beginning was in goes to `pooled`.
     ///
     /// `None` if no such frame is owed, or there is no memory. A value that turns out to be
     /// something else is read from the same [`Body::Owned`](crate::Body::Owned).
     pub fn lend_run(
         &mut self,
-        spare: &mut Vec<u8>,
+        pooled: &mut Vec<u8>,
         memory: impl FnOnce(usize) -> Option<Vec<u8>>,
     ) -> Option<(Front, Vec<u8>)> {
         let held = self.held.rest();
@@ -187,12 +188,13 @@ impl Deframer {
         let mut run = memory(front.run()).filter(|run| run.capacity() >= front.run())?;
         run.clear();
         append_bytes(&mut run, &held[front.len()..]);
-        self.forget(spare);
+        self.forget(pooled);
         Some((front, run))
     }
 
     /// Takes back what was lent, with more behind it.
     pub fn give_back(&mut self, mut bytes: Vec<u8>) {
+        // Full to the brim: more was to be read than there was room for.
         if bytes.len() == bytes.capacity() && bytes.len() < READ_AHEAD {
             bytes.reserve_exact(bytes.len());
         }
@@ -200,15 +202,15 @@ impl Deframer {
     }
 
     /// Returns whether anything is held that was not handed out; if not, the memory goes to
-    /// `spare`.
+    /// `pooled`.
     #[inline]
-    fn has_held(&mut self, spare: &mut Vec<u8>) -> bool {
+    fn has_held(&mut self, pooled: &mut Vec<u8>) -> bool {
         if self.held.bytes.is_empty() {
             return false;
         }
         let is_owed = !self.held.rest().is_empty();
         if !is_owed {
-            self.forget(spare);
+            self.forget(pooled);
         }
         is_owed
     }
@@ -219,12 +221,12 @@ impl Deframer {
         &'s mut self,
         input: &mut &[u8],
         total: usize,
-        spare: &mut Vec<u8>,
+        pooled: &mut Vec<u8>,
     ) -> Result<Option<Frame<'s>>, Error> {
         if !input.is_empty() {
             // Memory much larger than the frame would be filled with what follows it, in one read.
-            if spare.capacity() <= READ_AHEAD.max(total.saturating_mul(2)) {
-                self.held.bytes = std::mem::take(spare);
+            if pooled.capacity() <= READ_AHEAD.max(total.saturating_mul(2)) {
+                self.held.bytes = std::mem::take(pooled);
                 self.held.bytes.clear();
             }
             self.held.fill(input, total);
@@ -232,12 +234,13 @@ impl Deframer {
         Ok(None)
     }
 
-    /// All that was held has been handed out and dealt with.
+    /// Lets go of memory whose bytes have been handed out and dealt with, to be used again.
     #[cold]
-    fn forget(&mut self, spare: &mut Vec<u8>) {
+    fn forget(&mut self, pooled: &mut Vec<u8>) {
         let Held { bytes, .. } = std::mem::take(&mut self.held);
-        if bytes.capacity() > spare.capacity() {
-            *spare = bytes;
+        // The larger of the two is kept: what was large will be needed so again.
+        if bytes.capacity() > pooled.capacity() {
+            *pooled = bytes;
         }
     }
 
@@ -246,6 +249,7 @@ impl Deframer {
     fn complete<'s>(&'s mut self, input: &mut &[u8]) -> Result<Option<Frame<'s>>, Error> {
         let Self { held, limit } = self;
         held.fill(input, HEADER);
+        // The header first, whatever comes behind it: it says how much memory to make.
         let Some(header) = held.rest().first_chunk::<HEADER>() else { return Ok(None) };
         let header = judge(header, *limit)?;
         let total = HEADER + header.length as usize;
@@ -265,6 +269,7 @@ impl Held {
     fn take(&mut self, total: usize) -> Option<&[u8]> {
         let (frame, _) = self.bytes[self.at..].split_at_checked(total)?;
         self.at += total;
+        debug_assert!(self.at <= self.bytes.len(), "only what is held is handed out");
         Some(frame)
     }
 
@@ -274,6 +279,7 @@ impl Held {
         if self.rest().len() >= total {
             return;
         }
+        // What was handed out is dropped now, and no earlier: its frame was borrowed from here.
         self.bytes.drain(..std::mem::take(&mut self.at));
         let taken = input.len().min(total - self.bytes.len());
         let (head, rest) = input.split_at(taken);

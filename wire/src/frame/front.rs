@@ -29,7 +29,7 @@ pub struct Front {
 }
 
 impl Front {
-    /// The front of the frame that begins with `bytes`, if it has one.
+    /// Finds the front of the frame that begins with `bytes`, if it has one.
     pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
         let (header, body) = bytes.split_first_chunk::<HEADER>()?;
         let header = Header::from_bytes(header).ok()?;
@@ -41,6 +41,7 @@ impl Front {
         };
         let seen = body.get(..head_len)?;
         let run = NetworkEndian::read_u32(&seen[head_len - LENGTH..]);
+        // A guess: a structure may begin with such a length as well, and is spelled out again.
         let is_rest = (header.length as usize).checked_sub(head_len) == Some(run as usize);
         if !is_rest || !(WORTH_KEEPING_APART..=limits::MEMORY).contains(&(run as usize)) {
             return None;
@@ -63,7 +64,7 @@ impl Front {
         self.run as usize
     }
 
-    /// The frame without the run: its body ends with the length.
+    /// Returns the frame without the run: its body ends with the length.
     #[must_use]
     pub fn frame(&self) -> Frame<'_> {
         Frame::new(self.header, self.head())

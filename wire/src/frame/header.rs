@@ -45,7 +45,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The number on the wire.
+    /// Returns the number on the wire.
     #[inline]
     #[must_use]
     pub const fn number(self) -> u8 {
@@ -66,7 +66,7 @@ impl Kind {
         }
     }
 
-    /// The kind with this number.
+    /// Returns the kind with this number.
     ///
     /// # Errors
     /// [`Error::ReservedKind`] for 32 to 47, [`Error::UnknownKind`] for others below 128 that are
@@ -92,7 +92,7 @@ impl Kind {
         })
     }
 
-    /// Flags that may be set on this kind.
+    /// Returns the flags that may be set on this kind.
     const fn flags(self) -> u8 {
         match self {
             Self::Call | Self::Event => TRACED,
@@ -101,7 +101,7 @@ impl Kind {
         }
     }
 
-    /// True iff the frame speaks of no call, so that its id must be zero.
+    /// Returns whether the frame speaks of no call, so that its id must be zero.
     const fn is_without_call(self) -> bool {
         matches!(self, Self::Hello | Self::Event | Self::Credit | Self::Bye | Self::HalfClose)
     }
@@ -126,7 +126,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// The header as it is sent.
+    /// Spells the header as it is sent.
     #[inline]
     #[must_use]
     pub fn to_bytes(self) -> [u8; HEADER] {
@@ -157,10 +157,12 @@ impl Header {
         let (length, call) = ((start >> 32) as u32, NetworkEndian::read_u64(&bytes[8..]));
         let kind = match start as u32 {
             REPLY => Kind::Reply,
+            // Long enough for their heads, so that whoever reads these need not look.
             CALL if length >= 16 => Kind::Call,
             EVENT if length >= 16 && call == 0 => Kind::Event,
             _ => return None,
         };
+        debug_assert!(Self::from_other_bytes(bytes).is_ok(), "what is likely is well formed");
         Some(Self { length, kind, flags: 0, call })
     }
 
@@ -172,9 +174,11 @@ impl Header {
             flags: bytes[5],
             call: NetworkEndian::read_u64(&bytes[8..16]),
         };
+        // A flag changes what the body means, so one that is not known cannot be skipped.
         if header.flags & !kind.flags() != 0 {
             return Err(Error::UnknownFlags { kind: bytes[4], found: header.flags });
         }
+        // A later version can give these bytes a meaning only if none has been sent before.
         if bytes[6] | bytes[7] != 0 {
             return Err(Error::NotZero { field: "reserved half of a frame header" });
         }

@@ -24,7 +24,7 @@ pub struct PreambleReader {
 }
 
 impl PreambleReader {
-    /// A reader at the start of a connection.
+    /// Makes a reader at the start of a connection.
     #[must_use]
     pub const fn new() -> Self {
         Self { seen: [0; PREAMBLE.len()], len: 0 }
@@ -58,7 +58,7 @@ impl PreambleReader {
         }
     }
 
-    /// True iff some bytes of the preamble, but not all, have arrived.
+    /// Returns whether some bytes of the preamble, but not all, have arrived.
     #[must_use]
     pub const fn is_partial(&self) -> bool {
         self.len > 0 && self.len < PREAMBLE.len()

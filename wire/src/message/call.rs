@@ -35,7 +35,7 @@ pub struct CallHead {
 }
 
 impl CallHead {
-    /// The head of a call by nobody's order and without a deadline.
+    /// Makes the head of a call that no other call has made, without a deadline.
     #[must_use]
     pub const fn new(method: u64) -> Self {
         Self { method, remaining_ms: 0, depth: 0, trace: None }
@@ -53,6 +53,7 @@ impl CallHead {
     #[inline]
     #[must_use]
     pub fn millis(remaining: Duration) -> u32 {
+        // Rounded up, since 0 says that there is no limit.
         let part = remaining.subsec_nanos().div_ceil(1_000_000);
         let millis = remaining.as_secs().saturating_mul(1_000).saturating_add(part.into());
         u32::try_from(millis).unwrap_or(u32::MAX).max(1)
@@ -67,7 +68,7 @@ impl CallHead {
         }
     }
 
-    /// The flags of a frame with this head.
+    /// Returns the flags of a frame with this head.
     #[inline]
     #[must_use]
     pub const fn flags(&self) -> u8 {
@@ -81,7 +82,7 @@ impl CallHead {
         if self.trace.is_some() { 32 } else { 16 }
     }
 
-    /// The head's bytes, of which the first [`size`](Self::size) count.
+    /// Spells the head, of which the first [`size`](Self::size) bytes count.
     #[inline]
     fn to_bytes(self) -> [u8; 32] {
         let mut bytes = [0; 32];
@@ -123,6 +124,7 @@ impl CallHead {
         let method = r.u64()?;
         let remaining_ms = r.u32()?;
         let depth = r.u16()?;
+        // A later version can give these bytes a meaning only if none has been sent before.
         if r.u16()? != 0 {
             return Err(Error::NotZero { field: "reserved half of a call head" });
         }
@@ -187,14 +189,14 @@ pub fn put_request(
     debug_assert!(u32::try_from(args.len() + behind).is_ok_and(|args| args <= u32::MAX - 32));
     let kind = if call.is_some() { Kind::Call } else { Kind::Event };
     let length = (head.size() + args.len() + behind) as u64;
-    let words = [
+    let fields = [
         length << 32 | u64::from(kind.number()) << 24 | u64::from(head.flags()) << 16,
         call.unwrap_or(0),
         head.method,
         u64::from(head.remaining_ms) << 32 | u64::from(head.depth) << 16,
     ];
     let mut block = [0; HEADER + 16];
-    NetworkEndian::write_u64_into(&words, &mut block);
+    NetworkEndian::write_u64_into(&fields, &mut block);
     out.reserve(block.len() + 16 + args.len());
     out.extend_from_slice(&block);
     // The head of a traced request goes on: so its flag says.

@@ -20,7 +20,7 @@ pub struct NodeId {
 }
 
 impl NodeId {
-    /// The id made of the lower 120 bits of `bits`.
+    /// Makes the id of the lower 120 bits of `bits`.
     #[must_use]
     pub const fn from_bits(bits: u128) -> Self {
         // 120 bits, as they are printed and as they travel.
@@ -28,7 +28,7 @@ impl NodeId {
         Self { high: (bits >> 64) as u64, low: bits as u64 }
     }
 
-    /// The 120 bits.
+    /// Returns the 120 bits.
     #[must_use]
     pub const fn bits(self) -> u128 {
         (self.high as u128) << 64 | self.low as u128
@@ -61,7 +61,7 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// A hello with our version and the default limits.
+    /// Makes a hello with our version and the default limits.
     #[must_use]
     pub const fn new(node: NodeId) -> Self {
         Self { version: VERSION, node, max_frame: limits::FRAME, grant: limits::GRANT }

@@ -2,7 +2,7 @@
 //! nothing else. It identifies, it does not protect: never key a table by it without checking what
 //! was found.
 
-/// The number of the method with this canonical signature, for example
+/// Returns the number of the method with this canonical signature, for example
 /// `registry.node.get(string)->string`.
 ///
 /// ```

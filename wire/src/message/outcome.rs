@@ -93,7 +93,7 @@ macro_rules! codes {
         }
 
         impl $name {
-            /// The number on the wire.
+            /// Returns the number on the wire.
             #[must_use]
             pub const fn number(self) -> u16 {
                 match self {
@@ -102,7 +102,7 @@ macro_rules! codes {
                 }
             }
 
-            /// The code with this number.
+            /// Returns the code with this number.
             #[must_use]
             pub const fn from_number(number: u16) -> Self {
                 match number {
@@ -250,7 +250,7 @@ fn read_reason(body: &[u8]) -> Result<(u16, &str), Error> {
     read_structure(body, |r| Ok((r.u16()?, cut(r.str()?, limits::REASON))))
 }
 
-/// The longest start of `text` that has at most `limit` bytes and is whole characters.
+/// Returns the longest start of `text` that has at most `limit` bytes and is whole characters.
 fn cut(text: &str, limit: usize) -> &str {
     if text.len() <= limit {
         return text;
