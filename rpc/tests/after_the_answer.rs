@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{Context, Desk, Field, Got, Peer, ProbeProxy, secs};
+use common::{Context, Desk, Field, Got, Peer, ProbeProxy, in_other_worlds, secs};
 use peers_rpc::kernel::Stop;
 use peers_rpc::{Cont, Cx, Error, ErrorKind};
 use std::cell::{Cell, RefCell};
@@ -330,4 +330,14 @@ fn timers_of_a_call_that_is_over_do_not_fire() {
         field.pass(secs(2));
         assert_eq!(fired.borrow().len(), 2);
     }
+}
+
+in_other_worlds! {
+    what_a_plain_method_starts_has_the_time_that_it_asks_for;
+    what_is_called_after_an_early_answer_is_bound_by_nobody;
+    a_call_made_for_one_that_waits_ends_with_it_and_says_whose_time_it_was;
+    a_deadline_of_its_own_is_nobody_elses;
+    who_serves_can_hear_that_nobody_waits_any_more;
+    who_has_answered_hears_nothing;
+    timers_of_a_call_that_is_over_do_not_fire;
 }

@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{Context, Desk, Field, LocalProbe, Peer, ProbeProxy, millis, secs};
+use common::{Context, Desk, Field, LocalProbe, Peer, ProbeProxy, in_other_worlds, millis, secs};
 use peers_rpc::kernel::{Input, Stream};
 use peers_rpc::{Cont, Error, ErrorKind, Limits, Reply};
 use std::cell::RefCell;
@@ -270,4 +270,11 @@ fn a_method_itself_keeps_its_callers_deadline() {
     let node = field.dial(&client, &server);
     let context = field.outcome(&client, node.context().within(secs(2))).unwrap();
     assert!(context.remaining <= Some(2_000) && context.remaining > Some(1_900), "{context:?}");
+}
+
+in_other_worlds! {
+    a_stream_started_for_a_call_outlives_its_deadline;
+    a_stream_started_for_a_call_that_is_cancelled_goes_on;
+    a_callback_does_not_take_the_next_call_in_its_place_for_its_own;
+    a_method_itself_keeps_its_callers_deadline;
 }

@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{Field, Got, Peer, ProbeProxy, everywhere, limits, secs};
+use common::{Field, Got, Peer, ProbeProxy, everywhere, in_other_worlds, limits, secs};
 use peers_rpc::{Cont, Error, ErrorKind, Limits, Overload};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -237,4 +237,9 @@ fn a_peer_that_does_not_read_is_cut_off() {
     assert!(field.now() - before <= secs(46));
     ends.take().unwrap();
     assert_eq!(field.outcome(&server, to_fine.echo("unharmed")).unwrap(), "unharmed");
+}
+
+in_other_worlds! {
+    a_peer_that_does_not_read_is_cut_off,
+        not SmallPieces: "its answers are larger";
 }

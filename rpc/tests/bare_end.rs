@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{Field, Got, Peer, ProbeProxy, everywhere, millis};
+use common::{Field, Got, Peer, ProbeProxy, everywhere, in_other_worlds, millis};
 use peers_rpc::kernel::{Input, Outlet, Stream};
 use peers_rpc::wire::{CallHead, HalfClose, Hello, NodeId, PREAMBLE, put_call, put_event};
 use peers_rpc::{CloseReason, Cont, Error, ErrorKind};
@@ -204,4 +204,8 @@ fn events_before_it_are_started_and_nothing_else_is_done_meanwhile() {
         EVENTS + 1,
         "the call behind them has nobody who waits for it"
     );
+}
+
+in_other_worlds! {
+    it_is_noticed_within_fifty_milliseconds;
 }

@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{Desk, Field, Got, Peer, ProbeProxy, millis, secs};
+use common::{Desk, Field, Got, Peer, ProbeProxy, in_other_worlds, millis, secs};
 use peers_rpc::ErrorKind;
 use std::time::Duration;
 
@@ -146,4 +146,16 @@ fn behind_a_handler_of_more_than_a_second_what_may_be_late_is_refused_and_may_be
         field.pass(millis(20));
         assert_eq!(again.take().unwrap(), "short");
     }
+}
+
+in_other_worlds! {
+    of_sixty_slow_calls_those_are_executed_that_are_begun_in_time,
+        not SmallPieces: "a short read says that nothing more lies in the socket";
+    that_is_so_on_many_connections_as_well,
+        not SmallPieces: "a short read says that nothing more lies in the socket";
+    what_lies_in_the_socket_while_the_loop_is_behind_counts_from_when_the_loop_was_told,
+        not SmallPieces: "a short read says that nothing more lies in the socket";
+    one_slow_handler_ends_its_turn;
+    behind_a_handler_of_more_than_a_second_what_may_be_late_is_refused_and_may_be_made_again,
+        not SmallPieces: "a short read says that nothing more lies in the socket";
 }

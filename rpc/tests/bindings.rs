@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{Context, Field, Got, ProbeProxy, everywhere, millis, secs};
+use common::{Context, Field, Got, ProbeProxy, everywhere, in_other_worlds, millis, secs};
 use peers_rpc::{Binding, ErrorKind};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -186,4 +186,12 @@ everywhere! {
         assert_eq!(error.kind(), &ErrorKind::Disconnected(reason));
         assert!(error.origin().unwrap().starts_with(&format!("[{}]@{{", server.rpc().node())));
     }
+}
+
+in_other_worlds! {
+    it_reads_the_deadline_and_the_depth,
+        not SmallPieces: "a frame in pieces takes a while, which counts";
+    it_reads_them_as_long_as_the_call_is_being_served;
+    it_reads_the_call_tree_when_the_caller_traces;
+    a_tree_has_one_root_and_each_call_its_own_parent;
 }

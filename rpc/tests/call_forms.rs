@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Field, Got, everywhere, millis, secs};
+use common::{Field, Got, everywhere, in_other_worlds, millis, secs};
 use peers_rpc::doc::{LocalNode, NodeProxy};
 use peers_rpc::{
     Cont, Context, Error, ErrorKind, Instant, Rpc, spawn_loop, spawn_loop_with, wrap_left,
@@ -234,4 +234,13 @@ fn a_call_that_is_only_described_does_nothing() {
     drop(described);
     field.pass(secs(10));
     assert_eq!(server.heard(), [""; 0]);
+}
+
+in_other_worlds! {
+    without_a_word_a_call_waits_thirty_seconds;
+    the_default_of_the_limits_replaces_thirty_seconds;
+    the_time_out_of_the_interface_replaces_the_default;
+    an_explicit_time_out_always_wins;
+    zero_and_for_ever_wait_until_the_endpoint_dies;
+    a_call_that_is_only_described_does_nothing;
 }

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Field, Got, Peer, ProbeProxy, everywhere, limits, millis, secs};
+use common::{Field, Got, Peer, ProbeProxy, everywhere, in_other_worlds, limits, millis, secs};
 use peers_rpc::kernel::Stop;
 use peers_rpc::{Cancel, CloseReason, Error, ErrorKind, Limits};
 use std::sync::Arc;
@@ -268,4 +268,9 @@ everywhere! {
         }
         assert_eq!(field.outcome(&client, node.echo("alive")).unwrap(), "alive");
     }
+}
+
+in_other_worlds! {
+    the_death_of_the_callers_process_cascades_over_hops;
+    offloaded_work_whose_caller_has_given_up_is_not_started;
 }

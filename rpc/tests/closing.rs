@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Field, Got, ProbeProxy, everywhere, limits, millis, secs};
+use common::{Field, Got, ProbeProxy, everywhere, in_other_worlds, limits, millis, secs};
 use peers_rpc::wire::ByeCode;
 use peers_rpc::{CloseReason, Drained, Error, ErrorKind, Limits, Refusal};
 
@@ -439,4 +439,14 @@ everywhere! {
         assert_eq!(outcome.unwrap_err().kind(), &ErrorKind::Cancelled);
         assert_eq!(server.rpc().endpoints().len(), 0);
     }
+}
+
+in_other_worlds! {
+    a_dial_that_nobody_waits_for_delays_no_end;
+    a_dial_that_only_calls_wait_for_delays_no_end;
+    a_dial_that_an_event_waits_for_is_waited_for;
+    what_never_ends_is_given_up_after_five_seconds;
+    the_drain_time_is_a_limit;
+    a_reply_that_is_waited_for_in_vain_leaves_what_was_accepted_its_own_time;
+    a_peer_that_does_not_read_does_not_keep_a_process_from_ending;
 }

@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{Context, Field, Got, Peer, ProbeProxy, millis, secs};
+use common::{Context, Field, Got, Peer, ProbeProxy, in_other_worlds, millis, secs};
 use peers_rpc::{Call, Error, ErrorKind, Instant};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -236,4 +236,19 @@ fn a_served_call_whose_deadline_passes_lets_go_of_what_it_holds() {
     field.pass(secs(2));
     assert_eq!(middle.rpc().running(), 0);
     assert_eq!(chain.far.rpc().running(), 0);
+}
+
+in_other_worlds! {
+    the_time_that_remains_crosses_the_wire;
+    what_never_comes_is_no_deadline_on_the_wire;
+    clocks_need_not_agree;
+    a_nested_call_inherits_a_smaller_deadline;
+    a_nested_call_that_would_wait_for_ever_inherits_it_too;
+    a_nested_call_keeps_its_own_deadline_if_that_is_smaller;
+    a_detached_call_inherits_nothing;
+    a_deadline_survives_timers_and_tasks_of_the_handler;
+    work_whose_time_has_passed_is_not_started;
+    a_call_that_waits_for_credit_beyond_its_deadline_is_never_sent;
+    the_inner_call_expires_first_and_the_outer_is_still_answered;
+    a_served_call_whose_deadline_passes_lets_go_of_what_it_holds;
 }

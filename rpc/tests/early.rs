@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Field, Got, limits};
+use common::{Field, Got, in_other_worlds, limits};
 use peers_rpc::{CloseReason, Limits};
 
 /// Calls `many` times in one turn, and says what came of it and what the world's trace is then.
@@ -76,4 +76,12 @@ fn a_goodbye_comes_behind_all_that_was_said_before_it() {
         assert!(server.heard().into_iter().eq((0..1_000).map(|n| n.to_string())));
         assert!(matches!(ends.take(), Ok(CloseReason::PeerBye { .. })));
     }
+}
+
+in_other_worlds! {
+    much_is_written_in_two_parts_and_means_the_same,
+        not LittleRoom: "what waits for credit is written later anyway";
+    little_is_written_once_whoever_the_peer_is;
+    credit_comes_back_for_what_was_said_early;
+    a_goodbye_comes_behind_all_that_was_said_before_it;
 }

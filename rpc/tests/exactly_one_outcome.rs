@@ -6,7 +6,10 @@
 
 mod common;
 
-use common::{Field, Got, NoSuchKey, Peer, ProbeProxy, SideDoorProxy, everywhere, limits, secs};
+use common::{
+    Field, Got, NoSuchKey, Peer, ProbeProxy, SideDoorProxy, everywhere, in_other_worlds, limits,
+    secs,
+};
 use peers_rpc::{CloseReason, Error, ErrorKind, Limits, Refusal};
 
 /// Gives anything that could still happen the time to happen, and looks whether something did.
@@ -281,4 +284,9 @@ everywhere! {
         assert_eq!(got.take().unwrap_err().kind(), &ErrorKind::NoReply);
         assert_eq!(field.outcome(&client, node.echo("x")).unwrap(), "x");
     }
+}
+
+in_other_worlds! {
+    a_time_out_and_the_late_reply_is_dropped;
+    a_thousand_calls_and_a_crash;
 }

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Field, NoSuchKey, OutOfRange, everywhere, limits};
+use common::{Field, NoSuchKey, OutOfRange, everywhere, in_other_worlds, limits};
 use peers_rpc::{Address, Error, ErrorKind, Exception, Limits};
 
 /// The line of the harness's object that contains `code`.
@@ -217,4 +217,8 @@ fn a_class_whose_data_does_not_decode_gives_no_value() {
     let error = Other(7).raise();
     assert!(error.is::<NoSuchKey>(), "classes compare by name");
     assert_eq!(error.get::<NoSuchKey>(), None);
+}
+
+in_other_worlds! {
+    the_dialled_end_prints_the_address_it_dialled;
 }

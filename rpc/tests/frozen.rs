@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{Desk, Field, Got, Peer, ProbeProxy, limits, millis, secs};
+use common::{Desk, Field, Got, Peer, ProbeProxy, in_other_worlds, limits, millis, secs};
 use peers_rpc::ErrorKind;
 use std::time::Duration;
 
@@ -238,4 +238,21 @@ fn requests_whose_time_passed_while_the_server_was_stopped_at_work_are_never_exe
         let late = scene.server.heard().iter().filter(|text| *text == "too late").count();
         assert_eq!(late, 0, "seed {seed}: executed after their deadline");
     }
+}
+
+in_other_worlds! {
+    requests_whose_time_passed_while_the_server_stood_still_are_never_executed,
+        not SmallPieces: "a short read says that nothing more lies in the socket";
+    that_is_so_however_many_reads_it_takes_to_get_them_all;
+    a_reply_that_came_in_time_is_not_discarded_by_a_clock_that_went_on,
+        not LittleRoom: "some calls wait for credit meanwhile";
+    a_reply_that_did_not_come_in_time_is_missed_as_soon_as_the_process_goes_on;
+    a_peer_that_sends_and_sends_does_not_put_off_what_did_not_come_in_time;
+    a_frame_of_which_the_rest_lay_in_the_socket_is_no_slow_one,
+        not SmallPieces: "its frames are larger";
+    a_frame_of_which_the_rest_could_not_be_sent_is_no_slow_one,
+        not SmallPieces: "its frames are larger";
+    two_that_stood_still_together_find_each_other_alive;
+    requests_whose_time_passed_while_the_server_was_stopped_at_work_are_never_executed,
+        not SmallPieces: "a short read says that nothing more lies in the socket";
 }

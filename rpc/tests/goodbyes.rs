@@ -6,7 +6,9 @@
 
 mod common;
 
-use common::{Desk, Field, Got, LocalProbe, Peer, ProbeProxy, everywhere, limits, millis};
+use common::{
+    Desk, Field, Got, LocalProbe, Peer, ProbeProxy, everywhere, in_other_worlds, limits, millis,
+};
 use peers_rpc::kernel::{Input, Stream};
 use peers_rpc::wire::ByeCode;
 use peers_rpc::{CloseReason, Endpoint, Error, ErrorKind, Limits, Rpc};
@@ -200,4 +202,8 @@ everywhere! {
         assert_eq!(field.outcome(&server, node.echo("neighbour")).unwrap(), "neighbour");
         assert_ne!(rpc.node(), server.rpc().node());
     }
+}
+
+in_other_worlds! {
+    a_crowd_is_not_held_for_its_goodbyes;
 }

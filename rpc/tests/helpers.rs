@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Field, Got, NoSuchKey, ProbeProxy, everywhere, secs};
+use common::{Field, Got, NoSuchKey, ProbeProxy, everywhere, in_other_worlds, secs};
 use peers_rpc::{
     Collect, Cont, Error, ErrorKind, Kernel, Lost, Reply, collect_async, pickle, unpickle, warn,
     with_error_handler, wrap, wrap_left,
@@ -273,4 +273,8 @@ fn continuations_made_from_two_functions_run_one_of_them_once() {
     }
     kernel.run_until(peers_rpc::Instant::default() + secs(1)).unwrap();
     assert_eq!(*log.borrow(), ["1", "rpc error: remote failure: two"]);
+}
+
+in_other_worlds! {
+    peers_that_die_late_do_not_hold_a_barrier_up;
 }

@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{Field, Got, LocalProbe, Peer, ProbeProxy, limits, millis, secs};
+use common::{Field, Got, LocalProbe, Peer, ProbeProxy, in_other_worlds, limits, millis, secs};
 use peers_rpc::wire::ByeCode;
 use peers_rpc::{CloseReason, Endpoint};
 use std::io::ErrorKind;
@@ -215,7 +215,7 @@ fn a_link_that_is_down_for_less_goes_on_as_if_nothing_had_been() {
         field.world().partition(&[one], &[other]);
         let call = field.start(&client, node.echo("x").forever());
         field.pass(secs(40));
-        assert!(!call.is_done());
+        assert!(!call.is_done(), "{call:?} at {:?}", field.now());
         field.world().heal();
         field.until(|| call.is_done());
         assert_eq!(call.take().unwrap(), "x");
@@ -327,4 +327,30 @@ fn a_handler_of_the_end_may_dial_again_and_again() {
         field.on(&server, || ());
     }
     field.until(|| server.accepted().len() == 6);
+}
+
+in_other_worlds! {
+    the_dialler_hangs_up_after_five_minutes_without_a_call;
+    who_serves_is_in_use_although_nobody_calls,
+        not OneTask: "an answer of a later turn is dated by what comes next, a ping at the latest";
+    who_begins_to_serve_later_is_in_use_from_then_on;
+    zero_is_never;
+    a_program_sets_it_for_each_endpoint;
+    the_side_that_accepted_does_not_collect;
+    a_call_that_is_pending_in_either_direction_is_use;
+    calls_and_events_of_either_side_are_use_and_pings_are_not,
+        not OneTask: "an answer of a later turn is dated by what comes next";
+    what_is_dialled_again_works_again;
+    a_peer_that_falls_silent_is_dead_after_forty_five_seconds,
+        not OneTask: "calls fail in the turns after it";
+    a_link_that_is_down_for_less_goes_on_as_if_nothing_had_been,
+        not OtherSeed: "a frame of which a part has come has thirty seconds",
+        not SmallPieces: "likewise";
+    a_process_that_stands_still_for_less_is_not_dead;
+    two_that_have_nothing_to_say_stay_connected_for_a_day;
+    an_address_that_swallows_everything_is_given_up;
+    everybody_who_asked_is_told_once;
+    the_reason_is_remembered_after_the_end;
+    a_crash_is_told_at_once;
+    a_handler_of_the_end_may_dial_again_and_again;
 }

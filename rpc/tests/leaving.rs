@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{Field, Got, Peer, ProbeProxy, everywhere, limits, millis, secs};
+use common::{Field, Got, Peer, ProbeProxy, everywhere, in_other_worlds, limits, millis, secs};
 use peers_rpc::wire::ByeCode;
 use peers_rpc::{Address, CloseReason, Drained, Error, ErrorKind, Limits, Refusal};
 
@@ -384,113 +384,17 @@ everywhere! {
     }
 }
 
-// ---- what was written
-
-/// The peer stands still for longer than a closed connection lingers, but not as long as it may
-/// take to leave.
-#[test]
-fn what_was_written_has_all_of_the_time_to_drain() {
-    for size in [1, 1_000_000] {
-        let mut field = Field::simulated(1);
-        let (client, server, node) = field.pair_with(patient(), Limits::default());
-        field.outcome(&client, node.context()).unwrap();
-        let process = server.process();
-        field.world().stall(process, secs(20));
-        let (k, closed) = Got::new(client.handle());
-        let before = field.now();
-        let here = node.clone();
-        field.on(&client, move || {
-            (0..4).for_each(|_| here.note("x".repeat(size)).unwrap());
-            here.caller().close_then(k);
-        });
-        field.until_within(secs(21), || closed.is_done());
-        assert_eq!(left(closed.take()), (0, 0), "{size} bytes each");
-        assert!(field.now() - before >= secs(20));
-        field.until(|| server.heard().len() == 4);
-    }
-}
-
-#[test]
-fn afterwards_it_lingers_and_no_longer() {
-    let mut field = Field::simulated(1);
-    let short = limits(|limits| (limits.drain, limits.linger) = (secs(7), secs(2)));
-    let (client, server, node) = field.pair_with(short, Limits::default());
-    field.outcome(&client, node.context()).unwrap();
-    let process = server.process();
-    field.world().stall(process, secs(60));
-    let closed = send_and_close(&mut field, &client, &node, 4);
-    let streams = || client.handle().dump().to_string().matches("stream to").count();
-    field.pass(secs(9) - millis(10));
-    assert_eq!(left(closed.take()), (0, 4), "told when the time to drain was over");
-    assert_eq!(streams(), 1);
-    field.pass(millis(20));
-    assert_eq!(streams(), 0, "it is cut");
-}
-
-// ---- what the peer has sent
-
-/// They wait for turns of their server, which is being closed, or its whole process.
-#[test]
-fn events_that_came_before_the_end_are_started() {
-    for whole in [false, true] {
-        let mut field = Field::simulated(1).one_task_a_turn();
-        let (client, server, node) = field.met_pair();
-        let here = node.clone();
-        field.on(&client, move || notes(&here, 200));
-        field.until(|| server.heard().len() >= 10);
-        assert!(server.heard().len() < 100, "most of them wait");
-        let (k, closed) = Got::new(server.handle());
-        let endpoint = server.accepted()[0].clone();
-        let rpc = whole.then(|| server.take_rpc());
-        let ended = client.watch(node.caller());
-        field.on(&server, move || match rpc {
-            Some(rpc) => rpc.close(k),
-            None => endpoint.close_then(k),
-        });
-        field.until(|| closed.is_done() && ended.is_done());
-        assert_eq!(left(closed.take()), (0, 0));
-        assert_eq!(server.heard().len(), 200);
-    }
-}
-
-everywhere! {
-    fn events_are_started_as_long_as_the_connection_stands(field: &mut Field) {
-        let (client, server, node) = field.pair_with(patient(), patient());
-        let held = field.start(&client, node.hold("held").forever());
-        field.until(|| server.holds() == 1);
-        let (k, closed) = Got::new(server.handle());
-        server.rpc().close(k);
-        field.on(&server, || ());
-        let here = node.clone();
-        field.on(&client, move || notes(&here, 100));
-        let refused = field.outcome(&client, node.echo("too late")).unwrap_err();
-        assert_eq!(*refused.kind(), ErrorKind::Refused(Refusal::Closing));
-        assert_eq!(server.heard().len(), 101, "nobody could tell that they were not");
-        field.answer(&server, "held", Ok("done"));
-        field.until(|| closed.is_done() && held.is_done());
-        assert_eq!(server.rpc().counters().dropped_events, 0);
-    }
-}
-
-/// They are lost if there is no time at all, and that is counted.
-#[test]
-fn events_that_wait_when_a_process_is_dropped_are_counted() {
-    let mut field = Field::simulated(1).one_task_a_turn();
-    let (client, server, node) = field.met_pair();
-    let here = node.clone();
-    field.on(&client, move || notes(&here, 200));
-    field.until(|| server.heard().len() >= 10);
-    let endpoint = server.accepted()[0].clone();
-    let rpc = server.take_rpc();
-    field.on(&server, move || drop(rpc));
-    let ended = client.watch(node.caller());
-    field.until(|| ended.is_done());
-    let heard = server.heard().len();
-    assert!(heard < 200 && !endpoint.is_open());
-    let (k, closed) = Got::new(client.handle());
-    let here = node.clone();
-    field.on(&client, move || here.caller().close_then(k));
-    field.until(|| closed.is_done());
-    let (unsent, unconfirmed) = left(closed.take());
-    assert!(unsent + unconfirmed >= 200 - heard as u64, "told to who sent them: {unconfirmed}");
+in_other_worlds! {
+    leaving_takes_no_longer_than_the_way_of_what_waits;
+    where_nothing_waits_the_end_is_at_once;
+    nobody_waits_for_an_address_where_nobody_is,
+        not LittleRoom: "fewer may be said before the hello";
+    what_a_peer_does_not_take_in_time_is_told;
+    whoever_is_not_connected_in_time_is_told_as_well;
+    the_second_who_closes_cannot_prolong_it;
+    a_peer_that_dies_meanwhile_ends_the_waiting;
+    what_was_lost_with_the_connection_is_told_to_who_closes_it_later;
+    the_end_of_the_process_waits_for_who_was_closed_shortly_before;
+    an_owner_that_is_dropped_without_closing_leaves_behind_what_waits,
+        not LittleRoom: "fewer are granted";
 }

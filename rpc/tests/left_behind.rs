@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Context, Field, Got, Peer, ProbeProxy, limits, millis, secs};
+use common::{Context, Field, Got, Peer, ProbeProxy, in_other_worlds, limits, millis, secs};
 use peers_rpc::{CloseReason, Collect, Cont, Error, ErrorKind, Limits, Reply};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -50,7 +50,7 @@ fn the_next_call_in_the_place_of_a_nested_one_is_not_cancelled_with_the_outer_on
         assert_eq!(other.take().unwrap(), "unharmed");
         let reply = held.borrow_mut().pop().unwrap();
         field.on(&server, move || reply.ok("too late".to_owned()));
-        assert_eq!(server.rpc().counters().inert_replies, round + 1);
+        field.until(|| server.rpc().counters().inert_replies == round + 1);
         assert_eq!(server.rpc().running(), 0);
     }
 }
@@ -249,4 +249,15 @@ fn an_end_is_told_once_to_each_who_asked_before_and_after() {
     field.on(&client, || ());
     field.pass(secs(600));
     assert_eq!(told.get(), 5);
+}
+
+in_other_worlds! {
+    the_next_call_in_the_place_of_a_nested_one_is_not_cancelled_with_the_outer_one;
+    of_many_nested_calls_those_that_have_not_ended_end_with_the_outer_one;
+    calls_of_the_second_turn_keep_what_is_theirs;
+    an_older_connection_keeps_its_deadlines_when_younger_ones_come_and_go;
+    what_was_counted_stays_counted_when_its_connection_has_ended;
+    a_quiet_hour_changes_nothing;
+    a_reply_that_comes_too_late_answers_nobody_else;
+    an_end_is_told_once_to_each_who_asked_before_and_after;
 }

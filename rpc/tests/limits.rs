@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{Field, everywhere, limits, millis, secs};
+use common::{Field, everywhere, in_other_worlds, limits, millis, secs};
 use peers_rpc::{ErrorKind, Limits};
 use std::time::Duration;
 
@@ -113,4 +113,9 @@ everywhere! {
             assert!(!ended.is_done(), "nobody is blamed");
         }
     }
+}
+
+in_other_worlds! {
+    a_time_of_zero_is_no_limit;
+    the_frame_limit_announced_is_the_one_enforced;
 }

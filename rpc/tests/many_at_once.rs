@@ -7,7 +7,7 @@
 mod common;
 mod session_harness;
 
-use common::{Field, Got, limits, millis};
+use common::{Field, Got, in_other_worlds, limits, millis};
 use peers_rpc::session::Head;
 use peers_wire::Kind;
 use session_harness::{End, Manner, Pair, Seen, frames};
@@ -100,4 +100,9 @@ fn five_hundred_connections_that_are_ready_in_one_turn_are_all_heard() {
 fn and_so_they_are_one_task_a_turn_and_in_small_pieces() {
     connections_at_once(Field::simulated(2).one_task_a_turn());
     connections_at_once(Field::simulated(3).in_small_pieces());
+}
+
+in_other_worlds! {
+    five_hundred_connections_that_are_ready_in_one_turn_are_all_heard;
+    and_so_they_are_one_task_a_turn_and_in_small_pieces;
 }

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Field, Got, Peer, ProbeProxy, everywhere, limits, secs};
+use common::{Field, Got, Peer, ProbeProxy, everywhere, in_other_worlds, limits, secs};
 use peers_rpc::{Error, ErrorKind, Limits, Overload, kernel::Stop};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -118,4 +118,8 @@ fn that_another_process_is_overloaded_is_no_refusal_of_ours() {
     assert!(matches!(error.kind(), ErrorKind::Failed(text) if text.contains(told)), "{error}");
     assert!(!error.is_unexecuted());
     drop(held);
+}
+
+in_other_worlds! {
+    that_another_process_is_overloaded_is_no_refusal_of_ours;
 }

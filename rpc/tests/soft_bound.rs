@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Field, Peer, ProbeProxy, everywhere, millis, secs};
+use common::{Field, Peer, ProbeProxy, everywhere, in_other_worlds, millis, secs};
 use peers_rpc::Error;
 
 /// The server has let go of the connection.
@@ -112,4 +112,8 @@ fn a_timer_that_answers_after_the_callers_death_finds_nobody() {
     assert_eq!(server.rpc().counters().inert_replies, 1);
     let late: ProbeProxy = server.callers()[0].proxy();
     assert!(late.note("nobody").is_err());
+}
+
+in_other_worlds! {
+    a_timer_that_answers_after_the_callers_death_finds_nobody;
 }

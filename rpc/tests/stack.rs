@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Field, Got, ProbeProxy, limits, secs};
+use common::{Field, Got, ProbeProxy, in_other_worlds, limits, secs};
 use peers_rpc::{Address, Cont, Error, Handle, Kernel, Limits, Rpc, with_error_handler};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -170,4 +170,9 @@ fn a_kernel_that_ends_with_a_hundred_thousand_calls_pending() {
         drop(kernel);
         drop(rpc);
     });
+}
+
+in_other_worlds! {
+    a_hundred_thousand_calls_that_wait_when_the_connection_ends;
+    a_chain_of_a_thousand_nested_calls_and_their_replies;
 }

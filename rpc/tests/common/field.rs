@@ -63,7 +63,7 @@ type Bind<S> = fn(&Cx<S>, &Endpoint) -> Result<(), AlreadyBound>;
 impl Field {
     /// A simulated world: each peer is a process of its own, and time is virtual.
     pub(crate) fn simulated(seed: u64) -> Self {
-        Self::of(Ground::Simulated(World::new(seed)))
+        Self::set(seed, |seed| Self::of(Ground::Simulated(World::new(seed))))
     }
 
     /// TCP on loopback.

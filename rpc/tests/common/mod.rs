@@ -22,6 +22,7 @@ mod setting;
 pub(crate) use desk::{Desk, stumble};
 pub(crate) use field::{Field, Peer};
 pub(crate) use outcome::Got;
+pub(crate) use setting::{Played, Setting, in_other_worlds, play};
 
 /// The interface that the tests call: see `interfaces/probe.rpc`.
 #[allow(clippy::all, unreachable_pub, missing_docs)]
