@@ -225,7 +225,7 @@ impl Limits {
         }
         let mut changed = Vec::new();
         let mut fit = |name, changes: bool| changed.extend(changes.then_some(name));
-        let (least, most) = (protocol::LEAST_FRAME, protocol::GRANT_BEFORE_HELLO);
+        let (least, most) = (protocol::LEAST_FRAME, protocol::WINDOW_BEFORE_HELLO);
         fit("frame", clamp(&mut self.frame, least, u32::MAX));
         fit("frame_before_hello", clamp(&mut self.frame_before_hello, least, u32::MAX));
         fit("request_window", clamp(&mut self.request_window, 1, u32::MAX));

@@ -200,7 +200,7 @@ fn a_peer_that_falls_silent_is_dead_after_forty_five_seconds() {
     let call = field.start(&client, node.echo("x").forever());
     for got in &ends {
         field.until_within(secs(50), || got.is_done());
-        assert_eq!(got.take().unwrap(), CloseReason::Dead);
+        assert_eq!(got.take().unwrap(), CloseReason::PeerTimeout);
     }
     assert!(about(field.now(), secs(45)), "{:?}", field.now());
     assert!(call.is_done(), "even a call that waits for ever hears of it");

@@ -40,7 +40,7 @@ fn a_hundred_thousand_events_in_one_segment_are_all_started() {
     let credits = frames(&pair.b.out, false);
     assert!(credits.iter().all(|(kind, ..)| *kind == Kind::Credit), "nothing else is to be said");
     assert!(credits.len() <= MANY as usize / 64 + 1, "credit is returned in batches");
-    pair.settle();
+    pair.exchange();
     pair.a.assert_settled();
     pair.b.assert_settled();
 }
@@ -57,7 +57,7 @@ fn a_hundred_thousand_calls_in_one_segment_are_all_answered_in_order() {
         let answer = Seen::Answer(key, End::Value(key.to_be_bytes().to_vec()));
         assert_eq!(pair.a.next(), Some(answer));
     }
-    pair.settle();
+    pair.exchange();
     pair.a.assert_settled();
     pair.b.assert_settled();
 }

@@ -83,13 +83,13 @@ fn each_silence_is_asked_about_anew() {
         assert_eq!((pings.len(), pings[0].0), (1, Kind::Ping), "round {round}");
         assert_eq!(pings[0].1, round + 1, "a number of its own");
         pair.now = from + secs(40);
-        pair.settle(); // late, and in time
+        pair.exchange(); // late, and in time
         pair.b.expire(pair.now);
         assert_eq!(pair.b.closed, None);
     }
     let now = pair.now;
     pair.b.expire(now + secs(15));
-    ends_at(&mut pair.b, now, secs(45), CloseReason::Dead);
+    ends_at(&mut pair.b, now, secs(45), CloseReason::PeerTimeout);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_quiet_while_changes_nothing() {
             .map(|n| pair.a.call(pair.now, within(1, pair.now, secs(10)), b"x", n))
             .collect();
         pair.a.event(pair.now, 2);
-        pair.settle();
+        pair.exchange();
         let mut ids = Vec::new();
         while let Some(seen) = pair.b.next() {
             let Seen::Request(asked) = seen else { panic!("{seen:?}") };
@@ -112,10 +112,10 @@ fn a_quiet_while_changes_nothing() {
         assert_eq!(ids, calls.iter().map(|id| id.number()).collect::<Vec<_>>());
         // One is answered, one cancelled, the others answered late.
         pair.b.reply(ids[0], b"in time");
-        pair.settle();
+        pair.exchange();
         assert_eq!(pair.a.next(), Some(Seen::Answer(0, End::Value(b"in time".to_vec()))));
         assert!(pair.a.session.cancel(calls[1], &mut pair.a.out).is_some());
-        pair.settle();
+        pair.exchange();
         assert_eq!(pair.b.next(), Some(Seen::Cancelled(ids[1])));
         pair.pass(secs(11));
         let expired = std::iter::from_fn(|| pair.a.next()).count();
@@ -124,7 +124,7 @@ fn a_quiet_while_changes_nothing() {
         for id in &ids[1..] {
             pair.b.reply(*id, b"late");
         }
-        pair.settle();
+        pair.exchange();
         assert_eq!(pair.a.next(), None, "nobody waits for them");
         assert_eq!(pair.a.session.counters().late_replies, 99 * (round + 1));
         pair.a.assert_settled();
@@ -139,21 +139,21 @@ fn a_quiet_while_changes_nothing() {
 fn a_late_answer_is_late_however_late_it_is() {
     let mut pair = patient();
     let call = pair.a.call(pair.now, Head::new(1), b"x", 1);
-    pair.settle();
+    pair.exchange();
     let id = pair.b.called();
     assert!(pair.a.session.cancel(call, &mut pair.a.out).is_some());
-    pair.settle();
+    pair.exchange();
     pair.pass(secs(3_600));
     // Its place is still its own: another call gets another.
     let next = pair.a.call(pair.now, Head::new(1), b"y", 2);
     assert_ne!(next.number() & 0xff_ffff, call.number() & 0xff_ffff);
     pair.b.reply(id, b"late");
-    pair.settle();
+    pair.exchange();
     assert_eq!((pair.a.next(), &pair.a.closed), (None, &None));
     assert_eq!(pair.a.session.counters().late_replies, 1);
     // Once more is once too often, and still nobody's fault.
     pair.b.reply(id, b"late again");
-    pair.settle();
+    pair.exchange();
     assert_eq!((pair.a.next(), &pair.a.closed), (None, &None));
     assert_eq!(pair.a.session.counters().duplicate_replies, 1);
 }
@@ -168,14 +168,14 @@ fn requests_that_waited_once_wait_again_and_leave_again() {
         assert_eq!(pair.a.session.waiting(), 36, "round {round}");
         let mut answered = 0;
         while answered < 100 {
-            pair.settle();
+            pair.exchange();
             while let Some(Seen::Request(asked)) = pair.b.next() {
                 assert_eq!(asked.args, [answered as u8], "in order");
                 answered += 1;
                 pair.b.reply(asked.call.expect("a call"), &asked.args);
             }
         }
-        pair.settle();
+        pair.exchange();
         for n in 0..100 {
             assert_eq!(pair.a.next(), Some(Seen::Answer(n, End::Value(vec![n as u8]))));
         }

@@ -15,7 +15,7 @@ fn a_call_is_answered_with_a_value_an_exception_or_a_refusal() {
     for key in 1..=3 {
         pair.a.call(pair.now, Head::new(key.into()), b"?", key);
     }
-    pair.settle();
+    pair.exchange();
     let calls = [pair.b.called(), pair.b.called(), pair.b.called()];
     pair.b.reply(calls[0], b"dune");
     let exception = Exception {
@@ -28,7 +28,7 @@ fn a_call_is_answered_with_a_value_an_exception_or_a_refusal() {
     };
     pair.b.session.raise(calls[1], &exception, &mut pair.b.out).expect("it fits");
     pair.b.session.refuse(calls[2], RefusedCode::UnknownMethod, "what?", &mut pair.b.out);
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.a.next(), Some(Seen::Answer(1, End::Value(b"dune".into()))));
     let raised = End::Exception {
         class: "registry.no_such_key".into(),
@@ -54,7 +54,7 @@ fn requests_start_in_the_order_in_which_they_were_made() {
     }
     let mut started = Vec::new();
     while started.len() < 1_000 {
-        pair.settle();
+        pair.exchange();
         while let Some(seen) = pair.b.next() {
             let Seen::Request(asked) = seen else { panic!("{seen:?}") };
             started.push(asked.method);
@@ -74,14 +74,14 @@ fn answers_come_in_any_order_and_find_their_call() {
     for key in 0..100 {
         pair.a.call(pair.now, Head::new(1), &[key], key.into());
     }
-    pair.settle();
+    pair.exchange();
     let mut asked: Vec<_> = (0..100).map(|_| pair.b.asked()).collect();
     asked.reverse();
     asked.swap(3, 70);
     for a in &asked {
         pair.b.reply(a.call.expect("a call"), &a.args);
     }
-    pair.settle();
+    pair.exchange();
     for a in asked {
         let key = a.args[0].into();
         assert_eq!(pair.a.next(), Some(Seen::Answer(key, End::Value(a.args))));
@@ -94,11 +94,11 @@ fn both_sides_call_over_the_same_connection() {
     let mut pair = Pair::open();
     pair.a.call(pair.now, Head::new(1), b"a", 1);
     pair.b.call(pair.now, Head::new(2), b"b", 2);
-    pair.settle();
+    pair.exchange();
     let (to_b, to_a) = (pair.b.called(), pair.a.called());
     pair.b.reply(to_b, b"from b");
     pair.a.reply(to_a, b"from a");
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.a.next(), Some(Seen::Answer(1, End::Value(b"from b".into()))));
     assert_eq!(pair.b.next(), Some(Seen::Answer(2, End::Value(b"from a".into()))));
 }
@@ -111,7 +111,7 @@ fn head_and_arguments_arrive_as_they_were_given_whatever_their_size() {
         let trace = (size % 2 == 0).then_some(Trace { root: 11, parent: 12 });
         let head = Head { depth: 5, trace, ..Head::new(size as u64) };
         pair.a.call(pair.now, head, &args, 0);
-        pair.settle();
+        pair.exchange();
         let asked = pair.b.asked();
         assert_eq!((asked.method, asked.depth, asked.args), (size as u64, 5, args));
         assert_eq!(asked.deadline, Instant::FAR);
@@ -122,7 +122,7 @@ fn head_and_arguments_arrive_as_they_were_given_whatever_their_size() {
 fn a_second_answer_is_dropped_and_counted_and_never_reaches_another_call() {
     let mut pair = Pair::open();
     pair.a.call(pair.now, Head::new(1), b"", 1);
-    pair.settle();
+    pair.exchange();
     let call = pair.b.called();
     pair.b.reply(call, b"first");
     put_reply(&mut pair.b.out, u32::MAX, call, &Encoded(b"again")).expect("it fits");
@@ -142,12 +142,12 @@ fn a_second_answer_is_dropped_and_counted_and_never_reaches_another_call() {
 fn a_late_answer_is_dropped_and_counted() {
     let mut pair = Pair::open();
     let id = pair.a.call(pair.now, Head::new(1), b"", 1);
-    pair.settle();
+    pair.exchange();
     let call = pair.b.called();
     assert_eq!(pair.a.session.cancel(id, &mut pair.a.out), Some(1));
     pair.b.reply(call, b"too late");
     pair.a.call(pair.now, Head::new(1), b"", 2);
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.a.next(), None);
     assert_eq!(pair.a.session.counters().late_replies, 1);
     assert_eq!(pair.a.session.pending(), 1);
@@ -211,12 +211,12 @@ fn an_answer_to_a_call_that_still_waits_is_forged() {
 fn an_answer_that_does_not_fit_the_peer_is_a_refusal_instead() {
     let mut pair = Pair::open_with(limits(|l| l.frame = 5_000), Limits::default());
     pair.a.call(pair.now, Head::new(1), b"", 1);
-    pair.settle();
+    pair.exchange();
     let call = pair.b.called();
     let result = pair.b.session.reply(call, &mut Encoded(&[0; 5_001]), &mut pair.b.out);
     let too_large = peers_wire::Error::OutputTooLarge { size: 5_001, limit: 5_000 };
     assert_eq!(result, Err(Box::new(too_large)));
-    pair.settle();
+    pair.exchange();
     let Some(Seen::Answer(1, End::Refused(RefusedCode::Failed, text))) = pair.a.next() else {
         panic!("one answer, a refusal");
     };
@@ -234,7 +234,7 @@ fn ids_do_not_repeat_over_many_calls() {
         assert!(id > last, "{id:#x} after {last:#x}");
         last = id;
         if key % 50 == 49 {
-            pair.settle();
+            pair.exchange();
             while let Some(seen) = pair.a.next() {
                 let Seen::Answer(key, End::Value(value)) = seen else { panic!("{seen:?}") };
                 assert_eq!(value, key.to_be_bytes());
@@ -249,22 +249,22 @@ fn bytes_that_are_moved_into_the_output_are_the_answer_that_copying_makes() {
     let mut pair = Pair::open_with(limits(|l| l.frame = 5_000), Limits::default());
     for (key, size) in [(1, 0), (2, 2_000), (3, 4_000), (4, 4_996)] {
         pair.a.call(pair.now, Head::new(1), b"", key);
-        pair.settle();
+        pair.exchange();
         let (call, mut bytes) = (pair.b.called(), vec![key as u8; size]);
         let mut expected = Vec::new();
         put_reply(&mut expected, u32::MAX, call, &bytes).expect("it fits");
         pair.b.session.reply(call, &mut bytes, &mut pair.b.out).expect("it fits");
         assert!(pair.b.out == expected, "{size}");
-        pair.settle();
+        pair.exchange();
         assert_eq!(pair.a.next(), Some(Seen::Answer(key, End::Value(expected[16..].to_vec()))));
     }
     pair.a.call(pair.now, Head::new(1), b"", 5);
-    pair.settle();
+    pair.exchange();
     let call = pair.b.called();
     let result = pair.b.session.reply(call, &mut vec![0_u8; 4_997], &mut pair.b.out);
     let too_large = peers_wire::Error::OutputTooLarge { size: 5_001, limit: 5_000 };
     assert_eq!(result, Err(Box::new(too_large)));
-    pair.settle();
+    pair.exchange();
     let Some(Seen::Answer(5, End::Refused(RefusedCode::Failed, _))) = pair.a.next() else {
         panic!("a value that does not fit is refused");
     };
@@ -278,10 +278,10 @@ fn after_the_end_nothing_is_sent_and_every_call_comes_back_in_order() {
     for key in 0..10 {
         pair.a.call(pair.now, Head::new(1), b"", key);
     }
-    pair.settle();
+    pair.exchange();
     let first = pair.b.called();
     pair.b.reply(first, b"");
-    pair.settle();
+    pair.exchange();
     pair.a.call(pair.now, Head::new(1), b"", 10); // in the slot of the one that was answered
     pair.a.write_all(pair.now);
     pair.a.session.bye_for(&CloseReason::Local, &mut pair.a.out);

@@ -22,15 +22,15 @@ fn a_call_that_waits_is_removed_without_a_word() {
 fn a_call_that_was_sent_is_cancelled_and_holds_its_credit_until_the_work_has_stopped() {
     let mut pair = Pair::open();
     let id = pair.a.call(pair.now, Head::new(1), b"", 1);
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.a.session.cancel(id, &mut pair.a.out), Some(1));
     assert_eq!(frames(&pair.a.out, false), [(Kind::Cancel, id.number(), vec![])]);
-    pair.settle();
+    pair.exchange();
     let call = pair.b.called();
     assert_eq!(pair.b.next(), Some(Seen::Cancelled(call)));
     assert_eq!((pair.a.session.pending(), pair.a.session.credit_held()), (0, 1));
     pair.b.session.refuse(call, RefusedCode::Cancelled, "", &mut pair.b.out);
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.a.next(), None, "its end was told when it was cancelled");
     pair.a.assert_settled();
     pair.b.assert_settled();
@@ -45,7 +45,7 @@ fn cancelling_twice_or_after_the_answer_does_nothing() {
     assert!(pair.a.session.is_pending(first));
     assert_eq!(pair.a.session.cancel(first, &mut pair.a.out), Some(1));
     assert!(!pair.a.session.is_pending(first));
-    pair.settle();
+    pair.exchange();
     let third = pair.a.call(pair.now, Head::new(1), b"", 3);
     assert_eq!(pair.a.session.cancel(first, &mut pair.a.out), None);
     assert_eq!(pair.a.session.cancel(second, &mut pair.a.out), None);
@@ -84,11 +84,11 @@ fn one_cancel_for_each_call_is_free_however_many() {
     for key in 0..100_000 {
         let id = pair.a.call(pair.now, Head::new(1), b"", key);
         assert_eq!(pair.a.session.cancel(id, &mut pair.a.out), Some(key));
-        pair.settle();
+        pair.exchange();
         let call = pair.b.called();
         assert_eq!(pair.b.next(), Some(Seen::Cancelled(call)));
         pair.b.session.refuse(call, RefusedCode::Cancelled, "", &mut pair.b.out);
-        pair.settle();
+        pair.exchange();
     }
     assert_eq!(pair.b.closed, None);
     pair.a.assert_settled();
@@ -103,7 +103,7 @@ fn cancelling_does_not_make_room_for_more_running_work() {
         let id = pair.a.call(pair.now, Head::new(1), b"", key);
         pair.a.session.cancel(id, &mut pair.a.out);
     }
-    pair.settle();
+    pair.exchange();
     let started = pair.b.seen.iter().filter(|seen| matches!(seen, Seen::Request(_))).count();
     assert_eq!((started, pair.a.session.waiting()), (128, 0));
 }
@@ -122,7 +122,7 @@ fn what_a_peer_saves_up_in_free_cancels_is_bounded() {
     for key in 0..10_000 {
         pair.a.call(pair.now, Head::new(1), b"", key);
     }
-    pair.settle();
+    pair.exchange();
     let cancels = cancels_until_closed(&mut pair.b, pair.now, 1_000);
     assert_eq!(cancels, 100 + 200 + 1);
 }
@@ -140,18 +140,18 @@ fn at_the_permitted_rate_strange_cancels_go_on_for_ever() {
 fn the_answer_may_cross_the_cancel() {
     let mut pair = Pair::open();
     let id = pair.a.call(pair.now, Head::new(1), b"", 1);
-    pair.settle();
+    pair.exchange();
     let call = pair.b.called();
     pair.b.reply(call, b"crossing");
     pair.a.session.cancel(id, &mut pair.a.out);
-    pair.settle();
+    pair.exchange();
     assert_eq!((pair.a.next(), pair.b.next()), (None, Some(Seen::Cancelled(call))));
     assert_eq!((&pair.a.closed, &pair.b.closed), (&None, &None));
     pair.a.call(pair.now, Head::new(1), b"", 2);
-    pair.settle();
+    pair.exchange();
     let call = pair.b.called();
     pair.b.reply(call, b"fresh");
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.a.next(), Some(Seen::Answer(2, End::Value(b"fresh".into()))));
     pair.a.assert_settled();
 }

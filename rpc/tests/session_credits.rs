@@ -16,9 +16,9 @@ fn sixty_four_requests_may_be_sent_before_the_hello() {
     }
     assert_eq!(calls_in(&pair.a, true), 64);
     assert_eq!((pair.a.session.waiting(), pair.a.session.credit_held()), (36, 64));
-    pair.settle();
+    pair.exchange();
     assert_eq!((pair.a.session.waiting(), pair.a.session.credit_held()), (0, 100));
-    assert_eq!(pair.b.session.credit_lent(), 100);
+    assert_eq!(pair.b.session.credit_granted(), 100);
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn the_grant_counts_from_the_start_of_the_connection() {
     for key in 0..100 {
         pair.a.call(pair.now, Head::new(1), b"", key);
     }
-    pair.settle();
+    pair.exchange();
     assert_eq!((pair.a.session.waiting(), pair.a.session.credit_held()), (30, 70));
 }
 
@@ -37,18 +37,18 @@ fn a_grant_smaller_than_what_was_sent_is_no_fault_of_the_sender() {
     for key in 0..100 {
         pair.a.call(pair.now, Head::new(1), b"", key);
     }
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.b.closed, None);
-    assert_eq!(pair.b.session.credit_lent(), 64);
+    assert_eq!(pair.b.session.credit_granted(), 64);
     for _ in 0..63 {
         let call = pair.b.called();
         pair.b.reply(call, b"");
     }
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.a.session.waiting(), 36, "one is on its way, and one is granted");
     let call = pair.b.called();
     pair.b.reply(call, b"");
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.a.session.waiting(), 35);
 }
 
@@ -58,14 +58,14 @@ fn the_credit_of_a_call_returns_with_its_answer() {
     for key in 0..65 {
         pair.a.call(pair.now, Head::new(1), b"", key);
     }
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.a.session.waiting(), 1);
     let call = pair.b.called();
     pair.b.reply(call, b"");
-    assert_eq!(pair.b.session.credit_lent(), 64, "not before it has left");
-    pair.settle();
+    assert_eq!(pair.b.session.credit_granted(), 64, "not before it has left");
+    pair.exchange();
     assert_eq!(pair.a.session.waiting(), 0);
-    assert_eq!(pair.b.session.credit_lent(), 64);
+    assert_eq!(pair.b.session.credit_granted(), 64);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn the_credit_of_an_event_returns_in_batches_when_it_was_started() {
     for n in 0..150 {
         pair.a.event(pair.now, n);
     }
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.a.session.credit_held(), 150);
     for _ in 0..150 {
         pair.b.session.event_started(&mut pair.b.out);
@@ -91,7 +91,7 @@ fn the_credit_of_an_event_returns_in_batches_when_it_was_started() {
     assert_eq!(amounts, [64, 64, 22]);
     pair.b.session.flush_credits(&mut pair.b.out);
     assert_eq!(frames(&pair.b.out, false).len(), 3, "there is nothing more to return");
-    pair.settle();
+    pair.exchange();
     pair.a.assert_settled();
     pair.b.assert_settled();
 }
@@ -106,7 +106,7 @@ fn a_stream_of_events_never_outruns_the_grant_and_never_waits_for_a_ping() {
         }
         pair.talk_by(1_000);
         assert_eq!((pair.b.closed.clone(), pair.a.session.waiting()), (None, 0), "{grant}");
-        pair.settle();
+        pair.exchange();
         pair.a.assert_settled();
         pair.b.assert_settled();
     }
@@ -141,11 +141,11 @@ fn more_than_the_grant_ends_the_connection() {
             put_request(&mut bytes, n, events);
         }
         side.feed(now, &bytes);
-        assert_eq!((side.closed.clone(), side.session.credit_lent()), (None, 100));
+        assert_eq!((side.closed.clone(), side.session.credit_granted()), (None, 100));
         let mut one_more = Vec::new();
         put_request(&mut one_more, 100, events);
         side.feed(now, &one_more);
-        assert_eq!(side.closed, Some(Violation::OverGrant { grant: 100 }.into()));
+        assert_eq!(side.closed, Some(Violation::BeyondWindow { window: 100 }.into()));
     }
 }
 
@@ -160,7 +160,7 @@ fn an_answer_in_the_output_does_not_make_room_before_it_leaves() {
     let mut one_more = Vec::new();
     put_request(&mut one_more, 64, false);
     side.feed(now, &one_more);
-    assert_eq!(side.closed, Some(Violation::OverGrant { grant: 64 }.into()));
+    assert_eq!(side.closed, Some(Violation::BeyondWindow { window: 64 }.into()));
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn requests_without_credit_wait_up_to_a_limit() {
     assert_eq!(refused, Err(Rejected { why: Why::Overloaded, pending: 99 }));
     assert_eq!((pair.a.session.waiting(), pair.a.session.pending()), (10, 74));
     pair.b.manner = Manner::Echo;
-    pair.settle();
+    pair.exchange();
     pair.a.assert_settled();
 }
 
@@ -234,13 +234,13 @@ fn answers_pass_when_requests_cannot() {
         pair.a.call(pair.now, Head::new(1), b"", key);
         pair.b.call(pair.now, Head::new(1), b"", key);
     }
-    pair.settle();
+    pair.exchange();
     assert_eq!((pair.a.session.waiting(), pair.b.session.waiting()), (36, 36));
     let call = pair.a.called();
     pair.a.session.refuse(call, RefusedCode::Cancelled, "", &mut pair.a.out);
     let first = frames(&pair.a.out, false);
     assert_eq!((first.len(), first[0].0), (1, Kind::Refused));
-    pair.settle();
+    pair.exchange();
     assert_eq!(
         pair.b.seen.back(),
         Some(&Seen::Answer(0, End::Refused(RefusedCode::Cancelled, String::new())))
@@ -251,7 +251,7 @@ fn answers_pass_when_requests_cannot() {
 fn above_the_soft_limit_requests_wait_and_answers_do_not() {
     let mut pair = Pair::open_with(limits(|l| l.output_low_water = 1_000), Limits::default());
     pair.b.call(pair.now, Head::new(1), b"", 1);
-    pair.settle();
+    pair.exchange();
     let call = pair.a.called();
     pair.a.call(pair.now, Head::new(1), &[0; 1_100], 1);
     let before = pair.a.out.len();
@@ -263,7 +263,7 @@ fn above_the_soft_limit_requests_wait_and_answers_do_not() {
     let half = pair.a.write(pair.now, 500);
     assert_eq!(pair.a.session.waiting(), 0, "it has drained");
     pair.b.feed(pair.now, &half);
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.b.asked().args.len(), 1_100);
     let answer = Seen::Answer(1, End::Value(b"at once".into()));
     assert_eq!(pair.b.next(), Some(answer), "before the requests that waited");
@@ -306,7 +306,7 @@ fn mutual_floods_do_not_deadlock() {
             break;
         }
     }
-    pair.settle();
+    pair.exchange();
     pair.a.assert_settled();
     pair.b.assert_settled();
 }
@@ -322,12 +322,12 @@ fn a_cycle_of_calls_at_the_limit_ends_within_the_deadline() {
         pair.a.call(pair.now, head, b"", key);
         pair.b.call(pair.now, head, b"", key);
     }
-    pair.settle();
+    pair.exchange();
     for key in 64..128 {
         pair.a.call(pair.now, within(2, pair.now, millis(100)), b"", key);
         pair.b.call(pair.now, within(2, pair.now, millis(100)), b"", key);
     }
-    pair.settle();
+    pair.exchange();
     assert_eq!((pair.a.session.waiting(), pair.b.session.waiting()), (64, 64), "all wait for all");
     pair.pass(millis(100));
     for side in [&mut pair.a, &mut pair.b] {

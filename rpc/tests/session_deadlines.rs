@@ -14,7 +14,7 @@ use std::time::Duration;
 fn a_call_that_is_not_answered_expires_and_is_cancelled() {
     let mut pair = Pair::open();
     pair.a.call(pair.now, within(1, pair.now, secs(2)), b"", 1);
-    pair.settle();
+    pair.exchange();
     let call = pair.b.called();
     pair.pass(secs(2) - Duration::from_nanos(1));
     assert_eq!(pair.a.next(), None);
@@ -23,7 +23,7 @@ fn a_call_that_is_not_answered_expires_and_is_cancelled() {
     assert_eq!(pair.b.next(), Some(Seen::Cancelled(call)));
     assert_eq!(pair.a.session.credit_held(), 1, "until the peer has stopped");
     pair.b.session.refuse(call, RefusedCode::Cancelled, "", &mut pair.b.out);
-    pair.settle();
+    pair.exchange();
     pair.a.assert_settled();
     pair.b.assert_settled();
     assert_eq!(pair.a.session.counters().late_replies, 1);
@@ -36,7 +36,7 @@ fn calls_expire_in_the_order_of_their_deadlines_and_forever_calls_never() {
         pair.a.call(pair.now, within(1, pair.now, secs(wait)), b"", key);
     }
     pair.a.call(pair.now, Head::new(1), b"", 5);
-    pair.settle();
+    pair.exchange();
     pair.now = pair.now + secs(3);
     pair.a.expire(pair.now);
     for key in [2, 3, 4, 1] {
@@ -75,7 +75,7 @@ fn the_time_that_remains_travels_in_milliseconds_rounded_up() {
         assert_eq!(kind, Kind::Call);
         assert_eq!(body[8..12], u32::to_be_bytes(remaining), "{wait:?}");
         pair.now = pair.now + secs(5);
-        pair.settle();
+        pair.exchange();
         let deadline = pair.b.asked().deadline;
         let here = Duration::from_millis(remaining.into());
         assert_eq!(deadline, pair.now + here, "by the clock of the side it came to");
@@ -87,11 +87,11 @@ fn a_call_that_waited_for_credit_travels_with_what_remains() {
     let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = 1));
     pair.a.call(pair.now, Head::new(1), b"", 1);
     pair.a.call(pair.now, within(2, pair.now, secs(10)), b"", 2);
-    pair.settle();
+    pair.exchange();
     let first = pair.b.called();
     pair.pass(secs(4));
     pair.b.reply(first, b"");
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.b.asked().deadline, pair.now + secs(6));
 }
 
@@ -101,12 +101,12 @@ fn a_call_that_expires_while_it_waits_is_never_sent() {
     pair.a.call(pair.now, Head::new(1), b"", 1);
     pair.a.call(pair.now, within(2, pair.now, secs(1)), b"", 2);
     pair.a.call(pair.now, Head::new(3), b"", 3);
-    pair.settle();
+    pair.exchange();
     let first = pair.b.called();
     pair.pass(secs(1));
     assert_eq!(pair.a.next(), Some(Seen::Expired(2, Why::Expired)));
     pair.b.reply(first, b"");
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.b.asked().method, 3);
     assert_eq!(pair.b.next(), None, "no call and no cancel");
 }
@@ -119,11 +119,11 @@ fn credit_that_comes_at_the_last_moment_does_not_send_a_call_that_is_over() {
     let late = Head { deadline: pair.now + secs(1), ..Head::new(3) };
     pair.a.session.event(pair.now, &late, &mut Vec::new(), &mut pair.a.out).expect("taken");
     pair.a.call(pair.now, Head::new(4), b"", 4);
-    pair.settle();
+    pair.exchange();
     let first = pair.b.called();
     pair.b.reply(first, b"");
     pair.now = pair.now + secs(1);
-    pair.settle(); // the answer and the deadline at the same time, the answer first
+    pair.exchange(); // the answer and the deadline at the same time, the answer first
     pair.a.expire(pair.now);
     assert!(matches!(pair.a.next(), Some(Seen::Answer(1, _))));
     assert_eq!(pair.a.next(), Some(Seen::Expired(2, Why::Expired)));
@@ -193,7 +193,7 @@ fn what_arrives_after_a_quiet_while_is_on_time() {
         let mut pair = Pair::open();
         pair.pass(secs(quiet));
         pair.a.call(pair.now, within(1, pair.now, millis(100)), b"", 1);
-        pair.settle();
+        pair.exchange();
         assert_eq!(pair.b.asked().deadline, pair.now + millis(100), "{quiet} s");
     }
 }
@@ -206,7 +206,7 @@ fn a_request_nested_too_deeply_is_not_started() {
         let event = Head { depth, ..Head::new(2) };
         pair.a.session.event(pair.now, &event, &mut Vec::new(), &mut pair.a.out).expect("taken");
     }
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.b.asked().depth, 64);
     assert_eq!(pair.b.asked().depth, 64);
     assert_eq!(pair.b.next(), None);
@@ -225,7 +225,7 @@ fn the_next_deadline_is_never_too_late_and_seldom_too_early() {
     let start = pair.now;
     for n in 0..10_000 {
         pair.a.call(pair.now, within(1, start, secs(10 + n)), b"", 1);
-        pair.settle();
+        pair.exchange();
     }
     pair.a.assert_settled();
     assert_eq!(pair.a.session.next_deadline(), Some(start + secs(15)), "the ping");

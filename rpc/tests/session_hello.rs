@@ -15,8 +15,8 @@ fn both_sides_greet_at_once_and_learn_who_the_other_is() {
     let hello = frames(&pair.a.out, true);
     assert_eq!(hello.len(), 1);
     assert_eq!(hello[0].0, Kind::Hello);
-    pair.settle();
-    let b = Hello { grant: 99, ..Hello::new(NodeId::from_bits(0xa)) };
+    pair.exchange();
+    let b = Hello { window: 99, ..Hello::new(NodeId::from_bits(0xa)) };
     assert_eq!(pair.a.seen, [Seen::Opened(b)]);
     assert_eq!(pair.b.seen, [Seen::Opened(Hello::new(NodeId::from_bits(0xd)))]);
     assert_eq!(pair.a.session.peer(), Some(b));
@@ -184,7 +184,7 @@ fn a_call_too_large_to_be_sent_blindly_waits_for_the_hello() {
     pair.a.call(pair.now, Head::new(1), &[1; 5_000], 1);
     pair.a.call(pair.now, Head::new(2), &[2], 2);
     assert_eq!(frames(&pair.a.out, true).len(), 1, "only the hello, for order is kept");
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.b.asked().method, 1);
     assert_eq!(pair.b.asked().method, 2);
 }
@@ -194,7 +194,7 @@ fn a_call_that_the_hello_forbids_fails_and_lets_the_others_pass() {
     let mut pair = Pair::new(Limits::default(), limits(|l| l.frame = 4_500));
     pair.a.call(pair.now, Head::new(1), &[1; 5_000], 1);
     pair.a.call(pair.now, Head::new(2), &[2], 2);
-    pair.settle();
+    pair.exchange();
     pair.pass(secs(0));
     assert_eq!(pair.b.asked().method, 2);
     let why = peers_rpc::session::Why::TooLarge { size: 5_016, limit: 4_500 };
@@ -211,7 +211,7 @@ fn an_event_that_the_hello_forbids_is_dropped_and_counted() {
     let (now, mut args) = (pair.now, vec![1; 5_000]);
     pair.a.session.event(now, &Head::new(1), &mut args, &mut pair.a.out).expect("it is taken");
     pair.a.event(now, 2);
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.b.asked().method, 2);
     assert_eq!(pair.a.session.counters().unsent_events, 1);
     assert_eq!((pair.a.session.waiting(), pair.a.session.credit_held()), (0, 1));

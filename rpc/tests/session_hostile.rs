@@ -196,7 +196,7 @@ fn a_million_calls_in_one_write_are_cut_off_at_the_grant() {
     let mut call = Vec::new();
     put_call(&mut call, u32::MAX, 1, &CallHead::new(1), &Encoded(b"")).expect("it fits");
     side.feed(now, &call.repeat(1_000_000));
-    assert_eq!(side.closed, Some(Violation::OverGrant { grant: 4_096 }.into()));
+    assert_eq!(side.closed, Some(Violation::BeyondWindow { window: 4_096 }.into()));
     assert_eq!(side.seen.len(), 4_096);
 }
 
@@ -218,7 +218,7 @@ fn numbers_at_their_ends_overflow_nothing() {
     let mut pair = Pair::open();
     let far = within(1, pair.now, std::time::Duration::MAX);
     pair.a.call(pair.now, far, b"", 1);
-    pair.settle();
+    pair.exchange();
     assert_eq!(pair.b.asked().deadline, Instant::FAR, "the end of time is never");
 }
 

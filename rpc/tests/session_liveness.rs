@@ -23,7 +23,7 @@ fn a_silent_peer_is_asked_after_fifteen_seconds_and_given_up_after_forty_five() 
     side.expire(start + millis(44_999));
     assert!(side.out.is_empty(), "one ping is enough");
     side.expire(start + secs(45));
-    assert_eq!(side.closed, Some(CloseReason::Dead));
+    assert_eq!(side.closed, Some(CloseReason::PeerTimeout));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_process_that_stood_still_asks_before_it_judges() {
     assert_eq!(side.closed, None);
     assert_eq!(frames(&side.out, false), [(Kind::Ping, 1, vec![])]);
     side.expire(start + secs(1_030));
-    assert_eq!(side.closed, Some(CloseReason::Dead));
+    assert_eq!(side.closed, Some(CloseReason::PeerTimeout));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_use_in_either_direction_starts_the_time_anew() {
         let mut pair = Pair::open();
         pair.pass(secs(200));
         make_use(&mut pair);
-        pair.settle();
+        pair.exchange();
         let other = [&mut pair.a, &mut pair.b].into_iter().find(|side| side.seen.len() > 1);
         if let Some(Seen::Request(asked)) = other.and_then(Side::next)
             && let Some(call) = asked.call
@@ -169,7 +169,7 @@ fn a_use_in_either_direction_starts_the_time_anew() {
             let side = if pair.a.session.unanswered() > 0 { &mut pair.a } else { &mut pair.b };
             side.reply(call, b"");
         }
-        pair.settle();
+        pair.exchange();
         pair.pass(secs(299));
         assert_eq!(pair.a.closed, None);
         pair.pass(secs(2));
@@ -185,13 +185,13 @@ fn a_call_pending_in_either_direction_keeps_the_connection() {
             true => pair.a.call(pair.now, Head::new(1), b"", 1),
             false => pair.b.call(pair.now, Head::new(1), b"", 1),
         };
-        pair.settle();
+        pair.exchange();
         pair.pass(secs(100_000));
         assert_eq!(pair.a.closed, None);
         let server = if from_a { &mut pair.b } else { &mut pair.a };
         let call = server.called();
         server.reply(call, b"");
-        pair.settle();
+        pair.exchange();
         pair.pass(secs(299));
         assert_eq!(pair.a.closed, None, "the time runs from the answer");
         pair.pass(secs(2));
@@ -233,7 +233,7 @@ fn a_half_closed_connection_gets_the_answers_it_is_owed() {
     }
     pair.b.call(pair.now, Head::new(2), b"", 1);
     pair.b.call(pair.now, Head::new(2), b"", 2);
-    pair.settle();
+    pair.exchange();
     pair.b.half_close(pair.now);
     assert_eq!(pair.b.seen.pop_back(), Some(Seen::HalfClosed(vec![1, 2])));
     assert_eq!(pair.b.session.end_of_input(), Ok(()));
@@ -264,7 +264,7 @@ fn a_half_closed_connection_gets_the_answers_it_is_owed() {
 fn it_does_not_linger() {
     let mut pair = Pair::open();
     pair.a.call(pair.now, Head::new(1), b"", 1);
-    pair.settle();
+    pair.exchange();
     pair.b.half_close(pair.now);
     assert_eq!(pair.b.session.end_of_input(), Ok(()));
     assert_eq!(pair.b.session.next_deadline(), Some(pair.now + secs(5)));
@@ -313,7 +313,7 @@ fn an_end_that_was_not_announced_is_the_end() {
     let mut pair = Pair::open();
     pair.a.call(pair.now, Head::new(1), b"", 1);
     pair.b.call(pair.now, Head::new(1), b"", 2);
-    pair.settle();
+    pair.exchange();
     for side in [&mut pair.a, &mut pair.b] {
         assert_eq!(side.session.unanswered(), 1, "an answer is owed");
         assert_eq!(side.session.end_of_input(), Err(CloseReason::EndOfStream));

@@ -32,7 +32,7 @@ fn a_peer_that_was_asked_before_is_asked_again() {
     assert_eq!(side.closed, None, "it stood still");
     assert_eq!(frames(&side.write_all(start + secs(105)), false), [(Kind::Ping, 2, vec![])]);
     side.expire(start + secs(135));
-    assert_eq!(side.closed, Some(CloseReason::Dead));
+    assert_eq!(side.closed, Some(CloseReason::PeerTimeout));
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn output_that_the_peer_does_not_take() {
 fn what_is_owed_to_a_peer_that_sends_nothing_more() {
     let mut pair = Pair::open();
     pair.a.call(pair.now, Head::new(1), b"x", 1);
-    pair.settle();
+    pair.exchange();
     let now = pair.now;
     pair.b.called();
     pair.b.half_close(now);
@@ -106,9 +106,9 @@ fn just_when_something_is_due_it_is_missed() {
     // A use of the connection.
     let mut pair = Pair::open();
     pair.a.call(pair.now, Head::new(1), b"", 1);
-    pair.settle();
+    pair.exchange();
     let call = pair.b.called();
     pair.b.reply(call, b"");
-    pair.settle();
+    pair.exchange();
     is_missed_at(&pair.a, pair.now + secs(300));
 }

@@ -182,12 +182,12 @@ fn assert_numbers(mut raw: Raw, bytes: &[u8], id: u64, depth: u16) {
 #[test]
 fn numbers_of_a_hello_at_their_ends_are_kept_or_end_it() {
     let victim = Victim::start(VICTIM);
-    for grant in [0, 1, u32::MAX - 1, u32::MAX] {
+    for window in [0, 1, u32::MAX - 1, u32::MAX] {
         for max_frame in [0, 1, 4_095, 4_096, u32::MAX - 1, u32::MAX] {
             let mut raw = victim.raw();
             let mut hello = PREAMBLE.to_vec();
             let node = NodeId::from_bits(u128::MAX);
-            Hello { max_frame, grant, ..Hello::new(node) }.put(&mut hello);
+            Hello { max_frame, window, ..Hello::new(node) }.put(&mut hello);
             raw.send(&hello);
             raw.read_greeting();
             raw.echo(1, "x");

@@ -56,7 +56,7 @@ fn a_reply_to_a_call_that_still_waits_for_credit_ends_the_connection() {
     let victim = Victim::start(VICTIM);
     let mut raw = victim.raw();
     let mut bytes = PREAMBLE.to_vec();
-    Hello { grant: 1, ..Hello::new(NodeId::from_bits(1)) }.put(&mut bytes);
+    Hello { window: 1, ..Hello::new(NodeId::from_bits(1)) }.put(&mut bytes);
     bytes.extend(call(1, BOUNCE, &()));
     bytes.extend(call(2, BOUNCE, &()));
     raw.send(&bytes);

@@ -213,10 +213,10 @@ fn a_host_that_vanished_is_found_dead_within_46_seconds() {
     for end in ends {
         let end = end.borrow_mut().take();
         let (when, why) = end.expect("found out within 46 s");
-        assert_eq!(why, CloseReason::Dead, "{when:?}");
+        assert_eq!(why, CloseReason::PeerTimeout, "{when:?}");
     }
     for call in held {
         let error = call.take().unwrap_err();
-        assert_eq!(*error.kind(), ErrorKind::Disconnected(CloseReason::Dead));
+        assert_eq!(*error.kind(), ErrorKind::Disconnected(CloseReason::PeerTimeout));
     }
 }

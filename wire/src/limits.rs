@@ -25,10 +25,10 @@ pub const FRAME_BEFORE_HELLO: u32 = 4 << 10;
 pub const FRAME: u32 = 4 << 20;
 
 /// Says how many requests a side may send before it has read the peer's hello.
-pub const GRANT_BEFORE_HELLO: u32 = 64;
+pub const WINDOW_BEFORE_HELLO: u32 = 64;
 
 /// Says how many unanswered requests a hello grants unless told otherwise.
-pub const GRANT: u32 = 4_096;
+pub const WINDOW: u32 = 4_096;
 
 /// The smallest frame limit, in bytes of the body, that a hello may announce.
 pub const LEAST_FRAME: u32 = FRAME_BEFORE_HELLO;

@@ -275,8 +275,8 @@ fn requests_and_replies() {
 #[test]
 fn hellos() {
     let strategy = (any::<u128>(), limits::LEAST_FRAME.., any::<u32>());
-    check(strategy, |(bits, max_frame, grant)| {
-        let hello = Hello { max_frame, grant, ..Hello::new(NodeId::from_bits(bits)) };
+    check(strategy, |(bits, max_frame, window)| {
+        let hello = Hello { max_frame, window, ..Hello::new(NodeId::from_bits(bits)) };
         let mut out = Vec::new();
         hello.put(&mut out);
         with_frame(&out, |frame| assert_eq!(Hello::decode(frame.body), Ok(hello)));

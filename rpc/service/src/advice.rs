@@ -50,7 +50,7 @@ fn ended(address: &Address, reason: &CloseReason) -> Option<&'static str> {
             Some("check the address; if it is right, the node is busy or stopped")
         }
         CloseReason::PeerBye { .. } => Some("it is ending, or has had enough: try again later"),
-        CloseReason::EndOfStream | CloseReason::Io(..) | CloseReason::Dead => {
+        CloseReason::EndOfStream | CloseReason::Io(..) | CloseReason::PeerTimeout => {
             Some("it may have died: look at its log, or try again")
         }
         _ => None,

@@ -54,19 +54,19 @@ impl Listener {
             let refused = InsecureBind { address: address.clone() };
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, refused));
         }
-        let door = Rc::new(Door {
+        let acceptor = Rc::new(Acceptor {
             context: Rc::downgrade(context),
             farewell: context.farewell.clone(),
             address: RefCell::new(address.clone()),
             accept: RefCell::new(Box::new(accept)),
             last: RefCell::default(),
         });
-        let open = door.clone();
+        let open = acceptor.clone();
         let inner = context.handle.listen(address, move |stream| open.accept(stream))?;
         if let Some(bytes) = context.limits.socket_buffers {
             inner.set_buffers(bytes)?;
         }
-        door.address.replace(inner.address().clone());
+        acceptor.address.replace(inner.address().clone());
         Ok(Self { inner })
     }
 
@@ -85,7 +85,7 @@ impl fmt::Debug for Listener {
 type Accept = Box<dyn FnMut(Endpoint) -> Result<(), AlreadyBound>>;
 
 /// Holds what runs for each connection.
-struct Door {
+struct Acceptor {
     context: std::rc::Weak<LinkContext>,
     farewell: Rc<Farewell>,
     address: RefCell<Address>,
@@ -94,7 +94,7 @@ struct Door {
     last: RefCell<Option<Route>>,
 }
 
-impl Door {
+impl Acceptor {
     fn accept(&self, stream: Stream) {
         let Some(context) = self.context.upgrade().filter(|context| !context.shutdown.ended.get())
         else {

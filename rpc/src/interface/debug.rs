@@ -100,7 +100,7 @@ impl Debug for CloseReason {
             Self::Finished => f.write_str("Finished"),
             Self::HelloTimeout => f.write_str("HelloTimeout"),
             Self::FrameTimeout => f.write_str("FrameTimeout"),
-            Self::Dead => f.write_str("Dead"),
+            Self::PeerTimeout => f.write_str("PeerTimeout"),
             Self::Unused => f.write_str("Unused"),
             Self::SlowPeer => f.write_str("SlowPeer"),
             Self::Lingered => f.write_str("Lingered"),

@@ -206,7 +206,7 @@ fn let_go(
     match reason {
         // It takes nothing, so nothing that is left would leave.
         CloseReason::SlowPeer => outlet.abort(),
-        CloseReason::Dead
+        CloseReason::PeerTimeout
         | CloseReason::Lingered
         | CloseReason::Protocol(_)
         | CloseReason::Foreign(_)

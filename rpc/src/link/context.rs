@@ -110,7 +110,7 @@ impl LinkContext {
         drop(gone); // after the borrow: the last count of a link may own anything
         if self.links.borrow().is_empty() {
             self.stop_waking();
-            self.settle_now();
+            self.give_back_now();
         }
         self.call_finished();
     }

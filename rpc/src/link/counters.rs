@@ -26,7 +26,7 @@ pub struct Counters {
 
 impl Counters {
     /// Adds what one connection has counted.
-    pub(crate) fn add(&mut self, session: &session::Counters) {
+    pub(crate) fn add(&mut self, session: &session::SessionCounters) {
         self.dropped_events += u64::from(session.unstarted_events);
         self.unsent_events += u64::from(session.unsent_events);
         self.late_replies += u64::from(session.late_replies) + u64::from(session.duplicate_replies);

@@ -50,16 +50,16 @@ impl Link {
     ) {
         self.batch(|| {
             let now = self.begin_input();
-            let mut spare = self.context().buffers.lend_for_pieces();
+            let mut pooled = self.context().buffers.lend_for_pieces();
             let mut inbound = self.take_inbound();
-            let flow = match first(&mut inbound, &mut spare, now) {
-                Flow::GoesOn => self.take_frames(&mut inbound, bytes, &mut spare, now),
+            let flow = match first(&mut inbound, &mut pooled, now) {
+                Flow::GoesOn => self.take_frames(&mut inbound, bytes, &mut pooled, now),
                 Flow::Ends => Flow::Ends,
             };
             if flow == Flow::GoesOn {
-                self.end_input(inbound, &mut spare, now);
+                self.end_input(inbound, &mut pooled, now);
             }
-            self.context().buffers.take_pieces_back(spare);
+            self.context().buffers.take_pieces_back(pooled);
         });
     }
 
@@ -74,10 +74,10 @@ impl Link {
         now
     }
 
-    fn end_input(&self, mut inbound: Box<Inbound>, spare: &mut Vec<u8>, now: Instant) {
+    fn end_input(&self, mut inbound: Box<Inbound>, pooled: &mut Vec<u8>, now: Instant) {
         let partial = inbound.pending();
         if partial > 0 {
-            self.lend(&mut inbound, spare);
+            self.lend(&mut inbound, pooled);
         }
         self.keep_inbound(inbound);
         self.note_partial(partial);
@@ -88,11 +88,11 @@ impl Link {
         self: &Rc<Self>,
         inbound: &mut Inbound,
         mut bytes: &[u8],
-        spare: &mut Vec<u8>,
+        pooled: &mut Vec<u8>,
         now: Instant,
     ) -> Flow {
         loop {
-            let frame = match inbound.next_with(&mut bytes, spare) {
+            let frame = match inbound.next_with(&mut bytes, pooled) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return Flow::GoesOn,
                 Err(reason) => return self.misbehaved(*reason),
@@ -163,9 +163,9 @@ impl Link {
     }
 
     /// Lets the rest of a large frame be read straight behind its beginning.
-    fn lend(&self, inbound: &mut Inbound, spare: &mut Vec<u8>) {
+    fn lend(&self, inbound: &mut Inbound, pooled: &mut Vec<u8>) {
         if let Some(outlet) = self.open_outlet()
-            && !self.lend_run(outlet, inbound, spare)
+            && !self.lend_run(outlet, inbound, pooled)
             && let Some(block) = inbound.lend()
         {
             let me = self.weak();

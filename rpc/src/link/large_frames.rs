@@ -48,14 +48,14 @@ impl Link {
         &self,
         outlet: &Outlet,
         inbound: &mut Inbound,
-        spare: &mut Vec<u8>,
+        pooled: &mut Vec<u8>,
     ) -> bool {
         let mut ahead = None;
-        let lent = inbound.lend_run(spare, |bytes| {
+        let taken = inbound.lend_run(pooled, |bytes| {
             ahead = Ahead::of(self.context(), bytes);
             ahead.as_ref().and_then(|_| self.handle().pooled_buffer_just_for(bytes))
         });
-        if let (Some((front, run)), Some(ahead)) = (lent, ahead) {
+        if let (Some((front, run)), Some(ahead)) = (taken, ahead) {
             self.read_run(outlet, Begun { front, _ahead: ahead }, run);
             return true;
         }
@@ -76,11 +76,11 @@ impl Link {
             return self.read_on(begun, run);
         }
         let behind = run.split_off(begun.front.run());
-        self.received(&behind, |_, spare, now| {
+        self.received(&behind, |_, pooled, now| {
             let flow = self.take_run(now, begun.front.frame(), &mut run);
             // A value that was not kept leaves its memory.
-            if run.capacity() > spare.capacity() {
-                *spare = run;
+            if run.capacity() > pooled.capacity() {
+                *pooled = run;
             }
             flow
         });

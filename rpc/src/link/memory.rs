@@ -34,7 +34,7 @@ pub(crate) struct Memory {
     pub(crate) relieving: Cell<bool>,
     pub(crate) timer: Cell<Option<TimerId>>,
     /// Some iff much was held: then when it is to be seen whether there is little again.
-    pub(crate) settling: Cell<Option<TimerId>>,
+    pub(crate) giving_back: Cell<Option<TimerId>>,
     /// Holds the bytes that have been freed by ending connections while it was tight, and may not
     /// be back with the system.
     pub(crate) freed: Cell<usize>,
@@ -57,7 +57,7 @@ impl Memory {
             tight,
             relieving,
             timer: Cell::default(),
-            settling: Cell::default(),
+            giving_back: Cell::default(),
             freed: Cell::default(),
             leaving: RefCell::default(),
         }

@@ -301,7 +301,7 @@ impl Link {
     }
 
     /// Returns what its session has counted so far; nothing once it has ended.
-    pub(crate) fn counters(&self) -> crate::session::Counters {
+    pub(crate) fn counters(&self) -> crate::session::SessionCounters {
         self.ask(Session::counters)
     }
 

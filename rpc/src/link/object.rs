@@ -32,5 +32,5 @@ pub(crate) struct Arrived<'a> {
     /// Holds the arguments, until they are read.
     pub(crate) body: Cell<Body<'a>>,
     /// Set as soon as the answer is somebody else's business: what a panic needs to know.
-    pub(crate) settled: Cell<bool>,
+    pub(crate) handed_over: Cell<bool>,
 }

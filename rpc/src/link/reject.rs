@@ -48,11 +48,11 @@ impl Farewell {
             return; // cut, as the stream is dropped
         }
         self.told.set((since, count + 1));
-        let mut words = Vec::new();
+        let mut output = Vec::new();
         let (role, limits) = (Role::Accepted, self.limits.clone());
-        let mut session = Session::<()>::new(role, self.node, limits, now, &mut words);
-        session.bye_for(reason, &mut words);
+        let mut session = Session::<()>::new(role, self.node, limits, now, &mut output);
+        session.bye_for(reason, &mut output);
         // What does not fit into an output that is empty will not fit at all.
-        let _fits = stream.outlet().write(&words);
+        let _fits = stream.outlet().write(&output);
     }
 }

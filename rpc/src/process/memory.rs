@@ -23,7 +23,7 @@ const STUCK: Duration = Duration::from_secs(1);
 /// Says how often the system is asked.
 const ASK_AGAIN: Duration = Duration::from_millis(250);
 /// Says how often it is looked whether there is little again.
-const SETTLED: Duration = Duration::from_secs(1);
+const LITTLE_AGAIN: Duration = Duration::from_secs(1);
 
 /// Says how often it is found out how much is held that is not ours, while that matters.
 const SORT_AGAIN: Duration = Duration::from_millis(100);
@@ -80,8 +80,8 @@ impl LinkContext {
         if self.holds(tight_from(most)) || self.memory.foreign.get() > 0 {
             self.sort(now);
         }
-        if self.memory.settling.get().is_none() && self.holds(attention(most)) {
-            self.settle_later();
+        if self.memory.giving_back.get().is_none() && self.holds(attention(most)) {
+            self.give_back_later();
         }
         // Below that, being looked at is all that happens.
         if !self.holds(tight_from(most)) {
@@ -137,28 +137,28 @@ impl LinkContext {
         }
     }
 
-    fn settle_later(&self) {
+    fn give_back_later(&self) {
         let me = self.me.clone();
         let timer = self.handle.with_cause(Cause::NONE, || {
-            self.handle.after(SETTLED, move || {
+            self.handle.after(LITTLE_AGAIN, move || {
                 if let Some(context) = me.upgrade() {
-                    context.look_whether_settled();
+                    context.look_whether_little();
                 }
             })
         });
-        self.memory.settling.set(Some(timer));
+        self.memory.giving_back.set(Some(timer));
     }
 
-    fn look_whether_settled(&self) {
-        self.memory.settling.take();
+    fn look_whether_little(&self) {
+        self.memory.giving_back.take();
         if self.memory.is_tight() || self.holds(attention(self.memory.most.get()) / 2 + 1) {
-            return self.settle_later();
+            return self.give_back_later();
         }
-        self.settle();
+        self.give_back();
     }
 
     /// Gives back what was kept.
-    fn settle(&self) {
+    fn give_back(&self) {
         self.memory.freed.set(0);
         self.buffers.give_back();
         self.handle.release_memory();
@@ -166,10 +166,10 @@ impl LinkContext {
 
     /// Gives back what was kept at once, since the last connection has gone: nothing is to wait for
     /// a timer of ours.
-    pub(crate) fn settle_now(&self) {
-        if let Some(timer) = self.memory.settling.take() {
+    pub(crate) fn give_back_now(&self) {
+        if let Some(timer) = self.memory.giving_back.take() {
             self.handle.cancel(timer);
-            self.settle();
+            self.give_back();
         }
     }
 

@@ -19,7 +19,7 @@ impl Link {
         if let Some(Err(error)) = sent {
             self.unsendable("a result", &error);
         }
-        owed.settle()
+        owed.done()
     }
 
     #[cold]
@@ -79,7 +79,7 @@ struct Owed<'a> {
 
 impl Owed<'_> {
     /// The answer was written: whatever panics now, there is no other.
-    fn settle(mut self) {
+    fn done(mut self) {
         self.call = None;
     }
 }

@@ -75,7 +75,7 @@ impl Link {
             RefusedCode::UnknownMethod
         };
         drop(live);
-        self.turn_away(request, refusal)
+        self.reject_request(request, refusal)
     }
 
     fn run<'a>(
@@ -91,11 +91,11 @@ impl Link {
         let mut serving = self.serving().borrow_mut();
         let cause = serving.begin(self.key(), request.call, method, inherited, span);
         drop(serving);
-        let (body, settled) = (Cell::new(body), Cell::new(false));
-        let arrived = Arrived { link: self, cause, request, body, settled };
+        let (body, handed_over) = (Cell::new(body), Cell::new(false));
+        let arrived = Arrived { link: self, cause, request, body, handed_over };
         let served = self.handle().with_cause(cause, || object.serve(&arrived));
         if let (Err(lost), Some(call)) = (served, request.call)
-            && !arrived.settled.get()
+            && !arrived.handed_over.get()
         {
             self.answer::<()>(call, Err(lost.into()));
         }
@@ -105,7 +105,7 @@ impl Link {
 
     #[cold]
     #[inline(never)]
-    fn turn_away(&self, request: &Request<'_>, code: RefusedCode) {
+    fn reject_request(&self, request: &Request<'_>, code: RefusedCode) {
         match request.call {
             Some(call) => self.refuse(call, code, ""),
             None => self.context().count_dropped_event(request.method, code),

@@ -78,7 +78,7 @@ impl<'a> Incoming<'a> {
         if !self.arrived.link.admit(self.arrived.cause, call) {
             return self.close();
         }
-        self.arrived.settled.set(true);
+        self.arrived.handed_over.set(true);
         let (context, cause) = (Rc::downgrade(self.arrived.link.context()), self.arrived.cause);
         let reply = Cont::new(self.arrived.link.handle(), move |result: Result<T, Error>| {
             if let Some(context) = context.upgrade() {
@@ -101,21 +101,21 @@ impl<'a> Incoming<'a> {
     }
 
     fn answer<T: Encode>(&self, result: Result<T, Error>) {
-        self.arrived.settled.set(true);
+        self.arrived.handed_over.set(true);
         if let Some(call) = self.arrived.request.call {
             self.arrived.link.answer(call, result);
         }
     }
 
     fn refuse(&self, code: RefusedCode, text: &str) {
-        self.arrived.settled.set(true);
+        self.arrived.handed_over.set(true);
         if let Some(call) = self.arrived.request.call {
             self.arrived.link.refuse(call, code, text);
         }
     }
 
     fn close(self) -> Served {
-        self.arrived.settled.set(true);
+        self.arrived.handed_over.set(true);
         Served(())
     }
 }

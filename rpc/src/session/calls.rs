@@ -36,7 +36,7 @@ const COUNTER_END: u64 = 1 << (u64::BITS - SLOT_BITS);
 
 /// Says where a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum CallState {
     /// It waits in the queue, this many bytes of it.
     Queued(usize),
     /// It left the queue without being sent, and is about to be failed.
@@ -48,7 +48,7 @@ pub(super) enum Phase {
 #[derive(Debug)]
 struct Entry<K> {
     id: CallId,
-    phase: Phase,
+    phase: CallState,
     /// [`NEVER`] if it has none.
     deadline: Instant,
     /// None iff nobody waits any more; then it was sent.
@@ -125,7 +125,7 @@ impl<K> Calls<K> {
         &mut self,
         pending: K,
         deadline: Instant,
-        phase: Phase,
+        phase: CallState,
     ) -> Result<CallId, K> {
         let table = self.table.get_or_insert_default();
         let slot = table.entries.vacant_key();
@@ -144,12 +144,12 @@ impl<K> Calls<K> {
     /// Takes the peer's word that the call with this number has ended, if it was sent and somebody
     /// waits for it; else nothing has changed, and [`answer`](Self::answer) knows why.
     #[inline(always)]
-    pub(super) fn settle(&mut self, number: u64) -> Option<K> {
+    pub(super) fn end_sent(&mut self, number: u64) -> Option<K> {
         let id = CallId(number);
         let table = self.table.as_mut()?;
         let entry = table.entries.get(slot(id))?;
         // One that was given up has nobody who waits; one that was not sent cannot have ended.
-        if entry.id != id || entry.phase != Phase::Sent || entry.pending.is_none() {
+        if entry.id != id || entry.phase != CallState::Sent || entry.pending.is_none() {
             return None;
         }
         let Entry { pending, .. } = table.entries.remove(slot(id));
@@ -160,7 +160,7 @@ impl<K> Calls<K> {
     /// Takes the peer's word that the call with this number has ended.
     #[inline]
     pub(super) fn answer(&mut self, number: u64) -> Answered<K> {
-        if let Some(pending) = self.settle(number) {
+        if let Some(pending) = self.end_sent(number) {
             return Answered::Live(CallId(number), pending);
         }
         let id = CallId(number);
@@ -171,7 +171,7 @@ impl<K> Calls<K> {
         let Some(table) = &mut self.table else { return Answered::Duplicate };
         match table.get_mut(id) {
             None => Answered::Duplicate,
-            Some(entry) if entry.phase != Phase::Sent => Answered::Forged,
+            Some(entry) if entry.phase != CallState::Sent => Answered::Forged,
             Some(_) => {
                 table.entries.remove(slot(id));
                 Answered::Late
@@ -181,12 +181,12 @@ impl<K> Calls<K> {
 
     /// Ends a call from this side. `None` if it has ended; else what was pending, and where it
     /// stood.
-    pub(super) fn end(&mut self, id: CallId) -> Option<(K, Phase)> {
+    pub(super) fn end(&mut self, id: CallId) -> Option<(K, CallState)> {
         let table = self.table.as_mut()?;
         let entry = table.get_mut(id)?;
         let pending = entry.pending.take()?;
         let phase = entry.phase;
-        if phase != Phase::Sent {
+        if phase != CallState::Sent {
             table.entries.remove(slot(id));
         }
         self.forget();
@@ -212,19 +212,19 @@ impl<K> Calls<K> {
 
     /// Says where a call stands that waits in the queue; `None` if it does not.
     #[inline]
-    pub(super) fn queued(&mut self, id: CallId) -> Option<&mut Phase> {
+    pub(super) fn queued(&mut self, id: CallId) -> Option<&mut CallState> {
         let entry = self.table.as_mut()?.get_mut(id)?;
-        matches!(entry.phase, Phase::Queued(_)).then_some(&mut entry.phase)
+        matches!(entry.phase, CallState::Queued(_)).then_some(&mut entry.phase)
     }
 
     /// Returns whether it waits in the queue.
     pub(super) fn is_queued(&self, id: CallId) -> bool {
         let entry = self.table.as_ref().and_then(|table| table.entries.get(slot(id)));
-        entry.is_some_and(|entry| entry.id == id && matches!(entry.phase, Phase::Queued(_)))
+        entry.is_some_and(|entry| entry.id == id && matches!(entry.phase, CallState::Queued(_)))
     }
 
     /// Notes where a call stands now that it has left the queue.
-    pub(super) fn set_phase(&mut self, id: CallId, phase: Phase) {
+    pub(super) fn set_phase(&mut self, id: CallId, phase: CallState) {
         if let Some(entry) = self.table.as_mut().and_then(|table| table.get_mut(id)) {
             entry.phase = phase;
         }
@@ -266,7 +266,7 @@ impl<K> Calls<K> {
 
     /// Calls that were sent and not answered, whether or not somebody waits.
     pub(super) fn sent(&self) -> usize {
-        self.entries().filter(|entry| entry.phase == Phase::Sent).count()
+        self.entries().filter(|entry| entry.phase == CallState::Sent).count()
     }
 
     /// Fails unless those that somebody waits for are counted.
@@ -333,10 +333,10 @@ mod tests {
     fn the_last_id_is_given_out_and_then_none() {
         let mut calls = Calls::new();
         calls.next = COUNTER_END - 1;
-        let last = calls.open("last", NEVER, Phase::Sent).expect("one id is left");
+        let last = calls.open("last", NEVER, CallState::Sent).expect("one id is left");
         assert_eq!(last.0 >> SLOT_BITS, COUNTER_END - 1);
         assert!(calls.exhausted());
-        assert_eq!(calls.open("one too many", NEVER, Phase::Sent), Err("one too many"));
+        assert_eq!(calls.open("one too many", NEVER, CallState::Sent), Err("one too many"));
         assert!(matches!(calls.answer(last.0), Answered::Live(id, "last") if id == last));
     }
 
@@ -344,9 +344,9 @@ mod tests {
     fn what_is_overdue_is_found_earliest_first_and_once() {
         let mut calls = Calls::new();
         let mut open =
-            |nanos| calls.open((), Instant::from_nanos(nanos), Phase::Sent).expect("room");
+            |nanos| calls.open((), Instant::from_nanos(nanos), CallState::Sent).expect("room");
         let (late, early, far) = (open(30), open(10), open(1_000));
-        let forever = calls.open((), NEVER, Phase::Sent).expect("room");
+        let forever = calls.open((), NEVER, CallState::Sent).expect("room");
         assert_eq!(calls.next_deadline(), at(10));
         assert_eq!(calls.overdue(Instant::from_nanos(9)), None);
         let now = Instant::from_nanos(30);
@@ -364,8 +364,8 @@ mod tests {
     #[test]
     fn a_call_that_is_answered_after_it_was_found_overdue_is_not_given_out() {
         let mut calls = Calls::new();
-        let first = calls.open((), Instant::from_nanos(1), Phase::Sent).expect("room");
-        let second = calls.open((), Instant::from_nanos(2), Phase::Sent).expect("room");
+        let first = calls.open((), Instant::from_nanos(1), CallState::Sent).expect("room");
+        let second = calls.open((), Instant::from_nanos(2), CallState::Sent).expect("room");
         let now = Instant::from_nanos(5);
         assert_eq!(calls.overdue(now), Some(first));
         assert!(calls.end(first).is_some());
@@ -377,7 +377,7 @@ mod tests {
     fn a_table_without_live_calls_has_no_deadline() {
         let mut calls = Calls::new();
         for n in 1..1_000 {
-            let id = calls.open((), Instant::from_nanos(n), Phase::Sent).expect("room");
+            let id = calls.open((), Instant::from_nanos(n), CallState::Sent).expect("room");
             assert!(matches!(calls.answer(id.0), Answered::Live(..)));
             assert_eq!(calls.next_deadline(), None);
         }
@@ -386,9 +386,9 @@ mod tests {
     #[test]
     fn calls_that_have_ended_do_not_hide_those_behind_them() {
         let mut calls = Calls::new();
-        let ended = calls.open(1, Instant::from_nanos(10), Phase::Sent).expect("room");
-        let overdue = calls.open(2, Instant::from_nanos(20), Phase::Sent).expect("room");
-        assert_eq!(calls.end(ended), Some((1, Phase::Sent)));
+        let ended = calls.open(1, Instant::from_nanos(10), CallState::Sent).expect("room");
+        let overdue = calls.open(2, Instant::from_nanos(20), CallState::Sent).expect("room");
+        assert_eq!(calls.end(ended), Some((1, CallState::Sent)));
         assert_eq!(calls.next_deadline(), at(10), "early, but never late");
         assert_eq!(calls.overdue(Instant::from_nanos(20)), Some(overdue));
     }
@@ -396,13 +396,13 @@ mod tests {
     #[test]
     fn a_slot_is_not_used_again_before_the_peer_has_answered() {
         let mut calls = Calls::new();
-        let first = calls.open(1, NEVER, Phase::Sent).expect("room");
-        assert_eq!(calls.end(first), Some((1, Phase::Sent)));
-        let second = calls.open(2, NEVER, Phase::Sent).expect("room");
+        let first = calls.open(1, NEVER, CallState::Sent).expect("room");
+        assert_eq!(calls.end(first), Some((1, CallState::Sent)));
+        let second = calls.open(2, NEVER, CallState::Sent).expect("room");
         assert_ne!(slot(first), slot(second));
         assert!(matches!(calls.answer(first.0), Answered::Late));
         assert!(matches!(calls.answer(first.0), Answered::Duplicate));
-        let third = calls.open(3, NEVER, Phase::Sent).expect("room");
+        let third = calls.open(3, NEVER, CallState::Sent).expect("room");
         assert_eq!(slot(first), slot(third));
         assert!(matches!(calls.answer(first.0), Answered::Duplicate));
     }
@@ -410,7 +410,7 @@ mod tests {
     #[test]
     fn a_released_table_still_knows_forged_from_duplicate() {
         let mut calls = Calls::new();
-        let id = calls.open((), NEVER, Phase::Sent).expect("room");
+        let id = calls.open((), NEVER, CallState::Sent).expect("room");
         assert!(matches!(calls.answer(id.0), Answered::Live(..)));
         calls.release();
         assert!(calls.table.is_none());

@@ -169,7 +169,7 @@ impl Clock {
 
     /// Gives uses without a time the latest time they can have had.
     #[inline]
-    pub(super) fn settle(&mut self, now: Instant) {
+    pub(super) fn note_uses(&mut self, now: Instant) {
         if std::mem::take(&mut self.used) {
             self.last_use = now;
         }
@@ -232,7 +232,7 @@ impl Clock {
     }
 
     /// The present state of the connection may last for ever.
-    pub(super) fn settled_down(&mut self) {
+    pub(super) fn lift_deadline(&mut self) {
         if let Some(waits) = &mut self.waits {
             waits.until = NEVER;
         }
@@ -248,18 +248,18 @@ impl Clock {
     /// Returns when to take the peer for dead. Counted from the ping, so that a process that stood
     /// still asks before it judges.
     #[inline]
-    pub(super) fn dead_at(&self, limits: &Limits) -> Instant {
-        let given = limits.peer_timeout.saturating_sub(limits.ping_idle);
-        if self.pinged { self.since + given } else { NEVER }
+    pub(super) fn peer_timeout_at(&self, limits: &Limits) -> Instant {
+        let allowed = limits.peer_timeout.saturating_sub(limits.ping_idle);
+        if self.pinged { self.since + allowed } else { NEVER }
     }
 
     /// Lets all that the peer is waited for begin anew, as far as it should have come long ago:
     /// this process stood still, and so may the peer. The present state of the connection is
-    /// `given` so long; a silent peer is asked once more.
-    pub(super) fn forgive(&mut self, now: Instant, given: Duration, limits: &Limits) {
+    /// `allowed` so long; a silent peer is asked once more.
+    pub(super) fn forgive(&mut self, now: Instant, allowed: Duration, limits: &Limits) {
         // We were stopped, not the peer: it gets as much time as it would have had.
         let stood_still = |due: Instant| due <= now && now.since(due) >= PAUSE;
-        if stood_still(self.dead_at(limits)) {
+        if stood_still(self.peer_timeout_at(limits)) {
             self.pinged = false;
         }
         let Some(waits) = &mut self.waits else { return };
@@ -270,7 +270,7 @@ impl Clock {
             waits.blocked_since = now;
         }
         if stood_still(waits.until) {
-            waits.until = now + given;
+            waits.until = now + allowed;
         }
     }
 

@@ -47,7 +47,7 @@ pub enum CloseReason {
     FrameTimeout,
     /// Nothing came for [`Limits::peer_timeout`](crate::limits::Limits::peer_timeout), not even the
     /// answer to a ping.
-    Dead,
+    PeerTimeout,
     /// No call for [`Limits::keep_alive`](crate::limits::Limits::keep_alive); this side dialled and
     /// serves nothing, so it hung up.
     Unused,
@@ -101,10 +101,10 @@ pub enum Violation {
         /// The id.
         call: u64,
     },
-    /// More requests than were granted.
-    OverGrant {
-        /// The grant.
-        grant: u32,
+    /// More requests than the window has room for.
+    BeyondWindow {
+        /// The window.
+        window: u32,
     },
     /// A frame behind the one that said that there would be none.
     AfterHalfClose,
@@ -125,7 +125,7 @@ impl CloseReason {
             Self::BindFailed(_) | Self::AcceptPanicked => ByeCode::Internal,
             Self::Crowded(_) => ByeCode::Overloaded,
             Self::Unused => ByeCode::Idle,
-            Self::HelloTimeout | Self::FrameTimeout | Self::Dead => ByeCode::TimedOut,
+            Self::HelloTimeout | Self::FrameTimeout | Self::PeerTimeout => ByeCode::TimedOut,
             Self::SlowPeer => ByeCode::SlowPeer,
             Self::Protocol(Violation::Bytes(peers_wire::Error::FrameTooLarge { .. })) => {
                 ByeCode::FrameTooLarge
@@ -206,7 +206,9 @@ impl CloseReason {
                 "connected, but no hello in time; is it a peer, and is it overloaded?"
             }
             Self::FrameTimeout => "a message began and did not end in time",
-            Self::Dead => "the peer has been silent for too long; it or the way to it is down",
+            Self::PeerTimeout => {
+                "the peer has been silent for too long; it or the way to it is down"
+            }
             Self::Unused => "unused for long; dial again when needed",
             Self::SlowPeer => "the peer does not read what it is sent",
             _ => "the connection took too long to end",
@@ -228,7 +230,7 @@ impl fmt::Display for Violation {
                 write!(f, "an answer to call {call:#x}, which was never sent")
             }
             Self::RepeatedCall { call } => write!(f, "the id of running call {call:#x} once more"),
-            Self::OverGrant { grant } => write!(f, "more than the {grant} requests granted"),
+            Self::BeyondWindow { window } => write!(f, "more than the {window} requests granted"),
             Self::AfterHalfClose => f.write_str("a frame after it said that it sends nothing more"),
             Self::Calm => f.write_str("too many pings, cancels or frames without a meaning"),
         }

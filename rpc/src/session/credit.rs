@@ -52,7 +52,7 @@ impl<K> Session<K> {
         let moved = written > self.meter.written;
         self.meter.written = self.meter.written.max(written);
         self.incoming.written(written);
-        self.clock.settle(now);
+        self.clock.note_uses(now);
         self.clock.flushed(now, moved, self.meter.waiting() > 0);
         self.pump(now, out);
     }

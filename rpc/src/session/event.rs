@@ -199,7 +199,7 @@ impl fmt::Display for Why {
 /// Holds what has happened on a session that nobody was told about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Counters {
+pub struct SessionCounters {
     /// Answers to calls that had ended before, by time-out or cancel.
     pub late_replies: u32,
     /// Answers to calls that had been answered before.

@@ -39,7 +39,8 @@ impl<K> Session<K> {
     /// first at what has arrived.
     pub fn misses_input(&self, now: Instant) -> bool {
         let calls = self.calls.next_deadline().unwrap_or(NEVER);
-        let frame = self.clock.frame_due(&self.limits).min(self.clock.dead_at(&self.limits));
+        let frame =
+            self.clock.frame_due(&self.limits).min(self.clock.peer_timeout_at(&self.limits));
         let hello = if self.phase == Phase::Opening { self.clock.until() } else { NEVER };
         let unused = if self.phase == Phase::Open { self.unused_at() } else { NEVER };
         calls.min(frame).min(hello).min(unused) <= now
@@ -62,7 +63,7 @@ impl<K> Session<K> {
                 .min(self.output_due())
                 .min(self.clock.frame_due(&self.limits))
                 .min(self.clock.ping_at(&self.limits))
-                .min(self.clock.dead_at(&self.limits))
+                .min(self.clock.peer_timeout_at(&self.limits))
                 .min(self.unused_at()),
         }
     }
@@ -111,7 +112,7 @@ impl<K> Session<K> {
         if self.phase == Phase::Ended {
             return Ok(None);
         }
-        self.clock.settle(now);
+        self.clock.note_uses(now);
         self.forgive(now);
         if let Some(call) = self.expire_call(now, out) {
             return Ok(Some(call));
@@ -129,9 +130,9 @@ impl<K> Session<K> {
     /// still: then the peer may have done its part meanwhile, or have stood still as well.
     fn forgive(&mut self, now: Instant) {
         let limits = &self.limits;
-        let given =
+        let allowed =
             if self.phase == Phase::Opening { limits.handshake_timeout } else { limits.linger };
-        self.clock.forgive(now, given, limits);
+        self.clock.forgive(now, allowed, limits);
     }
 
     fn expire_call(
@@ -164,7 +165,9 @@ impl<K> Session<K> {
             Phase::HalfClosed if self.incoming.owed() == 0 => Some(CloseReason::Finished),
             Phase::HalfClosed if self.clock.until() <= now => Some(CloseReason::Lingered),
             Phase::Open if self.clock.frame_due(limits) <= now => Some(CloseReason::FrameTimeout),
-            Phase::Open if self.clock.dead_at(limits) <= now => Some(CloseReason::Dead),
+            Phase::Open if self.clock.peer_timeout_at(limits) <= now => {
+                Some(CloseReason::PeerTimeout)
+            }
             Phase::Open if self.unused_at() <= now => Some(self.unused_reason()),
             _ => None,
         }

@@ -35,7 +35,7 @@ pub fn session(data: &[u8]) {
 #[derive(Debug, PartialEq)]
 struct Conversation {
     seen: Vec<Seen>,
-    said: Vec<u8>,
+    output: Vec<u8>,
     reason: Option<String>,
 }
 
@@ -58,7 +58,7 @@ fn converse<'a>(segments: impl Iterator<Item = &'a [u8]>) -> Conversation {
         assert!(taken.is_ok(), "there is room for four calls");
     }
     let mut inbound = Inbound::new(&limits);
-    let mut report = Conversation { seen: Vec::new(), said: Vec::new(), reason: None };
+    let mut report = Conversation { seen: Vec::new(), output: Vec::new(), reason: None };
     for mut segment in segments {
         session.begin_input(now, now, None, &mut out);
         let mut end = Ok(());
@@ -77,8 +77,8 @@ fn converse<'a>(segments: impl Iterator<Item = &'a [u8]>) -> Conversation {
         }
     }
     session.flush_credits(&mut out);
-    report.said = out;
-    settle(session, &report);
+    report.output = out;
+    check_outcomes(session, &report);
     report
 }
 
@@ -127,7 +127,7 @@ fn serve(session: &mut Session<usize>, request: &Request<'_>, out: &mut Vec<u8>)
 }
 
 /// Each call has ended once, or is still to be had.
-fn settle(mut session: Session<usize>, report: &Conversation) {
+fn check_outcomes(mut session: Session<usize>, report: &Conversation) {
     let mut keys: Vec<usize> = Vec::new();
     for seen in &report.seen {
         match seen {

@@ -68,7 +68,7 @@ impl Inbound {
         self.next_with(input, &mut Vec::new())
     }
 
-    /// Like [`next`](Self::next); memory for an incomplete frame is taken from `spare` and given
+    /// Like [`next`](Self::next); memory for an incomplete frame is taken from `pooled` and given
     /// back there, for all connections of a process in turn.
     ///
     /// # Errors
@@ -77,13 +77,13 @@ impl Inbound {
     pub fn next_with<'s, 'i: 's>(
         &'s mut self,
         input: &mut &'i [u8],
-        spare: &mut Vec<u8>,
+        pooled: &mut Vec<u8>,
     ) -> Result<Option<Frame<'s>>, Box<CloseReason>> {
         // What opens the connection comes before any frame.
         if self.opening.is_some() && !self.read_opening(input)? {
             return Ok(None);
         }
-        match self.deframer.next_with(input, spare) {
+        match self.deframer.next_with(input, pooled) {
             Ok(frame) => Ok(frame),
             Err(error) => Err(no_frame(error)),
         }
@@ -111,10 +111,10 @@ impl Inbound {
     /// gives; see [`Deframer::lend_run`].
     pub fn lend_run(
         &mut self,
-        spare: &mut Vec<u8>,
+        pooled: &mut Vec<u8>,
         memory: impl FnOnce(usize) -> Option<Vec<u8>>,
     ) -> Option<(Front, Vec<u8>)> {
-        self.deframer.lend_run(spare, memory)
+        self.deframer.lend_run(pooled, memory)
     }
 
     /// Takes back what [`lend`](Self::lend) lent, with more behind it, in the place of input.

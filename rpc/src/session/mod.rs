@@ -15,7 +15,7 @@
 //! Where things are:
 //! * `inbound` cuts input into frames, `take` acts on them, `request` makes calls and events,
 //!   `answer` answers those of the peer, `credit` gives it its credit back, `expire` acts on time;
-//! * `calls` is the table of our calls, `queue` holds those that wait, `grant` counts credits in
+//! * `calls` is the table of our calls, `queue` holds those that wait, `window` counts credits in
 //!   both directions;
 //! * `clock` and `budget` know since when what is waited for, and what a peer has spent;
 //! * `event` and `close` are the words spoken with the endpoint.
@@ -39,7 +39,6 @@ mod event;
 mod expire;
 #[doc(hidden)]
 pub mod fuzz;
-mod grant;
 mod inbound;
 mod output;
 pub(crate) mod permits;
@@ -48,11 +47,14 @@ mod request;
 mod round_trip;
 mod take;
 pub(crate) mod text;
+mod window;
 
 pub(crate) use answer::too_large_answer;
 pub(crate) use audit::Ledger;
 pub use close::{CloseReason, Violation};
-pub use event::{Acted, CallId, Counters, Event, Head, Outcome, Rejected, Request, Role, Why};
+pub use event::{
+    Acted, CallId, Event, Head, Outcome, Rejected, Request, Role, SessionCounters, Why,
+};
 pub use expire::Needs;
 pub use inbound::Inbound;
 pub use output::Output;
@@ -62,7 +64,6 @@ use crate::session::permits::Room;
 use budget::Budget;
 use calls::Calls;
 use clock::Clock;
-use grant::{Incoming, Outgoing};
 use output::Meter;
 use peers_kernel::Instant;
 use peers_wire::{Bye, Hello, NodeId, PREAMBLE, limits as protocol};
@@ -73,6 +74,7 @@ use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use window::{IncomingWindow, OutgoingWindow};
 
 /// Says what the connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,8 +139,8 @@ pub struct Session<K> {
     /// Holds what the peer's hello says; before it has come, who this side is.
     greeting: Greeting,
     calls: Calls<K>,
-    outgoing: Outgoing,
-    incoming: Incoming,
+    outgoing: OutgoingWindow,
+    incoming: IncomingWindow,
     meter: Meter,
     clock: Clock,
     budget: Budget,
@@ -154,7 +156,7 @@ pub struct Session<K> {
 struct Rare {
     /// Some iff requests have waited since the session was last idle.
     queue: Option<Box<Queue>>,
-    counters: Counters,
+    counters: SessionCounters,
     /// Iff it is not that of the limits.
     keep_alive: Option<Duration>,
     /// Set iff an object of ours is bound here.
@@ -168,7 +170,7 @@ struct Rare {
 impl Rare {
     fn is_needed(&self) -> bool {
         let Self { queue, counters, keep_alive, serves, room, way } = self;
-        let counted = *counters != Counters::default();
+        let counted = *counters != SessionCounters::default();
         let lasting = keep_alive.is_some() || *serves || room.is_some() || way.is_some();
         queue.is_some() || counted || lasting
     }
@@ -200,7 +202,7 @@ struct Greeting {
     node: NodeId,
     /// None iff the peer has not said hello yet. No hello says zero.
     max_frame: Option<NonZeroU32>,
-    grant: u32,
+    window: u32,
 }
 
 const _: () = assert!(
@@ -220,16 +222,16 @@ impl<K> Session<K> {
         now: Instant,
         out: &mut impl Output,
     ) -> Self {
-        let granted = limits.request_window.max(protocol::GRANT_BEFORE_HELLO);
+        let granted = limits.request_window.max(protocol::WINDOW_BEFORE_HELLO);
         let mut session = Self {
             role,
             phase: Phase::Opening,
-            greeting: Greeting { node, max_frame: None, grant: 0 },
+            greeting: Greeting { node, max_frame: None, window: 0 },
             calls: Calls::new(),
-            outgoing: Outgoing::new(
-                limits.request_window_before_hello.min(protocol::GRANT_BEFORE_HELLO),
+            outgoing: OutgoingWindow::new(
+                limits.request_window_before_hello.min(protocol::WINDOW_BEFORE_HELLO),
             ),
-            incoming: Incoming::new(granted),
+            incoming: IncomingWindow::new(granted),
             meter: Meter::default(),
             clock: Clock::new(now, &limits),
             budget: Budget::default(),
@@ -239,7 +241,7 @@ impl<K> Session<K> {
             limits,
         };
         let max_frame = session.own_frame_limit();
-        let hello = Hello { max_frame, grant: session.limits.request_window, ..Hello::new(node) };
+        let hello = Hello { max_frame, window: session.limits.request_window, ..Hello::new(node) };
         session.meter.put(out, |bytes| {
             bytes.extend_from_slice(&PREAMBLE);
             hello.put(bytes);
@@ -250,7 +252,7 @@ impl<K> Session<K> {
     /// Tells that there is no connection yet, so that the peer's hello is not waited for until
     /// [`connected`](Self::connected).
     pub fn dialling(&mut self) {
-        self.clock.settled_down();
+        self.clock.lift_deadline();
     }
 
     /// Tells that the connection has come about: the time that the peer's hello is given counts
@@ -268,8 +270,8 @@ impl<K> Session<K> {
 
     /// The peer's hello, once it has come.
     pub fn peer(&self) -> Option<Hello> {
-        let Greeting { node, max_frame, grant } = self.greeting;
-        Some(Hello { max_frame: max_frame?.get(), grant, ..Hello::new(node) })
+        let Greeting { node, max_frame, window } = self.greeting;
+        Some(Hello { max_frame: max_frame?.get(), window, ..Hello::new(node) })
     }
 
     /// Our calls that somebody waits for, those that wait to be sent included.
@@ -349,7 +351,7 @@ impl<K> Session<K> {
     }
 
     /// Requests of the peer that hold our credit: those that it has not been told the end of.
-    pub fn credit_lent(&self) -> usize {
+    pub fn credit_granted(&self) -> usize {
         self.incoming.held() as usize
     }
 
@@ -360,13 +362,13 @@ impl<K> Session<K> {
     }
 
     /// Returns what has happened that nobody was told about.
-    pub fn counters(&self) -> Counters {
-        self.rare.as_ref().map_or_else(Counters::default, |rare| rare.counters)
+    pub fn counters(&self) -> SessionCounters {
+        self.rare.as_ref().map_or_else(SessionCounters::default, |rare| rare.counters)
     }
 
     /// Counts one thing more, or `by` of them.
     #[cold]
-    fn count(&mut self, what: impl FnOnce(&mut Counters) -> &mut u32, by: u32) {
+    fn count(&mut self, what: impl FnOnce(&mut SessionCounters) -> &mut u32, by: u32) {
         let count = what(&mut self.rare.get_or_insert_default().counters);
         *count = count.saturating_add(by);
     }

@@ -68,7 +68,7 @@ pub(crate) struct Room {
     /// Set iff they were woken and none of them has looked since.
     rung: AtomicBool,
     lock: Mutex<()>,
-    bell: Condvar,
+    changed: Condvar,
 }
 
 /// A place in a room, for one request of another thread. Dropping it gives it back.
@@ -99,7 +99,7 @@ impl Room {
             waiters: AtomicUsize::new(0),
             rung: AtomicBool::new(false),
             lock: Mutex::new(()),
-            bell: Condvar::new(),
+            changed: Condvar::new(),
         }
     }
 
@@ -152,27 +152,27 @@ impl Room {
         deadline: Instant,
         mut ready: impl FnMut() -> Option<R>,
     ) -> Option<R> {
-        let said = ready();
-        if said.is_some() {
-            return said;
+        let answer = ready();
+        if answer.is_some() {
+            return answer;
         }
         // Whoever changes something looks for waiters afterwards, and a waiter looks again after it
         // was counted.
         self.waiters.fetch_add(1, SeqCst);
         let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let said = loop {
+        let answer = loop {
             self.rung.store(false, SeqCst);
-            let said = ready();
+            let answer = ready();
             let left = deadline.since(now());
-            if said.is_some() || left.is_zero() {
-                break said;
+            if answer.is_some() || left.is_zero() {
+                break answer;
             }
-            let waited = self.bell.wait_timeout(guard, left);
+            let waited = self.changed.wait_timeout(guard, left);
             guard = waited.unwrap_or_else(PoisonError::into_inner).0;
         };
         drop(guard);
         self.waiters.fetch_sub(1, SeqCst);
-        said
+        answer
     }
 
     // ---- for both
@@ -203,7 +203,7 @@ impl Room {
         // The lock only where somebody waits: so the loop takes none for a request.
         if self.waiters.load(SeqCst) > 0 && !self.rung.swap(true, SeqCst) {
             drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
-            self.bell.notify_all();
+            self.changed.notify_all();
         }
     }
 

@@ -1,8 +1,8 @@
 //! Requests that wait: for the peer's credit, for its hello, or for the output to drain. First in,
 //! first out.
 //!
-//! A call that ends while it waits stays here as a husk until its turn or the next sweep; whoever
-//! takes entries out asks the table of calls whether they are still wanted.
+//! A call that ends while it waits stays here as a cancelled entry until its turn or the next
+//! sweep; whoever takes entries out asks the table of calls whether they are still wanted.
 //!
 //! Invariants:
 //! 1. `live` and `live_bytes` count the entries that are wanted, `entries` and `bytes` all.
@@ -133,7 +133,7 @@ impl Queue {
         self.live
     }
 
-    /// Bytes of memory that it holds, husks included.
+    /// Bytes of memory that it holds, cancelled entries included.
     pub(super) fn memory(&self) -> usize {
         self.bytes + self.entries.len() * size_of::<Waiting>()
     }
@@ -177,8 +177,8 @@ impl Queue {
     /// Takes the first one out, which was wanted no more.
     #[cold]
     pub(super) fn pop_cancelled(&mut self) {
-        if let Some(husk) = self.entries.pop_front() {
-            self.bytes -= husk.args.len();
+        if let Some(cancelled) = self.entries.pop_front() {
+            self.bytes -= cancelled.args.len();
         }
     }
 
@@ -186,9 +186,9 @@ impl Queue {
     /// the table of calls.
     pub(super) fn forget<K>(&mut self, bytes: usize, calls: &Calls<K>) {
         self.one_less(bytes);
-        let husks = self.entries.len() - self.live;
-        let husk_bytes = self.bytes - self.live_bytes;
-        if husks > self.live.max(SLACK) || husk_bytes > self.live_bytes.max(SLACK_BYTES) {
+        let cancelled = self.entries.len() - self.live;
+        let cancelled_bytes = self.bytes - self.live_bytes;
+        if cancelled > self.live.max(SLACK) || cancelled_bytes > self.live_bytes.max(SLACK_BYTES) {
             self.entries.retain(|request| is_wanted(request, calls));
             self.bytes = self.live_bytes;
         }
@@ -244,12 +244,12 @@ fn is_wanted<K>(request: &Waiting, calls: &Calls<K>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::calls::Phase;
+    use super::super::calls::CallState;
     use super::*;
 
     fn fill(queue: &mut Queue, calls: &mut Calls<()>, requests: usize, size: usize) -> Vec<CallId> {
         let mut wait = |_| {
-            let id = calls.open((), Instant::FAR, Phase::Queued(size)).expect("room");
+            let id = calls.open((), Instant::FAR, CallState::Queued(size)).expect("room");
             let args = vec![0; size].into();
             queue.push(Waiting::new(Some(id), &Head::new(1), args));
             id
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn husks_are_swept_before_they_outnumber_what_is_wanted() {
+    fn cancelled_entries_are_swept_before_they_outnumber_what_is_wanted() {
         let (mut queue, mut calls) = (Queue::default(), Calls::new());
         for id in fill(&mut queue, &mut calls, 10_000, 4).into_iter().skip(1) {
             assert!(calls.end(id).is_some());
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn large_husks_are_swept_before_they_weigh_more_than_what_is_wanted() {
+    fn large_cancelled_entries_are_swept_before_they_weigh_more_than_what_is_wanted() {
         let (mut queue, mut calls) = (Queue::default(), Calls::new());
         for id in fill(&mut queue, &mut calls, 40, 100_000) {
             assert!(calls.end(id).is_some());

@@ -12,7 +12,7 @@
 //! 2. While one waits, none overtakes it: only [`Session::pump`] sends then.
 //! 3. What is copied fits the frames of any peer, so that only the rest is asked for its size.
 
-use super::calls::Phase as Stage;
+use super::calls::CallState;
 use super::event::{CallId, Head, Rejected, Why};
 use super::queue::{Queue, Waiting};
 use super::{Output, Phase, Session};
@@ -80,14 +80,14 @@ impl<K> Session<K> {
         if !self.goes_at_once(now, head, args.len()) {
             return self.call_other(now, head, args, pending, out);
         }
-        match self.calls.open(pending, head.deadline, Stage::Sent) {
+        match self.calls.open(pending, head.deadline, CallState::Sent) {
             Ok(id) => {
                 let plain = Head { trace: None, ..*head };
                 self.clock.used_at(now);
                 self.put(now, Some(id), &plain, Args::Copied(args), out);
                 Ok(id)
             }
-            Err(pending) => Err(self.without_id(Stage::Sent, pending)),
+            Err(pending) => Err(self.without_id(CallState::Sent, pending)),
         }
     }
 
@@ -103,8 +103,8 @@ impl<K> Session<K> {
         out: &mut impl Output,
     ) -> Result<CallId, Box<Rejected<K>>> {
         let stage = match self.admit(now, head, args.len()) {
-            Admission::Now => Stage::Sent,
-            Admission::Wait => Stage::Queued(args.len()),
+            Admission::Now => CallState::Sent,
+            Admission::Wait => CallState::Queued(args.len()),
             Admission::No(why) => return Err(rejected(why, pending)),
         };
         let id = match self.calls.open(pending, head.deadline, stage) {
@@ -112,7 +112,7 @@ impl<K> Session<K> {
             Err(pending) => return Err(self.without_id(stage, pending)),
         };
         self.clock.used_at(now);
-        if stage == Stage::Sent {
+        if stage == CallState::Sent {
             self.put(now, Some(id), head, Args::of(args), out);
         } else {
             self.enqueue(Some(id), head, args);
@@ -203,9 +203,9 @@ impl<K> Session<K> {
     /// There is neither an id nor a slot for a call that was admitted.
     #[cold]
     #[inline(never)]
-    fn without_id(&self, stage: Stage, pending: K) -> Box<Rejected<K>> {
+    fn without_id(&self, stage: CallState, pending: K) -> Box<Rejected<K>> {
         // The place that it was given is for another one.
-        if let Stage::Queued(args) = stage {
+        if let CallState::Queued(args) = stage {
             self.give_room_back(args);
         }
         let why = if self.calls.exhausted() { Why::Exhausted } else { Why::Overloaded };
@@ -310,7 +310,7 @@ impl<K> Session<K> {
                     continue;
                 };
                 if may_leave && self.phase != Phase::Ended {
-                    *stage = if expired { Stage::Stranded } else { Stage::Sent };
+                    *stage = if expired { CallState::Stranded } else { CallState::Sent };
                 }
             }
             if !may_leave || self.phase == Phase::Ended {
@@ -343,15 +343,15 @@ impl<K> Session<K> {
         self.clock.used();
         match stage {
             // After a goodbye nothing more is said.
-            Stage::Sent if self.phase != Phase::Ended => {
+            CallState::Sent if self.phase != Phase::Ended => {
                 self.meter.put(out, |bytes| Cancel { call: id.number() }.put(bytes));
             }
-            Stage::Queued(args) => {
+            CallState::Queued(args) => {
                 if let Some(queue) = self.rare.as_mut().and_then(|rare| rare.queue_mut()) {
                     queue.forget(args, &self.calls);
                 }
             }
-            Stage::Sent | Stage::Stranded => {}
+            CallState::Sent | CallState::Stranded => {}
         }
         Some(pending)
     }

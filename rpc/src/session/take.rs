@@ -12,7 +12,7 @@
 //! 2. A request of the peer holds our credit before anybody sees it.
 //! 3. Nothing is acted on after the connection's end was decided.
 
-use super::calls::{Answered, Phase as Stage};
+use super::calls::{Answered, CallState};
 use super::clock::NEVER;
 use super::event::{Acted, CallId, Event, Outcome, Request};
 use super::{CloseReason, Greeting, Output, Phase, Session, Violation};
@@ -61,7 +61,7 @@ impl<K> Session<K> {
         if self.phase == Phase::Open {
             match frame.kind {
                 Kind::Reply => {
-                    if let Some(pending) = self.calls.settle(frame.call) {
+                    if let Some(pending) = self.calls.end_sent(frame.call) {
                         self.clock.frame_complete();
                         self.clock.used_at(now);
                         self.outgoing.answered();
@@ -248,10 +248,10 @@ impl<K> Session<K> {
 
     fn open(&mut self, now: Instant, hello: Hello, out: &mut impl Output) {
         self.phase = Phase::Open;
-        self.clock.settled_down();
-        let Hello { node, max_frame, grant, .. } = hello;
-        self.greeting = Greeting { node, max_frame: NonZeroU32::new(max_frame), grant };
-        self.outgoing.open(hello.grant);
+        self.clock.lift_deadline();
+        let Hello { node, max_frame, window, .. } = hello;
+        self.greeting = Greeting { node, max_frame: NonZeroU32::new(max_frame), window };
+        self.outgoing.open(hello.window);
         let limit = self.frame_limit();
         if let Some(room) = self.rare.as_ref().and_then(|rare| rare.room.as_ref()) {
             room.meet(limit);
@@ -259,7 +259,7 @@ impl<K> Session<K> {
         if let Some(queue) = self.rare.as_mut().and_then(|rare| rare.queue_mut()) {
             let (ids, events) = queue.remove_oversized(limit as usize, &self.calls);
             for id in ids {
-                self.calls.set_phase(id, Stage::Stranded);
+                self.calls.set_phase(id, CallState::Stranded);
             }
             self.count_unsent_events(events);
         }
@@ -296,7 +296,7 @@ impl<K> Session<K> {
     ) -> Result<Option<Event<'f, K>>, CloseReason> {
         let (head, _) = CallHead::split(frame)?;
         if !self.incoming.has_room() {
-            return Err(self.incoming.over_grant().into());
+            return Err(self.incoming.beyond_window().into());
         }
         let code = if self.deadline(&head) <= now {
             RefusedCode::Expired
@@ -306,12 +306,12 @@ impl<K> Session<K> {
         };
         let call = (frame.kind == Kind::Call).then_some(frame.call);
         self.admit_request(now, call.is_some());
-        self.turn_away(call, code, out);
+        self.reject_request(call, code, out);
         Ok(None)
     }
 
     #[cold]
-    fn turn_away(&mut self, call: Option<u64>, code: RefusedCode, out: &mut impl Output) {
+    fn reject_request(&mut self, call: Option<u64>, code: RefusedCode, out: &mut impl Output) {
         self.count(|counters| &mut counters.unstarted, 1);
         match call {
             Some(call) => self.refuse(call, code, "", out),
@@ -374,7 +374,7 @@ impl<K> Session<K> {
     #[inline]
     pub fn note_partial(&mut self, now: Instant, pending: usize) {
         self.look(now);
-        self.clock.settle(now);
+        self.clock.note_uses(now);
         if self.phase == Phase::Open {
             self.clock.heard(now);
             self.clock.note_partial(now, pending);

@@ -250,7 +250,7 @@ impl Side {
         assert_eq!(session.waiting(), 0, "waiting requests");
         assert_eq!(session.unanswered(), 0, "unanswered calls of the peer");
         assert_eq!(session.credit_held(), 0, "credit of the peer");
-        assert_eq!(session.credit_lent(), 0, "credit lent to the peer");
+        assert_eq!(session.credit_granted(), 0, "credit lent to the peer");
         assert_eq!(session.unflushed(), 0, "output");
     }
 }
@@ -303,7 +303,7 @@ impl Pair {
 
     pub fn open_with(a: Limits, b: Limits) -> Self {
         let mut pair = Self::new(a, b);
-        pair.settle();
+        pair.exchange();
         assert!(pair.a.session.peer().is_some() && pair.b.session.peer().is_some());
         pair
     }
@@ -324,11 +324,11 @@ impl Pair {
     }
 
     /// Lets both sides talk until they have nothing to say.
-    pub fn settle(&mut self) {
-        self.settle_by(usize::MAX);
+    pub fn exchange(&mut self) {
+        self.exchange_by(usize::MAX);
     }
 
-    pub fn settle_by(&mut self, segment: usize) {
+    pub fn exchange_by(&mut self, segment: usize) {
         self.talk_by(segment);
         // What would go with the next ping.
         self.a.session.flush_credits(&mut self.a.out);
@@ -358,7 +358,7 @@ impl Pair {
             self.now = self.now.max(next);
             self.a.expire(self.now);
             self.b.expire(self.now);
-            self.settle();
+            self.exchange();
         }
         self.now = end;
     }

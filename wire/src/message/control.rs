@@ -57,14 +57,14 @@ pub struct Hello {
     /// The largest frame body, in bytes, the sender accepts; at least [`limits::LEAST_FRAME`].
     pub max_frame: u32,
     /// Says how many unanswered requests the receiver may have, those before the hello included.
-    pub grant: u32,
+    pub window: u32,
 }
 
 impl Hello {
     /// Makes a hello with our version and the default limits.
     #[must_use]
     pub const fn new(node: NodeId) -> Self {
-        Self { version: VERSION, node, max_frame: limits::FRAME, grant: limits::GRANT }
+        Self { version: VERSION, node, max_frame: limits::FRAME, window: limits::WINDOW }
     }
 
     /// Appends the frame.
@@ -74,7 +74,7 @@ impl Hello {
                 w.u16(self.version);
                 w.u128(self.node.bits());
                 w.u32(self.max_frame);
-                w.u32(self.grant);
+                w.u32(self.window);
             });
         });
     }
@@ -90,7 +90,7 @@ impl Hello {
                 version: r.u16()?,
                 node: read_node(r)?,
                 max_frame: r.u32()?,
-                grant: r.u32()?,
+                window: r.u32()?,
             };
             let (found, least) = (hello.max_frame, limits::LEAST_FRAME);
             // Frames of that size are sent before anybody's limit is known.

@@ -101,14 +101,14 @@ impl Peers {
             let rpc = find(name).ok_or_else(loop_gone)?;
             // The loop lives on: whoever sent the closure is told, and nobody else.
             let worked = catch_unwind(AssertUnwindSafe(|| work(&rpc)));
-            worked.map_err(|panic| ErrorKind::ClosurePanicked(words(panic)).into())
+            worked.map_err(|panic| ErrorKind::ClosurePanicked(text_of(panic)).into())
         };
         if self.remote.is_loop_thread() {
             return run();
         }
-        let given_up = Arc::new(AtomicBool::new(false));
+        let abandoned = Arc::new(AtomicBool::new(false));
         let (tell, told) = bounded(1);
-        let nobody_waits = given_up.clone();
+        let nobody_waits = abandoned.clone();
         post(&self.remote, move || {
             // Its effects would surprise a thread that was told that it did not run.
             if !nobody_waits.load(Ordering::Acquire) {
@@ -116,7 +116,7 @@ impl Peers {
             }
         })?;
         told.recv_timeout(PATIENCE).unwrap_or_else(|error| {
-            given_up.store(true, Ordering::Release);
+            abandoned.store(true, Ordering::Release);
             Err(match error {
                 RecvTimeoutError::Disconnected => loop_gone(),
                 RecvTimeoutError::Timeout => {
@@ -193,8 +193,8 @@ impl fmt::Debug for Peers {
     }
 }
 
-/// The words of a panic.
-fn words(panic: Box<dyn Any + Send>) -> String {
+/// Returns the text of a panic.
+fn text_of(panic: Box<dyn Any + Send>) -> String {
     let text = match panic.downcast_ref::<&str>() {
         Some(text) => (*text).to_owned(),
         None => panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "no message".to_owned()),

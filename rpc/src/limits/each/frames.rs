@@ -50,7 +50,7 @@ pub(super) fn frame() {
         assert_eq!(own.a.session.peer().map(|peer| peer.max_frame), Some(limit));
         let now = own.now;
         own.a.call(now, Head::new(1), &text.as_bytes()[16..], 1);
-        own.settle();
+        own.exchange();
         assert_eq!(own.b.asked().args.len() + 16, limit as usize);
         let beyond = own.a.try_call(now, Head::new(1), &text.as_bytes()[15..], 2);
         let Err(Rejected { why, .. }) = beyond else { panic!("it was taken") };

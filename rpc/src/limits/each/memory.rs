@@ -11,13 +11,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 pub(super) fn output_low_water() {
-    for soft in [1_000, 1 << 20] {
+    for mark in [1_000, 1 << 20] {
         let pair = || {
-            let small = limits(|l| l.output_low_water = soft);
+            let small = limits(|l| l.output_low_water = mark);
             Pair::open_with(small, Limits::default())
         };
         // A call takes 32 bytes besides its arguments.
-        for (bytes, waits) in [(soft - 32, 0), (soft - 31, 1)] {
+        for (bytes, waits) in [(mark - 32, 0), (mark - 31, 1)] {
             let mut pair = pair();
             pair.a.call(pair.now, Head::new(1), &vec![0; bytes], 1);
             assert_eq!(

@@ -7,8 +7,8 @@ mod connections;
 mod frames;
 mod memory;
 mod requests;
+mod texts;
 mod times;
-mod words;
 
 use super::Limits;
 
@@ -57,7 +57,7 @@ every_limit! {
     connections in connections,
     half_open in connections,
     per_source in connections,
-    log_field in words,
-    log_rate in words,
-    error_text in words,
+    log_field in texts,
+    log_rate in texts,
+    error_text in texts,
 }

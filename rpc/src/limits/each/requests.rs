@@ -30,32 +30,32 @@ fn made(pair: &mut Pair, bytes: usize) -> (usize, Why) {
 }
 
 pub(super) fn request_window() {
-    for grant in [64, 100, 4_096] {
-        let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = grant));
-        assert_eq!(pair.a.session.peer().map(|peer| peer.grant), Some(grant));
-        for n in 0..=grant {
+    for window in [64, 100, 4_096] {
+        let mut pair = Pair::open_with(Limits::default(), limits(|l| l.request_window = window));
+        assert_eq!(pair.a.session.peer().map(|peer| peer.window), Some(window));
+        for n in 0..=window {
             pair.a.call(pair.now, Head::new(1), b"", n);
         }
-        pair.settle();
-        assert_eq!((pair.b.session.unanswered(), pair.a.session.waiting()), (grant as usize, 1));
+        pair.exchange();
+        assert_eq!((pair.b.session.unanswered(), pair.a.session.waiting()), (window as usize, 1));
         assert_eq!(pair.b.closed, None);
         let now = pair.now;
         pair.b.feed(now, &call(1 << 40, 0));
-        let over = CloseReason::Protocol(Violation::OverGrant { grant });
+        let over = CloseReason::Protocol(Violation::BeyondWindow { window });
         assert_eq!(pair.b.closed, Some(over));
     }
 }
 
 pub(super) fn request_window_before_hello() {
-    for grant in [64, 10] {
-        let early = limits(|l| l.request_window_before_hello = grant);
+    for window in [64, 10] {
+        let early = limits(|l| l.request_window_before_hello = window);
         let mut pair = Pair::new(early, Limits::default());
-        for n in 0..=grant {
+        for n in 0..=window {
             pair.a.call(pair.now, Head::new(1), b"", n);
         }
-        let said = frames(&pair.a.out, true);
-        let calls = said.iter().filter(|(kind, ..)| *kind == Kind::Call).count();
-        assert_eq!((calls, pair.a.session.waiting()), (grant as usize, 1));
+        let sent = frames(&pair.a.out, true);
+        let calls = sent.iter().filter(|(kind, ..)| *kind == Kind::Call).count();
+        assert_eq!((calls, pair.a.session.waiting()), (window as usize, 1));
     }
 }
 

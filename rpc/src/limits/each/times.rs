@@ -79,7 +79,7 @@ pub(super) fn peer_timeout() {
         let mut pair = Pair::open_with(Limits::default(), limits(|l| l.peer_timeout = span));
         let now = pair.now;
         pair.b.expire(now + secs(15)); // it asks before it judges
-        ends_at(&mut pair.b, now, span, CloseReason::Dead);
+        ends_at(&mut pair.b, now, span, CloseReason::PeerTimeout);
     }
 }
 
@@ -105,7 +105,7 @@ pub(super) fn linger() {
     for span in [secs(5), secs(3)] {
         let mut pair = Pair::open_with(Limits::default(), limits(|l| l.linger = span));
         pair.a.call(pair.now, Head::new(1), b"x", 1);
-        pair.settle();
+        pair.exchange();
         let now = pair.now;
         pair.b.called();
         pair.b.half_close(now);

@@ -26,7 +26,7 @@ impl Serving {
             return Err(format!("no record left: that of {method} is, whose handler has returned"));
         }
         let ended = self.records.len() - self.used().count();
-        if ended != usize::from(self.spare.is_some()) {
+        if ended != usize::from(self.vacant.is_some()) {
             return Err(format!("no record left: {ended} have ended, and one may wait to be used"));
         }
         Ok(())

@@ -58,7 +58,7 @@ pub(crate) struct Serving {
     records: Slab<Record>,
     next_generation: u32,
     /// Says where the next record goes: one that has ended, and waits to be filled anew.
-    spare: Option<u32>,
+    vacant: Option<u32>,
     /// Records of calls that take a place, and those that somebody waits for.
     held: usize,
     running: usize,
@@ -83,7 +83,7 @@ impl Serving {
     ) -> Cause {
         self.next_generation = self.next_generation.wrapping_add(1).max(1);
         let generation = self.next_generation;
-        let slot = self.spare.take().unwrap_or_else(|| self.add_empty());
+        let slot = self.vacant.take().unwrap_or_else(|| self.add_empty());
         let record = &mut self.records[slot as usize];
         let Inherited { deadline, depth, trace } = inherited;
         record.generation = generation;
@@ -149,11 +149,11 @@ impl Serving {
             return None;
         }
         let extras = record.extras.take();
-        if self.spare.is_some() {
+        if self.vacant.is_some() {
             self.records.remove(slot as usize);
         } else {
             record.generation = Record::ENDED;
-            self.spare = Some(slot);
+            self.vacant = Some(slot);
         }
         extras
     }
@@ -345,14 +345,14 @@ mod tests {
         assert_eq!((other.slot(), ended.slot()), (0, 1));
         serving.end_unless_running(ended);
         serving.end_unless_running(other);
-        assert_eq!((serving.spare, serving.records.len()), (Some(1), 1));
+        assert_eq!((serving.vacant, serving.records.len()), (Some(1), 1));
         for slot in 0..3 {
             for cause in [other, ended, Cause::from_parts(slot, 0), Cause::from_parts(slot, 3)] {
                 names_nothing(&mut serving, cause);
             }
         }
         names_nothing(&mut serving, Cause::NONE);
-        assert_eq!((serving.spare, serving.records.len()), (Some(1), 1));
+        assert_eq!((serving.vacant, serving.records.len()), (Some(1), 1));
     }
 
     #[test]
@@ -361,7 +361,7 @@ mod tests {
         let first = serving.begin(LINK, Some(1), &Method::NONE, until(9), 0);
         serving.end_unless_running(first);
         let second = serving.begin(ANOTHER, None, &Method::NONE, Inherited::default(), 0);
-        assert_eq!((first.slot(), serving.spare), (second.slot(), None));
+        assert_eq!((first.slot(), serving.vacant), (second.slot(), None));
         assert_eq!((serving.depth(second), serving.deadline(second)), (0, None));
         let (came_by, call) = serving.origin(second).expect("it is being served");
         assert!(came_by == ANOTHER && call.is_none());

@@ -22,13 +22,13 @@ const BATCH: u32 = 64;
 
 /// The peer's credit, which our requests hold.
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(super) struct OutgoingWindow {
     granted: u32,
     calls: u32,
     events: u32,
 }
 
-impl Outgoing {
+impl OutgoingWindow {
     /// Starts with what may be sent before the peer's hello.
     pub(super) const fn new(granted: u32) -> Self {
         Self { granted, calls: 0, events: 0 }
@@ -88,7 +88,7 @@ impl Outgoing {
 
 /// Our credit, which the peer's requests hold.
 #[derive(Debug)]
-pub(super) struct Incoming {
+pub(super) struct IncomingWindow {
     granted: u32,
     held: u32,
     /// Calls without an answer.
@@ -110,7 +110,7 @@ struct Later {
     answers: VecDeque<(u64, u32)>,
 }
 
-impl Incoming {
+impl IncomingWindow {
     pub(super) const fn new(granted: u32) -> Self {
         let (held, owed, started, free_cancels) = (0, 0, 0, 0);
         Self { granted, held, owed, started, free_cancels, leaving: 0, start: 0, later: None }
@@ -147,8 +147,8 @@ impl Incoming {
 
     /// Returns what a peer does that sends more than it has credit for.
     #[cold]
-    pub(super) const fn over_grant(&self) -> Violation {
-        Violation::OverGrant { grant: self.granted }
+    pub(super) const fn beyond_window(&self) -> Violation {
+        Violation::BeyondWindow { window: self.granted }
     }
 
     /// Lets a request in, for which there is room.
