@@ -185,6 +185,21 @@ fn from_three_quarters_on_our_requests_wait_and_at_all_of_it_they_are_refused() 
 }
 
 #[test]
+fn requests_that_wait_leave_though_it_is_they_that_hold_the_memory() {
+    let mut field = Field::simulated(6);
+    let (server, _) = server(&mut field, 2_000_000);
+    let far = field.peer_with("far", limits(|limits| limits.request_window = 16));
+    let node = field.dial(&server, &far);
+    field.outcome(&server, node.context()).unwrap();
+    let here = node.clone();
+    field.on(&server, move || (0..180).for_each(|_| here.note("x".repeat(10_000)).unwrap()));
+    let held = server.rpc().held_memory();
+    assert!((1_500_000..2_000_000).contains(&held), "{held} bytes, from three quarters on");
+    field.until_within(secs(30), || far.heard().len() == 180);
+    assert_eq!(field.outcome(&server, node.echo("next")).unwrap(), "next");
+}
+
+#[test]
 fn frames_that_never_end_are_counted() {
     let mut field = Field::simulated(5);
     let (server, _) = server(&mut field, 4 << 20);

@@ -3,13 +3,14 @@
 //! Invariants:
 //! 1. Sessions are restrained iff it is tight: from three quarters of
 //!    [`Limits::process_bytes`](crate::Limits::process_bytes) on, until it is half again.
-//! 2. While it is tight, it is looked at again every few milliseconds.
+//! 2. While it is tight, it is looked at again every few milliseconds. Requests that wait are let
+//!    go then if it is they that make it so.
 //! 3. There is a second timer iff much was held and what was kept for it has not been given back.
 
 use crate::link::Link;
 use crate::link::context::LinkContext;
 use crate::link::memory::{attention, tight_from};
-use crate::session::CloseReason;
+use crate::session::{CloseReason, Session};
 use peers_kernel::{Cause, Instant, Outlet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -128,12 +129,26 @@ impl LinkContext {
         self.fill_holes(IN_HOLES * 4);
         // Down to half, so that it does not become tight again with the next frame.
         if self.holds(self.memory.most.get() / 2 + 1) && !self.shutdown.ended.get() {
+            self.let_some_go();
             return self.look_soon();
         }
         self.memory.tight.set(false);
         self.handle.save_memory(false);
         for link in self.all_links() {
             link.restrain(false);
+        }
+    }
+
+    /// Lets requests go that wait, as far as there is room for them in the output, if without them
+    /// there would be little: then letting them wait on makes no room, for ever.
+    fn let_some_go(&self) {
+        let links = self.all_links();
+        let waiting: usize = links.iter().map(|link| link.ask(Session::waiting_memory)).sum();
+        if !self.holds(self.memory.most.get() / 2 + 1 + waiting) {
+            for link in links {
+                link.restrain(false);
+                link.restrain(true);
+            }
         }
     }
 
