@@ -359,6 +359,12 @@ fn raise(core: &Rc<Core>) {
     }
 }
 
+impl From<&Kernel> for Handle {
+    fn from(kernel: &Kernel) -> Self {
+        kernel.handle()
+    }
+}
+
 impl Drop for Kernel {
     fn drop(&mut self) {
         self.core.close();

@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut kernel = Kernel::new()?;
     let (room, guest) = (kernel.node(Room::default()), kernel.node(Guest));
     let (rpc, cx) = (Rpc::new(&kernel.handle()), room.cx());
-    let listener = rpc.listen(&"inet:localhost:0".parse()?, move |ep| LocalNode::bind(&cx, &ep))?;
+    let listener = rpc.listen("inet:localhost:0", move |ep| LocalNode::bind(&cx, &ep))?;
 
     let client = Rpc::new(&kernel.handle());
     let endpoint = client.connect(&listener.address());

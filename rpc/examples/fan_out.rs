@@ -42,8 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for book in ["Dune", "", "Children of Dune"] {
         let node = kernel.node(Shelf(book));
         let cx = node.cx();
-        let at = &"inet:localhost:0".parse()?;
-        let listener = rpc.listen(at, move |ep| LocalNode::bind(&cx, &ep))?;
+        let listener = rpc.listen("inet:localhost:0", move |ep| LocalNode::bind(&cx, &ep))?;
         peers.push(NodeProxy::new(client.connect(&listener.address())));
         owners.push((node, listener));
     }

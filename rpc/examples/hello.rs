@@ -22,19 +22,14 @@ impl LocalNode for Registry {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Error> {
     let mut kernel = Kernel::new()?;
-    let handle = kernel.handle();
-    let rpc = Rpc::new(&handle);
+    let rpc = Rpc::new(&kernel);
+    let service = rpc.serve("inet:localhost:0", Registry::default(), LocalNode::bind)?;
+    println!("listening at {}", service.address());
 
-    let node = kernel.node(Registry::default());
-    let cx = node.cx();
-    let listener =
-        rpc.listen(&"inet:localhost:0".parse()?, move |endpoint| LocalNode::bind(&cx, &endpoint))?;
-    println!("listening at {}", listener.address());
-
-    let client = Rpc::new(&handle);
-    let n: NodeProxy = NodeProxy::new(client.connect(&listener.address()));
+    let (client, handle) = (Rpc::new(&kernel), kernel.handle());
+    let n: NodeProxy = NodeProxy::new(client.connect(service.address()));
     n.put("arrakis", "dune")?;
     n.get("arrakis").then_or(|value| println!("arrakis -> {value}"), peers_rpc::warn);
     n.get("Muad'Dib").then_or(
@@ -44,6 +39,5 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             handle.stop();
         },
     );
-    kernel.run()?;
-    Ok(())
+    Ok(kernel.run()?)
 }

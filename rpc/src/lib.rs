@@ -12,6 +12,7 @@
 //! use std::collections::BTreeMap;
 //! use std::rc::Rc;
 //!
+//! #[derive(Default)]
 //! struct Registry(BTreeMap<String, String>);
 //!
 //! impl LocalNode for Registry {
@@ -19,20 +20,17 @@
 //!         self.0.insert(key, value);
 //!     }
 //!     fn get(&mut self, _: &Context<'_, Self>, key: String) -> Result<String, Error> {
-//!         self.0.get(&key).cloned().ok_or_else(|| NoSuchKey { key }.raise())
+//!         Ok(self.0.get(&key).cloned().ok_or(NoSuchKey { key })?)
 //!     }
 //! }
 //!
 //! // Or `Kernel::new()?` and an `inet:` address: nothing else changes.
 //! let mut kernel = Kernel::simulated(1);
-//! let rpc = Rpc::new(&kernel.handle());
-//! let node = kernel.node(Registry(BTreeMap::new()));
-//! let cx = node.cx();
-//! let address = "sim:arrakis".parse()?;
-//! let _listener = rpc.listen(&address, move |endpoint| LocalNode::bind(&cx, &endpoint))?;
+//! let rpc = Rpc::new(&kernel);
+//! let _service = rpc.serve("sim:arrakis", Registry::default(), LocalNode::bind)?;
 //!
-//! let client = Rpc::new(&kernel.handle()); // a connection to oneself would be refused
-//! let n: NodeProxy = NodeProxy::new(client.connect(&address));
+//! let client = Rpc::new(&kernel); // a connection to oneself would be refused
+//! let n: NodeProxy = NodeProxy::new(client.connect("sim:arrakis"));
 //! n.put("arrakis", "dune")?;
 //! let (handle, answer) = (kernel.handle(), Rc::new(RefCell::new(String::new())));
 //! let got = answer.clone();
@@ -45,7 +43,7 @@
 //! );
 //! kernel.run()?;
 //! assert_eq!(*answer.borrow(), "dune");
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), Error>(())
 //! ```
 //!
 //! How a call travels:
@@ -106,15 +104,19 @@ pub use api::audit::Audit;
 pub use api::helpers::{
     collect_async, pickle, unpickle, warn, with_error_handler, wrap, wrap_left,
 };
-pub use api::listener::{InsecureBind, Listener};
+pub use api::listener::Listener;
 pub use api::reconnect::stay_connected;
 pub use api::rpc::{Dialler, Rpc, Security};
+pub use api::service::Service;
 pub use api::sync::{
     Peers, Started, SyncCall, SyncCancel, SyncEndpoint, spawn_loop, spawn_loop_with,
 };
 pub use call::{Call, Cancel};
+pub use interface::address::ToAddress;
 pub use interface::caller::Caller;
 pub use interface::error::{Error, ErrorKind, Misuse, Outer, Overload, Raised, Refusal};
+#[doc(hidden)]
+pub use interface::wrong_thread::{CanContinue, CanWait};
 pub use interface::{Convention, Exception, Interface, InterfaceFile, Method, Proxy};
 pub use limits::Limits;
 pub use link::counters::Counters;
@@ -124,7 +126,7 @@ pub use link::name::EndpointName;
 #[doc(hidden)]
 pub use security::allow::Asked;
 pub use security::allow::{Allow, Peer};
-pub use security::{SecureTransport, SecurityError};
+pub use security::{InsecureBind, SecureTransport, SecurityError};
 pub use serve::binding::Binding;
 pub use serve::context::Context;
 pub use serve::stub;

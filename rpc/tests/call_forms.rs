@@ -107,8 +107,9 @@ fn a_synchronous_call_with_and_without_a_time_out() -> Result<(), Box<dyn std::e
     let _server = spawn_loop_with(peers_rpc::Limits::default(), move |kernel, rpc: &Rpc| {
         let node = kernel.node(Shelf(None));
         let cx = node.cx();
-        let at = "inet:localhost:0".parse().unwrap();
-        let listener = rpc.listen(&at, move |endpoint| LocalNode::bind(&cx, &endpoint)).unwrap();
+        let listener = rpc
+            .listen("inet:localhost:0", move |endpoint| LocalNode::bind(&cx, &endpoint))
+            .unwrap();
         tell.send(listener.address()).unwrap();
         (node, listener)
     })?;

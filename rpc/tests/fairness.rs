@@ -31,8 +31,9 @@ fn scene() -> Scene {
     let serving = Rpc::with_limits(&server.handle(), Limits::default());
     let node = server.node(Desk::default());
     let cx = node.cx();
-    let at = "inet:localhost:0".parse().unwrap();
-    let listener = serving.listen(&at, move |endpoint| LocalProbe::bind(&cx, &endpoint)).unwrap();
+    let listener = serving
+        .listen("inet:localhost:0", move |endpoint| LocalProbe::bind(&cx, &endpoint))
+        .unwrap();
     let rpc = Rpc::with_limits(&clients.handle(), roomy());
     let address = listener.address();
     Scene { server, clients, rpc, address, _owners: Box::new((serving, node, listener)) }

@@ -23,8 +23,9 @@ fn serve(limits: Limits) -> (Peers, Address) {
     let peers = spawn_loop_with(limits, move |kernel: &Kernel, rpc: &Rpc| {
         let node = kernel.node(Desk::default());
         let cx = node.cx();
-        let at = "inet:localhost:0".parse().unwrap();
-        let listener = rpc.listen(&at, move |endpoint| LocalProbe::bind(&cx, &endpoint)).unwrap();
+        let listener = rpc
+            .listen("inet:localhost:0", move |endpoint| LocalProbe::bind(&cx, &endpoint))
+            .unwrap();
         tell.send(listener.address()).unwrap();
         (node, listener)
     });
@@ -118,8 +119,9 @@ fn events_and_calls_of_one_thread_arrive_in_order() {
             reply.ok(text);
         };
         cx.enter(|desk, _| desk.script = Some(std::rc::Rc::new(script))).unwrap();
-        let at = "inet:localhost:0".parse().unwrap();
-        let listener = rpc.listen(&at, move |endpoint| LocalProbe::bind(&cx, &endpoint)).unwrap();
+        let listener = rpc
+            .listen("inet:localhost:0", move |endpoint| LocalProbe::bind(&cx, &endpoint))
+            .unwrap();
         tell.send(listener.address()).unwrap();
         (node, listener)
     })

@@ -5,7 +5,6 @@
 use peers_rpc::kernel::Cont;
 use peers_rpc::wire::Value;
 use peers_rpc::{Address, Context, Error, ErrorKind, Kernel, Listener, Node, Refusal, Reply, Rpc};
-use std::io;
 
 peers_rpc::include_rpc!("trial");
 
@@ -104,7 +103,7 @@ impl Trial {
         kernel: &Kernel,
         rpc: &Rpc,
         address: &Address,
-    ) -> io::Result<(Listener, Node<Self>)> {
+    ) -> Result<(Listener, Node<Self>), Error> {
         let node = kernel.node(Self::default());
         let cx = node.cx();
         let listener = rpc.listen(address, move |endpoint| LocalTrial::bind(&cx, &endpoint))?;

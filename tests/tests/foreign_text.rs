@@ -88,7 +88,7 @@ fn two_thousand_offences_are_some_lines_in_the_log() {
 #[test]
 fn a_hostile_servers_words_are_spelled_out_in_errors() {
     let door = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("inet:localhost:{}", door.local_addr().unwrap().port()).parse().unwrap();
+    let address = format!("inet:localhost:{}", door.local_addr().unwrap().port());
     let server = thread::spawn(move || {
         let mut raw = Raw::over(door.accept().unwrap().0);
         raw.send(&greeting());

@@ -106,8 +106,7 @@ fn a_server() {
     let rpc = Rpc::new(&kernel.handle());
     let node = kernel.node(Trial::default());
     let (cx, mut accepted) = (node.cx(), 0);
-    let address = "inet:127.0.0.1:0".parse().expect("an address");
-    let listener = rpc.listen(&address, move |endpoint| {
+    let listener = rpc.listen("inet:127.0.0.1:0", move |endpoint| {
         accepted += 1;
         if accepted == 3 {
             signal(std::process::id(), "-STOP");
@@ -187,7 +186,6 @@ fn that_is_so_for_one_that_was_stopped_inside_a_handler() {
 #[test]
 fn a_client() {
     let Ok(address) = std::env::var("PEERS_FROZEN_AT") else { return };
-    let address = address.parse().expect("an address");
     if std::env::var_os("PEERS_FROZEN_WAITS").is_some() {
         let peers = peers_rpc::spawn_loop().expect("a loop starts");
         let node = TrialProxy::new(peers.connect(&address).expect("the loop lives"));

@@ -297,7 +297,7 @@ fn a_session_cut_at_any_byte_ends_and_leaves_nothing() {
 #[test]
 fn calls_whose_answers_are_cut_off_fail_as_disconnected() {
     let door = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("inet:localhost:{}", door.local_addr().unwrap().port()).parse().unwrap();
+    let address = format!("inet:localhost:{}", door.local_addr().unwrap().port());
     let mut answers = greeting();
     for counter in 1..=3_u64 {
         put_reply(&mut answers, u32::MAX, counter << 24 | (counter - 1), &"answer").unwrap();

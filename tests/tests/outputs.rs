@@ -191,7 +191,7 @@ fn rpcc() {
 /// The client of a node for as long as both live.
 fn client(address: &str) -> (Peers, P2pNodeProxy<SyncEndpoint>) {
     let peers = spawn_loop().unwrap();
-    let node = P2pNodeProxy::new(peers.connect(&address.parse().unwrap()).unwrap());
+    let node = P2pNodeProxy::new(peers.connect(address).unwrap());
     (peers, node)
 }
 

@@ -17,7 +17,6 @@ use peers_rpc::{
     Rpc, Security, warn,
 };
 use std::fmt;
-use std::io;
 use std::time::Duration;
 
 /// Says how often a request is forwarded at most.
@@ -50,7 +49,7 @@ impl Herd {
         address: &Address,
         peers: &[Address],
         security: Option<Security>,
-    ) -> io::Result<(Listener, Node<Self>)> {
+    ) -> Result<(Listener, Node<Self>), Error> {
         let node = kernel.node(self);
         let cx = node.cx();
         let accept = move |endpoint| LocalHerdNode::bind(&cx, &endpoint);

@@ -7,7 +7,6 @@ use crate::LocalNode;
 use crate::operation::{Gcd, GetPrime, GetRandom, Inverse, IsPrime, Operation};
 use peers_rpc::kernel::Stop;
 use peers_rpc::{Address, Context, Cx, Error, Kernel, Listener, Node, Rpc, Security};
-use std::io;
 
 /// A node that computes by itself.
 #[derive(Debug, Default)]
@@ -24,7 +23,7 @@ impl Loner {
         rpc: &Rpc,
         address: &Address,
         security: Option<Security>,
-    ) -> io::Result<(Listener, Node<Self>)> {
+    ) -> Result<(Listener, Node<Self>), Error> {
         let node = kernel.node(Self::default());
         let cx = node.cx();
         let accept = move |endpoint| LocalNode::bind(&cx, &endpoint);

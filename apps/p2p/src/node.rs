@@ -14,7 +14,6 @@ use peers_rpc::{Address, Context, Error, Kernel, Listener, Node};
 use peers_rpc::{Reply, Rpc, Security};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::io;
 
 /// Prints a node's line: the address that it listens at, and the text.
 pub type Voice = Box<dyn Fn(&Address, &str)>;
@@ -79,7 +78,7 @@ impl P2pNode {
         address: &Address,
         peers: &[Address],
         security: Option<Security>,
-    ) -> io::Result<(Listener, Node<Self>)> {
+    ) -> Result<(Listener, Node<Self>), Error> {
         let node = kernel.node(self);
         let cx = node.cx();
         let accept = move |endpoint| LocalP2pNode::bind(&cx, &endpoint);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 peers_rpc::include_rpc!("registry");
 
+#[derive(Default)]
 struct Registry(BTreeMap<String, String>);
 
 impl LocalNode for Registry {
@@ -12,17 +13,13 @@ impl LocalNode for Registry {
         self.0.insert(key, value);
     }
     fn get(&mut self, _: &Context<'_, Self>, key: String) -> Result<String, Error> {
-        self.0.get(&key).cloned().ok_or_else(|| NoSuchKey { key }.raise())
+        Ok(self.0.get(&key).cloned().ok_or(NoSuchKey { key })?)
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Error> {
     let mut kernel = Kernel::new()?;
-    let rpc = Rpc::new(&kernel.handle());
-    let node = kernel.node(Registry(BTreeMap::new()));
-    let cx = node.cx();
-    let address = "inet:localhost:5000".parse()?;
-    let _listener = rpc.listen(&address, move |endpoint| LocalNode::bind(&cx, &endpoint))?;
-    kernel.run()?;
-    Ok(())
+    let rpc = Rpc::new(&kernel);
+    let _service = rpc.serve("inet:localhost:5000", Registry::default(), LocalNode::bind)?;
+    Ok(kernel.run()?)
 }

@@ -3,7 +3,6 @@
 use crate::{LocalNode, NoSuchKey};
 use peers_rpc::{Address, Context, Error, Kernel, Listener, Node, Rpc, Security};
 use std::collections::BTreeMap;
-use std::io;
 
 /// Keys and values, in memory.
 #[derive(Debug, Default)]
@@ -35,7 +34,7 @@ impl Registry {
         rpc: &Rpc,
         address: &Address,
         security: Option<Security>,
-    ) -> io::Result<(Listener, Node<Self>)> {
+    ) -> Result<(Listener, Node<Self>), Error> {
         let node = kernel.node(Self::default());
         let cx = node.cx();
         let accept = move |endpoint| LocalNode::bind(&cx, &endpoint);

@@ -32,6 +32,12 @@ pub struct Handle {
     pub(crate) core: Rc<Core>,
 }
 
+impl From<&Self> for Handle {
+    fn from(handle: &Self) -> Self {
+        handle.clone()
+    }
+}
+
 impl Handle {
     /// Returns the time, as read once in this turn.
     #[inline]

@@ -43,6 +43,13 @@ pub struct Node<S: 'static> {
     cell: Rc<NodeCell<S>>,
 }
 
+impl Handle {
+    /// Makes a node that owns `state`, as [`Kernel::node`](crate::Kernel::node) does.
+    pub fn node<S: 'static>(&self, state: S) -> Node<S> {
+        Node::new(self.clone(), state)
+    }
+}
+
 /// A node as its handlers see it: weak, cloneable, and where continuations are made.
 pub struct Cx<S: 'static> {
     handle: Handle,

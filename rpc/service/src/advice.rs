@@ -26,6 +26,20 @@ pub(super) fn failure(address: &Address, error: &Error) -> Failure {
     Failure { text: format!("{head}{error}{tail}"), code: UNREACHED }
 }
 
+/// The words and the exit code for an error that no address explains.
+pub(super) fn unaddressed(error: &Error) -> Failure {
+    match error.kind() {
+        ErrorKind::Raised(_) | ErrorKind::Failed(_) | ErrorKind::Panicked | ErrorKind::NoReply => {
+            Failure { text: error.to_string(), code: RAISED }
+        }
+        kind @ (ErrorKind::Io { .. }
+        | ErrorKind::BadAddress(_)
+        | ErrorKind::InsecureBind(_)
+        | ErrorKind::AlreadyBound(_)) => Failure { text: kind.to_string(), code: UNREACHED },
+        _ => Failure { text: error.to_string(), code: UNREACHED },
+    }
+}
+
 /// Advises after a time-out. Before the node has said hello, its id is unknown; an IP address needs
 /// no look-up.
 fn late(address: &Address, error: &Error) -> Option<&'static str> {

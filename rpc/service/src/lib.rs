@@ -65,6 +65,14 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+/// An error of setting up, in its own words; or the outcome of a call to a node that need not be
+/// named.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        advice::unaddressed(&error)
+    }
+}
+
 /// Starts a loop on a thread of its own, for one-shot calls.
 ///
 /// # Errors

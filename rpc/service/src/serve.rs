@@ -3,9 +3,8 @@
 
 use super::{Failure, say};
 use peers_rpc::kernel::{Cont, Handle, Kernel, Signal};
-use peers_rpc::{Drained, Listener, Rpc};
+use peers_rpc::{Drained, Error, Listener, Rpc};
 use std::cell::RefCell;
-use std::io;
 use std::rc::Rc;
 
 /// Runs a node until SIGINT or SIGTERM.
@@ -19,12 +18,12 @@ use std::rc::Rc;
 /// What `start` and the operating system say.
 pub fn serve<T: 'static>(
     limits: peers_rpc::Limits,
-    start: impl FnOnce(&Kernel, &Rpc) -> io::Result<(Listener, T)>,
+    start: impl FnOnce(&Kernel, &Rpc) -> Result<(Listener, T), Error>,
 ) -> Result<(), Failure> {
     let mut kernel = Kernel::new()?;
     let handle = kernel.handle();
     let limits = fitting(limits, handle.memory_limit());
-    let rpc = Rc::new(Rpc::with_limits(&handle, limits));
+    let rpc = Rc::new(Rpc::with_limits(&kernel, limits));
     rpc.follow_memory_limit();
     let (listener, owned) = start(&kernel, &rpc)?;
     let address = listener.address();

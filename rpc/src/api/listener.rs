@@ -1,6 +1,5 @@
 //! Accepting connections: who may, how many, and what is bound on each.
 
-use crate::AlreadyBound;
 use crate::api::rpc::Security;
 use crate::link::Link;
 use crate::link::context::LinkContext;
@@ -8,32 +7,12 @@ use crate::link::endpoint::Endpoint;
 use crate::link::name::{Route, ip};
 use crate::link::reject::Farewell;
 use crate::session::CloseReason;
+use crate::{AlreadyBound, Error, ErrorKind, InsecureBind};
 use peers_kernel::{Address, Stream};
 use std::cell::RefCell;
 use std::fmt;
-use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
-
-/// Listening on an address that others can reach, without having said that this is meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InsecureBind {
-    /// The address asked for.
-    pub address: Address,
-}
-
-impl fmt::Display for InsecureBind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} can be reached by others, and nothing is encrypted: listen on localhost or a Unix socket, or say \
-             Security::Insecure (--insecure on command lines)",
-            self.address
-        )
-    }
-}
-
-impl std::error::Error for InsecureBind {}
 
 /// A place where connections are accepted. Dropping it stops that; connections accepted before live
 /// on.
@@ -48,11 +27,11 @@ impl Listener {
         address: &Address,
         security: Option<Security>,
         accept: impl FnMut(Endpoint) -> Result<(), AlreadyBound> + 'static,
-    ) -> io::Result<Self> {
+    ) -> Result<Self, Error> {
         // Before anything is opened: what others can reach needs a word of the program.
         if security.is_none() && !address.is_local() {
             let refused = InsecureBind { address: address.clone() };
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, refused));
+            return Err(ErrorKind::InsecureBind(refused).into());
         }
         let acceptor = Rc::new(Acceptor {
             context: Rc::downgrade(context),
@@ -213,7 +192,7 @@ pub(crate) mod counts {
 
     pub(crate) fn connections_are_counted_whatever_they_are() {
         let (_kernel, rpc) = place(|limits| limits.connections = Some(3));
-        rpc.connect(&"sim:elsewhere".parse().expect("an address"));
+        rpc.connect("sim:elsewhere");
         assert_eq!(come(&rpc, &Address::unix("/a")), Ok(()));
         assert_eq!(come(&rpc, &inet("127.0.0.1")), Ok(()));
         assert_eq!(come(&rpc, &inet("127.0.0.1")), Err("too many connections"));

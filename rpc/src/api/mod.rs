@@ -5,4 +5,5 @@ pub(crate) mod helpers;
 pub(crate) mod listener;
 pub(crate) mod reconnect;
 pub(crate) mod rpc;
+pub(crate) mod service;
 pub(crate) mod sync;

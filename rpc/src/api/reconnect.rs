@@ -1,7 +1,7 @@
 //! Staying connected to an address: dialling again after every end, with patience.
 
-use crate::{CloseReason, Dialler, Endpoint, Error};
-use peers_kernel::{Address, Cause, Cx, Instant};
+use crate::{CloseReason, Dialler, Endpoint, Error, ToAddress};
+use peers_kernel::{Cause, Cx, Instant};
 use rand_core::Rng as _;
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ type Meet<S> = Box<dyn FnMut(&mut S, &Cx<S>, &Endpoint, u32)>;
 /// An address that a node wants to be connected to.
 struct Contact<S: 'static> {
     dialler: Dialler,
-    address: Address,
+    /// What is no address fails each time.
+    address: Box<dyn ToAddress>,
     meet: Meet<S>,
     /// Attempts without lasting success.
     failures: u32,
@@ -36,10 +37,14 @@ struct Contact<S: 'static> {
 pub fn stay_connected<S: 'static>(
     cx: &Cx<S>,
     dialler: &Dialler,
-    address: &Address,
+    address: impl ToAddress,
     meet: impl FnMut(&mut S, &Cx<S>, &Endpoint, u32) + 'static,
 ) {
-    let (dialler, address) = (dialler.clone(), address.clone());
+    let (dialler, given) = (dialler.clone(), address.as_given());
+    let address = address.to_address().map_or_else(
+        |_| Box::new(given) as Box<dyn ToAddress>,
+        |address| Box::new(address) as Box<dyn ToAddress>,
+    );
     let contact = Contact { dialler, address, meet: Box::new(meet), failures: 0 };
     // Whatever asked for it, these connections are made on nobody's behalf.
     cx.handle().with_cause(Cause::NONE, || cx.schedule(|state, cx| contact.dial(state, cx)));
@@ -48,7 +53,7 @@ pub fn stay_connected<S: 'static>(
 impl<S: 'static> Contact<S> {
     fn dial(mut self, state: &mut S, cx: &Cx<S>) {
         // The process ends.
-        let Some(endpoint) = self.dialler.connect(&self.address) else { return };
+        let Some(endpoint) = self.dialler.connect(&*self.address) else { return };
         // Else it would be closed as unused, and dialled again, for ever.
         endpoint.set_keepalive(Duration::ZERO);
         (self.meet)(state, cx, &endpoint, self.failures);
@@ -74,8 +79,8 @@ impl<S: 'static> Contact<S> {
 mod tests {
     use super::*;
     use crate::{Listener, Rpc};
-    use peers_kernel::Node;
     use peers_kernel::sim::{ProcessId, World};
+    use peers_kernel::{Address, Node};
     use std::cell::RefCell;
     use std::rc::Rc;
 

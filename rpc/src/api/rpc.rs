@@ -1,6 +1,8 @@
 //! The owner of all endpoints and listeners of a process.
 
 use crate::api::listener::Listener;
+use crate::api::service::Service;
+use crate::interface::address::ToAddress;
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::link::context::LinkContext;
@@ -8,8 +10,8 @@ use crate::link::counters::Counters;
 use crate::link::end::Drained;
 use crate::link::endpoint::Endpoint;
 use crate::session::CloseReason;
-use crate::{AlreadyBound, Reply};
-use peers_kernel::{Address, Cause, Cont, Handle};
+use crate::{AlreadyBound, Error, Reply};
+use peers_kernel::{Address, Cause, Cont, Cx, Handle};
 use peers_wire::NodeId;
 use rand_core::Rng as _;
 use std::fmt;
@@ -43,13 +45,16 @@ pub struct Rpc {
 }
 
 impl Rpc {
-    /// With the default limits. The node id is drawn from the kernel's generator.
-    pub fn new(handle: &Handle) -> Self {
-        Self::with_limits(handle, Limits::default())
+    /// Makes one for a loop, given as a `&Kernel` or a `&Handle`, with the default limits. The node
+    /// id is drawn from the kernel's generator.
+    pub fn new(kernel: impl Into<Handle>) -> Self {
+        Self::with_limits(kernel, Limits::default())
     }
 
-    /// With limits of your own. Those that cannot be kept are replaced: see [`Limits::fitted`].
-    pub fn with_limits(handle: &Handle, limits: Limits) -> Self {
+    /// Makes one with limits of your own. Those that cannot be kept are replaced: see
+    /// [`Limits::fitted`].
+    pub fn with_limits(kernel: impl Into<Handle>, limits: Limits) -> Self {
+        let handle = kernel.into();
         let mut rng = handle.rng();
         let bits = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
         let node = NodeId::from_bits(bits >> 8);
@@ -60,7 +65,7 @@ impl Rpc {
                 "limits that cannot be kept are replaced by the nearest that can: {changed}"
             );
         }
-        Self { context: LinkContext::new(handle.clone(), node, limits) }
+        Self { context: LinkContext::new(handle, node, limits) }
     }
 
     /// This node's id: 120 random bits.
@@ -100,25 +105,75 @@ impl Rpc {
     }
 
     /// Dials. Returns at once: calls and events wait for the connection, and fail through the queue
-    /// if there is none, or if this side is closing.
-    pub fn connect(&self, address: &Address) -> Endpoint {
-        connect(&self.context, address)
+    /// if there is none, or if this side is closing. So it is, too, if the text is no address: the
+    /// endpoint has ended as [`CloseReason::ConnectFailed`].
+    pub fn connect(&self, address: impl ToAddress) -> Endpoint {
+        connect(&self.context, &address)
+    }
+
+    /// Serves an object to whoever connects: makes a node of `state`, listens, and runs `bind` for
+    /// each connection, before its first request is started. `LocalNode::bind` is enough for one
+    /// interface; a closure binds several, or fewer for some callers.
+    ///
+    /// ```
+    /// # use peers_rpc::doc::{LocalNode, NoSuchKey};
+    /// # use peers_rpc::{Context, Error, Kernel, Rpc};
+    /// # #[derive(Default)]
+    /// # struct Registry;
+    /// # impl LocalNode for Registry {
+    /// #     fn put(&mut self, _: &Context<'_, Self>, _: String, _: String) {}
+    /// #     fn get(&mut self, _: &Context<'_, Self>, key: String) -> Result<String, Error> {
+    /// #         Err(NoSuchKey { key })?
+    /// #     }
+    /// # }
+    /// let kernel = Kernel::simulated(1);
+    /// let rpc = Rpc::new(&kernel);
+    /// let service = rpc.serve("sim:arrakis", Registry::default(), LocalNode::bind)?;
+    /// assert_eq!(service.address().to_string(), "sim:arrakis");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As of [`listen`](Self::listen).
+    #[track_caller]
+    pub fn serve<S: 'static>(
+        &self,
+        at: impl ToAddress,
+        state: S,
+        bind: impl Fn(&Cx<S>, &Endpoint) -> Result<(), AlreadyBound> + 'static,
+    ) -> Result<Service<S>, Error> {
+        Service::open(&self.context, None, &at, state, bind)
+    }
+
+    /// Serves an object with a stated policy; with `None` it is [`serve`](Self::serve).
+    ///
+    /// # Errors
+    /// As of [`listen_with`](Self::listen_with).
+    #[track_caller]
+    pub fn serve_with<S: 'static>(
+        &self,
+        security: impl Into<Option<Security>>,
+        at: impl ToAddress,
+        state: S,
+        bind: impl Fn(&Cx<S>, &Endpoint) -> Result<(), AlreadyBound> + 'static,
+    ) -> Result<Service<S>, Error> {
+        Service::open(&self.context, security.into(), &at, state, bind)
     }
 
     /// Listens. `accept` is run for each connection before its first request is started: the place
     /// to bind objects. A connection whose `accept` fails is closed.
     ///
     /// # Errors
-    /// What the operating system says (address in use, no permission…), and an
-    /// [`InsecureBind`](crate::InsecureBind) inside an [`io::Error`] for an address that others can
-    /// reach: [`listen_with`](Self::listen_with) states a policy.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) with what the operating system says (address in use,
+    /// no permission…), [`ErrorKind::InsecureBind`](crate::ErrorKind::InsecureBind) for an address
+    /// that others can reach: [`listen_with`](Self::listen_with) states a policy.
     #[track_caller]
     pub fn listen(
         &self,
-        address: &Address,
+        address: impl ToAddress,
         accept: impl FnMut(Endpoint) -> Result<(), AlreadyBound> + 'static,
-    ) -> io::Result<Listener> {
-        Listener::open(&self.context, address, None, accept)
+    ) -> Result<Listener, Error> {
+        Listener::open(&self.context, &address.to_address()?, None, accept)
     }
 
     /// Listens with a stated policy; with `None` it is [`listen`](Self::listen).
@@ -129,10 +184,10 @@ impl Rpc {
     pub fn listen_with(
         &self,
         security: impl Into<Option<Security>>,
-        address: &Address,
+        address: impl ToAddress,
         accept: impl FnMut(Endpoint) -> Result<(), AlreadyBound> + 'static,
-    ) -> io::Result<Listener> {
-        Listener::open(&self.context, address, security.into(), accept)
+    ) -> Result<Listener, Error> {
+        Listener::open(&self.context, &address.to_address()?, security.into(), accept)
     }
 
     /// Returns what its connections share.
@@ -178,14 +233,27 @@ pub struct Dialler {
 
 impl Dialler {
     /// Dials, as [`Rpc::connect`] does; `None` if the `Rpc` is gone or closing.
-    pub fn connect(&self, address: &Address) -> Option<Endpoint> {
+    pub fn connect(&self, address: impl ToAddress) -> Option<Endpoint> {
         let context = self.context.upgrade()?;
         let over = context.shutdown.has_begun();
-        (!over).then(|| connect(&context, address))
+        (!over).then(|| connect(&context, &address))
     }
 }
 
-fn connect(context: &Rc<LinkContext>, address: &Address) -> Endpoint {
+fn connect(context: &Rc<LinkContext>, named: &dyn ToAddress) -> Endpoint {
+    match named.to_address() {
+        Ok(address) => dial(context, &address),
+        Err(error) => {
+            let link = Link::dialled(context, &Address::unix(""));
+            let (address, text) = (named.as_given(), error.to_string());
+            let kind = io::ErrorKind::InvalidInput;
+            link.end(CloseReason::ConnectFailed { address, kind, text });
+            Endpoint::of(&link)
+        }
+    }
+}
+
+fn dial(context: &Rc<LinkContext>, address: &Address) -> Endpoint {
     let link = Link::dialled(context, address);
     let endpoint = Endpoint::of(&link);
     if context.shutdown.has_begun() {

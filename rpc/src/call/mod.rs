@@ -9,6 +9,7 @@ mod endpoint;
 mod send;
 
 use crate::interface::Method;
+use crate::interface::wrong_thread::CanWait;
 use crate::link::Link;
 use crate::link::endpoint::Endpoint;
 use crate::session::CallId;
@@ -64,9 +65,9 @@ impl Plan {
 
 /// A call described but not sent, on the loop. [`then`](Call::then) sends it.
 ///
-/// ```compile_fail,E0599
+/// ```compile_fail,E0277
 /// # fn f(node: peers_rpc::doc::NodeProxy) {
-/// // Waiting on the loop would wait for itself: only `Send` proxies have `wait`.
+/// // error: a call that is made on the loop cannot be waited for
 /// node.get("arrakis").wait();
 /// # }
 /// ```
@@ -89,26 +90,26 @@ impl<T: DecodeOwned + 'static> Call<T> {
         Self { endpoint, plan, result: PhantomData }
     }
 
-    /// Waits at most this long for the reply; zero is for ever.
+    /// CanWait at most this long for the reply; zero is for ever.
     pub fn within(mut self, wait: Duration) -> Self {
         self.plan.patience = Patience::Within(wait);
         self
     }
 
-    /// Waits until `deadline`; fails at once if that is past.
+    /// CanWait until `deadline`; fails at once if that is past.
     pub fn until(mut self, deadline: impl Into<Instant>) -> Self {
         self.plan.patience = Patience::Until(deadline.into());
         self
     }
 
-    /// Waits for what is left of a time, as `deadline - now` gives it; unlike with
+    /// CanWait for what is left of a time, as `deadline - now` gives it; unlike with
     /// [`within`](Self::within), zero fails at once.
     pub fn remaining(mut self, left: Duration) -> Self {
         self.plan.patience = Patience::Remaining(left);
         self
     }
 
-    /// Waits until the endpoint dies.
+    /// CanWait until the endpoint dies.
     pub fn forever(mut self) -> Self {
         self.plan.patience = Patience::Forever;
         self
@@ -140,6 +141,18 @@ impl<T: DecodeOwned + 'static> Call<T> {
     pub fn then_cancellable(self, k: Reply<T>) -> Cancel {
         let link = self.endpoint.weak();
         Cancel { link, id: self.send(k) }
+    }
+
+    /// Does not compile: a call that is made on the loop cannot be waited for there. Write
+    /// [`then`](Self::then), or use a proxy of another thread.
+    ///
+    /// # Errors
+    /// None, as it cannot be called.
+    pub fn wait(self) -> Result<T, Error>
+    where
+        Self: CanWait,
+    {
+        self.never()
     }
 
     /// Sends it over the endpoint's link even if that takes no other requests any more.

@@ -37,6 +37,12 @@ impl Debug for ErrorKind {
                 f.debug_tuple("ClosurePanicked").field(&Quoted(text)).finish()
             }
             Self::Misuse(misuse) => f.debug_tuple("Misuse").field(misuse).finish(),
+            Self::Io { kind, text } => {
+                f.debug_struct("Io").field("kind", kind).field("text", &Quoted(text)).finish()
+            }
+            Self::BadAddress(error) => f.debug_tuple("BadAddress").field(error).finish(),
+            Self::InsecureBind(refused) => f.debug_tuple("InsecureBind").field(refused).finish(),
+            Self::AlreadyBound(error) => f.debug_tuple("AlreadyBound").field(error).finish(),
         }
     }
 }

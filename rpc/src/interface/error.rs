@@ -6,12 +6,15 @@
 //!
 //! Text that came from outside is escaped and cut where it is printed, never trusted.
 
+use crate::AlreadyBound;
 use crate::interface::Exception;
+use crate::security::InsecureBind;
 use crate::session::CloseReason;
 use crate::session::text::Escaped;
-use peers_kernel::Lost;
-use peers_wire::{DecodeOwned, Quoted};
+use peers_kernel::{AddressError, Lost};
+use peers_wire::DecodeOwned;
 use std::fmt;
+use std::io;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,6 +109,20 @@ pub enum ErrorKind {
     ClosurePanicked(String),
     /// The call was used in a way that can never work.
     Misuse(Misuse),
+    /// The operating system said so, in setting up or in a method. The text may name paths: it is
+    /// for this process, and what a method's caller is told does not contain it.
+    Io {
+        /// Its kind.
+        kind: io::ErrorKind,
+        /// Holds what it says.
+        text: String,
+    },
+    /// The text is no address, in words that say what to write instead.
+    BadAddress(AddressError),
+    /// Others could reach what would listen: state a policy, or listen on localhost.
+    InsecureBind(InsecureBind),
+    /// The interface, or a method of it, is bound on the endpoint already.
+    AlreadyBound(AlreadyBound),
 }
 
 /// A call being served, whose deadline bounds the calls that are made for it.
@@ -282,10 +299,10 @@ impl fmt::Display for Error {
     }
 }
 
+/// As `Display`: what `main` returns and `unwrap` fails with is printed like this.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let origin = self.origin().map(Quoted);
-        f.debug_struct("Error").field("kind", self.kind()).field("origin", &origin).finish()
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -339,6 +356,10 @@ impl fmt::Display for ErrorKind {
                 write!(f, "what was given to the loop to run panicked: {}", Escaped(text))
             }
             Self::Misuse(misuse) => misuse.fmt(f),
+            Self::Io { text, .. } => write!(f, "{}", Escaped(text)),
+            Self::BadAddress(error) => error.fmt(f),
+            Self::InsecureBind(refused) => refused.fmt(f),
+            Self::AlreadyBound(error) => error.fmt(f),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Holds what is known of an interface at run time: methods, exceptions, proxies. The generated
 //! code fills these in.
 
+pub(crate) mod address;
 pub(crate) mod caller;
 mod debug;
 pub(crate) mod error;
+pub(crate) mod setup;
+pub(crate) mod wrong_thread;
 
 use crate::interface::caller::Caller;
 use peers_wire::{DecodeOwned, Encode};

@@ -115,6 +115,26 @@ impl fmt::Display for SecurityError {
 
 impl std::error::Error for SecurityError {}
 
+/// Listening on an address that others can reach, without having said that this is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InsecureBind {
+    /// The address asked for.
+    pub address: Address,
+}
+
+impl fmt::Display for InsecureBind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} can be reached by others, and nothing is encrypted: listen on localhost or a Unix socket, or say \
+             Security::Insecure (--insecure on command lines)",
+            self.address
+        )
+    }
+}
+
+impl std::error::Error for InsecureBind {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

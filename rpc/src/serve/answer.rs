@@ -1,6 +1,7 @@
 //! Answers to calls of the peer.
 
 use crate::link::Link;
+use crate::session::text::Escaped;
 use crate::{Error, ErrorKind};
 use peers_kernel::Lost;
 use peers_wire::{Encode, RefusedCode};
@@ -51,6 +52,12 @@ impl Link {
                 self.refuse(call, RefusedCode::Overloaded, &place.to_string())
             }
             ErrorKind::Failed(text) => self.refuse(call, RefusedCode::Failed, cut(text, limit)),
+            // Its text may name paths of this machine.
+            ErrorKind::Io { text, .. } => {
+                let text = Escaped(text);
+                self.context().log(format_args!("{}: a method failed: {text}", self.name()));
+                self.refuse(call, RefusedCode::Failed, "an error of the system");
+            }
             kind => self.refuse(call, RefusedCode::Failed, cut(&kind.to_string(), limit)),
         }
     }

@@ -29,8 +29,9 @@ pub(crate) fn serve_with(limits: Limits) -> (Peers, Address) {
         let node = kernel.node(Desk::default());
         let cx = node.cx();
         DESK.set(Some(cx.clone()));
-        let at = "inet:localhost:0".parse().unwrap();
-        let listener = rpc.listen(&at, move |endpoint| LocalProbe::bind(&cx, &endpoint)).unwrap();
+        let listener = rpc
+            .listen("inet:localhost:0", move |endpoint| LocalProbe::bind(&cx, &endpoint))
+            .unwrap();
         tell.send(listener.address()).unwrap();
         (node, listener)
     });

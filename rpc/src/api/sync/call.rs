@@ -10,6 +10,7 @@ use super::endpoint::{Outside, SyncEndpoint};
 use super::names::loop_gone;
 use crate::call::{Call, Patience, Plan};
 use crate::interface::error::Misuse;
+use crate::interface::wrong_thread::CanContinue;
 use crate::link::endpoint::Endpoint;
 use crate::session::CallId;
 use crate::{Error, ErrorKind};
@@ -35,9 +36,9 @@ const THAW: Duration = Duration::from_secs(1);
 /// A call described but not sent, on a thread that is not the loop's. [`wait`](SyncCall::wait) and
 /// [`start`](SyncCall::start) send it.
 ///
-/// ```compile_fail,E0599
+/// ```compile_fail,E0277
 /// # fn f(node: peers_rpc::doc::NodeProxy<peers_rpc::SyncEndpoint>, k: peers_rpc::Reply<String>) {
-/// // A continuation never leaves its loop: only loop proxies have `then`.
+/// // A continuation never leaves its loop: only calls of the loop have one.
 /// node.get("arrakis").then(k);
 /// # }
 /// ```
@@ -53,29 +54,61 @@ impl<T: DecodeOwned + Send + 'static> SyncCall<T> {
         Self { endpoint, plan, result: PhantomData }
     }
 
-    /// Waits at most this long for the reply; zero is for ever.
+    /// CanWait at most this long for the reply; zero is for ever.
     pub fn within(mut self, wait: Duration) -> Self {
         self.plan.patience = Patience::Within(wait);
         self
     }
 
-    /// Waits until `deadline`; fails at once if that is past.
+    /// CanWait until `deadline`; fails at once if that is past.
     pub fn until(mut self, deadline: impl Into<Instant>) -> Self {
         self.plan.patience = Patience::Until(deadline.into());
         self
     }
 
-    /// Waits for what is left of a time, as `deadline - now` gives it; unlike with
+    /// CanWait for what is left of a time, as `deadline - now` gives it; unlike with
     /// [`within`](Self::within), zero fails at once.
     pub fn remaining(mut self, left: Duration) -> Self {
         self.plan.patience = Patience::Remaining(left);
         self
     }
 
-    /// Waits until the endpoint dies.
+    /// CanWait until the endpoint dies.
     pub fn forever(mut self) -> Self {
         self.plan.patience = Patience::Forever;
         self
+    }
+
+    /// Does not compile: continuations run on the loop, and this call is another thread's. Write
+    /// [`wait`](Self::wait) or [`start`](Self::start), or use a proxy of the loop.
+    ///
+    /// ```compile_fail,E0277
+    /// # fn f(node: peers_rpc::doc::BlockingNode, k: peers_rpc::Reply<String>) {
+    /// // error: a call of a thread that may wait has no continuation
+    /// node.get("arrakis").then(k);
+    /// # }
+    /// ```
+    pub fn then<K>(self, _: K)
+    where
+        Self: CanContinue,
+    {
+        self.never()
+    }
+
+    /// Does not compile, as [`then`](Self::then).
+    pub fn then_or<K, E>(self, _: K, _: E)
+    where
+        Self: CanContinue,
+    {
+        self.never()
+    }
+
+    /// Does not compile, as [`then`](Self::then).
+    pub fn then_cancellable<K>(self, _: K)
+    where
+        Self: CanContinue,
+    {
+        self.never()
     }
 
     /// Sends the call and blocks this thread until its outcome. If as many requests wait for the

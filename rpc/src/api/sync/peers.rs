@@ -3,12 +3,13 @@
 use super::endpoint::SyncEndpoint;
 use super::names::{enlist, find, loop_gone, post, refused};
 use crate::api::rpc::Rpc;
+use crate::interface::address::ToAddress;
 use crate::interface::error::Misuse;
 use crate::limits::Limits;
 use crate::link::end::Drained;
-use crate::{Error, ErrorKind};
+use crate::{CloseReason, Error, ErrorKind};
 use crossbeam_channel::{RecvTimeoutError, bounded};
-use peers_kernel::{Address, Cont, Handle, Kernel, LoopThread, Remote};
+use peers_kernel::{Cont, Handle, Kernel, LoopThread, Remote};
 use std::any::Any;
 use std::fmt;
 use std::io;
@@ -29,7 +30,7 @@ const GRACE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When the thread or its kernel cannot be made.
-pub fn spawn_loop() -> io::Result<Peers> {
+pub fn spawn_loop() -> Result<Peers, Error> {
     spawn_loop_with(Limits::default(), |_, _| ())
 }
 
@@ -41,10 +42,10 @@ pub fn spawn_loop() -> io::Result<Peers> {
 pub fn spawn_loop_with<T: 'static>(
     limits: Limits,
     start: impl FnOnce(&Kernel, &Rpc) -> T + Send + 'static,
-) -> io::Result<Peers> {
+) -> Result<Peers, Error> {
     let (tell, told) = bounded(1);
     let thread = peers_kernel::spawn_loop(move |kernel: &Kernel| {
-        let rpc = Rc::new(Rpc::with_limits(&kernel.handle(), limits));
+        let rpc = Rc::new(Rpc::with_limits(kernel, limits));
         let name = enlist(&rpc, kernel.remote());
         let owned = start(kernel, &rpc);
         if tell.send((name, rpc.limits().drain)).is_err() {
@@ -77,12 +78,11 @@ impl Peers {
     /// Dials. Returns at once: whether there is a connection shows in the first call.
     ///
     /// # Errors
-    /// When the loop has ended.
-    pub fn connect(&self, address: &Address) -> io::Result<SyncEndpoint> {
-        let address = address.clone();
-        let made = self.with(move |rpc| rpc.connect(&address).to_sync());
-        let named = made.map_err(io::Error::other)?;
-        named.ok_or_else(|| io::Error::other("the loop is closing"))
+    /// If the text is no address, or the loop has ended.
+    pub fn connect(&self, address: impl ToAddress) -> Result<SyncEndpoint, Error> {
+        let address = address.to_address()?;
+        let made = self.with(move |rpc| rpc.connect(address).to_sync());
+        made?.ok_or_else(|| ErrorKind::Disconnected(CloseReason::RpcGone).into())
     }
 
     /// Runs `work` on the loop's thread and returns what it returns; on that thread itself, at
