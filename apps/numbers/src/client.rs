@@ -14,7 +14,7 @@ use peers_rpc::{Caller, Endpoint};
 /// use peers_numbers::{Client, Number};
 ///
 /// let peers = peers_rpc::spawn_loop()?;
-/// let n = Client::new(peers.connect(&"inet:localhost:5000".parse()?)?);
+/// let n = Client::new(peers.connect("inet:localhost:5000")?);
 /// let x = n.get_prime(512).wait()?;
 /// let y = n.get_random(512).wait()?;
 /// let z = n.inverse(&y, &x).wait()?;

@@ -58,6 +58,7 @@ impl Rpc {
         let mut rng = handle.rng();
         let bits = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
         let node = NodeId::from_bits(bits >> 8);
+        // What cannot be kept must not be announced to peers either.
         let (limits, changed) = limits.fitted();
         if !changed.is_empty() {
             let changed = changed.join(", ");

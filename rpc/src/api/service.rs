@@ -30,9 +30,11 @@ impl<S: 'static> Service<S> {
         state: S,
         bind: impl Fn(&Cx<S>, &Endpoint) -> Result<(), AlreadyBound> + 'static,
     ) -> Result<Self, Error> {
+        // First what can fail without a trace: a text that is no address makes no node.
         let address = at.to_address()?;
         let node = context.handle.node(state);
         let cx = node.cx();
+        // Weak, as every `Cx` is: a connection does not keep the state.
         let accept = move |endpoint| bind(&cx, &endpoint);
         let listener = Listener::open(context, &address, security, accept)?;
         Ok(Self { listener, node })
