@@ -10,18 +10,45 @@ use peers_rpc::{Peers, SyncEndpoint, spawn_loop};
 use peers_tests::{binary, root};
 use std::fs::OpenOptions;
 use std::io::pipe;
-use std::net::TcpListener;
+use std::ops::Deref;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{self, Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use std::{env, fs, io};
 
 /// The code for an output that cannot be written.
 const UNWRITTEN: i32 = 3;
 
-/// A free port, for a moment at least.
-fn free_address() -> String {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    format!("inet:127.0.0.1:{port}")
+/// An address that nobody else takes between its making and its use, as a free port may be. Its
+/// file goes with it.
+struct Place(String);
+
+impl Place {
+    fn free() -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let name = format!("peers-out-{}-{}", process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        Self(format!("unix:{}", env::temp_dir().join(name).display()))
+    }
+
+    fn connect(&self) -> io::Result<UnixStream> {
+        UnixStream::connect(self.0.strip_prefix("unix:").unwrap())
+    }
+}
+
+impl Deref for Place {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(fs::remove_file(self.0.strip_prefix("unix:").unwrap()));
+    }
 }
 
 /// A program in the background, killed when the test is over.
@@ -50,8 +77,8 @@ impl Drop for Background {
 }
 
 /// A node that serves, its lines read by nobody.
-fn node(program: &PathBuf, words: &[&str]) -> (Background, String) {
-    let address = free_address();
+fn node(program: &PathBuf, words: &[&str]) -> (Background, Place) {
+    let address = Place::free();
     let place = words.iter().position(|word| *word == "ADDRESS").unwrap();
     let mut words = words.to_vec();
     words[place] = &address;
@@ -61,16 +88,15 @@ fn node(program: &PathBuf, words: &[&str]) -> (Background, String) {
 }
 
 /// Waits until somebody listens there.
-fn wait_for(address: &str) {
-    let place = address.strip_prefix("inet:").unwrap();
+fn wait_for(address: &Place) {
     let (_open, pause) = std::sync::mpsc::channel::<()>();
     for _ in 0..3_000 {
-        if std::net::TcpStream::connect(place).is_ok() {
+        if address.connect().is_ok() {
             return;
         }
         assert!(pause.recv_timeout(Duration::from_millis(20)).is_err(), "nothing is ever sent");
     }
-    panic!("nobody listens at {address}");
+    panic!("nobody listens at {}", address.0);
 }
 
 fn run(program: &PathBuf, words: &[&str], stdout: impl Into<Stdio>) -> Output {
@@ -103,11 +129,9 @@ fn check_node(program: &PathBuf, words: &[&str]) {
         (full.try_clone().unwrap().into(), full.into()),
     ];
     for (stdout, stderr) in outputs {
-        let address = free_address();
-        let words: Vec<&str> = words
-            .iter()
-            .map(|word| if *word == "ADDRESS" { address.as_str() } else { word })
-            .collect();
+        let address = Place::free();
+        let words: Vec<&str> =
+            words.iter().map(|word| if *word == "ADDRESS" { &*address } else { word }).collect();
         let node = Background::start(program, &words, stdout, stderr);
         wait_for(&address);
         assert_eq!(node.terminate(), Some(0), "{words:?}");
@@ -181,11 +205,11 @@ fn rpcc() {
     let file = root().join("apps/registry/registry.rpc").display().to_string();
     check(&program, &["check", &file, &file]);
     // Compiling prints nothing, so no output can be in its way.
-    let folder = std::env::temp_dir().join(format!("peers-outputs-{}", std::process::id()));
+    let folder = env::temp_dir().join(format!("peers-outputs-{}", process::id()));
     let words = [&file, "-o", &folder.display().to_string()];
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     assert_eq!(run(&program, &words, full).status.code(), Some(0));
-    std::fs::remove_dir_all(&folder).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 /// The client of a node for as long as both live.
@@ -199,8 +223,8 @@ fn client(address: &str) -> (Peers, P2pNodeProxy<SyncEndpoint>) {
 fn lines_that_nobody_reads_stop_no_node() {
     let program = binary("peers-p2p", "p2p");
     let (_reader, writer) = pipe().unwrap();
-    let address = free_address();
-    let words = ["serve", address.as_str()];
+    let address = Place::free();
+    let words = ["serve", &*address];
     let node = Background::start(&program, &words, writer.into(), Stdio::null());
     wait_for(&address);
     let (_peers, proxy) = client(&address);
@@ -219,15 +243,14 @@ fn lines_that_nobody_reads_stop_no_node() {
 fn a_log_that_nobody_reads_stops_no_node() {
     let program = binary("peers-p2p", "p2p");
     let (_reader, writer) = pipe().unwrap();
-    let address = free_address();
+    let address = Place::free();
     let mut command = Command::new(&program);
     command.args(["serve", &address]).env("RUST_LOG", "debug").stdin(Stdio::null());
     let node = Background(command.stdout(Stdio::null()).stderr(writer).spawn().unwrap());
     wait_for(&address);
-    let place = address.strip_prefix("inet:").unwrap();
     // Each end of a connection is a line of more than a hundred bytes; the pipe holds 64 KiB.
     for _ in 0..1_500 {
-        drop(std::net::TcpStream::connect(place).unwrap());
+        drop(address.connect().unwrap());
     }
     let (_peers, proxy) = client(&address);
     proxy.put("k", "v").unwrap();
@@ -239,7 +262,7 @@ fn a_log_that_nobody_reads_stops_no_node() {
 #[test]
 fn problems_that_nobody_reads_still_have_their_codes() {
     let registry = binary("peers-registry", "registry");
-    let nobody = free_address();
+    let nobody = Place::free();
     for (words, code) in
         [(&["fly"] as &[&str], 2), (&["get", &nobody, "k"], 2), (&["serve", "inet:0.0.0.0:0"], 2)]
     {
