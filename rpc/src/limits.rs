@@ -7,9 +7,11 @@
 //! read: see [`crate::wire::limits`].
 //!
 //! Invariants:
-//! 1. Nothing that a peer can make grow is without an entry here.
+//! 1. Nothing that a peer can make grow is without an entry here. Kept by `tests/nothing_grows.rs`,
+//!    `tests/tests/greedy_peers.rs`.
 //! 2. [`Limits::default`] is what a program gets that never thought about limits; it is safe
-//!    against a hostile peer.
+//!    against a hostile peer. Kept by `tests/tests/greedy_peers.rs`,
+//!    `tests/tests/slow_connections.rs`.
 //!
 //! Zero means one thing for each kind of bound, and what cannot be kept is replaced by the nearest
 //! value that can:

@@ -107,6 +107,7 @@ impl LinkContext {
     /// Forgets a link that has ended.
     pub(crate) fn remove(&self, link: &Link) {
         let gone = self.links.borrow_mut().try_remove(link.slot());
+        debug_assert!(gone.is_some(), "a link is in the table until it ends, and ends once");
         drop(gone); // after the borrow: the last count of a link may own anything
         if self.links.borrow().is_empty() {
             self.stop_waking();

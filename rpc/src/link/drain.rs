@@ -3,9 +3,13 @@
 //!
 //! Invariants:
 //! 1. A link that is leaving takes no new request of ours and no call of the peer. Requests of ours
-//!    that wait leave as the peer gives credit; events of the peer are started.
-//! 2. It says goodbye when nothing waits any more, here or there, or when its time is over.
-//! 3. Whoever asked is told once how much the peer did not take, however the link ends.
+//!    that wait leave as the peer gives credit; events of the peer are started. Kept by
+//!    `tests/leaving.rs`.
+//! 2. It says goodbye when nothing waits any more, here or there, or when its time is over. Kept by
+//!    `where_nothing_waits_the_end_is_at_once`, `what_a_peer_does_not_take_in_time_is_told`.
+//! 3. Whoever asked is told once how much the peer did not take, however the link ends. Kept by
+//!    `what_a_peer_does_not_take_in_time_is_told`,
+//!    `what_was_lost_with_the_connection_is_told_to_who_closes_it_later`.
 
 use super::{Link, Signs, Wire};
 use crate::Reply;

@@ -3,9 +3,11 @@
 //! without being copied.
 //!
 //! Invariants:
-//! 1. Such a frame goes the way of all frames; only its value lies elsewhere.
+//! 1. Such a frame goes the way of all frames; only its value lies elsewhere. Kept by
+//!    `tests/large_values.rs`.
 //! 2. No memory is made for bytes that have not come; what frames hold of it ahead of them is
-//!    bounded for the whole process.
+//!    bounded for the whole process. Kept by
+//!    `what_frames_hold_ahead_of_their_arrival_is_bounded_and_comes_back`.
 
 use super::Link;
 use crate::link::context::LinkContext;

@@ -2,15 +2,18 @@
 //!
 //! The [`Session`] decides, this moves: bytes from the kernel's stream into the session, bytes out
 //! of it to the stream, events to the continuations and objects they concern, and its next deadline
-//! to the process's timer.
+//! to the process's timer. All frames go through [`Link::take_frame`], all output through
+//! [`Link::heed`].
 //!
 //! Invariants:
 //! 1. A link is in the table of [`LinkContext`] iff it lives; it is removed there exactly once, by
 //!    [`Link::end`]. What endpoints hold from then on is an empty shell that knows how it ended.
+//!    Kept by `remove`, `the_reason_is_remembered_after_the_end`.
 //! 2. No borrow of a link's cells is held while a handler or a continuation's destructor runs;
 //!    `inbound` is taken out meanwhile: a request is served out of the bytes that it arrived in.
+//!    Kept by `what_is_told_of_the_end_may_call_as_it_likes`, `tests/lent_input.rs`.
 //! 3. After `end` the session is gone: every pending call was failed, every served call made inert.
-//! 4. All frames go through [`Link::take_frame`], all output through [`Link::heed`].
+//!    Kept by `tests/exactly_one_outcome.rs`, `tests/soft_bound.rs`.
 
 mod audit;
 pub(crate) mod buffers;

@@ -5,8 +5,9 @@
 //! An entry is wanted iff its connection is due just then.
 //!
 //! Invariants:
-//! 1. Each connection that is due has an entry for that time, so none is looked at late.
-//! 2. Entries are at most twice as many as the connections, and [`SLACK`].
+//! 1. Each connection that is due has an entry for that time, so none is looked at late. Kept by
+//!    `entries_are_bounded_however_often_connections_change_their_minds`.
+//! 2. Entries are at most twice as many as the connections, and [`SLACK`]. Kept by `sweep`.
 
 use peers_kernel::{Instant, TimerId};
 use std::cell::{Cell, RefCell};
@@ -62,6 +63,7 @@ impl TimerQueue {
         entries.sort_unstable();
         // A connection that changes its mind and back has two entries for one time.
         entries.dedup();
+        debug_assert!(entries.len() <= connections, "a connection is due at one time");
         entries.shrink_to(2 * connections + SLACK);
         self.entries = BinaryHeap::from(entries);
     }

@@ -3,8 +3,10 @@
 //! Invariants:
 //! 1. The kernel owns what waits here, and nothing that the process itself owns leads to it: a
 //!    kernel that ends meanwhile drops it, and with it what is left of a process that nobody owns
-//!    any more.
+//!    any more. Kept by `nothing_is_left_of_a_process_whose_kernel_ends_while_it_closes`.
 //! 2. `closings` counts the [`Closing`]s; the last of them ends a process whose owner has gone.
+//!    Kept by `an_owner_that_is_dropped_without_closing_leaves_behind_what_waits`,
+//!    `nothing_is_left_of_a_process_whose_kernel_ends_while_it_closes`.
 
 use crate::link::context::LinkContext;
 use crate::link::end::Drained;

@@ -2,10 +2,12 @@
 //!
 //! Invariants:
 //! 1. Sessions are restrained iff it is tight: from three quarters of
-//!    [`Limits::process_bytes`](crate::Limits::process_bytes) on, until it is half again.
+//!    [`Limits::process_bytes`](crate::Limits::process_bytes) on, until it is half again. Kept by
+//!    `from_three_quarters_on_our_requests_wait_and_at_all_of_it_they_are_refused`.
 //! 2. While it is tight, it is looked at again every few milliseconds. Requests that wait are let
-//!    go then if it is they that make it so.
+//!    go then if it is they that make it so. Kept by `tests/process_memory.rs`.
 //! 3. There is a second timer iff much was held and what was kept for it has not been given back.
+//!    Kept by `give_back_later`.
 
 use crate::link::Link;
 use crate::link::context::LinkContext;
@@ -153,6 +155,7 @@ impl LinkContext {
     }
 
     fn give_back_later(&self) {
+        debug_assert!(self.memory.giving_back.get().is_none(), "one timer is enough");
         let me = self.me.clone();
         let timer = self.handle.with_cause(Cause::NONE, || {
             self.handle.after(LITTLE_AGAIN, move || {

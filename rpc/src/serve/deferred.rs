@@ -6,12 +6,15 @@
 //! so.
 //!
 //! Invariants:
-//! 1. Requests start in the order in which they came: while one waits, none overtakes it.
-//! 2. A task that starts more is queued iff a request waits.
+//! 1. Requests start in the order in which they came: while one waits, none overtakes it. Kept by
+//!    `tests/inbound_queue.rs`.
+//! 2. A task that starts more is queued iff a request waits. Kept by `tests/inbound_queue.rs`,
+//!    `a_flood_of_events_keeps_its_order_and_nobody_waiting`.
 //! 3. `bytes` counts the requests that wait; reading pauses above
-//!    [`Limits::inbound_queue`](crate::Limits::inbound_queue) and goes on at half of it.
+//!    [`Limits::inbound_queue`](crate::Limits::inbound_queue) and goes on at half of it. Kept by
+//!    `bytes_are_those_of_what_waits`, `what_waits_is_bounded_by_bytes`.
 //! 4. `ending` is set iff the peer has ended the connection while events of it wait; no calls wait
-//!    then.
+//!    then. Kept by `tests/bare_end.rs`.
 
 use crate::link::deferred::OwnedRequest;
 use crate::link::{Link, LinkExtras, Signs};
@@ -52,6 +55,7 @@ impl Link {
 
     /// Lets the next turn go on with what waits, in its place among all tasks.
     fn continue_soon(&self) {
+        // One task at a time: it is queued for the first that waits, and by itself.
         let me = self.weak();
         self.handle().with_cause(Cause::NONE, || {
             self.handle().schedule(move || {

@@ -2,8 +2,11 @@
 //!
 //! Invariants:
 //! 1. An answer is put whole, or a refusal in its place: a value that does not fit, or whose
-//!    encoding panics, leaves nothing in the output.
-//! 2. What is said after a goodbye goes nowhere.
+//!    encoding panics, leaves nothing in the output. Kept by
+//!    `an_answer_that_does_not_fit_the_peer_is_a_refusal_instead`,
+//!    `an_answer_that_panics_while_it_is_written_is_an_error_for_its_caller`.
+//! 2. What is said after a goodbye goes nowhere. Kept by
+//!    `nothing_follows_a_goodbye_when_the_output_drains`.
 
 use super::request::CHUNK;
 use super::{Output, Phase, Session};

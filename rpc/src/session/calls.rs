@@ -5,16 +5,19 @@
 //! another call.
 //!
 //! Invariants:
-//! 1. An id is given out once.
-//! 2. `live` counts the entries with something pending.
+//! 1. An id is given out once. Kept by `ids_do_not_repeat_over_many_calls`,
+//!    `the_last_id_is_given_out_and_then_none`.
+//! 2. `live` counts the entries with something pending. Kept by `audit`.
 //! 3. A call that was sent keeps its slot until the peer answers, also when nobody waits for it any
 //!    more: the slot stands for the peer's credit. So there are never more of these than the peer
-//!    granted.
+//!    granted. Kept by `a_slot_is_not_used_again_before_the_peer_has_answered`.
 //! 4. No live call's deadline is before `earliest`, but for those in `due`. Looking through the
 //!    table when that has come costs less than keeping all calls in order, since most are answered
 //!    long before, and takes out all that are overdue. Of a large table, `earliest` is a little
-//!    later than that, so that looking never takes most of the time.
-//! 5. A table that is empty can be released; ids go on.
+//!    later than that, so that looking never takes most of the time. Kept by
+//!    `the_next_deadline_is_never_too_late_and_seldom_too_early`.
+//! 5. A table that is empty can be released; ids go on. Kept by
+//!    `a_released_table_still_knows_forged_from_duplicate`.
 
 use super::clock::{NEVER, NOW};
 use super::event::CallId;

@@ -6,10 +6,14 @@
 //!
 //! Invariants:
 //! 1. `pinged` is set iff a ping was sent and nothing has come since; `pong_due` iff the last one
-//!    has no pong yet.
-//! 2. `frame_since` is set iff a frame has begun and is not complete.
-//! 3. `blocked_since` is set iff output waits; it moves with each byte that leaves.
-//! 4. `arrived` is set iff the input now being taken may have come before it was looked at.
+//!    has no pong yet. Kept by `each_silence_is_asked_about_anew`,
+//!    `a_pong_that_was_asked_for_is_free_and_others_are_not`.
+//! 2. `frame_since` is set iff a frame has begun and is not complete. Kept by
+//!    `each_frame_that_comes_in_pieces_has_its_own_time`.
+//! 3. `blocked_since` is set iff output waits; it moves with each byte that leaves. Kept by
+//!    `output_that_is_blocked_again_is_waited_for_as_long_again`.
+//! 4. `arrived` is set iff the input now being taken may have come before it was looked at. Kept by
+//!    `tests/behind.rs`.
 
 use crate::limits::Limits;
 use peers_kernel::Instant;

@@ -22,11 +22,17 @@
 //!
 //! Invariants:
 //! 1. Each call that was taken ends exactly once: by [`Acted::Value`], [`Event::Failed`],
-//!    [`Session::cancel`], [`Session::expire`], [`Event::HalfClosed`] or [`Session::drain`].
-//! 2. Requests leave in the order in which they were made.
-//! 3. Answers, cancels, credits and pongs never wait for credit.
+//!    [`Session::cancel`], [`Session::expire`], [`Event::HalfClosed`] or [`Session::drain`]. Kept
+//!    by `each_call_ends_exactly_once`.
+//! 2. Requests leave in the order in which they were made. Kept by
+//!    `requests_start_in_the_order_in_which_they_were_made`.
+//! 3. Answers, cancels, credits and pongs never wait for credit. Kept by
+//!    `answers_pass_when_requests_cannot`.
 //! 4. After a [`CloseReason`] was returned, or a goodbye said, nothing more is put into the output.
-//! 5. Between calls, an idle session holds no memory but itself.
+//!    Kept by `after_the_end_nothing_is_sent_and_every_call_comes_back_in_order`,
+//!    `nothing_follows_a_goodbye_when_the_output_drains`.
+//! 5. Between calls, an idle session holds no memory but itself. Kept by
+//!    `an_idle_session_gives_its_memory_back`.
 
 mod answer;
 mod audit;

@@ -8,10 +8,11 @@
 //! Invariants:
 //! 1. `held` counts the requests, and their bytes, in the session's queue and those that other
 //!    threads have places for; they never exceed the most, but for what waited before the room was
-//!    made.
-//! 2. The loop takes no lock, unless a thread waits for what it has to tell.
+//!    made. Kept by `audit`, `there_are_as_many_places_as_it_says_and_not_one_more`.
+//! 2. The loop takes no lock, unless a thread waits for what it has to tell. Kept by
+//!    `the_loop_takes_no_lock_that_nobody_waits_behind`.
 //! 3. After [`Room::shut`] no place is given to a thread any more; `flying` counts those given
-//!    before and not used yet.
+//!    before and not used yet. Kept by `a_shut_room_has_no_place_and_knows_who_is_still_coming`.
 
 use peers_kernel::Instant;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -313,6 +314,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc;
     use std::thread;
     use std::time::Duration;
 
@@ -323,6 +325,27 @@ mod tests {
     /// A place at once or none.
     fn reserve(room: &Arc<Room>, bytes: usize) -> Result<Place, NoPlace> {
         room.reserve(bytes, || at(0), at(0))
+    }
+
+    #[test]
+    fn the_loop_takes_no_lock_that_nobody_waits_behind() {
+        let room = Arc::new(Room::new(3, 100));
+        let place = reserve(&room, 1).expect("there is room");
+        let taken = room.lock.lock().expect("nobody has panicked");
+        let (of_the_loop, (done, is_done)) = (room.clone(), mpsc::channel());
+        let worker = thread::spawn(move || {
+            place.land(|| of_the_loop.take(1));
+            of_the_loop.give_back(1, 1);
+            of_the_loop.meet(100);
+            of_the_loop.shut();
+            done.send(()).expect("somebody listens");
+        });
+        // Far more than it takes on any machine; a loop that waits for the lock would never be
+        // done.
+        let ended = is_done.recv_timeout(Duration::from_secs(20));
+        drop(taken);
+        worker.join().expect("it ends with the lock");
+        assert_eq!(ended, Ok(()));
     }
 
     #[test]

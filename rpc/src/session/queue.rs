@@ -5,9 +5,11 @@
 //! sweep; whoever takes entries out asks the table of calls whether they are still wanted.
 //!
 //! Invariants:
-//! 1. `live` and `live_bytes` count the entries that are wanted, `entries` and `bytes` all.
+//! 1. `live` and `live_bytes` count the entries that are wanted, `entries` and `bytes` all. Kept by
+//!    `audit`.
 //! 2. Husks are never more than the wanted entries (or [`SLACK`]), nor hold more bytes (or
-//!    [`SLACK_BYTES`]).
+//!    [`SLACK_BYTES`]). Kept by `cancelled_entries_are_swept_before_they_outnumber_what_is_wanted`,
+//!    `large_cancelled_entries_are_swept_before_they_weigh_more_than_what_is_wanted`.
 
 use super::calls::Calls;
 use super::event::{CallId, Head};

@@ -8,9 +8,13 @@
 //! ```
 //!
 //! Invariants:
-//! 1. A request is admitted once; what waits has its place, and keeps it until it leaves.
-//! 2. While one waits, none overtakes it: only [`Session::pump`] sends then.
-//! 3. What is copied fits the frames of any peer, so that only the rest is asked for its size.
+//! 1. A request is admitted once; what waits has its place, and keeps it until it leaves. Kept by
+//!    `a_request_that_waits_keeps_its_place_and_one_that_does_not_gives_it_back`.
+//! 2. While one waits, none overtakes it: only [`Session::pump`] sends then. Kept by
+//!    `requests_start_in_the_order_in_which_they_were_made`,
+//!    `a_request_behind_a_large_one_that_has_left_does_not_wait`.
+//! 3. What is copied fits the frames of any peer, so that only the rest is asked for its size. Kept
+//!    by `a_call_too_large_to_be_sent_blindly_waits_for_the_hello`.
 
 use super::calls::CallState;
 use super::event::{CallId, Head, Rejected, Why};

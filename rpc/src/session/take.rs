@@ -7,10 +7,13 @@
 //!                    Nothing   it concerned the session
 //! ```
 //!
+//! Each frame goes through [`Session::take`], whose first branches are what comes most often.
+//!
 //! Invariants:
-//! 1. Each frame goes through [`Session::take`], whose first branches are what comes most often.
-//! 2. A request of the peer holds our credit before anybody sees it.
-//! 3. Nothing is acted on after the connection's end was decided.
+//! 1. A request of the peer holds our credit before anybody sees it. Kept by `admit_request`,
+//!    `more_than_the_grant_ends_the_connection`.
+//! 2. Nothing is acted on after the connection's end was decided. Kept by
+//!    `after_the_end_nothing_is_sent_and_every_call_comes_back_in_order`.
 
 use super::calls::{Answered, CallState};
 use super::clock::NEVER;

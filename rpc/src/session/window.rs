@@ -6,10 +6,13 @@
 //!
 //! Invariants:
 //! 1. What we hold of the peer's credit is at most what it granted, or what may be sent before its
-//!    hello; unless that was more, and then it only shrinks.
+//!    hello; unless that was more, and then it only shrinks. Kept by
+//!    `sixty_four_requests_may_be_sent_before_the_hello`,
+//!    `a_grant_smaller_than_what_was_sent_is_no_fault_of_the_sender`.
 //! 2. What the peer holds of ours is never counted higher than the peer itself counts it: a call is
 //!    taken off when its answer begins to leave, before the peer can know. So only a peer that
-//!    breaks the rule is accused.
+//!    breaks the rule is accused. Kept by `each_call_ends_exactly_once`,
+//!    `an_answer_in_the_output_does_not_make_room_before_it_leaves`.
 
 use super::Violation;
 use std::collections::VecDeque;

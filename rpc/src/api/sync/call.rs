@@ -2,9 +2,10 @@
 //!
 //! Invariants:
 //! 1. A call has one outcome: the channel between the loop and the thread has one place, and who
-//!    comes first has it.
+//!    comes first has it. Kept by `a_reply_and_a_cancel_that_cross_make_one_outcome`,
+//!    `a_loop_that_ends_gives_every_call_its_outcome`.
 //! 2. The thread's own clock ends a wait, whatever the loop does. The loop knows the same deadline,
-//!    and sends nothing after it.
+//!    and sends nothing after it. Kept by `a_busy_loop_keeps_nobody_waiting`.
 
 use super::endpoint::{Outside, SyncEndpoint};
 use super::names::loop_gone;

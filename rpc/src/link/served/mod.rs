@@ -7,18 +7,21 @@
 //! 1. A record ends exactly once: when the call is answered, or its reply dropped. One that has
 //!    ended may stay, without a generation, to be filled anew: most calls end before the next one
 //!    starts. No cause names it, and what it keeps is the memory of the link that it came by, which
-//!    holds nothing once it has ended.
+//!    holds nothing once it has ended. Kept by `nothing_finds_a_record_that_has_ended_and_stays`,
+//!    `audit`.
 //! 2. A call whose caller has cancelled, given up or gone is over: it means nothing any more, but
 //!    keeps its place until the work for it has ended, so that nobody makes a process run more than
-//!    it may by letting go of calls.
+//!    it may by letting go of calls. Kept by
+//!    `a_cancelled_call_keeps_its_place_until_its_work_has_ended`.
 //! 3. A call takes a place from when it is started until its reply is given or dropped, or for no
 //!    time if that is done before its method returns. Each connection knows how many of the places
-//!    its calls have.
+//!    its calls have. Kept by `places_are_counted_for_all_and_for_each_connection`, `audit`.
 //! 4. Only a call that owes its reply later bounds what is made for it: a plain method has answered
 //!    before anybody can answer what it has started, so what that does is nobody's business but its
-//!    own.
+//!    own. Kept by `only_a_call_that_owes_its_reply_later_bounds_what_is_made_for_it`.
 //! 5. `nested` names calls made for this one that may still be pending; it is pruned before it
-//!    doubles.
+//!    doubles. Kept by `adopt`,
+//!    `of_many_nested_calls_those_that_have_not_ended_end_with_the_outer_one`.
 
 mod audit;
 mod over;

@@ -5,8 +5,10 @@
 //!
 //! Invariants:
 //! 1. A call that is over is known as such until its reply has gone, and then until [`REMEMBERED`]
-//!    others are.
-//! 2. The kernel holds its cause for cancelled as long as it is known here.
+//!    others are. Kept by `so_many_are_remembered_and_not_one_more`.
+//! 2. The kernel holds its cause for cancelled as long as it is known here. Kept by
+//!    `so_many_are_remembered_and_not_one_more`,
+//!    `the_kernel_forgets_the_calls_of_an_rpc_that_has_gone`.
 
 use super::{Record, Serving};
 use crate::interface::Method;

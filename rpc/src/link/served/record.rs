@@ -155,6 +155,7 @@ impl Record {
                 all.reserve(all.capacity());
             }
         }
+        debug_assert!(!all.spilled() || all.len() < all.capacity(), "what is made grows nothing");
         all.push(nested);
     }
 }
