@@ -35,6 +35,69 @@ fn functions_say_what_must_hold_and_why() {
     }
 }
 
+/// Folders whose functions are documented by what they do.
+const DOCUMENTED: [&str; 7] = [
+    "kernel/src",
+    "wire/src",
+    "rpc/src",
+    "rpc/rpcc/src",
+    "rpc/service/src",
+    "rpc/dynamic/src",
+    "apps",
+];
+
+/// Functions that may open otherwise, in a hundred: now and then the verb is not the first word.
+const OTHERWISE: usize = 3;
+
+#[test]
+fn functions_are_documented_by_what_they_do() {
+    for folder in DOCUMENTED {
+        let (mut all, mut others) = (0, Vec::new());
+        for path in files(&root().join(folder), ".rs") {
+            let name = shown(&path);
+            if name.contains("/tests/") || name.contains("/golden/") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            for opening in openings(without_tests(&text)) {
+                all += 1;
+                if !is_verb(opening) {
+                    others.push(format!("{name}: {opening}"));
+                }
+            }
+        }
+        assert!(all > 20, "{folder}: {all} functions are documented");
+        assert!(
+            others.len() * 100 <= all * OTHERWISE,
+            "begin with a verb, as in \"Returns the name.\":\n{}",
+            others.join("\n")
+        );
+    }
+}
+
+/// The first lines of the comments that document functions.
+fn openings(text: &str) -> Vec<&str> {
+    let (mut found, mut opening) = (Vec::new(), None);
+    for line in text.lines().map(str::trim) {
+        match line.strip_prefix("///") {
+            Some(doc) => opening = opening.or(Some(doc.trim_start())),
+            None if line.starts_with("#[") => {}
+            None => {
+                let words: Vec<&str> = line.split(' ').take(4).collect();
+                found.extend(opening.take().filter(|_| words.contains(&"fn")));
+            }
+        }
+    }
+    found
+}
+
+/// Returns whether a sentence begins with a verb: "Returns", "Lists: …".
+fn is_verb(sentence: &str) -> bool {
+    let word = sentence.split([' ', ',', '.', ':']).next().unwrap_or_default();
+    let nouns = ["Bytes", "Calls of", "Items", "Links", "Places", "Requests", "This"];
+    word.ends_with('s') && word.len() > 2 && !nouns.iter().any(|noun| sentence.starts_with(noun))
+}
+
 /// Folders whose names the glossary binds.
 const BOUND: [&str; 3] = ["kernel/src", "wire/src", "rpc/src"];
 

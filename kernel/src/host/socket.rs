@@ -79,7 +79,7 @@ pub(crate) trait Socket: Debug {
     fn push(&self) -> io::Result<()> {
         Ok(())
     }
-    /// Bytes of memory that it holds.
+    /// Counts the bytes of memory that it holds.
     fn memory(&self) -> usize {
         0
     }

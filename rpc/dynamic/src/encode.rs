@@ -81,7 +81,7 @@ fn encode_scalar(scalar: Scalar, value: &Value, w: &mut Writer<'_>) {
     }
 }
 
-/// The last bytes of a number in network order are the number in fewer bytes, if it fits.
+/// Writes the last bytes of a number in network order are the number in fewer bytes, if it fits.
 fn low_bytes(scalar: Scalar, bytes: [u8; 8], w: &mut Writer<'_>) {
     let size = types::min_size(&Ty::Scalar(scalar));
     w.put(&bytes[bytes.len() - size..]);

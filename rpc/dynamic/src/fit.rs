@@ -57,7 +57,7 @@ impl<'s> Fit<'s> {
         Self { schema, depth: limits::DEPTH, steps: MOST_STEPS }
     }
 
-    /// One level deeper.
+    /// Goes one level deeper.
     fn nested(self) -> Result<Self, Misfit> {
         match self.depth.checked_sub(1) {
             Some(depth) => Ok(Self { depth, ..self }),
@@ -147,7 +147,7 @@ impl<'s> Fit<'s> {
         Ok(())
     }
 
-    /// A struct, an enum or an exception.
+    /// Checks a struct, an enum or an exception.
     pub(crate) fn named(self, id: TypeId, value: &Value) -> Result<(), Misfit> {
         let ty = self.schema.ty(id);
         match (ty.kind(), value) {

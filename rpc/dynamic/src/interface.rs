@@ -94,13 +94,13 @@ impl Interface {
         self.description
     }
 
-    /// All its methods, inherited ones first.
+    /// Lists all its methods, inherited ones first.
     pub fn methods(&self) -> impl Iterator<Item = Method> + '_ {
         let methods = self.schema.interface(self.id).methods();
         methods.filter_map(|(id, _)| self.method(self.schema.wire_id(id)))
     }
 
-    /// The method with this id on the wire.
+    /// Finds the method with this id on the wire.
     #[must_use]
     pub fn method(&self, wire_id: u64) -> Option<Method> {
         let description = self.description.method(wire_id)?;
@@ -109,7 +109,7 @@ impl Interface {
         Some(Method { schema: self.schema.clone(), id, description })
     }
 
-    /// The method with this Rust name, which `:name` may have set: no other has it.
+    /// Finds the method with this Rust name, which `:name` may have set: no other has it.
     #[must_use]
     pub fn find(&self, rust_name: &str) -> Option<Method> {
         let mut methods = self.description.methods.iter();
@@ -132,7 +132,7 @@ impl Method {
         self.description
     }
 
-    /// The schema that it is of.
+    /// Returns the schema that it is of.
     #[must_use]
     pub fn schema(&self) -> &Arc<Schema> {
         &self.schema
@@ -144,13 +144,13 @@ impl Method {
         self.schema.method(self.id).arguments()
     }
 
-    /// The type of its result, if it has one.
+    /// Returns the type of its result, if it has one.
     #[must_use]
     pub fn result(&self) -> Option<&Ty> {
         self.schema.method(self.id).result()
     }
 
-    /// How it ends.
+    /// Returns how it ends.
     #[must_use]
     pub fn convention(&self) -> Convention {
         self.description.convention

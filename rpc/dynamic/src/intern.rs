@@ -56,12 +56,12 @@ fn table() -> MutexGuard<'static, Table> {
     TABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A name for ever.
+/// Keeps a name for ever.
 pub(crate) fn name(text: &str) -> Result<&'static str, Full> {
     table().name(text)
 }
 
-/// The description of an interface, with the text of its files.
+/// Keeps the description of an interface, with the text of its files.
 pub(crate) fn interface(schema: &Schema, id: InterfaceId) -> Result<&'static Interface, Full> {
     table().interface(schema, id)
 }

@@ -14,7 +14,7 @@ pub type Answer = Result<Option<Value>, Error>;
 /// Serves interfaces that are known at run time. Which method is meant is said with each request;
 /// its arguments are of the types that it declares.
 pub trait Object: Sized + 'static {
-    /// The method with this id, of those that were bound.
+    /// Finds the method with this id, of those that were bound.
     fn method(&self, wire_id: u64) -> Option<Method>;
 
     /// Runs an event or a plain method; nobody waits for what an event returns.

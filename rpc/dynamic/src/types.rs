@@ -32,7 +32,7 @@ pub(crate) const fn needs_some(of: &Ty) -> bool {
     matches!(of, Ty::Option { .. } | Ty::Scalar(Scalar::Value))
 }
 
-/// The least and the greatest value of an integer type; `None` if it is none.
+/// Returns the least and the greatest value of an integer type; `None` if it is none.
 pub(crate) fn range(scalar: Scalar) -> Option<(i128, i128)> {
     Some(match scalar {
         Scalar::I8 => (i8::MIN.into(), i8::MAX.into()),

@@ -62,7 +62,7 @@ impl fmt::Display for Repeated {
 impl std::error::Error for Repeated {}
 
 impl Value {
-    /// A set of these elements, in whatever order they come.
+    /// Makes a set of these elements, in whatever order they come.
     ///
     /// # Errors
     /// If one comes twice.
@@ -70,7 +70,7 @@ impl Value {
         ascending(elements, |element| element).map(Self::Set)
     }
 
-    /// A map of these keys and values, in whatever order they come.
+    /// Makes a map of these keys and values, in whatever order they come.
     ///
     /// # Errors
     /// If a key comes twice.
@@ -78,13 +78,13 @@ impl Value {
         ascending(entries, |(key, _)| key).map(Self::Map)
     }
 
-    /// An option that holds a value.
+    /// Makes an option that holds a value.
     #[must_use]
     pub fn some(value: Self) -> Self {
         Self::Option(Some(Box::new(value)))
     }
 
-    /// An option that holds none.
+    /// Makes an option that holds none.
     #[must_use]
     pub const fn none() -> Self {
         Self::Option(None)

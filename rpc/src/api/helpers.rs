@@ -43,8 +43,8 @@ pub fn with_error_handler(
     }
 }
 
-/// The tutorial's barrier: `n` continuations, and `done` with all outcomes, in order, when each has
-/// one.
+/// Makes the tutorial's barrier: `n` continuations, and `done` with all outcomes, in order, when
+/// each has one.
 ///
 /// Each continuation remembers its own place. One that is dropped counts as failed. With `n` = 0
 /// `done` is resumed at once (through the queue). [`Collect`] is the same without a number fixed
@@ -59,8 +59,8 @@ pub fn collect_async<T: 'static>(
     branches.into_iter()
 }
 
-/// An error handler that logs a warning in the tutorial's shape and goes on. The line that it names
-/// is the one that calls it. It shares the loop's lines per second with all other warnings: see
+/// Logs a warning in the tutorial's shape and goes on: an error handler. The line that it names is
+/// the one that calls it. It shares the loop's lines per second with all other warnings: see
 /// [`Limits::log_rate`](crate::Limits::log_rate).
 #[track_caller]
 pub fn warn(error: Error) {

@@ -167,7 +167,7 @@ pub(crate) mod counts {
         Address::inet(host, 1)
     }
 
-    /// A process with small limits; its connections are accepted by [`come`].
+    /// Makes a process with small limits; its connections are accepted by [`come`].
     fn place(change: impl FnOnce(&mut Limits)) -> (Kernel, Rpc) {
         let kernel = Kernel::simulated(1);
         let mut limits = Limits::default();
@@ -176,7 +176,7 @@ pub(crate) mod counts {
         (kernel, rpc)
     }
 
-    /// A connection from there, unless it is turned away.
+    /// Accepts a connection from there, unless it is turned away.
     fn come(rpc: &Rpc, from: &Address) -> Result<(), &'static str> {
         match crowded(rpc.context(), from) {
             Some(why) => Err(why),

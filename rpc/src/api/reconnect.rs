@@ -40,9 +40,9 @@ pub fn stay_connected<S: 'static>(
     address: impl ToAddress,
     meet: impl FnMut(&mut S, &Cx<S>, &Endpoint, u32) + 'static,
 ) {
-    let (dialler, given) = (dialler.clone(), address.as_given());
+    let (dialler, written) = (dialler.clone(), address.as_written());
     let address = address.to_address().map_or_else(
-        |_| Box::new(given) as Box<dyn ToAddress>,
+        |_| Box::new(written) as Box<dyn ToAddress>,
         |address| Box::new(address) as Box<dyn ToAddress>,
     );
     let contact = Contact { dialler, address, meet: Box::new(meet), failures: 0 };

@@ -69,12 +69,12 @@ impl Rpc {
         Self { context: LinkContext::new(handle, node, limits) }
     }
 
-    /// This node's id: 120 random bits.
+    /// Returns this node's id: 120 random bits.
     pub fn node(&self) -> NodeId {
         self.context.node
     }
 
-    /// The limits that its endpoints keep.
+    /// Returns the limits that its endpoints keep.
     pub fn limits(&self) -> &Limits {
         &self.context.limits
     }
@@ -100,7 +100,7 @@ impl Rpc {
         self.context.tracing.set(on);
     }
 
-    /// A weak handle for code that dials from inside handlers.
+    /// Returns a weak handle for code that dials from inside handlers.
     pub fn dialler(&self) -> Dialler {
         Dialler { context: Rc::downgrade(&self.context) }
     }
@@ -196,20 +196,20 @@ impl Rpc {
         &self.context
     }
 
-    /// All living endpoints, oldest first.
+    /// Lists all living endpoints, oldest first.
     pub fn endpoints(&self) -> Vec<Endpoint> {
         let mut all: Vec<Endpoint> = self.context.all_links().iter().map(Endpoint::of).collect();
         all.sort();
         all
     }
 
-    /// Bytes that this process holds for its peers, of the [`Limits::process_bytes`] that it may:
-    /// output, requests that wait on either side, frames that have begun.
+    /// Counts the bytes that this process holds for its peers, of the [`Limits::process_bytes`]
+    /// that it may: output, requests that wait on either side, frames that have begun.
     pub fn held_memory(&self) -> usize {
         self.context.held()
     }
 
-    /// Calls of others that run here and owe a reply.
+    /// Counts the calls of others that run here and owe a reply.
     pub fn running(&self) -> usize {
         self.context.serving.borrow().running()
     }
@@ -246,7 +246,7 @@ fn connect(context: &Rc<LinkContext>, named: &dyn ToAddress) -> Endpoint {
         Ok(address) => dial(context, &address),
         Err(error) => {
             let link = Link::dialled(context, &Address::unix(""));
-            let (address, text) = (named.as_given(), error.to_string());
+            let (address, text) = (named.as_written(), error.to_string());
             let kind = io::ErrorKind::InvalidInput;
             link.end(CloseReason::ConnectFailed { address, kind, text });
             Endpoint::of(&link)

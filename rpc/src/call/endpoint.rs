@@ -9,8 +9,7 @@ use crate::link::endpoint::Endpoint;
 use peers_wire::{DecodeOwned, Encode, Writer};
 
 impl Endpoint {
-    /// Arguments are encoded here, once, into memory that the process lends to one call after the
-    /// other.
+    /// Encodes arguments, once, into memory that the process lends to one call after the other.
     #[inline(always)]
     fn encode(&self, arguments: impl Encode) -> Result<Vec<u8>, Error> {
         let mut memory = self.context().buffers.lend_for_arguments();
@@ -26,7 +25,8 @@ impl Endpoint {
         }
     }
 
-    /// Arguments of so many bytes, which will leave from the memory that they are encoded into.
+    /// Encodes arguments of so many bytes, which will leave from the memory that they are encoded
+    /// into.
     #[cold]
     fn encode_many(&self, size: usize, arguments: &impl Encode) -> Result<Vec<u8>, Error> {
         let mut memory = self.handle().pooled_buffer_for(size);

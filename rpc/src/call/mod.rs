@@ -49,7 +49,7 @@ impl Plan {
         Self { method, arguments, patience: Patience::Default, detached: false }
     }
 
-    /// The deadline of a call made at `now`; [`Instant::FAR`] is never.
+    /// Returns the deadline of a call made at `now`; [`Instant::FAR`] is never.
     #[inline]
     pub(crate) fn deadline(&self, now: Instant, default: Duration) -> Instant {
         let wait = match self.patience {
@@ -90,26 +90,26 @@ impl<T: DecodeOwned + 'static> Call<T> {
         Self { endpoint, plan, result: PhantomData }
     }
 
-    /// CanWait at most this long for the reply; zero is for ever.
+    /// Waits at most this long for the reply; zero is for ever.
     pub fn within(mut self, wait: Duration) -> Self {
         self.plan.patience = Patience::Within(wait);
         self
     }
 
-    /// CanWait until `deadline`; fails at once if that is past.
+    /// Waits until `deadline`; fails at once if that is past.
     pub fn until(mut self, deadline: impl Into<Instant>) -> Self {
         self.plan.patience = Patience::Until(deadline.into());
         self
     }
 
-    /// CanWait for what is left of a time, as `deadline - now` gives it; unlike with
+    /// Waits for what is left of a time, as `deadline - now` gives it; unlike with
     /// [`within`](Self::within), zero fails at once.
     pub fn remaining(mut self, left: Duration) -> Self {
         self.plan.patience = Patience::Remaining(left);
         self
     }
 
-    /// CanWait until the endpoint dies.
+    /// Waits until the endpoint dies.
     pub fn forever(mut self) -> Self {
         self.plan.patience = Patience::Forever;
         self
@@ -136,8 +136,8 @@ impl<T: DecodeOwned + 'static> Call<T> {
         self.send(k);
     }
 
-    /// Like [`then`](Self::then), with a way to end it early. Dropping the [`Cancel`] lets the call
-    /// go on.
+    /// Sends the call like [`then`](Self::then), with a way to end it early. Dropping the
+    /// [`Cancel`] lets the call go on.
     pub fn then_cancellable(self, k: Reply<T>) -> Cancel {
         let link = self.endpoint.weak();
         Cancel { link, id: self.send(k) }
@@ -175,7 +175,7 @@ impl<T: DecodeOwned + 'static> Call<T> {
     }
 }
 
-/// The result of `method` out of the bytes of its reply.
+/// Reads the result of `method` out of the bytes of its reply.
 fn read<T: DecodeOwned>(bytes: &[u8], method: &'static str) -> Result<T, Error> {
     peers_wire::from_slice(bytes).map_err(|error| bad_reply::<T>(error, method))
 }

@@ -84,7 +84,7 @@ impl Link {
         }
     }
 
-    /// What waits, or gathers for a stream that is not there yet, is memory that is held.
+    /// Counts what waits, or gathers for a stream that is not there yet, as memory that is held.
     #[inline(never)]
     fn held_up(&self) {
         self.tell_memory();
@@ -149,8 +149,8 @@ impl Link {
         }
     }
 
-    /// The deadline of a call made now for one that ends at `end`: early enough for that one to be
-    /// answered.
+    /// Returns the deadline of a call made now for one that ends at `end`: early enough for that
+    /// one to be answered.
     fn in_time_for_an_answer(&self, now: Instant, end: Instant) -> Instant {
         let left = end.since(now);
         let end = now + (left - (left / ANSWERING).min(MOST_ANSWERING));

@@ -24,9 +24,9 @@ pub trait ToAddress {
     /// If the text is no address.
     fn to_address(&self) -> Result<Address, AddressError>;
 
-    /// Returns the name as it was given, for messages.
+    /// Returns the name as it was written, for messages.
     #[doc(hidden)]
-    fn as_given(&self) -> String;
+    fn as_written(&self) -> String;
 }
 
 impl ToAddress for Address {
@@ -34,7 +34,7 @@ impl ToAddress for Address {
         Ok(self.clone())
     }
 
-    fn as_given(&self) -> String {
+    fn as_written(&self) -> String {
         self.to_string()
     }
 }
@@ -44,7 +44,7 @@ impl ToAddress for str {
         self.parse()
     }
 
-    fn as_given(&self) -> String {
+    fn as_written(&self) -> String {
         self.to_owned()
     }
 }
@@ -54,7 +54,7 @@ impl ToAddress for String {
         self.parse()
     }
 
-    fn as_given(&self) -> String {
+    fn as_written(&self) -> String {
         self.clone()
     }
 }
@@ -64,7 +64,7 @@ impl<T: ToAddress + ?Sized> ToAddress for &T {
         (**self).to_address()
     }
 
-    fn as_given(&self) -> String {
-        (**self).as_given()
+    fn as_written(&self) -> String {
+        (**self).as_written()
     }
 }

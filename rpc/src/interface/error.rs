@@ -207,12 +207,13 @@ pub struct Raised {
 }
 
 impl Error {
-    /// An error of this kind, raised in this process.
+    /// Makes an error of this kind, raised in this process.
     pub fn new(kind: ErrorKind) -> Self {
         Self(Arc::new(Report { kind, origin: None }))
     }
 
-    /// A declared exception, raised at the caller's line. `exception.raise()` reads better.
+    /// Makes an error of a declared exception, raised at the caller's line. `exception.raise()`
+    /// reads better.
     ///
     /// An exception too large for the wire becomes [`ErrorKind::TooLarge`].
     #[track_caller]
@@ -231,17 +232,18 @@ impl Error {
         }
     }
 
-    /// An undeclared failure, in words for whoever called.
+    /// Makes an error of an undeclared failure, in words for whoever called.
     pub fn failed(text: impl Into<String>) -> Self {
         Self::new(ErrorKind::Failed(text.into()))
     }
 
-    /// The cause.
+    /// Returns the cause.
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
     }
 
-    /// The endpoint it came through, as printed; `None` for an error that has not left its process.
+    /// Returns the endpoint that it came through, as printed; `None` for an error that has not left
+    /// its process.
     pub fn origin(&self) -> Option<&str> {
         self.0.origin.as_deref()
     }
@@ -251,7 +253,7 @@ impl Error {
         matches!(self.kind(), ErrorKind::Raised(raised) if raised.class == E::CLASS)
     }
 
-    /// The declared exception, if it is an `E` and its data decodes.
+    /// Returns the declared exception, if it is an `E` and its data decodes.
     pub fn get<E: Exception + DecodeOwned>(&self) -> Option<E> {
         match self.kind() {
             ErrorKind::Raised(raised) if raised.class == E::CLASS => {

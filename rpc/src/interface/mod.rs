@@ -84,12 +84,12 @@ pub struct Interface {
 }
 
 impl Interface {
-    /// An interface made by hand, of which tools are told nothing but its name.
+    /// Makes an interface by hand, of which tools are told nothing but its name.
     pub const fn new(name: &'static str, methods: &'static [&'static Method]) -> Self {
         Self { name, methods, files: &[] }
     }
 
-    /// The method with this id.
+    /// Finds the method with this id.
     pub fn method(&self, id: u64) -> Option<&'static Method> {
         let at = self.methods.binary_search_by_key(&id, |method| method.id).ok()?;
         Some(self.methods[at])
@@ -104,7 +104,7 @@ pub trait Exception: Encode + DecodeOwned + fmt::Display + 'static {
     /// The wire class, `stem.name`.
     const CLASS: &'static str;
 
-    /// This exception as an error raised at the caller's line. Generated types have the method
+    /// Makes this exception an error raised at the caller's line. Generated types have the method
     /// themselves, so that this trait need not be in scope.
     ///
     /// ```
@@ -124,6 +124,6 @@ pub trait Exception: Encode + DecodeOwned + fmt::Display + 'static {
 
 /// A proxy type, made from whatever it calls through. Generated proxies implement it.
 pub trait Proxy<C: Caller> {
-    /// A proxy that calls through `caller`.
+    /// Makes a proxy that calls through `caller`.
     fn new(caller: C) -> Self;
 }

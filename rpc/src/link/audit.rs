@@ -55,12 +55,13 @@ impl Link {
         self.ask(|session| Some(session.audit_quiet())).unwrap_or(Ok(()))
     }
 
-    /// The credit of both directions, as this end sees it: what it may send, what the peer may.
+    /// Returns the credit of both directions, as this end sees it: what it may send, what the peer
+    /// may.
     pub(crate) fn ledgers(&self) -> Option<(Ledger, Ledger)> {
         self.ask(|session| Some((session.ledger(), session.peers_ledger())))
     }
 
-    /// Bytes that the process was told it holds.
+    /// Counts the bytes that the process was told it holds.
     pub(crate) fn told(&self) -> usize {
         self.if_rare(|rare| rare.told)
     }

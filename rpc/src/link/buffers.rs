@@ -26,8 +26,8 @@ pub(crate) struct Buffers {
 }
 
 impl Buffers {
-    /// Memory to encode arguments into. Given back when they were sent, so that most calls need
-    /// none of their own.
+    /// Lends memory to encode arguments into. It is given back when they were sent, so that most
+    /// calls need none of their own.
     #[inline]
     pub(crate) fn lend_for_arguments(&self) -> Vec<u8> {
         self.arguments.take()
@@ -42,7 +42,7 @@ impl Buffers {
         }
     }
 
-    /// Memory to put frames together in that arrive in pieces.
+    /// Lends memory to put frames together in that arrive in pieces.
     #[inline]
     pub(crate) fn lend_for_pieces(&self) -> Vec<u8> {
         self.pieces.take()
@@ -56,7 +56,7 @@ impl Buffers {
         }
     }
 
-    /// What cuts input into frames, if one is kept.
+    /// Lends what cuts input into frames, if one is kept.
     #[inline]
     pub(crate) fn lend_inbound(&self) -> Option<Box<Inbound>> {
         self.inbound.take()
@@ -81,7 +81,7 @@ impl Buffers {
         self.ahead.set(self.ahead.get().saturating_sub(bytes));
     }
 
-    /// Bytes of memory that frames hold ahead of their arrival.
+    /// Counts the bytes of memory that frames hold ahead of their arrival.
     #[cfg(test)]
     pub(crate) fn held_ahead(&self) -> usize {
         self.ahead.get()

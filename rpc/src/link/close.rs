@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 impl Link {
-    /// Dialling is decided.
+    /// Goes on when dialling has succeeded or failed.
     pub(crate) fn dialled_to(self: &Rc<Self>, address: &Address, result: io::Result<Stream>) {
         match result {
             Ok(stream) => {
@@ -64,7 +64,7 @@ impl Link {
         });
     }
 
-    /// The end is decided and comes soon: nothing more is said, who calls now hears the true
+    /// Decides the end, which comes soon: nothing more is said, who calls now hears the true
     /// reason, and nobody waits for what is being served.
     pub(crate) fn decide(&self, reason: CloseReason) {
         // What was said before is sent first, or the goodbye would contradict it.
@@ -170,18 +170,18 @@ impl Link {
         self.context().remove(self);
     }
 
-    /// See [`Endpoint::set_keepalive`](crate::Endpoint::set_keepalive).
+    /// Does what [`Endpoint::set_keepalive`](crate::Endpoint::set_keepalive) says.
     pub(crate) fn set_keep_alive(&self, unused: Duration) {
         self.drive(|session, _| session.set_keep_alive(unused));
     }
 
-    /// See [`Endpoint::measure`](crate::Endpoint::measure).
+    /// Does what [`Endpoint::measure`](crate::Endpoint::measure) says.
     pub(crate) fn measure(&self) {
         let now = self.handle().now();
         self.drive(|session, out| session.measure(now, out));
     }
 
-    /// See [`Endpoint::round_trip`](crate::Endpoint::round_trip).
+    /// Returns what [`Endpoint::round_trip`](crate::Endpoint::round_trip) says.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.step(|session, _| session.round_trip())?
     }
@@ -194,8 +194,8 @@ const MOST_DISCARDED: usize = 64 << 10;
 /// [`Limits::linger`](crate::Limits::linger) is.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// A peer that does not read is cut off; everybody else gets what was written. Who has no business
-/// to send any more is not read for long.
+/// Lets go of the stream. A peer that does not read is cut off; everybody else gets what was
+/// written. Who has no business to send any more is not read for long.
 fn let_go(
     outlet: &Outlet,
     reason: &CloseReason,

@@ -98,7 +98,7 @@ impl LinkContext {
         self.next_link.replace(self.next_link.get() + 1)
     }
 
-    /// The link with this key, as long as it lives.
+    /// Finds the link with this key, as long as it lives.
     pub(crate) fn link(&self, key: LinkKey) -> Option<Rc<Link>> {
         let links = self.links.borrow();
         links.get(key.slot as usize).filter(|link| link.key() == key).cloned()
@@ -116,7 +116,7 @@ impl LinkContext {
         self.call_finished();
     }
 
-    /// Bytes that the process holds for its peers.
+    /// Counts the bytes that the process holds for its peers.
     #[inline]
     pub(crate) fn held(&self) -> usize {
         self.handle.output_memory() + self.memory.told.get()
@@ -136,12 +136,13 @@ impl LinkContext {
         }
     }
 
-    /// All links, for doing something to each: what that ends is removed from the table meanwhile.
+    /// Lists all links, for doing something to each: what that ends is removed from the table
+    /// meanwhile.
     pub(crate) fn all_links(&self) -> Vec<Rc<Link>> {
         self.links.borrow().iter().map(|(_, link)| link.clone()).collect()
     }
 
-    /// The place of a new call tree, when this process traces.
+    /// Begins a new call tree, when this process traces.
     pub(crate) fn new_trace(&self) -> Option<Trace> {
         self.tracing.get().then(|| {
             let root = self.handle.rng().next_u64();
@@ -158,14 +159,14 @@ impl LinkContext {
         self.log(format_args!("dropped an event: {code} (id {method:#018x})"));
     }
 
-    /// One line in the log, unless there were too many this second.
+    /// Logs a line, unless there were too many this second.
     pub(crate) fn log(&self, line: fmt::Arguments<'_>) {
         if self.handle.may_log() {
             log::warn!("{}", Brief(&line.to_string(), LOG_LINE));
         }
     }
 
-    /// A line about the end of a connection, if somebody should look at it.
+    /// Logs the end of a connection, if somebody should look at it.
     pub(crate) fn log_close(&self, name: &EndpointName, reason: &CloseReason) {
         if is_ordinary(reason) {
             log::debug!("{name}: closed: {reason}");

@@ -37,7 +37,7 @@ impl OwnedRequest {
         Self { call, method, deadline, depth, trace, arguments, is_run }
     }
 
-    /// The request, but for its arguments.
+    /// Returns the request, but for its arguments.
     pub(crate) fn request(&self) -> Request<'static> {
         let Self { call, method, deadline, depth, trace, .. } = *self;
         Request { call, method, deadline, depth, trace, args: &[] }
@@ -48,7 +48,7 @@ impl OwnedRequest {
         if self.is_run { Body::Owned(run) } else { Body::Slice(run) }
     }
 
-    /// Bytes of memory that it takes.
+    /// Counts the bytes of memory that it takes.
     pub(crate) fn size(&self) -> usize {
         size_of::<Self>() + self.arguments.len()
     }
@@ -59,7 +59,7 @@ impl Deferred {
         self.requests.is_empty()
     }
 
-    /// Requests that wait.
+    /// Counts the requests that wait.
     pub(crate) fn len(&self) -> usize {
         self.requests.len()
     }
@@ -69,12 +69,12 @@ impl Deferred {
         self.requests.iter().filter(|waiting| waiting.call.is_none()).count()
     }
 
-    /// Bytes of memory of what waits, counted anew.
+    /// Counts anew the bytes of memory of what waits.
     pub(crate) fn weighed(&self) -> usize {
         self.requests.iter().map(OwnedRequest::size).sum()
     }
 
-    /// Bytes of memory of what waits.
+    /// Returns the bytes of memory of what waits.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -77,8 +77,8 @@ impl Link {
         Some(leaving)
     }
 
-    /// If it is leaving and nothing waits any more, it says goodbye: from a fresh task, since a
-    /// session or a handler may be on the stack.
+    /// Says goodbye if it is leaving and nothing waits any more: from a fresh task, since a session
+    /// or a handler may be on the stack.
     #[inline(always)]
     pub(crate) fn go_on_leaving(&self) {
         if self.shows(Signs::LEAVES) {
@@ -183,7 +183,7 @@ impl Link {
         self.end_within(reason, until);
     }
 
-    /// It has ended without a goodbye of ours: whoever waits is told what was lost.
+    /// Tells those who wait what was lost: it has ended without a goodbye of ours.
     pub(crate) fn left_early(&self, left: Drained) {
         self.show(Signs::LEAVES, false);
         if let Some(leaving) = self.take_leaving() {

@@ -35,7 +35,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// This end of the connection, as programs hold it.
+    /// Makes the handle by which programs hold this end of the connection.
     pub(crate) fn of(link: &Rc<Link>) -> Self {
         Self { link: link.clone() }
     }
@@ -45,7 +45,7 @@ impl Endpoint {
         self.link.takes_requests().then_some(&self.link)
     }
 
-    /// The process that it belongs to.
+    /// Returns the process that it belongs to.
     pub(crate) fn context(&self) -> &Rc<LinkContext> {
         self.link.context()
     }
@@ -54,12 +54,12 @@ impl Endpoint {
         Rc::downgrade(&self.link)
     }
 
-    /// The error of calls on an endpoint that has ended.
+    /// Returns the error of calls on an endpoint that has ended.
     pub(crate) fn gone(&self) -> Error {
         self.link.gone()
     }
 
-    /// The loop that it lives on.
+    /// Returns the loop that it lives on.
     pub fn handle(&self) -> &Handle {
         self.link.handle()
     }
@@ -70,14 +70,14 @@ impl Endpoint {
         self.link().is_some()
     }
 
-    /// The printed name; `None` once it is gone.
+    /// Returns the printed name; `None` once it is gone.
     pub fn name(&self) -> Option<EndpointName> {
         self.link().map(|link| link.name())
     }
 
-    /// The id of the node at the other end; `None` until it has said hello, and once this endpoint
-    /// is gone. The id in the printed name is that of the node that listens, which on an accepted
-    /// endpoint is this one.
+    /// Returns the id of the node at the other end; `None` until it has said hello, and once this
+    /// endpoint is gone. The id in the printed name is that of the node that listens, which on an
+    /// accepted endpoint is this one.
     pub fn peer(&self) -> Option<NodeId> {
         self.link().and_then(|link| link.peer())
     }
@@ -102,8 +102,8 @@ impl Endpoint {
         }
     }
 
-    /// The time to the peer and back: the less of the two latest [measured](Self::measure). `None`
-    /// if none is known.
+    /// Returns the time to the peer and back: the less of the two latest [measured](Self::measure).
+    /// `None` if none is known.
     pub fn round_trip(&self) -> Option<Duration> {
         self.link()?.round_trip()
     }
@@ -135,7 +135,7 @@ impl Endpoint {
         self.link.leave(CloseReason::Local, until, k);
     }
 
-    /// Calls and events of ours without an outcome yet.
+    /// Counts calls and events of ours without an outcome yet.
     pub fn pending(&self) -> usize {
         self.link().map_or(0, |link| link.pending())
     }

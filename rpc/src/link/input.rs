@@ -228,7 +228,8 @@ impl Link {
         call.done.err(error);
     }
 
-    /// Bytes that no session could have sent: the session says goodbye where that helps.
+    /// Ends a connection by which came what no session could have sent: the session says goodbye
+    /// where that helps.
     #[cold]
     #[inline(never)]
     fn misbehaved(self: &Rc<Self>, reason: CloseReason) -> Flow {
@@ -237,7 +238,7 @@ impl Link {
         Flow::Ends
     }
 
-    /// The peer sends nothing more; what is owed to it is still sent.
+    /// Notes that the peer sends nothing more; what is owed to it is still sent.
     fn half_closed(&self, calls: Vec<(CallId, PendingCall)>) {
         if let Some(room) = self.room() {
             room.finish(); // other threads are told at once, too
@@ -251,7 +252,7 @@ impl Link {
         }
     }
 
-    /// Nothing more comes from the stream.
+    /// Goes on when nothing more comes from the stream.
     fn input_ended(self: &Rc<Self>) {
         if let Some(Err(reason)) = self.drive(|session, _| session.end_of_input()) {
             self.conclude(reason);

@@ -12,13 +12,13 @@ pub(crate) struct LinkKey {
 }
 
 impl LinkKey {
-    /// The key of the connection with that number, in that slot.
+    /// Makes the key of the connection with that number, in that slot.
     #[allow(clippy::cast_possible_truncation, reason = "the lower half is meant")]
     pub(crate) const fn new(slot: u32, number: u64) -> Self {
         Self { slot, number: number as u32 }
     }
 
-    /// Both in one number, for those who only compare.
+    /// Returns both in one number, for those who only compare.
     pub(crate) const fn to_bits(self) -> u64 {
         (self.slot as u64) << u32::BITS | self.number as u64
     }

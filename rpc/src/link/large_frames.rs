@@ -88,7 +88,7 @@ impl Link {
         });
     }
 
-    /// Not all of it has come.
+    /// Reads on, since not all of it has come.
     fn read_on(self: &Rc<Self>, begun: Begun, run: Vec<u8>) {
         self.batch(|| {
             let (now, held) = (self.begin_input(), begun.front.len() + run.len());

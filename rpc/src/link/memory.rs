@@ -72,7 +72,7 @@ impl Memory {
         self.attention.set(if foreign > 0 { 0 } else { attention(most) });
     }
 
-    /// A link tells something else than before.
+    /// Notes that a link tells something else than before.
     pub(crate) fn tell(&self, before: usize, now: usize) {
         debug_assert!(self.told.get() >= before, "what a link tells less of, it has told before");
         self.told.set(self.told.get() + now - before);
@@ -108,7 +108,7 @@ impl Memory {
     }
 }
 
-/// From how much on new requests wait.
+/// Returns from how much on new requests wait.
 pub(crate) const fn tight_from(most: usize) -> usize {
     most / 4 * 3
 }

@@ -68,7 +68,7 @@ pub(crate) struct PendingCall {
 }
 
 impl PendingCall {
-    /// It has run out of time at `now`.
+    /// Makes the error of a call that has run out of time at `now`.
     pub(crate) fn timed_out(&self, now: Instant) -> ErrorKind {
         timed_out(self.method, self.made, now)
     }
@@ -166,14 +166,14 @@ const _: () =
     assert!(size_of::<Link>() <= 312, "a connection that does nothing should cost little");
 
 impl Link {
-    /// A link that is being dialled: calls may be made at once.
+    /// Makes a link that is being dialled: calls may be made at once.
     pub(crate) fn dialled(context: &Rc<LinkContext>, address: &Address) -> Rc<Self> {
         let link = Self::new(context, Role::Dialled, Route::Dialled(Rc::new(address.clone())));
         link.drive(|session, _| session.dialling());
         link
     }
 
-    /// A link that was accepted.
+    /// Makes a link that was accepted.
     pub(crate) fn accepted(context: &Rc<LinkContext>, route: Route) -> Rc<Self> {
         Self::new(context, Role::Accepted, route)
     }
@@ -241,17 +241,17 @@ impl Link {
         with(&self.rare, |rare| drop(rare.take_if(|rare| rare.is_empty())));
     }
 
-    /// The loop.
+    /// Returns the loop.
     pub(crate) fn handle(&self) -> &Handle {
         &self.context.handle
     }
 
-    /// The process that it belongs to.
+    /// Returns the process that it belongs to.
     pub(crate) fn context(&self) -> &Rc<LinkContext> {
         &self.context
     }
 
-    /// The calls being served by the process.
+    /// Returns the calls being served by the process.
     pub(crate) fn serving(&self) -> &RefCell<Serving> {
         &self.context.serving
     }
@@ -266,7 +266,7 @@ impl Link {
         self.slot.get() as usize
     }
 
-    /// Itself as the process holds it, for as long as it lives.
+    /// Returns itself as the process holds it, for as long as it lives.
     pub(crate) fn me(&self) -> Option<Rc<Self>> {
         let links = self.context.links.borrow();
         links.get(self.slot()).filter(|link| ptr::eq(&***link, self)).cloned()
@@ -282,12 +282,12 @@ impl Link {
         self.live.borrow().as_ref().map(|live| f(&live.session)).unwrap_or_default()
     }
 
-    /// The stream, as long as what is said goes there.
+    /// Returns the stream, as long as what is said goes there.
     pub(crate) fn open_outlet(&self) -> Option<&Outlet> {
         self.outlet.get().filter(|_| self.wire.get() == Wire::Open)
     }
 
-    /// The stream, unless it was let go of.
+    /// Returns the stream, unless it was let go of.
     pub(crate) fn last_outlet(&self) -> Option<&Outlet> {
         self.outlet.get().filter(|_| self.wire.get() != Wire::Closed)
     }
@@ -318,17 +318,17 @@ impl Link {
         self.ask(|session| session.peer().is_some())
     }
 
-    /// The id of the node at the other end, once it has said hello.
+    /// Returns the id of the node at the other end, once it has said hello.
     pub(crate) fn peer(&self) -> Option<NodeId> {
         self.ask(|session| Some(session.peer()?.node))
     }
 
-    /// The host that it was accepted from, if it was accepted over a network.
+    /// Returns the host that it was accepted from, if it was accepted over a network.
     pub(crate) fn source(&self) -> Option<IpAddr> {
         with(&self.route, |route| route.as_ref()?.source())
     }
 
-    /// The printed name.
+    /// Returns the printed name.
     pub(crate) fn name(&self) -> EndpointName {
         let ends = with(&self.route, |route| route.as_ref().map(Route::ends))
             .expect("nothing that looks at a route looks at its link");
@@ -339,13 +339,13 @@ impl Link {
         EndpointName { listener, ends }
     }
 
-    /// An error that says it came through here.
+    /// Makes an error that says it came through here.
     pub(crate) fn error(&self, error: impl Into<Error>) -> Error {
         let origin: Arc<str> = self.name().to_string().into();
         error.into().through(&origin)
     }
 
-    /// Places that its calls have among those that run.
+    /// Counts the places that its calls have among those that run.
     pub(crate) fn places(&self) -> usize {
         self.if_rare(|rare| rare.places)
     }
@@ -414,13 +414,13 @@ impl Link {
         self.last_outlet().map_or(0, Outlet::memory)
     }
 
-    /// Bytes that it holds, all together.
+    /// Counts the bytes that it holds, all together.
     pub(crate) fn weight(&self) -> usize {
         self.output_memory() + self.if_rare(|rare| rare.told)
     }
 
-    /// Since when nothing has gone on: the peer has taken nothing of what waits for it, or, if
-    /// nothing does, has sent nothing, and we owe it no time.
+    /// Returns since when nothing has gone on: the peer has taken nothing of what waits for it, or,
+    /// if nothing does, has sent nothing, and we owe it no time.
     pub(crate) fn stalled(&self) -> Option<Instant> {
         let outlet = self.last_outlet()?;
         if outlet.memory() > 0 {
@@ -444,12 +444,12 @@ impl Link {
         gone(&self.end_for_others())
     }
 
-    /// The room that it shares with other threads, if it does.
+    /// Returns the room that it shares with other threads, if it does.
     fn room(&self) -> Option<Arc<Room>> {
         self.if_rare(|rare| rare.room.clone())
     }
 
-    /// The room that it shares with other threads from now on.
+    /// Returns the room that it shares with other threads from now on.
     pub(crate) fn room_for_others(&self) -> Arc<Room> {
         self.room().unwrap_or_else(|| {
             let limits = &self.context().limits;

@@ -76,7 +76,7 @@ impl Route {
         }
     }
 
-    /// The addresses, in full.
+    /// Returns the addresses, in full.
     pub(crate) fn ends(&self) -> Ends {
         match self {
             Self::Dialled(listener) => Ends::Dialled(Site((**listener).clone())),
@@ -96,7 +96,7 @@ fn inet4(address: &Address) -> Option<SocketAddrV4> {
     }
 }
 
-/// The number of a host that is named by one.
+/// Returns the number of a host that is named by one.
 pub(crate) fn ip(address: &Address) -> Option<IpAddr> {
     match address {
         Address::Inet { host, .. } => host.parse().ok(),
@@ -112,7 +112,8 @@ pub struct EndpointName {
 }
 
 impl EndpointName {
-    /// The id of the listening node; `None` on a dialled endpoint whose hello has not come yet.
+    /// Returns the id of the listening node; `None` on a dialled endpoint whose hello has not come
+    /// yet.
     pub fn node(&self) -> Option<NodeId> {
         self.listener
     }

@@ -138,7 +138,7 @@ impl Link {
         }
     }
 
-    /// The peer does not read: nothing more is said to it, and the link ends.
+    /// Ends the link, since the peer does not read: nothing more is said to it.
     #[cold]
     fn choke(&self) {
         self.wire.set(Wire::Choked);
@@ -189,8 +189,8 @@ impl Link {
         self.context().weigh();
     }
 
-    /// Requests may wait because the socket does not take what was written; then nothing else may
-    /// tell that it has.
+    /// Watches whether the socket takes what was written. Requests may wait for that; then nothing
+    /// else may tell that it has.
     #[inline]
     pub(crate) fn watch_drain(&self) {
         if self.ask(Session::waits_for_output) && !self.shows(Signs::WATCHES_DRAIN) {

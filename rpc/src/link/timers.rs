@@ -39,7 +39,7 @@ impl TimerQueue {
         self.entries.push(Reverse((at, slot)));
     }
 
-    /// The earliest entry, wanted or not.
+    /// Returns the earliest entry, wanted or not.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.entries.peek().map(|Reverse((at, _))| *at)
     }

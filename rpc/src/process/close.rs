@@ -62,7 +62,7 @@ impl WhenQuiet for WaitingClose {
 }
 
 impl LinkContext {
-    /// Something that was running is over: whoever waits for silence may go on.
+    /// Notes that something that was running is over: whoever waits for silence may go on.
     pub(crate) fn call_finished(&self) {
         if self.shutdown.closing.get() && self.serving.borrow().running() == 0 {
             for waiting in self.shutdown.waiting.take().iter().filter_map(Weak::upgrade) {
@@ -71,7 +71,7 @@ impl LinkContext {
         }
     }
 
-    /// The end of the owner.
+    /// Ends the process, since its owner has gone.
     pub(crate) fn end(&self) {
         self.shutdown.ended.set(true);
         for link in self.all_links() {

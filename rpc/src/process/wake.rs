@@ -43,7 +43,7 @@ impl LinkContext {
         }
     }
 
-    /// The next link that is due at `now`.
+    /// Finds the next link that is due at `now`.
     fn next_due(&self, now: Instant) -> Option<Rc<Link>> {
         let (links, mut queue) = (self.links.borrow(), self.timers.queue.borrow_mut());
         loop {

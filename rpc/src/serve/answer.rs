@@ -62,7 +62,8 @@ impl Link {
         }
     }
 
-    /// The peer decides how large its frames may be, so it can cause this as often as it likes.
+    /// Logs that an answer could not be sent. The peer decides how large its frames may be, so it
+    /// can cause this as often as it likes.
     #[cold]
     fn unsendable(&self, what: &str, error: &peers_wire::Error) {
         self.context().log(format_args!("{}: {what} could not be sent: {error}", self.name()));
@@ -85,7 +86,7 @@ struct Owed<'a> {
 }
 
 impl Owed<'_> {
-    /// The answer was written: whatever panics now, there is no other.
+    /// Notes that the answer was written: whatever panics now, there is no other.
     fn done(mut self) {
         self.call = None;
     }
@@ -100,7 +101,7 @@ impl Drop for Owed<'_> {
     }
 }
 
-/// At most `limit` bytes of a text, whole characters.
+/// Cuts a text to at most `limit` bytes, whole characters.
 fn cut(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]
 }

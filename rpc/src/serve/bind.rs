@@ -69,7 +69,7 @@ impl<S: 'static> Object for BoundNode<S> {
     }
 }
 
-/// All objects of a link, given the last.
+/// Lists all objects of a link, given the last.
 fn all(last: Option<&Rc<dyn Object>>) -> impl Iterator<Item = &Rc<dyn Object>> {
     std::iter::successors(last, |object| object.before())
 }
@@ -122,8 +122,8 @@ impl Link {
 }
 
 impl LinkContext {
-    /// The object itself, or one bound lately that does just the same: most connections of a
-    /// process bind the same, and one is enough for all of them.
+    /// Returns the object itself, or one bound lately that does just the same: most connections of
+    /// a process bind the same, and one is enough for all of them.
     fn share_bound<S: 'static>(&self, object: BoundNode<S>) -> Rc<dyn Object> {
         let mut bound = self.bound.borrow_mut();
         let like = |other: Rc<dyn Object>| other.is_like(&object).then_some(other);

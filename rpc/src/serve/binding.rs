@@ -35,17 +35,17 @@ impl Binding {
         Self { endpoint, cause }
     }
 
-    /// A proxy for whatever the caller has bound on this same connection.
+    /// Makes a proxy for what the caller has bound on this same connection.
     pub fn proxy<P: Proxy<Endpoint>>(&self) -> P {
         P::new(self.endpoint.clone())
     }
 
-    /// The caller's endpoint.
+    /// Returns the caller's endpoint.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// The endpoint's printed name; `None` once it is gone.
+    /// Returns the endpoint's printed name; `None` once it is gone.
     pub fn name(&self) -> Option<EndpointName> {
         self.endpoint.name()
     }
@@ -108,13 +108,13 @@ impl Binding {
         }
     }
 
-    /// The call tree that this call belongs to, and who stands above it there, when its caller
-    /// traces.
+    /// Returns the call tree that this call belongs to, and who stands above it there, when its
+    /// caller traces.
     pub fn trace(&self) -> Option<Trace> {
         self.served(|link| link.serving().borrow().trace(self.cause))?
     }
 
-    /// This call's own number in its tree: the parent of every call made for it.
+    /// Returns this call's own number in its tree: the parent of every call made for it.
     pub fn span(&self) -> Option<u64> {
         self.served(|link| link.serving().borrow().span(self.cause))?
     }

@@ -36,7 +36,7 @@ impl<'a, S: 'static> Context<'a, S> {
         Self { cx, caller }
     }
 
-    /// Who called the method, and the call that is being served.
+    /// Returns who called the method, and the call that is being served.
     pub fn caller(&self) -> &'a Binding {
         self.caller
     }

@@ -36,7 +36,7 @@ impl Link {
         true
     }
 
-    /// The peer uses the id of a call that still runs for another one.
+    /// Ends the connection: the peer uses the id of a call that still runs for another one.
     #[cold]
     fn repeated(&self, call: u64) {
         let reason = CloseReason::from(Violation::RepeatedCall { call });
@@ -45,7 +45,7 @@ impl Link {
         self.end_soon(reason);
     }
 
-    /// The peer no longer wants an answer.
+    /// Cancels a call whose answer the peer no longer wants.
     pub(crate) fn cancelled(&self, call: u64) {
         let waited = self.forget_deferred(call);
         let owed = self.if_rare(|rare| rare.owed.remove(&call));
@@ -76,7 +76,7 @@ impl Link {
         Some(())
     }
 
-    /// A running call's deadline has come: its caller has given up.
+    /// Ends a running call whose deadline has come: its caller has given up.
     pub(crate) fn overdue(&self, cause: Cause, call: Option<u64>) {
         if let Some(call) = call {
             self.if_rare(|rare| rare.owed.remove(&call));

@@ -13,7 +13,7 @@ use rand_core::Rng as _;
 use std::cell::{Cell, RefMut};
 use std::rc::Rc;
 
-/// The object that has a method, and the method.
+/// Finds the object that has a method, and the method.
 fn find(last: Option<&Rc<dyn Object>>, method: u64) -> Option<(Rc<dyn Object>, &'static Method)> {
     let mut object = last?;
     loop {
@@ -112,7 +112,7 @@ impl Link {
         }
     }
 
-    /// Arguments of an event that did not decode.
+    /// Logs that the arguments of an event did not decode.
     pub(crate) fn bad_event(&self, method: u64, error: &peers_wire::Error) {
         let text = error.to_string();
         let limit = self.context().limits.log_field;

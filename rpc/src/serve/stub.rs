@@ -25,7 +25,7 @@ pub struct Incoming<'a> {
 pub struct Served(());
 
 impl<'a> Incoming<'a> {
-    /// The id of the method asked for.
+    /// Returns the id of the method asked for.
     pub fn method(&self) -> u64 {
         self.arrived.request.method
     }

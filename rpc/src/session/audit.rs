@@ -49,12 +49,12 @@ impl<K> Session<K> {
         Ok(())
     }
 
-    /// The credit that the peer gives, as this side counts it.
+    /// Returns the credit that the peer gives, as this side counts it.
     pub(crate) fn ledger(&self) -> Ledger {
         Ledger { granted: self.outgoing.granted(), held: self.outgoing.held() }
     }
 
-    /// The credit that this side gives.
+    /// Returns the credit that this side gives.
     pub(crate) fn peers_ledger(&self) -> Ledger {
         Ledger { granted: self.limits.request_window, held: self.incoming.held() }
     }

@@ -110,7 +110,7 @@ impl<K> Calls<K> {
         Self { table: None, next: 1, slots: 0, live: 0 }
     }
 
-    /// Calls that somebody waits for.
+    /// Counts the calls that somebody waits for.
     pub(super) const fn live(&self) -> usize {
         self.live as usize
     }
@@ -233,8 +233,8 @@ impl<K> Calls<K> {
         }
     }
 
-    /// No live call's deadline comes before this; `None` if none has one. It may be the deadline of
-    /// a call that has ended.
+    /// Returns a time before which no live call's deadline comes; `None` if none has one. It may be
+    /// the deadline of a call that has ended.
     #[inline]
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let table = self.table.as_ref()?;
@@ -242,7 +242,7 @@ impl<K> Calls<K> {
         (next != NEVER).then_some(next)
     }
 
-    /// A live call whose deadline has come, earliest first.
+    /// Finds a live call whose deadline has come, earliest first.
     pub(super) fn overdue(&mut self, now: Instant) -> Option<CallId> {
         let table = self.table.as_mut()?;
         if table.due.is_empty() && table.earliest <= now {
@@ -267,7 +267,7 @@ impl<K> Calls<K> {
         calls
     }
 
-    /// Calls that were sent and not answered, whether or not somebody waits.
+    /// Counts the calls that were sent and not answered, whether or not somebody waits.
     pub(super) fn sent(&self) -> usize {
         self.entries().filter(|entry| entry.phase == CallState::Sent).count()
     }

@@ -88,8 +88,8 @@ impl Clock {
         now.since(self.looked) > PAUSE
     }
 
-    /// The session is being looked at. If its timer is overdue, the process stood still since then,
-    /// and input may have waited in the socket as long.
+    /// Notes that the session is being looked at. If its timer is overdue, the process stood still
+    /// since then, and input may have waited in the socket as long.
     #[inline]
     pub(super) fn look(&mut self, now: Instant, overdue: Option<Instant>) {
         if now == self.looked {
@@ -105,14 +105,14 @@ impl Clock {
         self.looked = now;
     }
 
-    /// The input now being taken may have arrived at `since` already.
+    /// Notes that the input now being taken may have arrived at `since` already.
     #[cold]
     pub(super) fn arrived_by(&mut self, since: Instant) {
         let waits = self.waits();
         waits.arrived = waits.arrived.min(since);
     }
 
-    /// Something has arrived.
+    /// Notes that something has arrived.
     #[inline]
     pub(super) fn heard(&mut self, now: Instant) {
         self.since = now;
@@ -124,14 +124,15 @@ impl Clock {
         self.since
     }
 
-    /// Since when a frame that is complete now has been on its way, as far as that can be known.
+    /// Returns since when a frame that is complete now has been on its way, as far as that can be
+    /// known.
     #[inline]
     pub(super) fn frame_began(&self) -> Instant {
         let Some(waits) = &self.waits else { return self.looked };
         waits.frame_since.min(waits.arrived).min(self.looked)
     }
 
-    /// A frame is complete.
+    /// Notes that a frame is complete.
     #[inline]
     pub(super) fn frame_complete(&mut self) {
         if let Some(waits) = &mut self.waits {
@@ -139,7 +140,7 @@ impl Clock {
         }
     }
 
-    /// So many bytes of an unfinished frame are there.
+    /// Notes how many bytes of an unfinished frame are there.
     #[inline]
     pub(super) fn note_partial(&mut self, now: Instant, pending: usize) {
         if pending > 0 {
@@ -150,7 +151,7 @@ impl Clock {
         }
     }
 
-    /// The rest of an unfinished frame may be there, but is not read.
+    /// Notes that the rest of an unfinished frame may be there, but is not read.
     pub(super) fn unread(&mut self, now: Instant) {
         if let Some(waits) = &mut self.waits
             && waits.frame_since != NEVER
@@ -159,7 +160,7 @@ impl Clock {
         }
     }
 
-    /// The connection was used for a call.
+    /// Notes that the connection was used for a call.
     #[inline]
     pub(super) fn used_at(&mut self, now: Instant) {
         self.last_use = now;
@@ -179,7 +180,7 @@ impl Clock {
         }
     }
 
-    /// Output has moved on, or all of it has left.
+    /// Notes that output has moved on, or that all of it has left.
     #[inline]
     pub(super) fn flushed(&mut self, now: Instant, moved: bool, waiting: bool) {
         if waiting {
@@ -204,7 +205,7 @@ impl Clock {
         self.looked
     }
 
-    /// A ping is sent: this is its number.
+    /// Notes that a ping is sent, and returns its number.
     pub(super) fn ping(&mut self, now: Instant) -> u64 {
         self.since = now;
         self.pings = self.pings.wrapping_add(1);
@@ -212,7 +213,7 @@ impl Clock {
         self.pings.into()
     }
 
-    /// A pong has come. Whether it answers the last ping, and is the first to do so.
+    /// Returns whether a pong answers the last ping, and is the first to do so.
     pub(super) fn pong(&mut self, number: u64) -> bool {
         // A pong of an earlier ping, or one that nobody asked for, says nothing about now.
         let is_due = self.pong_due && number == u64::from(self.pings);
@@ -220,7 +221,7 @@ impl Clock {
         is_due
     }
 
-    /// Until when the present state of the connection may last.
+    /// Returns until when the present state of the connection may last.
     pub(super) fn until(&self) -> Instant {
         self.waits.as_ref().map_or(NEVER, |waits| waits.until)
     }
@@ -229,13 +230,13 @@ impl Clock {
         self.waits().until = until;
     }
 
-    /// The connection has come about: from now on the peer is waited for.
+    /// Notes that the connection has come about: from now on the peer is waited for.
     pub(super) fn connected(&mut self, now: Instant, limits: &Limits) {
         (self.looked, self.since) = (now, now);
         self.set_until(now + limits.handshake_timeout);
     }
 
-    /// The present state of the connection may last for ever.
+    /// Lets the present state of the connection last for ever.
     pub(super) fn lift_deadline(&mut self) {
         if let Some(waits) = &mut self.waits {
             waits.until = NEVER;

@@ -19,7 +19,7 @@ pub enum Role {
 pub struct CallId(pub(super) u64);
 
 impl CallId {
-    /// The number that the peer sees.
+    /// Returns the number that the peer sees.
     pub fn number(self) -> u64 {
         self.0
     }
@@ -40,17 +40,17 @@ pub struct Head {
 }
 
 impl Head {
-    /// The head of a call without a deadline that belongs to no other.
+    /// Makes the head of a call without a deadline that belongs to no other.
     pub const fn new(method: u64) -> Self {
         Self { method, deadline: Instant::FAR, depth: 0, trace: None }
     }
 
-    /// Bytes of a frame's body with this head and so many bytes of arguments.
+    /// Counts the bytes of a frame's body with this head and so many bytes of arguments.
     pub(super) const fn size(&self, args: usize) -> usize {
         args.saturating_add(if self.trace.is_some() { 32 } else { 16 })
     }
 
-    /// The head as it crosses the wire at `now`.
+    /// Returns the head as it crosses the wire at `now`.
     #[inline]
     pub(super) fn wire_head(&self, now: Instant) -> CallHead {
         CallHead {
@@ -62,8 +62,8 @@ impl Head {
     }
 }
 
-/// The time from `now` to `deadline` as it crosses the wire: milliseconds rounded up, and not 0,
-/// which is for ever.
+/// Returns the time from `now` to `deadline` as it crosses the wire: milliseconds rounded up, and
+/// not 0, which is for ever.
 #[inline]
 pub(super) fn remaining_ms(deadline: Instant, now: Instant) -> u32 {
     if deadline == Instant::FAR {

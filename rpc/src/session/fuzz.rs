@@ -126,7 +126,7 @@ fn serve(session: &mut Session<usize>, request: &Request<'_>, out: &mut Vec<u8>)
     Seen::Request(request.call, request.method, request.args.len())
 }
 
-/// Each call has ended once, or is still to be had.
+/// Checks that each call has ended once, or is still to be had.
 fn check_outcomes(mut session: Session<usize>, report: &Conversation) {
     let mut keys: Vec<usize> = Vec::new();
     for seen in &report.seen {

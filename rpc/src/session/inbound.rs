@@ -26,13 +26,13 @@ pub struct Inbound {
 }
 
 impl Inbound {
-    /// The input of a connection that is just being made.
+    /// Makes the input of a connection that is just being made.
     pub fn new(limits: &Limits) -> Self {
         let deframer = Deframer::new(limits.frame_before_hello);
         Self { opening: Some(PreambleReader::default()), deframer, greeted: false }
     }
 
-    /// The input of a connection after the peer's hello, between two frames.
+    /// Makes the input of a connection after the peer's hello, between two frames.
     pub fn greeted(limits: &Limits) -> Self {
         Self {
             opening: None,
@@ -68,8 +68,8 @@ impl Inbound {
         self.next_with(input, &mut Vec::new())
     }
 
-    /// Like [`next`](Self::next); memory for an incomplete frame is taken from `pooled` and given
-    /// back there, for all connections of a process in turn.
+    /// Takes a frame like [`next`](Self::next); memory for an incomplete frame is taken from
+    /// `pooled` and given back there, for all connections of a process in turn.
     ///
     /// # Errors
     /// As [`next`](Self::next).
@@ -122,7 +122,7 @@ impl Inbound {
         self.deframer.give_back(block);
     }
 
-    /// Bytes held of a frame that has begun and is not complete.
+    /// Counts the bytes held of a frame that has begun and is not complete.
     pub fn pending(&self) -> usize {
         self.deframer.pending()
     }

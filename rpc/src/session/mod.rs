@@ -181,7 +181,7 @@ impl Rare {
         queue.is_some() || counted || lasting
     }
 
-    /// The queue, made if there is none.
+    /// Returns the queue, made if there is none.
     fn make_queue(&mut self) -> &mut Queue {
         let room = &self.room;
         self.queue.get_or_insert_with(|| {
@@ -217,7 +217,8 @@ const _: () = assert!(
 );
 
 impl<K> Session<K> {
-    /// A session on a connection that is just being made; puts our opening and hello into `out`.
+    /// Makes a session on a connection that is just being made; puts our opening and hello into
+    /// `out`.
     ///
     /// `node` is who this process is. The peer's hello is due within
     /// [`Limits::handshake_timeout`] from `now`.
@@ -269,18 +270,18 @@ impl<K> Session<K> {
         }
     }
 
-    /// The largest body that we take, as our hello says it.
+    /// Returns the largest body that we take, as our hello says it.
     fn own_frame_limit(&self) -> u32 {
         self.limits.frame.max(protocol::LEAST_FRAME)
     }
 
-    /// The peer's hello, once it has come.
+    /// Returns the peer's hello, once it has come.
     pub fn peer(&self) -> Option<Hello> {
         let Greeting { node, max_frame, window } = self.greeting;
         Some(Hello { max_frame: max_frame?.get(), window, ..Hello::new(node) })
     }
 
-    /// Our calls that somebody waits for, those that wait to be sent included.
+    /// Counts our calls that somebody waits for, those that wait to be sent included.
     pub fn pending(&self) -> usize {
         self.calls.live()
     }
@@ -290,7 +291,7 @@ impl<K> Session<K> {
         self.calls.is_live(id)
     }
 
-    /// Our requests, calls and events, that wait to be sent.
+    /// Counts our requests, calls and events, that wait to be sent.
     pub fn waiting(&self) -> usize {
         self.rare.as_ref().and_then(|rare| rare.queue()).map_or(0, Queue::len)
     }
@@ -313,12 +314,12 @@ impl<K> Session<K> {
         rare.room = Some(room);
     }
 
-    /// Our events that wait to be sent.
+    /// Counts our events that wait to be sent.
     pub(crate) fn waiting_events(&self) -> usize {
         self.rare.as_ref().and_then(|rare| rare.queue()).map_or(0, Queue::events)
     }
 
-    /// Our events that were sent, and that the peer has not said it has started.
+    /// Counts our events that were sent, and that the peer has not said it has started.
     pub(crate) fn unconfirmed_events(&self) -> usize {
         self.outgoing.events() as usize
     }
@@ -336,7 +337,7 @@ impl<K> Session<K> {
         self.restrained = on;
     }
 
-    /// Bytes of memory that requests hold which wait to be sent.
+    /// Counts the bytes of memory that requests hold which wait to be sent.
     pub fn waiting_memory(&self) -> usize {
         self.rare.as_ref().and_then(|rare| rare.queue()).map_or(0, Queue::memory)
     }
@@ -346,22 +347,23 @@ impl<K> Session<K> {
         self.clock.heard_at()
     }
 
-    /// The peer's calls that were not answered yet.
+    /// Counts the peer's calls that were not answered yet.
     pub fn unanswered(&self) -> usize {
         self.incoming.owed() as usize
     }
 
-    /// Our requests that hold credit of the peer.
+    /// Counts our requests that hold credit of the peer.
     pub fn credit_held(&self) -> usize {
         self.outgoing.held() as usize
     }
 
-    /// Requests of the peer that hold our credit: those that it has not been told the end of.
+    /// Counts the requests of the peer that hold our credit: those that it has not been told the
+    /// end of.
     pub fn credit_granted(&self) -> usize {
         self.incoming.held() as usize
     }
 
-    /// Bytes put into the output that the socket has not taken, as far as
+    /// Counts the bytes put into the output that the socket has not taken, as far as
     /// [`flushed`](Self::flushed) told.
     pub fn unflushed(&self) -> u64 {
         self.meter.waiting()
@@ -421,8 +423,8 @@ impl<K> Session<K> {
         reason
     }
 
-    /// Nothing more comes from the stream. That is the end, unless the peer has said before that it
-    /// only ends its half.
+    /// Notes that nothing more comes from the stream. That is the end, unless the peer has said
+    /// before that it only ends its half.
     ///
     /// # Errors
     /// Why the connection must end, unless answers are owed that the peer still reads.

@@ -9,7 +9,8 @@
 /// assert_eq!(out, b"head and body");
 /// ```
 pub trait Output {
-    /// The end of the output, to be appended to. A session never touches what it finds there.
+    /// Returns the end of the output, to be appended to. A session never touches what it finds
+    /// there.
     fn bytes(&mut self) -> &mut Vec<u8>;
 
     /// Appends a block that is in memory of its own already, so that a vectored write can take it
@@ -71,7 +72,7 @@ impl Meter {
         out.chunk(bytes);
     }
 
-    /// Bytes that wait for the socket.
+    /// Counts the bytes that wait for the socket.
     #[inline]
     pub(super) fn waiting(&self) -> u64 {
         self.queued - self.written

@@ -85,7 +85,7 @@ pub(crate) struct Place {
 struct Landing<'a>(&'a Place);
 
 impl Room {
-    /// Room for so many requests, at least one, of so many bytes together.
+    /// Makes room for so many requests, at least one, of so many bytes together.
     pub(crate) fn new(most: usize, most_bytes: usize) -> Self {
         Self {
             most: most.clamp(1, MOST),
@@ -104,14 +104,14 @@ impl Room {
         }
     }
 
-    /// The most bytes that one request can have a place for.
+    /// Returns the most bytes that one request can have a place for.
     pub(crate) fn most_bytes(&self) -> usize {
         self.most_bytes
     }
 
     // ---- for other threads
 
-    /// The largest frame that the peer takes, once that is known.
+    /// Returns the largest frame that the peer takes, once that is known.
     pub(crate) fn frame_limit(&self) -> Option<u32> {
         Some(self.frame.load(SeqCst)).filter(|frame| *frame != UNKNOWN)
     }
@@ -199,7 +199,7 @@ impl Room {
         self.flying.fetch_sub(1, SeqCst);
     }
 
-    /// Something has changed: whoever waits looks again.
+    /// Wakes those who wait: something has changed.
     pub(crate) fn ring(&self) {
         // The lock only where somebody waits: so the loop takes none for a request.
         if self.waiters.load(SeqCst) > 0 && !self.rung.swap(true, SeqCst) {
@@ -221,7 +221,7 @@ impl Room {
         self.landed.swap(false, Relaxed) || self.try_take(bytes)
     }
 
-    /// The peer has said how large its frames may be.
+    /// Notes how large the peer's frames may be.
     pub(crate) fn meet(&self, frame: u32) {
         // The largest number stands for a limit that is not known yet.
         self.frame.store(frame.min(UNKNOWN - 1), SeqCst);
@@ -256,7 +256,7 @@ impl Room {
         !self.nudge.swap(true, SeqCst)
     }
 
-    /// The loop is about to look.
+    /// Notes that the loop is about to look.
     pub(crate) fn nudged(&self) {
         self.nudge.store(false, SeqCst);
     }

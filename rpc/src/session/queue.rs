@@ -44,7 +44,7 @@ pub(super) struct Waiting {
 const _: () = assert!(size_of::<Waiting>() <= 96, "tens of thousands may wait");
 
 impl Waiting {
-    /// `None` for an event.
+    /// Makes a request that waits; `id` is `None` for an event.
     pub(super) fn new(id: Option<CallId>, head: &Head, args: SmallVec<[u8; 36]>) -> Self {
         let Head { method, deadline, depth, trace } = *head;
         let number = id.map_or(0, CallId::number);
@@ -67,7 +67,7 @@ impl Waiting {
         Head { method, deadline, depth, trace: self.trace.as_deref().copied() }
     }
 
-    /// Bytes of the frame after its header.
+    /// Counts the bytes of the frame after its header.
     #[inline]
     pub(super) fn size(&self) -> usize {
         self.args.len() + if self.trace.is_some() { 32 } else { 16 }
@@ -108,13 +108,13 @@ impl Queue {
         }
     }
 
-    /// From now on the room counts what waits here.
+    /// Lets a room count what waits here, from now on.
     pub(super) fn share_room(&mut self, room: Arc<Room>) {
         room.add(self.live, self.live_bytes);
         self.room = Some(room);
     }
 
-    /// One that was wanted has left, or is not wanted any more.
+    /// Counts one less that is wanted: it has left, or is not wanted any more.
     fn one_less(&mut self, bytes: usize) {
         self.live -= 1;
         self.live_bytes -= bytes;
@@ -135,7 +135,7 @@ impl Queue {
         self.live
     }
 
-    /// Bytes of memory that it holds, cancelled entries included.
+    /// Counts the bytes of memory that it holds, cancelled entries included.
     pub(super) fn memory(&self) -> usize {
         self.bytes + self.entries.len() * size_of::<Waiting>()
     }
@@ -159,7 +159,7 @@ impl Queue {
         self.entries.push_back(request);
     }
 
-    /// The first request, which may be wanted no more.
+    /// Returns the first request, which may be wanted no more.
     #[inline]
     pub(super) fn first(&mut self) -> Option<&mut Waiting> {
         self.entries.front_mut()

@@ -204,7 +204,7 @@ impl<K> Session<K> {
         }
     }
 
-    /// There is neither an id nor a slot for a call that was admitted.
+    /// Rejects a call that was admitted: there is neither an id nor a slot for it.
     #[cold]
     #[inline(never)]
     fn without_id(&self, stage: CallState, pending: K) -> Box<Rejected<K>> {
@@ -237,8 +237,8 @@ impl<K> Session<K> {
         }
     }
 
-    /// The largest body that is sent: what the peer takes, which is not known before its hello, and
-    /// no more than we would take, since that is what the output has room for.
+    /// Returns the largest body that is sent: what the peer takes, which is not known before its
+    /// hello, and no more than we would take, since that is what the output has room for.
     #[inline]
     pub(super) fn frame_limit(&self) -> u32 {
         let theirs = self.greeting.max_frame.map_or(u32::MAX, NonZeroU32::get);

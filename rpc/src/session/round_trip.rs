@@ -27,12 +27,12 @@ pub(super) struct Way {
 }
 
 impl Way {
-    /// A ping leaves.
+    /// Notes that a ping leaves.
     pub(super) fn asks(&mut self, now: Instant) {
         (self.asked, self.due) = (Some(now), true);
     }
 
-    /// The last ping is answered.
+    /// Notes that the last ping is answered.
     pub(super) fn answered(&mut self, now: Instant) {
         self.due = false;
         if let Some(asked) = self.asked {
@@ -59,7 +59,7 @@ impl<K> Session<K> {
         self.measure_again(now, out);
     }
 
-    /// The time to the peer and back, if that is measured and known.
+    /// Returns the time to the peer and back, if that is measured and known.
     pub fn round_trip(&self) -> Option<Duration> {
         self.rare.as_ref()?.way.as_ref()?.round_trip()
     }
@@ -73,9 +73,9 @@ impl<K> Session<K> {
         }
     }
 
-    /// The deadline of a call made at `now` for one that can be answered until `end`, over this
-    /// connection: a round trip earlier, and a whole number of milliseconds away, which no rounding
-    /// on the wire can make longer. Unchanged where the way is not measured.
+    /// Returns the deadline of a call made at `now` for one that can be answered until `end`, over
+    /// this connection: a round trip earlier, and a whole number of milliseconds away, which no
+    /// rounding on the wire can make longer. Unchanged where the way is not measured.
     pub fn end_within(&mut self, now: Instant, end: Instant, out: &mut impl Output) -> Instant {
         self.measure_again(now, out);
         let Some(way) = self.round_trip() else { return end };

@@ -237,7 +237,8 @@ impl<K> Session<K> {
         }
     }
 
-    /// The peer sends nothing more: it will not answer, and ends when it has its own answers.
+    /// Notes that the peer sends nothing more: it will not answer, and ends when it has its own
+    /// answers.
     fn half_closed(&mut self, now: Instant) -> Vec<(CallId, K)> {
         let unsent = u32::try_from(self.waiting_events()).unwrap_or(u32::MAX);
         self.count_unsent_events(unsent);
@@ -325,7 +326,7 @@ impl<K> Session<K> {
         }
     }
 
-    /// One of our calls has ended without a value.
+    /// Ends one of our calls without a value.
     fn failed<'f>(
         &mut self,
         now: Instant,

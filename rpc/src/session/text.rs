@@ -44,7 +44,7 @@ fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str, limit: usize) -> fmt::R
     Ok(())
 }
 
-/// Anything displayable as one field of a log line.
+/// Shows anything displayable as one field of a log line.
 pub(crate) fn logged(what: &impl fmt::Display) -> String {
     Brief(&what.to_string(), 1_024).to_string()
 }

@@ -47,12 +47,12 @@ impl OutgoingWindow {
         self.held() < self.granted
     }
 
-    /// Requests that may hold credit.
+    /// Counts the requests that may hold credit.
     pub(super) const fn granted(&self) -> u32 {
         self.granted
     }
 
-    /// Requests that hold credit.
+    /// Counts the requests that hold credit.
     pub(super) const fn held(&self) -> u32 {
         self.calls + self.events
     }
@@ -71,15 +71,15 @@ impl OutgoingWindow {
         }
     }
 
-    /// The answer to a call has come.
+    /// Notes that the answer to a call has come.
     #[inline]
     pub(super) const fn answered(&mut self) {
         debug_assert!(self.calls > 0, "an answer of a call that was sent");
         self.calls -= 1;
     }
 
-    /// The peer gives credit: back for events that it has started, and what is more raises the
-    /// grant. True iff all of it was for events.
+    /// Takes credit that the peer gives: back for events that it has started, and what is more
+    /// enlarges the window. Returns whether all of it was for events.
     pub(super) fn returned(&mut self, amount: u32) -> bool {
         // More than events are out enlarges the window: so a peer may grant more as it goes.
         let back = amount.min(self.events);
@@ -119,12 +119,12 @@ impl IncomingWindow {
         Self { granted, held, owed, started, free_cancels, leaving: 0, start: 0, later: None }
     }
 
-    /// Calls of the peer without an answer.
+    /// Counts the calls of the peer without an answer.
     pub(super) const fn owed(&self) -> u32 {
         self.owed
     }
 
-    /// Requests of the peer that hold credit.
+    /// Counts the requests of the peer that hold credit.
     pub(super) const fn held(&self) -> u32 {
         self.held
     }
@@ -164,7 +164,7 @@ impl IncomingWindow {
         }
     }
 
-    /// An answer was put into the output at `position`.
+    /// Notes that an answer was put into the output at `position`.
     #[inline(always)]
     pub(super) fn answered(&mut self, position: u64) {
         self.owed = self.owed.saturating_sub(1);
@@ -180,7 +180,7 @@ impl IncomingWindow {
         }
     }
 
-    /// The socket has taken this much.
+    /// Notes how much the socket has taken.
     #[inline]
     pub(super) fn written(&mut self, written: u64) {
         while self.leaving > 0 && self.start < written {
@@ -190,7 +190,7 @@ impl IncomingWindow {
         }
     }
 
-    /// An event was started; how many credits are to be returned now, if it is time.
+    /// Notes that an event was started, and returns how many credits go back now, if it is time.
     #[inline]
     pub(super) fn event_started(&mut self) -> Option<u32> {
         self.started += 1;
@@ -207,7 +207,7 @@ impl IncomingWindow {
         self.started > 0 && (leaving || self.held > announced / 2)
     }
 
-    /// The credits of started events that have gathered, if any.
+    /// Takes the credits of started events that have gathered, if any.
     #[inline]
     pub(super) fn take_started(&mut self) -> Option<u32> {
         let amount = std::mem::take(&mut self.started);

@@ -145,10 +145,10 @@ impl Socket for RealSocket {
     }
 }
 
-/// True if source and destination would collide modulo 4 KiB ("4K aliasing"), which makes the
-/// system's copy several times slower. It copies `head` other bytes to the start of a page first,
-/// so what lies at `address` goes to `head` bytes into one. What a system maps for one large value
-/// begins 16 bytes into a page, and the head of a reply has 20.
+/// Returns whether source and destination would collide modulo 4 KiB ("4K aliasing"), which makes
+/// the system's copy several times slower. It copies `head` other bytes to the start of a page
+/// first, so what lies at `address` goes to `head` bytes into one. What a system maps for one large
+/// value begins 16 bytes into a page, and the head of a reply has 20.
 fn is_slow(address: usize, head: usize) -> bool {
     (1..NEAR).contains(&(head.wrapping_sub(address) % PAGE))
 }

@@ -5,7 +5,7 @@ use super::parse::{Parsed, Parser};
 use peers_rpc::wire::{Record, Value};
 
 impl Parser<'_> {
-    /// Any value, each list, map and record one level deeper.
+    /// Reads any value, each list, map and record one level deeper.
     pub(super) fn any(&mut self) -> Parsed<Value> {
         let first = self.peek();
         let rest = self.rest();
@@ -74,7 +74,7 @@ impl Parser<'_> {
         Ok(value)
     }
 
-    /// The fields of a record, whose parenthesis was taken.
+    /// Reads the fields of a record, whose parenthesis was taken.
     fn record(&mut self, name: String) -> Parsed<Value> {
         self.nested(|parser| {
             let mut fields = Vec::new();

@@ -21,7 +21,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    /// The numbers of a list, and its end.
+    /// Reads the numbers of a list, and its end.
     pub(super) fn numbers(&mut self, scalar: Scalar) -> Parsed<Value> {
         macro_rules! integers {
             ($($variant:ident),*) => {
@@ -51,7 +51,7 @@ impl<'t> Parser<'t> {
         Ok(items)
     }
 
-    /// The characters of a number, with the place where they begin.
+    /// Takes the characters of a number, with the place where they begin.
     pub(super) fn number(&mut self) -> (usize, &'t str) {
         self.space();
         let (start, rest) = (self.at, self.rest());
@@ -75,7 +75,7 @@ impl<'t> Parser<'t> {
         (start, token)
     }
 
-    /// An integer within the range of its type.
+    /// Reads an integer within the range of its type.
     fn integer<T: TryFrom<i128>>(&mut self, scalar: Scalar) -> Parsed<T> {
         let what = format!("a number of type `{}`", scalar.name());
         let (start, token) = self.number();
@@ -120,7 +120,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// A text in quotes.
+    /// Reads a text in quotes.
     pub(super) fn string(&mut self) -> Parsed<String> {
         let Some(quote) = self.peek().filter(|c| matches!(c, '\'' | '"')) else {
             return Err(self.expected("a string in quotes"));
@@ -139,7 +139,7 @@ impl<'t> Parser<'t> {
         Ok(text)
     }
 
-    /// Bytes in quotes, behind a `b`.
+    /// Reads bytes in quotes, behind a `b`.
     pub(super) fn bytes(&mut self) -> Parsed<Vec<u8>> {
         self.space();
         let quote = self.rest().strip_prefix('b').and_then(|rest| rest.chars().next());
@@ -191,8 +191,8 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// The code of an escape, of which the first character was taken; `None` for a line that goes
-    /// on.
+    /// Reads the code of an escape, of which the first character was taken; `None` for a line that
+    /// goes on.
     fn escape(&mut self, c: char, is_text: bool) -> Parsed<Option<u32>> {
         let start = self.at - c.len_utf8() - 1;
         Ok(Some(match c {
@@ -231,7 +231,7 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// The digits of a number without its `_`, each of which stands between two digits.
+/// Returns the digits of a number without its `_`, each of which stands between two digits.
 fn without_lines(digits: &str) -> Option<String> {
     let lined = digits.starts_with('_') || digits.ends_with('_') || digits.contains("__");
     (!lined && !digits.is_empty()).then(|| digits.replace('_', ""))
@@ -257,7 +257,7 @@ pub(super) fn whole(token: &str) -> Option<i128> {
     Some(if token.starts_with('-') { -number } else { number })
 }
 
-/// A decimal number as Rust reads it; `None` if it is none.
+/// Spells a decimal number as Rust reads it; `None` if it is none.
 pub(super) fn decimal(token: &str) -> Option<String> {
     let unsigned = token.strip_prefix(['+', '-']).unwrap_or(token);
     if matches!(unsigned, "nan" | "inf") {

@@ -82,7 +82,7 @@ impl<'t> Parser<'t> {
         self.at += self.rest().len() - self.rest().trim_start().len();
     }
 
-    /// The next character that is no space.
+    /// Returns the next character that is no space.
     pub(super) fn peek(&mut self) -> Option<char> {
         self.space();
         self.rest().chars().next()
@@ -100,7 +100,7 @@ impl<'t> Parser<'t> {
         if self.take(c) { Ok(()) } else { Err(self.expected(&format!("`{c}`"))) }
     }
 
-    /// The name that comes next, not taken; empty if none does.
+    /// Returns the name that comes next, not taken; empty if none does.
     pub(super) fn word(&mut self) -> &'t str {
         self.space();
         let rest = self.rest();
@@ -119,7 +119,7 @@ impl<'t> Parser<'t> {
         TextError { path: String::new(), column, what: what.into() }
     }
 
-    /// Something else was expected here.
+    /// Makes the error that something else was expected here.
     pub(super) fn expected(&mut self, what: &str) -> TextError {
         self.space();
         let rest = self.rest();
@@ -142,7 +142,7 @@ impl<'t> Parser<'t> {
         result
     }
 
-    /// Items with commas between, up to `close`; `one` is told which it is.
+    /// Reads items with commas between, up to `close`; `one` is told which it is.
     pub(super) fn row(
         &mut self,
         close: char,
@@ -327,7 +327,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `name=value, …)`, in any order; options may be missing.
+    /// Reads `name=value, …)`, in any order; options may be missing.
     fn fields(&mut self, fields: &[Field], start: usize) -> Parsed<Vec<Value>> {
         let mut values: Vec<Option<Value>> = vec![None; fields.len()];
         self.row(')', |parser, _| {
@@ -355,7 +355,7 @@ impl Parser<'_> {
         whole.collect()
     }
 
-    /// A truth value: the word alone.
+    /// Reads a truth value: the word alone.
     pub(super) fn truth(&mut self) -> Parsed<bool> {
         let word = self.word();
         match word {

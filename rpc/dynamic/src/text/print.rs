@@ -24,7 +24,7 @@ struct Printer<'s> {
 }
 
 impl Printer<'_> {
-    /// Items with commas between, in brackets.
+    /// Prints items with commas between, in brackets.
     fn row<T>(&mut self, brackets: [&str; 2], items: &[T], one: impl Fn(&mut Self, &T)) {
         self.text.push_str(brackets[0]);
         for (at, item) in items.iter().enumerate() {
@@ -165,7 +165,7 @@ impl Printer<'_> {
         }
     }
 
-    /// A name, in quotes if it is none.
+    /// Prints a name, in quotes if it is none.
     fn name(&mut self, name: &str) {
         if is_name(name) { self.text.push_str(name) } else { quote(name, &mut self.text) }
     }
@@ -175,7 +175,7 @@ const fn truth(value: bool) -> &'static str {
     if value { "True" } else { "False" }
 }
 
-/// The quotes that Python takes: the other ones only if that saves escapes.
+/// Returns the quotes that Python takes: the other ones only if that saves escapes.
 fn quotes(single: bool, double: bool) -> char {
     if single && !double { '"' } else { '\'' }
 }

@@ -55,26 +55,26 @@ impl<T: DecodeOwned + Send + 'static> SyncCall<T> {
         Self { endpoint, plan, result: PhantomData }
     }
 
-    /// CanWait at most this long for the reply; zero is for ever.
+    /// Waits at most this long for the reply; zero is for ever.
     pub fn within(mut self, wait: Duration) -> Self {
         self.plan.patience = Patience::Within(wait);
         self
     }
 
-    /// CanWait until `deadline`; fails at once if that is past.
+    /// Waits until `deadline`; fails at once if that is past.
     pub fn until(mut self, deadline: impl Into<Instant>) -> Self {
         self.plan.patience = Patience::Until(deadline.into());
         self
     }
 
-    /// CanWait for what is left of a time, as `deadline - now` gives it; unlike with
+    /// Waits for what is left of a time, as `deadline - now` gives it; unlike with
     /// [`within`](Self::within), zero fails at once.
     pub fn remaining(mut self, left: Duration) -> Self {
         self.plan.patience = Patience::Remaining(left);
         self
     }
 
-    /// CanWait until the endpoint dies.
+    /// Waits until the endpoint dies.
     pub fn forever(mut self) -> Self {
         self.plan.patience = Patience::Forever;
         self

@@ -87,7 +87,7 @@ pub(super) struct Places {
 }
 
 impl Outside {
-    /// The link itself; on the loop's thread only.
+    /// Returns the link itself; on the loop's thread only.
     pub(super) fn link(&self) -> Option<Rc<Link>> {
         let context = find_context(self.name)?;
         let link = context.links.borrow().get(self.slot)?.clone();
@@ -151,8 +151,8 @@ impl Outside {
         }
     }
 
-    /// A place was given back, or none was given in the end: if the endpoint is closed meanwhile,
-    /// its link may be waiting for just that.
+    /// Notes that a place was given back, or none was given in the end: if the endpoint is closed
+    /// meanwhile, its link may be waiting for just that.
     fn gave_back(self: &Arc<Self>) {
         // A link that leaves waits for just these places, and one nudge does for all.
         if self.room.is_shut() && self.room.may_nudge() {

@@ -168,7 +168,7 @@ impl Peers {
         drained
     }
 
-    /// The loop as other threads reach it.
+    /// Returns the loop as other threads reach it.
     pub fn remote(&self) -> Remote {
         self.remote.clone()
     }

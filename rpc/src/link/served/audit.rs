@@ -43,7 +43,7 @@ impl Serving {
         })
     }
 
-    /// Places that the calls of a connection have.
+    /// Counts the places that the calls of a connection have.
     pub(crate) fn places_of(&self, link: LinkKey) -> usize {
         let of_link = |record: &&Record| record.link == link;
         self.used().filter(of_link).filter(|record| record.stage.has_place()).count()
@@ -54,7 +54,7 @@ impl Serving {
         self.get(cause).is_some_and(|r| r.stage.is_awaited() && r.call() == Some(call))
     }
 
-    /// All records but the one that waits to be filled anew.
+    /// Lists all records but the one that waits to be filled anew.
     fn used(&self) -> impl Iterator<Item = &Record> {
         let records = self.records.iter().map(|(_, record)| record);
         records.filter(|record| record.generation != Record::ENDED)

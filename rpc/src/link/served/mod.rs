@@ -69,7 +69,7 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    /// Nothing is served yet. Causes of two tables on one kernel are told apart by where their
+    /// Makes an empty table. Causes of two tables on one kernel are told apart by where their
     /// generations start.
     pub(crate) fn starting_at(generation: u32) -> Self {
         Self { next_generation: generation, ..Self::default() }
@@ -103,7 +103,7 @@ impl Serving {
         Cause::from_parts(slot, generation)
     }
 
-    /// A place for one record more.
+    /// Adds a place for one record more.
     #[cold]
     fn add_empty(&mut self) -> u32 {
         let slot = self.records.insert(Record::ended());
@@ -205,7 +205,7 @@ impl Serving {
         }
     }
 
-    /// The connection and the method of a call whose deadline bounds what is made for it.
+    /// Returns the connection and the method of a call whose deadline bounds what is made for it.
     pub(crate) fn bound(&self, cause: Cause) -> Option<(LinkKey, &'static Method)> {
         let record = self.get(cause).filter(|record| record.stage.is_awaited())?;
         Some((record.link, record.method))
@@ -274,7 +274,7 @@ impl Serving {
         self.get(cause).map(|record| (record.link, record.call()))
     }
 
-    /// The running calls whose deadline has come.
+    /// Lists the running calls whose deadline has come.
     pub(crate) fn overdue(&self, now: Instant) -> Vec<Cause> {
         let late = |record: &Record| record.stage == Stage::Running && record.deadline <= now;
         let causes = self.records.iter().filter(|(_, record)| late(record));

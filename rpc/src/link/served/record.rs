@@ -95,7 +95,7 @@ impl Record {
     /// [`Cause::NONE`], and what a program makes.
     pub(super) const ENDED: u32 = 0;
 
-    /// One to be filled.
+    /// Makes one to be filled.
     pub(super) fn ended() -> Self {
         Self {
             generation: Self::ENDED,
@@ -116,12 +116,12 @@ impl Record {
         self.generation == cause.generation() && self.generation != Self::ENDED
     }
 
-    /// The caller's id for it; `None` for an event.
+    /// Returns the caller's id for it; `None` for an event.
     pub(crate) fn call(&self) -> Option<u64> {
         (!self.is_event).then_some(self.id)
     }
 
-    /// The connection that it came by.
+    /// Returns the connection that it came by.
     pub(crate) fn came_by(&self) -> LinkKey {
         self.link
     }
