@@ -7,3 +7,4 @@ pub(crate) mod host;
 pub(crate) mod lane;
 pub(crate) mod network;
 pub(crate) mod trace;
+pub(crate) mod turns;

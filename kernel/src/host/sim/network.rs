@@ -17,6 +17,7 @@ use crate::host::rng::ForkedRng;
 use crate::host::sim::connection::{End, EndStage, SimListener};
 use crate::host::sim::lane::Parcel;
 use crate::host::sim::trace::Trace;
+use crate::host::sim::turns::Turns;
 use crate::host::time::Instant;
 use rand_core::Rng as _;
 use std::cmp::{Ordering, Reverse};
@@ -139,8 +140,7 @@ pub(crate) struct HostState {
     pub(crate) in_turn: bool,
     /// Ends and listeners that may be ready: all that are, and perhaps some more.
     pub(crate) maybe_ready: BTreeSet<Id>,
-    /// Says when its next turn is due; an event for another time is out of date.
-    pub(crate) turn_at: Option<Instant>,
+    pub(crate) turns: Turns,
 }
 
 impl Net {
@@ -243,10 +243,9 @@ impl Net {
         let now = self.now;
         let host = &mut self.hosts[process];
         // Another turn was asked for at an earlier time, and this event is what is left of it.
-        if host.turn_at != Some(at) {
+        if !host.turns.take(at) {
             return false;
         }
-        host.turn_at = None;
         if host.stopped {
             return false; // it asks for one when it continues
         }
@@ -267,9 +266,7 @@ impl Net {
     /// Gives a process a turn at `at`, unless one is due before.
     pub(crate) fn want_turn(&mut self, process: Process, at: Instant) {
         let at = at.max(self.now);
-        let turn_at = &mut self.hosts[process].turn_at;
-        if !self.solo && turn_at.is_none_or(|due| due > at) {
-            *turn_at = Some(at);
+        if !self.solo && self.hosts[process].turns.want(at) {
             self.schedule(at, Event::Turn(process));
         }
     }
