@@ -7,30 +7,11 @@
 
 mod common;
 
-use common::{Context, Desk, Field, Got, Peer, ProbeProxy, in_other_worlds, secs};
+use common::{Chain, Context, Desk, Field, Got, Peer, ProbeProxy, chain, in_other_worlds, secs};
 use peers_rpc::kernel::Stop;
 use peers_rpc::{Cont, Cx, Error, ErrorKind};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-
-/// A client, a server, one behind it, and how the server calls that one.
-struct Chain {
-    field: Field,
-    client: Peer,
-    middle: Peer,
-    far: Peer,
-    node: ProbeProxy,
-    onward: ProbeProxy,
-}
-
-fn chain() -> Chain {
-    let mut field = Field::simulated(1);
-    let (client, middle, node) = field.met_pair();
-    let far = field.peer("far");
-    let onward = field.dial(&middle, &far);
-    field.outcome(&middle, onward.context()).unwrap();
-    Chain { field, client, middle, far, node, onward }
-}
 
 /// The ways in which a plain method may start something that takes long.
 #[derive(Clone, Copy, Debug)]

@@ -7,31 +7,14 @@
 
 mod common;
 
-use common::{Desk, Field, Got, LocalProbe, Peer, ProbeProxy, in_other_worlds, millis, secs};
+use common::{
+    Chain, Desk, Got, LocalProbe, Peer, ProbeProxy, chain, in_other_worlds, millis, secs,
+};
 use peers_rpc::kernel::sim::World;
 use peers_rpc::kernel::{Cause, Kernel};
 use peers_rpc::{Address, Call, Cont, Cx, Error, ErrorKind, Handle, Reply, Rpc};
 use std::cell::RefCell;
 use std::rc::Rc;
-
-/// A client, a server, one behind it, and how the server calls that one.
-struct Chain {
-    field: Field,
-    client: Peer,
-    middle: Peer,
-    far: Peer,
-    node: ProbeProxy,
-    onward: ProbeProxy,
-}
-
-fn chain() -> Chain {
-    let mut field = Field::simulated(1);
-    let (client, middle, node) = field.met_pair();
-    let far = field.peer("far");
-    let onward = field.dial(&middle, &far);
-    field.outcome(&middle, onward.context()).unwrap();
-    Chain { field, client, middle, far, node, onward }
-}
 
 /// How a call is over for the one who serves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

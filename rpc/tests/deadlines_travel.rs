@@ -25,11 +25,7 @@ struct Chain {
 
 /// `call` is what the server asks the one behind it.
 fn chain(call: impl Fn(&ProbeProxy) -> Call<Context> + 'static) -> Chain {
-    let mut field = Field::simulated(1);
-    let (client, middle, node) = field.met_pair();
-    let far = field.peer("far");
-    let onward = field.dial(&middle, &far);
-    field.outcome(&middle, onward.context()).unwrap();
+    let common::Chain { field, client, middle, far, node, onward } = common::chain();
     let seen = Rc::new(RefCell::new(Vec::new()));
     let log = seen.clone();
     middle.when_asked(move |_, cx, _, text, reply| {

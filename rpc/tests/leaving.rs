@@ -6,42 +6,17 @@
 
 mod common;
 
-use common::{Field, Got, Peer, ProbeProxy, everywhere, in_other_worlds, limits, millis, secs};
+use common::{
+    Field, Got, Peer, ProbeProxy, everywhere, in_other_worlds, left, limits, millis, notes,
+    patient, secs, send_and_close,
+};
 use peers_rpc::wire::ByeCode;
-use peers_rpc::{Address, CloseReason, Drained, Error, ErrorKind, Limits, Refusal};
+use peers_rpc::{Address, CloseReason, Drained, ErrorKind, Limits, Refusal};
 
 const EVENTS: usize = 5_000;
 
 fn narrow() -> Limits {
     limits(|limits| limits.request_window = 64)
-}
-
-/// Returns generous limits: where the clock is real, a busy machine must not decide.
-fn patient() -> Limits {
-    limits(|limits| limits.drain = secs(60))
-}
-
-/// Sends so many events, all of which are accepted.
-fn notes(node: &ProbeProxy, events: usize) {
-    for n in 0..events {
-        node.note(n.to_string()).unwrap();
-    }
-}
-
-/// Sends events and closes the endpoint in the same task.
-fn send_and_close(
-    field: &mut Field,
-    client: &Peer,
-    node: &ProbeProxy,
-    events: usize,
-) -> Got<Drained> {
-    let (k, closed) = Got::new(client.handle());
-    let node = node.clone();
-    field.on(client, move || {
-        notes(&node, events);
-        node.caller().close_then(k);
-    });
-    closed
 }
 
 /// Sends and ends the whole process.
@@ -58,11 +33,6 @@ fn send_and_end(
         rpc.close(k);
     });
     closed
-}
-
-fn left(drained: Result<Drained, Error>) -> (u64, u64) {
-    let drained = drained.unwrap();
-    (drained.unsent, drained.unconfirmed)
 }
 
 // ---- everything arrives

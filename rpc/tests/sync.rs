@@ -4,36 +4,20 @@
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
 mod common;
+mod threads;
 
-use common::{Desk, LocalProbe, NoSuchKey, ProbeProxy, limits, millis, secs};
+use common::{Desk, LocalProbe, NoSuchKey, limits, millis, secs};
 use peers_rpc::kernel::Kernel;
 use peers_rpc::{
-    Address, CloseReason, Error, ErrorKind, Limits, Misuse, Peers, Refusal, Rpc, SyncEndpoint,
-    spawn_loop, spawn_loop_with,
+    CloseReason, Error, ErrorKind, Limits, Misuse, Peers, Refusal, Rpc, SyncEndpoint, spawn_loop,
+    spawn_loop_with,
 };
 use std::sync::mpsc;
 use std::thread;
-
-type SyncProbe = ProbeProxy<SyncEndpoint>;
-
-/// A server on a thread of its own, where it listens, and the loop that shall be used for calling
-/// it.
-fn serve(limits: Limits) -> (Peers, Address) {
-    let (tell, told) = mpsc::channel();
-    let peers = spawn_loop_with(limits, move |kernel: &Kernel, rpc: &Rpc| {
-        let node = kernel.node(Desk::default());
-        let cx = node.cx();
-        let listener = rpc
-            .listen("inet:localhost:0", move |endpoint| LocalProbe::bind(&cx, &endpoint))
-            .unwrap();
-        tell.send(listener.address()).unwrap();
-        (node, listener)
-    });
-    (peers.unwrap(), told.recv().unwrap())
-}
+use threads::{SyncProbe, serve};
 
 fn pair() -> (Peers, Peers, SyncProbe) {
-    let (server, address) = serve(Limits::default());
+    let (server, address) = serve();
     let client = spawn_loop().unwrap();
     let node = SyncProbe::new(client.connect(&address).unwrap());
     (server, client, node)
@@ -69,7 +53,7 @@ fn a_deadline_in_the_past_fails_at_once() {
 
 #[test]
 fn the_default_of_the_loops_limits_counts_here_too() {
-    let (_server, address) = serve(Limits::default());
+    let (_server, address) = serve();
     let brief = limits(|limits| limits.default_timeout = millis(50));
     let client = spawn_loop_with(brief, |_, _| ()).unwrap();
     let node = SyncProbe::new(client.connect(&address).unwrap());
@@ -79,7 +63,7 @@ fn the_default_of_the_loops_limits_counts_here_too() {
 
 #[test]
 fn a_default_longer_than_thirty_seconds_is_not_cut_short() {
-    let (_server, address) = serve(Limits::default());
+    let (_server, address) = serve();
     let patient = limits(|limits| limits.default_timeout = secs(3_600));
     let client = spawn_loop_with(patient, |_, _| ()).unwrap();
     let node = SyncProbe::new(client.connect(&address).unwrap());
@@ -194,7 +178,7 @@ fn a_loop_that_ends_while_a_thread_waits_wakes_it() {
 #[test]
 fn an_address_where_nobody_is_shows_in_the_first_call_and_in_every_later_one() {
     let client = spawn_loop().unwrap();
-    let (server, address) = serve(Limits::default());
+    let (server, address) = serve();
     drop(server);
     let node = SyncProbe::new(client.connect(&address).unwrap());
     for _ in 0..3 {
@@ -224,7 +208,7 @@ fn it_is_closed_from_any_thread() {
 
 #[test]
 fn a_loop_that_calls_itself_is_told_so() {
-    let (peers, address) = serve(Limits::default());
+    let (peers, address) = serve();
     let node = SyncProbe::new(peers.connect(&address).unwrap());
     let error = node.echo("to myself").wait().unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Disconnected(CloseReason::Myself));

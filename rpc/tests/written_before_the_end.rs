@@ -5,41 +5,11 @@
 
 mod common;
 
-use common::{Field, Got, Peer, ProbeProxy, everywhere, in_other_worlds, limits, millis, secs};
-use peers_rpc::{Drained, Error, ErrorKind, Limits, Refusal};
-
-/// Returns generous limits: where the clock is real, a busy machine must not decide.
-fn patient() -> Limits {
-    limits(|limits| limits.drain = secs(60))
-}
-
-/// Sends so many events, all of which are accepted.
-fn notes(node: &ProbeProxy, events: usize) {
-    for n in 0..events {
-        node.note(n.to_string()).unwrap();
-    }
-}
-
-/// Sends events and closes the endpoint in the same task.
-fn send_and_close(
-    field: &mut Field,
-    client: &Peer,
-    node: &ProbeProxy,
-    events: usize,
-) -> Got<Drained> {
-    let (k, closed) = Got::new(client.handle());
-    let node = node.clone();
-    field.on(client, move || {
-        notes(&node, events);
-        node.caller().close_then(k);
-    });
-    closed
-}
-
-fn left(drained: Result<Drained, Error>) -> (u64, u64) {
-    let drained = drained.unwrap();
-    (drained.unsent, drained.unconfirmed)
-}
+use common::{
+    Field, Got, everywhere, in_other_worlds, left, limits, millis, notes, patient, secs,
+    send_and_close,
+};
+use peers_rpc::{ErrorKind, Limits, Refusal};
 
 // ---- what was written
 

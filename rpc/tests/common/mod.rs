@@ -12,16 +12,20 @@
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
+mod chain;
 mod desk;
 mod field;
 mod outcome;
 mod rest;
 mod seen;
+mod sending;
 mod setting;
 
+pub(crate) use chain::{Chain, chain};
 pub(crate) use desk::{Desk, stumble};
 pub(crate) use field::{Field, Peer};
 pub(crate) use outcome::Got;
+pub(crate) use sending::{left, notes, patient, send_and_close};
 pub(crate) use setting::{Played, Setting, in_other_worlds, play};
 
 /// The interface that the tests call: see `interfaces/probe.rpc`.
