@@ -83,9 +83,11 @@ fn is_usual(line: &str) -> bool {
     line.trim_start().starts_with("Finished ")
 }
 
-/// The Rust of the tutorial, compiled and run.
+/// The Rust of the tutorial and of the short answers, compiled and run.
 #[cfg(doctest)]
 mod tutorial {
+    #[doc = include_str!("../../docs/how-to.md")]
+    mod how_to {}
     #[doc = include_str!("../../docs/tutorial/1-registry.md")]
     mod registry {}
     #[doc = include_str!("../../docs/tutorial/2-calls.md")]

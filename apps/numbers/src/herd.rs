@@ -14,7 +14,7 @@ use peers_rpc::kernel::rand_core::Rng as _;
 use peers_rpc::stay_connected;
 use peers_rpc::{
     Address, CloseReason, Context, Cx, Endpoint, Error, ErrorKind, Kernel, Listener, Node, Reply,
-    Rpc, Security, warn,
+    Rpc, Security, ToAddress, warn,
 };
 use std::fmt;
 use std::time::Duration;
@@ -46,7 +46,7 @@ impl Herd {
         self,
         kernel: &Kernel,
         rpc: &Rpc,
-        address: &Address,
+        address: impl ToAddress,
         peers: &[Address],
         security: Option<Security>,
     ) -> Result<(Listener, Node<Self>), Error> {

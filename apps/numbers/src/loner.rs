@@ -6,7 +6,7 @@
 use crate::LocalNode;
 use crate::operation::{Gcd, GetPrime, GetRandom, Inverse, IsPrime, Operation};
 use peers_rpc::kernel::Stop;
-use peers_rpc::{Address, Context, Cx, Error, Kernel, Listener, Node, Rpc, Security};
+use peers_rpc::{Context, Cx, Error, Kernel, Listener, Node, Rpc, Security, ToAddress};
 
 /// A node that computes by itself.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ impl Loner {
     pub fn serve(
         kernel: &Kernel,
         rpc: &Rpc,
-        address: &Address,
+        address: impl ToAddress,
         security: Option<Security>,
     ) -> Result<(Listener, Node<Self>), Error> {
         let node = kernel.node(Self::default());

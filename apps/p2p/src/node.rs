@@ -11,7 +11,7 @@
 use crate::seen::Seen;
 use crate::{Bounds, Findings, LocalP2pNode, P2pNodeProxy, QueryId};
 use peers_rpc::{Address, Context, Error, Kernel, Listener, Node};
-use peers_rpc::{Reply, Rpc, Security};
+use peers_rpc::{Reply, Rpc, Security, ToAddress};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -75,7 +75,7 @@ impl P2pNode {
         self,
         kernel: &Kernel,
         rpc: &Rpc,
-        address: &Address,
+        address: impl ToAddress,
         peers: &[Address],
         security: Option<Security>,
     ) -> Result<(Listener, Node<Self>), Error> {

@@ -1,7 +1,7 @@
 //! The node: a map, and the two methods over it.
 
 use crate::{LocalNode, NoSuchKey};
-use peers_rpc::{Address, Context, Error, Kernel, Listener, Node, Rpc, Security};
+use peers_rpc::{Context, Error, Kernel, Listener, Node, Rpc, Security, ToAddress};
 use std::collections::BTreeMap;
 
 /// Keys and values, in memory.
@@ -32,7 +32,7 @@ impl Registry {
     pub fn serve(
         kernel: &Kernel,
         rpc: &Rpc,
-        address: &Address,
+        address: impl ToAddress,
         security: Option<Security>,
     ) -> Result<(Listener, Node<Self>), Error> {
         let node = kernel.node(Self::default());
