@@ -220,8 +220,7 @@ fn libraries_reach_for_the_system_in_the_kernels_host_only() {
 fn applications_leave_threads_to_the_kernel() {
     for path in files(&root().join("apps"), ".rs") {
         let name = shown(&path);
-        // Its demonstration passes the output of the processes on that it has started.
-        if name.contains("/src/") && name != "apps/numbers/src/demo.rs" {
+        if name.contains("/src/") {
             let found = lines(&path).into_iter().find(|(_, line)| line.contains("thread::"));
             assert_eq!(found, None, "{name}");
         }

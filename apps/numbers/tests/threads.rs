@@ -38,8 +38,7 @@ impl Ground {
         let asked = Rc::new(Cell::new(0));
         let count = asked.clone();
         let herd = Herd::new(Box::new(move |_| count.set(count.get() + 1)));
-        let address = "inet:localhost:0".parse().unwrap();
-        let (listener, node) = herd.serve(&kernel, &rpc, &address, &[], None).unwrap();
+        let (listener, node) = herd.serve(&kernel, &rpc, "inet:localhost:0", &[], None).unwrap();
         Self { kernel, _rpc: rpc, client, listener, _node: node, asked }
     }
 

@@ -3,7 +3,7 @@
 
 use peers_p2p::P2pNodeProxy;
 use peers_rpc::{Error, Peers, SyncEndpoint, spawn_loop};
-use peers_service::{Failure, NodeProcess, print_own};
+use peers_service::{Failure, NodeProcess, print_own, typed};
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
@@ -44,13 +44,15 @@ impl Stage {
             self.start(peers)?;
         }
         print_own("\nA client of each, on another thread's loop; calls block this thread.")?;
-        for (node, name) in self.nodes.iter().zip(["n1", "n2", "n3", "n4"]) {
-            let address = node.address();
-            print_own(&format!(
-                "> let {name} = P2pNodeProxy::new(peers.connect(\"{address}\")?);"
-            ))?;
-            self.clients.push(P2pNodeProxy::new(self.peers.connect(address)?));
-        }
+        let (peers, addresses) = (&self.peers, [1, 2, 3, 4].map(|node| self.address(node)));
+        let failed = |error: Error| Failure::from(error);
+        let [a1, a2, a3, a4] = &addresses;
+        let [t1, t2, t3, t4] = addresses.each_ref().map(|address| format!("{address:?}"));
+        typed!(failed, [a1: t1] => let n1 = P2pNodeProxy::new(peers.connect(a1)?));
+        typed!(failed, [a2: t2] => let n2 = P2pNodeProxy::new(peers.connect(a2)?));
+        typed!(failed, [a3: t3] => let n3 = P2pNodeProxy::new(peers.connect(a3)?));
+        typed!(failed, [a4: t4] => let n4 = P2pNodeProxy::new(peers.connect(a4)?));
+        self.clients = vec![n1, n2, n3, n4];
         Ok(())
     }
 
@@ -71,17 +73,15 @@ impl Stage {
 
     fn search_and_copy(&self) -> Result<(), Failure> {
         print_own("\nNobody knows anything about Arrakis. Then n1 does.")?;
-        self.get_all(1)?;
+        print_all(&self.get_all(1)?)?;
         self.put(1, "dune")?;
         print_own(
             "\nn4 asks n2 or n3, whichever chance chooses; that one asks n1. Both keep a copy.",
         )?;
-        print_own("> n4.get(\"arrakis\").wait()?")?;
-        let value = self.client(4).get("arrakis").wait();
+        let value = self.get(4)?;
         let cached = "]: cached value: arrakis -> dune".to_owned();
         self.show(&[cached.clone(), format!("[{}{cached}", self.address(4))])?;
-        print_own(&format!("{:?}", value.map_err(|error| self.failed(4, &error))?))?;
-        Ok(())
+        print_own(&format!("{value:?}"))
     }
 
     fn compete(&self) -> Result<(), Failure> {
@@ -89,12 +89,10 @@ impl Stage {
         self.put(2, "atreides territory")?;
         self.put(3, "harkonnen territory")?;
         for node in [2, 3, 1, 4] {
-            print_own(&format!("> n{node}.get(\"arrakis\").wait()?"))?;
-            let value = self.client(node).get("arrakis").wait();
-            print_own(&format!("{:?}", value.map_err(|error| self.failed(node, &error))?))?;
+            print_own(&format!("{:?}", self.get(node)?))?;
         }
         print_own("\nAll values in the network:")?;
-        self.get_all(4)
+        print_all(&self.get_all(4)?)
     }
 
     fn lose_a_node(&mut self) -> Result<(), Failure> {
@@ -104,29 +102,32 @@ impl Stage {
         self.nodes[2].kill()?;
         print_own("\nWhoever asks the dead node notices: n1 now, n4 when it asks itself.")?;
         for node in [1, 4] {
-            print_own(&format!("> n{node}.get_all(\"arrakis\").wait()?"))?;
-            let values = self.client(node).get_all("arrakis").wait();
+            let values = self.get_all(node)?;
             let removed =
                 format!("[{}]: removed dead peer: {}", self.address(node), self.address(3));
             self.show(&["illegal_operation: Invalid endpoint".to_owned(), removed])?;
-            print_all(&values.map_err(|error| self.failed(node, &error))?)?;
+            print_all(&values)?;
         }
         print_own("\nAnd so do the Atreides.")?;
         self.put(2, "fremen territory")?;
-        self.get_all(1)
+        print_all(&self.get_all(1)?)
     }
 
     fn put(&self, node: usize, value: &str) -> Result<(), Failure> {
-        print_own(&format!("> n{node}.put(\"arrakis\", {value:?})?;"))?;
-        let put = self.client(node).put("arrakis", value);
-        put.map_err(|error| self.failed(node, &error))?;
+        let (n, failed) = self.client(node);
+        let (name, text) = (format!("n{node}"), format!("{value:?}"));
+        typed!(failed, [n: name, value: text] => n.put("arrakis", value)?;);
         self.show(&[format!("[{}]: put arrakis -> {value}", self.address(node))])
     }
 
-    fn get_all(&self, node: usize) -> Result<(), Failure> {
-        print_own(&format!("> n{node}.get_all(\"arrakis\").wait()?"))?;
-        let values = self.client(node).get_all("arrakis").wait();
-        print_all(&values.map_err(|error| self.failed(node, &error))?)
+    fn get(&self, node: usize) -> Result<String, Failure> {
+        let ((n, failed), name) = (self.client(node), format!("n{node}"));
+        Ok(typed!(failed, [n: name] => n.get("arrakis").wait()?))
+    }
+
+    fn get_all(&self, node: usize) -> Result<BTreeSet<String>, Failure> {
+        let ((n, failed), name) = (self.client(node), format!("n{node}"));
+        Ok(typed!(failed, [n: name] => n.get_all("arrakis").wait()?))
     }
 
     /// Waits for lines of the nodes, one with each of these texts, and shows them in this order. A
@@ -146,16 +147,17 @@ impl Stage {
         found.iter().flatten().try_for_each(|line| print_own(line))
     }
 
-    fn client(&self, node: usize) -> &P2pNodeProxy<SyncEndpoint> {
-        &self.clients[node - 1]
+    /// Returns a node's client, and what makes a failure of an error of its calls.
+    fn client(
+        &self,
+        node: usize,
+    ) -> (&P2pNodeProxy<SyncEndpoint>, impl FnOnce(Error) -> Failure + '_) {
+        let address = self.nodes[node - 1].address();
+        (&self.clients[node - 1], move |error| Failure::of_call(address, &error))
     }
 
     fn address(&self, node: usize) -> String {
         self.nodes[node - 1].address().to_string()
-    }
-
-    fn failed(&self, node: usize, error: &Error) -> Failure {
-        Failure::of_call(self.nodes[node - 1].address(), error)
     }
 }
 

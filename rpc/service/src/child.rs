@@ -61,7 +61,7 @@ impl NodeProcess {
             .stderr(stderr)
             .spawn()?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let mut node = Self { child, address: Address::unix(""), readers: Vec::new() };
+        let mut node = Self::of(child);
         let errors = stderr.map(BufReader::new);
         node.readers.extend(errors.map(|lines| pass_on(lines, show.clone())).transpose()?);
         let stdout = stdout.ok_or_else(|| Failure::usage("no pipe to the node"))?;
@@ -73,6 +73,17 @@ impl NodeProcess {
         show(first.trim_end().to_owned());
         node.readers.push(pass_on(lines, show)?);
         Ok(node)
+    }
+
+    /// Makes a node of a process that was started and has not said yet where it listens. From here
+    /// on it ends with its owner.
+    pub(super) fn of(child: Child) -> Self {
+        Self { child, address: Address::unix(""), readers: Vec::new() }
+    }
+
+    /// Notes where it listens.
+    pub(super) fn listens(&mut self, address: Address) {
+        self.address = address;
     }
 
     /// Returns where it listens.
@@ -110,7 +121,7 @@ impl Drop for NodeProcess {
 }
 
 /// Reads lines on a thread of their own until there are no more.
-fn pass_on(
+pub(super) fn pass_on(
     lines: impl BufRead + Send + 'static,
     show: impl Fn(String) + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
@@ -119,7 +130,7 @@ fn pass_on(
 }
 
 /// Says what a node said instead of where it listens.
-fn not_listening(first: &str) -> String {
+pub(super) fn not_listening(first: &str) -> String {
     match first.trim_end() {
         "" => "the node ended before it listened: see what it printed above".to_owned(),
         line => format!("the node does not say where it listens, but: {}", Escaped(line)),
@@ -127,7 +138,7 @@ fn not_listening(first: &str) -> String {
 }
 
 /// Returns the address out of `PID [ADDRESS]: listening`.
-fn listening(line: &str) -> Option<Address> {
+pub(super) fn listening(line: &str) -> Option<Address> {
     let (_, rest) = line.trim_end().split_once(" [")?;
     rest.strip_suffix("]: listening")?.parse().ok()
 }

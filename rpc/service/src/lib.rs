@@ -12,12 +12,17 @@ mod arguments;
 mod child;
 mod log_lines;
 mod serve;
+mod shared_output;
+mod typed;
 
 pub use arguments::{Arguments, Cli};
 pub use child::NodeProcess;
 pub use log_lines::init_log;
 pub use output::{Errors, finish, note, print, print_own, say, show};
 pub use serve::serve;
+pub use shared_output::SharedOutput;
+#[doc(hidden)]
+pub use typed::print_typed;
 
 use peers_rpc::Escaped;
 use peers_rpc::kernel::Address;
