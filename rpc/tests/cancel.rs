@@ -225,7 +225,7 @@ fn offloaded_work_is_told_to_stop() {
 }
 
 #[test]
-fn offloaded_work_whose_caller_has_given_up_is_not_started() {
+fn offloaded_work_whose_caller_has_text_up_is_not_started() {
     let mut field = Field::simulated(1);
     let (client, server, node) = field.met_pair();
     let started = Arc::new(AtomicBool::new(false));
@@ -272,5 +272,5 @@ everywhere! {
 
 in_other_worlds! {
     the_death_of_the_callers_process_cascades_over_hops;
-    offloaded_work_whose_caller_has_given_up_is_not_started;
+    offloaded_work_whose_caller_has_text_up_is_not_started;
 }

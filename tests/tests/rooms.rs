@@ -100,7 +100,11 @@ const DYNAMIC: House = House {
 
 const SERVICE: House = House {
     src: "rpc/service/src",
-    floors: &[&["output"], &["advice", "arguments", "child", "log_lines", "serve"]],
+    floors: &[
+        &["output"],
+        &["advice", "arguments", "child", "log_lines", "serve", "typed"],
+        &["shared_output"],
+    ],
     outside: &[],
     circles: &[],
 };
