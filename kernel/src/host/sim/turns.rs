@@ -15,7 +15,7 @@ pub(crate) struct Turns {
     due: Option<Instant>,
     /// Names an instant at which another event is planned, which can be used again: most processes
     /// wait for the same timer, turn after turn.
-    spare: Option<Instant>,
+    idle: Option<Instant>,
 }
 
 impl Turns {
@@ -25,19 +25,19 @@ impl Turns {
             return false;
         }
         let put_off = self.due.replace(at);
-        let is_planned = self.spare == Some(at);
+        let is_planned = self.idle == Some(at);
         // Of two events that are left over one is forgotten, and comes to nothing.
         if put_off.is_some() || is_planned {
-            self.spare = put_off;
+            self.idle = put_off;
         }
-        debug_assert_ne!(self.spare, self.due, "one event is for one turn");
+        debug_assert_ne!(self.idle, self.due, "one event is for one turn");
         !is_planned
     }
 
     /// Takes the turn of the event that was planned for `at`; false if it is out of date.
     pub(crate) fn take(&mut self, at: Instant) -> bool {
         let is_due = self.due == Some(at);
-        let event = if is_due { &mut self.due } else { &mut self.spare };
+        let event = if is_due { &mut self.due } else { &mut self.idle };
         event.take_if(|planned| *planned == at);
         is_due
     }
@@ -85,7 +85,7 @@ mod tests {
                         proptest::prop_assert_eq!(turns.take(at(first)), due);
                     }
                 }
-                let all = turns.due.into_iter().chain(turns.spare);
+                let all = turns.due.into_iter().chain(turns.idle);
                 proptest::prop_assert!(all.map(Instant::as_nanos).all(|due| events.contains(&due)));
             }
         }
