@@ -12,8 +12,9 @@ mod arguments;
 mod child;
 mod log_lines;
 mod serve;
-mod shared_output;
 mod typed;
+
+mod shared_output;
 
 pub use arguments::{Arguments, Cli};
 pub use child::NodeProcess;
