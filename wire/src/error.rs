@@ -1,8 +1,11 @@
 //! Every way bytes can be wrong, as one enum. What a session or an application does about an error
 //! never lives here.
 //!
-//! Invariants: 1. offsets count from the start of the input handed to the reader; 2. no variant
-//! holds text of the peer, so that an error can be logged as it is.
+//! Invariants:
+//! 1. Offsets count from the start of the input handed to the reader. Kept by
+//!    `offsets_inside_structures_count_from_the_start`.
+//! 2. No variant holds text of the peer, so that an error can be logged as it is. Kept by
+//!    `errors_are_one_line_and_can_go_anywhere`.
 
 use std::fmt;
 

@@ -1,7 +1,9 @@
 //! The first eight bytes of a connection, and what else people send to an open port. They are read
 //! in `frame/preamble.rs`.
 //!
-//! Invariant: what is printed about a foreign opening is printable ASCII of bounded length.
+//! Invariants:
+//! 1. What is printed about a foreign opening is printable ASCII of bounded length. Kept by
+//!    `foreign_openings_are_named_in_words`.
 
 use std::fmt;
 

@@ -182,6 +182,30 @@ fn frames_of_later_versions_are_read_as_far_as_known() {
     assert!(matches!(Message::decode(&frame), Ok(Message::Ignorable)));
 }
 
+/// Puts so many bytes more into the structure that a body is.
+fn longer(body: &[u8], more: usize) -> Vec<u8> {
+    let (length, fields) = body.split_first_chunk::<4>().unwrap();
+    let length = u32::from_be_bytes(*length) + u32::try_from(more).unwrap();
+    [&length.to_be_bytes(), fields, &vec![0xab; more]].concat()
+}
+
+#[test]
+fn outcomes_of_later_versions_are_read_as_far_as_known() {
+    let (mut refusal, mut goodbye, mut raised) = (Vec::new(), Vec::new(), Vec::new());
+    let refused = Refused { code: RefusedCode::Other(999), text: "later" };
+    refused.put(&mut refusal, 7);
+    let bye = Bye { code: ByeCode::Other(999), text: "later" };
+    bye.put(&mut goodbye);
+    let exception =
+        Exception { class: "a.b", origin: "o", file: "f", line: 1, text: "t", data: &[1, 2] };
+    exception.put(&mut raised, limits::FRAME, 7).unwrap();
+    for more in [0, 1, 40] {
+        assert_eq!(Refused::decode(&longer(&refusal[HEADER..], more)), Ok(refused));
+        assert_eq!(Bye::decode(&longer(&goodbye[HEADER..], more)), Ok(bye));
+        assert_eq!(Exception::decode(&longer(&raised[HEADER..], more)), Ok(exception));
+    }
+}
+
 #[test]
 fn each_type_has_one_spelling() {
     same("type-bool", &(false, true));

@@ -1,8 +1,11 @@
 //! Values that are written from where they are: references, and what is borrowed or owned. Reading
 //! them never lives here: that is the reader's, who lends what it can.
 //!
-//! Invariants: 1. whoever lends a value spells it like its owner; 2. memory is given away only by
-//! whoever owns it.
+//! Invariants:
+//! 1. Whoever lends a value spells it like its owner. Kept by
+//!    `what_is_lent_is_spelled_like_what_is_owned`.
+//! 2. Memory is given away only by whoever owns it. Kept by
+//!    `what_is_lent_is_spelled_like_what_is_owned`.
 
 use std::borrow::Cow;
 

@@ -1,9 +1,13 @@
 //! Reading: a slice that shrinks from the front, with the budgets that keep hostile bytes cheap.
 //! How single types are spelled lives in `codec`; no state survives an input.
 //!
-//! Invariants: 1. nothing is allocated for bytes that are not there; 2. `end - rest.len()` is the
-//! offset of the next byte in the input the reader was made from, also inside a structure; 3.
-//! depth, nodes and memory are charged against one budget per input, never per value.
+//! Invariants:
+//! 1. Nothing is allocated for bytes that are not there. Kept by
+//!    `lying_counts_fail_before_their_elements_are_read`.
+//! 2. `end - rest.len()` is the offset of the next byte in the input the reader was made from, also
+//!    inside a structure. Kept by `offset`, `offsets_inside_structures_count_from_the_start`.
+//! 3. Depth, nodes and memory are charged against one budget per input, never per value. Kept by
+//!    `nested`, `small_elements_cannot_unfold_into_much_memory`.
 
 use std::ops::{Deref, DerefMut};
 

@@ -1,8 +1,11 @@
 //! Values as bytes: the traits that say so, and one value as a whole. The types of the interface
 //! language are spelled in `types`, sets and maps in `trees`, references in `borrowed`.
 //!
-//! Invariants: 1. a value has one spelling, so decoding and encoding again gives the same bytes
-//! (sets and maps: once sorted); 2. a value that takes the whole of some bytes leaves none over.
+//! Invariants:
+//! 1. A value has one spelling, so decoding and encoding again gives the same bytes (sets and maps:
+//!    once sorted). Kept by `each_type_has_one_spelling`.
+//! 2. A value that takes the whole of some bytes leaves none over. Kept by
+//!    `each_bad_vector_gives_its_error`.
 
 use super::{Body, Reader, Writer};
 use crate::{Error, limits};

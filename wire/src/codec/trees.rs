@@ -1,8 +1,12 @@
 //! Spells sets and maps: a count and the elements, or a key and a value each. All other types live
 //! in `codec`.
 //!
-//! Invariants: 1. elements are written in the order of their keys, and read in any; 2. a key that
-//! comes twice is an error; 3. what a tree takes is charged before it grows.
+//! Invariants:
+//! 1. Elements are written in the order of their keys, and read in any. Kept by
+//!    `trees_are_read_in_any_order`.
+//! 2. A key that comes twice is an error. Kept by `each_bad_vector_gives_its_error`.
+//! 3. What a tree takes is charged before it grows. Kept by
+//!    `small_maps_cannot_unfold_into_much_memory`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;

@@ -1,8 +1,10 @@
 //! Spells the types of the interface language; sets and maps have `trees`, references `borrowed`.
 //! Budgets never live here.
 //!
-//! Invariants: 1. static types carry no tags: both sides know the type; 2. whatever is recursive
-//! goes through `nested`.
+//! Invariants:
+//! 1. Static types carry no tags: both sides know the type. Kept by the types.
+//! 2. Whatever is recursive goes through `nested`. Kept by `boxes_are_64_levels_deep`,
+//!    `nesting_a_million_deep_is_refused_on_a_small_stack`.
 
 use byteorder::{ByteOrder, NetworkEndian};
 

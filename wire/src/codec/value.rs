@@ -2,8 +2,11 @@
 //! How static types are spelled lives in `codec`; conversions live at the end of this file and
 //! decide nothing.
 //!
-//! Invariants: 1. each value costs a node of the budget, each list, map and record a level of
-//! depth; 2. what was read is written again byte for byte.
+//! Invariants:
+//! 1. Each value costs a node of the budget, each list, map and record a level of depth. Kept by
+//!    `values_are_charged_a_node_each`, `values_are_64_levels_deep`.
+//! 2. What was read is written again byte for byte. Kept by
+//!    `each_value_prints_as_it_says_and_is_written_again`.
 
 use std::fmt;
 

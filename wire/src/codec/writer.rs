@@ -1,9 +1,12 @@
 //! Writing: appending to a growing output, with lengths patched afterwards. How single types are
 //! spelled lives in `codec`.
 //!
-//! Invariants: 1. writing never fails where it happens: the first failure is kept and told by
-//! `finish`; 2. after a failure nothing is appended, and `finish` cuts the output back to where it
-//! was; 3. the output never exceeds the limit.
+//! Invariants:
+//! 1. Writing never fails where it happens: the first failure is kept and told by `finish`. Kept by
+//!    `the_first_failure_of_a_writer_is_told`.
+//! 2. After a failure nothing is appended, and `finish` cuts the output back to where it was. Kept
+//!    by `an_output_over_its_limit_is_left_as_it_was`.
+//! 3. The output never exceeds the limit. Kept by `an_output_over_its_limit_is_left_as_it_was`.
 
 use byteorder::{ByteOrder, NetworkEndian};
 

@@ -1,10 +1,16 @@
 //! Cutting a stream of segments into frames. What a header says lives in `header`; what a session
 //! does with frames never lives here.
 //!
-//! Invariants: 1. a header is judged as soon as its sixteen bytes are there; 2. new memory is made
-//! only for bytes that arrived, and what it held before is at most doubled; 3. how the stream is
-//! cut into segments never shows in the frames; 4. a deframer between frames holds no memory: what
-//! the last frame needed is dropped, or lent to the next one by way of the caller.
+//! Invariants:
+//! 1. A header is judged as soon as its sixteen bytes are there. Kept by
+//!    `a_bad_frame_is_found_at_its_header_however_it_is_cut`.
+//! 2. New memory is made only for bytes that arrived, and what it held before is at most doubled.
+//!    Kept by `a_claimed_body_is_not_allocated`, `a_promise_alone_is_lent_nothing`.
+//! 3. How the stream is cut into segments never shows in the frames. Kept by
+//!    `a_stream_is_the_same_however_it_is_cut`.
+//! 4. A deframer between frames holds no memory: what the last frame needed is dropped, or lent to
+//!    the next one by way of the caller. Kept by `next_other`,
+//!    `memory_for_frames_in_pieces_passes_through_the_callers_hands`.
 
 use super::{Frame, Front, HEADER, Header};
 use crate::Error;

@@ -2,7 +2,9 @@
 //! them, so that the value can have the memory that they are read into. Where that memory comes
 //! from never lives here.
 //!
-//! Invariant: front and run together are the frame as it was sent.
+//! Invariants:
+//! 1. Front and run together are the frame as it was sent. Kept by
+//!    `a_run_is_kept_apart_wherever_the_frame_is_cut`.
 
 use byteorder::{ByteOrder, NetworkEndian};
 

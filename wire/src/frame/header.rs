@@ -1,7 +1,9 @@
 //! A frame and its header of sixteen bytes. What the bodies mean lives in `message`; cutting a
 //! stream into frames in `deframer`, writing them in `put`.
 //!
-//! Invariant: a header that was read is well formed: its kind is known, and what must be zero is.
+//! Invariants:
+//! 1. A header that was read is well formed: its kind is known, and what must be zero is. Kept by
+//!    `likely`, `a_kind_has_the_lengths_that_the_page_gives_it`.
 
 use byteorder::{ByteOrder, NetworkEndian};
 

@@ -1,6 +1,8 @@
 //! Reads the first eight bytes of a connection. What else they may be is said in `opening`.
 //!
-//! Invariant: a foreign opening is recognised at the first byte that differs.
+//! Invariants:
+//! 1. A foreign opening is recognised at the first byte that differs. Kept by
+//!    `foreign_openings_are_named_in_words`.
 
 use byteorder::{ByteOrder, NetworkEndian};
 

@@ -1,6 +1,7 @@
 //! Writes frames: the header, and behind it the body.
 //!
-//! Invariant: a frame is written whole or not at all.
+//! Invariants:
+//! 1. A frame is written whole or not at all. Kept by `an_output_over_its_limit_is_left_as_it_was`.
 
 use super::{HEADER, Header, Kind};
 use crate::Error;

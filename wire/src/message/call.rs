@@ -1,8 +1,12 @@
 //! Requests and replies: the head of a call or event, and putting calls, events and replies. How a
 //! call ends without a value lives in `outcome`.
 //!
-//! Invariants: 1. head and arguments are written in one pass, or not at all; 2. a deadline that is
-//! not none never becomes 0 on the way.
+//! Invariants:
+//! 1. Head and arguments are written in one pass, or not at all. Kept by
+//!    `an_output_over_its_limit_is_left_as_it_was`,
+//!    `a_head_alone_and_its_arguments_make_the_same_frame`.
+//! 2. A deadline that is not none never becomes 0 on the way. Kept by
+//!    `deadlines_round_up_and_never_vanish`.
 
 use std::time::Duration;
 

@@ -1,8 +1,10 @@
 //! A connection's own frames: hello, cancel, credit, ping, pong, half-close. When they may be sent,
 //! and what to do about them, lives in no file here.
 //!
-//! Invariants: 1. a message that is written can be read; 2. a hello is a structure, so that later
-//! versions may add fields.
+//! Invariants:
+//! 1. A message that is written can be read. Kept by `each_frame_survives_reading_and_writing`.
+//! 2. A hello is a structure, so that later versions may add fields. Kept by
+//!    `frames_of_later_versions_are_read_as_far_as_known`.
 
 use std::fmt;
 

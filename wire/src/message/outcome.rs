@@ -1,8 +1,12 @@
 //! Defines how calls end without a value, and connections end at all: exception, refused, bye.
 //! Replies live in `call`.
 //!
-//! Invariants: 1. all three are structures, so that later versions may add fields; 2. texts are
-//! bounded in both directions; 3. a code this version does not know is kept, never an error.
+//! Invariants:
+//! 1. All three are structures, so that later versions may add fields. Kept by
+//!    `outcomes_of_later_versions_are_read_as_far_as_known`.
+//! 2. Texts are bounded in both directions. Kept by `texts_are_cut_exactly_at_their_limits`.
+//! 3. A code this version does not know is kept, never an error. Kept by
+//!    `outcomes_of_later_versions_are_read_as_far_as_known`.
 
 use std::fmt;
 
