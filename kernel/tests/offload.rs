@@ -1,6 +1,8 @@
 //! Offloaded work: on another thread, its result on the loop; bounded; told when nobody waits any
 //! more.
 
+#![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
+
 mod support;
 
 use peers_kernel::{Budget, Cause, Cont, Handle, Kernel, Lost, Overloaded, Shares, Stop, Wait};
@@ -9,7 +11,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use support::{Trace, keep_log, logged};
 
 type Outcome = Result<u32, io::ErrorKind>;
@@ -274,9 +276,9 @@ struct Turnstile {
 }
 
 impl Turnstile {
-    fn new(permits: usize) -> Arc<Turnstile> {
+    fn new(permits: usize) -> Arc<Self> {
         let (begun, changed) = (Mutex::new(Vec::new()), Condvar::new());
-        Arc::new(Turnstile { begun, permits: Mutex::new(permits), changed })
+        Arc::new(Self { begun, permits: Mutex::new(permits), changed })
     }
 
     fn begun(&self) -> Vec<&'static str> {
@@ -325,8 +327,9 @@ fn whoever_has_queued_much_does_not_hold_up_the_others() -> io::Result<()> {
             // Whatever the system does to the threads, only so many works end before the others
             // have all begun.
             turnstile.add(passed);
-            let late = Instant::now() + Duration::from_secs(30);
-            while others(&turnstile.begun()) < 4 && Instant::now() < late {
+            let clock = kernel.remote();
+            let late = clock.now() + Duration::from_secs(30);
+            while others(&turnstile.begun()) < 4 && clock.now() < late {
                 thread::yield_now();
             }
             let begun = turnstile.begun();

@@ -80,7 +80,7 @@ fn openings(text: &str) -> Vec<&str> {
     let (mut found, mut opening) = (Vec::new(), None);
     for line in text.lines().map(str::trim) {
         match line.strip_prefix("///") {
-            Some(doc) => opening = opening.or(Some(doc.trim_start())),
+            Some(doc) => opening = opening.or_else(|| Some(doc.trim_start())),
             None if line.starts_with("#[") => {}
             None => {
                 let words: Vec<&str> = line.split(' ').take(4).collect();
