@@ -447,6 +447,20 @@ fn names_that_hang_for_the_first_time_leave_a_thread_to_those_that_were_answered
 }
 
 #[test]
+fn a_name_that_was_slow_once_is_not_slow_for_ever() {
+    let mut stage = Stage::new(1, &["a"]);
+    for took in [2 * SECOND, MILLI] {
+        hang(&mut stage, 4, took);
+        stage.world.run_for(10 * SECOND);
+    }
+    // They are answered soon by now, and have all threads.
+    stage.ends.0.borrow_mut().clear();
+    hang(&mut stage, 4, 500 * MILLI);
+    stage.world.run_for(600 * MILLI);
+    assert_eq!(stage.ends.all().len(), 4, "{:?}", stage.ends.all());
+}
+
+#[test]
 fn so_many_names_wait_for_their_turn_and_not_one_more() {
     let mut stage = Stage::new(1, &["a"]);
     hang(&mut stage, 3 + 256, 12 * SECOND);

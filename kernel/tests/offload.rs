@@ -260,6 +260,10 @@ const fn user(slot: u32) -> Cause {
 fn shared() -> io::Result<[Ground; 2]> {
     Ok([(true, Kernel::new()?), (false, Kernel::simulated(1))].map(|(real, kernel)| {
         kernel.set_budget(Budget { tasks: 1_000_000, time: Duration::MAX });
+        // Others have told before, and have gone: their place is taken.
+        let gone: Rc<dyn Shares> = Rc::new(Users);
+        kernel.handle().share_work(Rc::downgrade(&gone));
+        drop(gone);
         let users: Rc<dyn Shares> = Rc::new(Users);
         kernel.handle().share_work(Rc::downgrade(&users));
         (real, kernel, users)

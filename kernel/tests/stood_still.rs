@@ -4,9 +4,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use peers_kernel::{Address, Cont, Handle, Input, Instant, Kernel, Outlet, Stream, TurnEnd};
+use peers_kernel::{Address, Cont, Handle, Input, Instant, Kernel, Outlet, Stream, TurnEnd, Wait};
 use std::cell::{Cell, RefCell};
-use std::io;
+use std::io::{self, Write};
+use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -93,4 +94,39 @@ fn a_way_to_the_wait_of_less_than_a_second_is_no_stop() {
         let (when, since) = heard_behind(seed, SECOND);
         assert!(since < when, "seed {seed}: {since:?}");
     }
+}
+
+/// The handler takes long, and knows it. Meanwhile something else comes, which is read in a later
+/// turn: with real sockets, which hold it as soon as it was written.
+#[test]
+fn what_came_while_a_handler_took_long_is_dated_from_what_it_handled() {
+    let mut kernel = Kernel::new().unwrap();
+    let (handle, heard) = (kernel.handle(), Rc::new(RefCell::new(Vec::new())));
+    let (clock, log) = (handle.clone(), heard.clone());
+    let other = Rc::new(RefCell::new(None::<TcpStream>));
+    let peer = other.clone();
+    let serve = move |stream: Stream| {
+        let (clock, log, peer) = (clock.clone(), log.clone(), peer.clone());
+        stream.start(move |_, input| {
+            let Input::Bytes(_) = input else { return };
+            if log.borrow().is_empty() {
+                let began = clock.now();
+                while clock.clock() < began + SECOND / 50 {}
+                peer.borrow_mut().as_mut().unwrap().write_all(b"meanwhile").unwrap();
+            }
+            log.borrow_mut().push((clock.now(), clock.arrived()));
+        });
+    };
+    let listener = handle.listen(&"inet:localhost:0".parse().unwrap(), serve).unwrap();
+    let Address::Inet { host, port, .. } = listener.address() else { panic!("an inet address") };
+    let mut stream = TcpStream::connect((host.as_str(), *port)).unwrap();
+    stream.write_all(b"first").unwrap();
+    other.replace(Some(stream));
+    let end = kernel.remote().now() + 30 * SECOND;
+    while heard.borrow().len() < 2 {
+        kernel.turn(Wait::No).unwrap();
+        assert!(kernel.remote().now() < end, "heard: {:?}", heard.borrow());
+    }
+    let [(first, _), (then, since)] = heard.borrow()[..] else { panic!("two") };
+    assert!(then > first && since <= first, "heard at {then:?}, there since {since:?}");
 }

@@ -271,7 +271,37 @@ fn the_kernel_forgets_the_calls_of_an_rpc_that_has_gone() {
     assert_eq!(cancelled(), 0);
 }
 
+#[test]
+fn the_kernel_forgets_calls_that_were_over_long_ago() {
+    let mut field = Field::simulated(1);
+    let (client, server, node) = field.met_pair();
+    let causes: Rc<RefCell<Vec<Cause>>> = Rc::default();
+    let list = causes.clone();
+    server.when_asked(move |desk, cx, _, text, reply| {
+        list.borrow_mut().push(cx.handle().cause());
+        desk.held.push_back((text, reply));
+    });
+    for round in 1..=20 {
+        let (here, handle) = (node.clone(), client.handle().clone());
+        let cancels = field.on(&client, move || {
+            let ended = || Cont::new(&handle, |_: Result<String, Error>| ());
+            let call = |_| here.ask("x").forever().then_cancellable(ended());
+            (0..60).map(call).collect::<Vec<_>>()
+        });
+        field.until(|| causes.borrow().len() == 60 * round);
+        field.on(&client, move || cancels.into_iter().for_each(peers_rpc::Cancel::now));
+        field.until(|| server.rpc().running() == 0);
+        let cx = server.cx();
+        field.on(&server, move || drop(cx.enter(|desk, _| std::mem::take(&mut desk.held))));
+        field.until(|| server.rpc().counters().inert_replies == 60 * round as u64);
+    }
+    let handle = server.handle();
+    let known = causes.borrow().iter().filter(|cause| handle.is_cancelled(**cause)).count();
+    assert_eq!((causes.borrow().len(), known), (1_200, 1_024), "the last ones are known");
+}
+
 in_other_worlds! {
+    the_kernel_forgets_calls_that_were_over_long_ago;
     whoever_goes_on_for_a_call_that_is_over_calls_nobody;
     what_is_told_of_the_end_may_call_as_it_likes;
     a_deadline_that_has_passed_counts_before_anybody_was_told_of_it;

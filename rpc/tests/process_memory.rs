@@ -40,6 +40,16 @@ const ASK: u64 = method_id("probe.probe.ask(string)->string");
 
 /// Peers that say hello, ask, and read nothing.
 fn crowd(field: &mut Field, server: &Peer, peers: usize) -> (ProcessId, Rc<RefCell<Vec<Outlet>>>) {
+    crowd_of("crowd", field, server, peers)
+}
+
+/// Such a crowd by that name.
+fn crowd_of(
+    name: &str,
+    field: &mut Field,
+    server: &Peer,
+    peers: usize,
+) -> (ProcessId, Rc<RefCell<Vec<Outlet>>>) {
     let (to, outlets) = (server.address().clone(), Rc::<RefCell<Vec<Outlet>>>::default());
     let all = outlets.clone();
     let mut request = PREAMBLE.to_vec();
@@ -48,7 +58,7 @@ fn crowd(field: &mut Field, server: &Peer, peers: usize) -> (ProcessId, Rc<RefCe
     for call in 1..=ASKED {
         put_request(&mut request, Some(call), &CallHead::new(ASK), &arguments, 0);
     }
-    let process = field.world().process("crowd", move |kernel| {
+    let process = field.world().process(name, move |kernel| {
         for _ in 0..peers {
             let (all, request) = (all.clone(), request.clone());
             let k = Cont::new(&kernel.handle(), move |stream: io::Result<Stream>| {
@@ -197,6 +207,29 @@ fn requests_that_wait_leave_though_it_is_they_that_hold_the_memory() {
     assert!((1_500_000..2_000_000).contains(&held), "{held} bytes, from three quarters on");
     field.until_within(secs(30), || far.heard().len() == 180);
     assert_eq!(field.outcome(&server, node.echo("next")).unwrap(), "next");
+}
+
+#[test]
+fn what_leaves_after_the_end_of_a_connection_is_ended_too_if_there_is_too_much() {
+    let mut field = Field::simulated(7);
+    let (server, _) = server(&mut field, 1_000_000);
+    let _crowd = crowd(&mut field, &server, 3);
+    field.pass(millis(300));
+    let held = server.rpc().held_memory();
+    assert!((500_000..1_000_000).contains(&held), "{held} bytes");
+    for endpoint in server.rpc().endpoints() {
+        endpoint.close();
+    }
+    field.pass(millis(100));
+    assert_eq!(server.rpc().endpoints().len(), 0, "they have said goodbye");
+    assert!(server.rpc().held_memory() > 500_000, "what they said has not left");
+    // More comes: of those that are stuck, who holds most is ended.
+    field.pass(secs(1));
+    let _more = crowd_of("more", &mut field, &server, 3);
+    field.pass(millis(300));
+    let left = server.rpc().endpoints().len();
+    assert_eq!(left, 3, "and not those that are there");
+    assert!(server.rpc().held_memory() <= 1_100_000, "{} bytes", server.rpc().held_memory());
 }
 
 #[test]

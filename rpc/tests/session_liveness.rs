@@ -273,6 +273,20 @@ fn it_does_not_linger() {
 }
 
 #[test]
+fn events_that_a_half_close_makes_impossible_are_counted() {
+    let mut narrow = Limits::default();
+    narrow.request_window = 1;
+    let mut pair = Pair::open_with(Limits::default(), narrow);
+    for _ in 0..3 {
+        pair.a.event(pair.now, 1);
+    }
+    let waiting = pair.a.session.waiting();
+    assert!(waiting > 0, "the peer gives no credit for all of them");
+    pair.a.half_close(pair.now);
+    assert_eq!(pair.a.session.counters().unsent_events as usize, waiting);
+}
+
+#[test]
 fn behind_a_half_close_comes_only_a_goodbye() {
     fn put(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         let mut bytes = Vec::new();

@@ -17,6 +17,30 @@ use threads::{Blocked, connect, heard, serve, serve_with};
 
 const EVENTS: usize = 3_000;
 
+/// Is how many requests of threads may be under way to a loop.
+const UNDER_WAY: usize = 32_768;
+
+#[test]
+fn who_finds_the_inbox_full_delays_no_end() {
+    let (server, address) = serve();
+    let (client, node) = connect(&address, limits(|limits| limits.drain = secs(120)));
+    node.context().wait().unwrap();
+    let began = client.remote().now();
+    let busy = Blocked::of(&client.remote());
+    for _ in 0..UNDER_WAY {
+        node.note("").unwrap();
+    }
+    for _ in 0..10 {
+        let error = node.context().within(millis(1)).wait().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Overloaded(_)), "{error}");
+    }
+    let remote = client.remote();
+    busy.end();
+    assert!(client.close().unwrap().is_complete());
+    assert!(remote.now() - began < secs(100), "it waits for nobody");
+    assert_eq!(heard(&server).len(), UNDER_WAY);
+}
+
 /// Grants little, so that most events have to wait.
 fn narrow() -> Limits {
     limits(|limits| limits.request_window = 64)

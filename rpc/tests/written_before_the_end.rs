@@ -122,7 +122,25 @@ fn events_that_wait_when_a_process_is_dropped_are_counted() {
     assert!(unsent + unconfirmed >= 200 - heard as u64, "told to who sent them: {unconfirmed}");
 }
 
+/// We stand still when the time is over; the credit that we wait for came before.
+#[test]
+fn credit_that_came_in_time_is_used() {
+    let mut field = Field::simulated(1);
+    let narrow = limits(|limits| limits.request_window = 64);
+    let (client, server, node) = field.pair_with(Limits::default(), narrow);
+    field.outcome(&client, node.context()).unwrap();
+    field.world().stall(server.process(), millis(4_800));
+    let closed = send_and_close(&mut field, &client, &node, 100);
+    field.pass(millis(4_500));
+    field.world().stall(client.process(), secs(1));
+    field.until_within(secs(3), || closed.is_done() && server.heard().len() == 100);
+    let (unsent, unconfirmed) = left(closed.take());
+    assert_eq!(unsent, 0, "{unconfirmed} unconfirmed");
+}
+
 in_other_worlds! {
+    credit_that_came_in_time_is_used,
+        not LittleRoom: "it takes more turns of theirs";
     what_was_written_has_all_of_the_time_to_drain,
         not SmallPieces: "its values are larger";
     afterwards_it_lingers_and_no_longer;

@@ -158,3 +158,25 @@ impl Timers {
             .retain(|due| armed.get(due.slot as usize).is_some_and(|a| a.sequence == due.sequence));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::task::Plain;
+    use std::panic::Location;
+
+    #[test]
+    fn what_is_cancelled_leaves_no_more_places_than_there_are_timers() {
+        let mut timers = Timers::default();
+        let far = |n: u64| Instant::from_nanos(1_000_000 + n);
+        let task = || Plain::boxed(Location::caller(), |_: &std::rc::Rc<crate::core::Core>| ());
+        for n in 0..10 {
+            timers.insert(far(n), Cause::NONE, task());
+        }
+        for n in 0..100_000 {
+            let id = timers.insert(far(n), Cause::NONE, task());
+            assert!(timers.cancel(id).is_some());
+            assert!(timers.heap.len() <= SMALL + 2 * timers.len(), "{} places", timers.heap.len());
+        }
+    }
+}

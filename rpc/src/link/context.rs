@@ -111,6 +111,7 @@ impl LinkContext {
         drop(gone); // after the borrow: the last count of a link may own anything
         if self.links.borrow().is_empty() {
             self.stop_waking();
+            self.stop_sweeping();
             self.give_back_now();
         }
         self.call_finished();

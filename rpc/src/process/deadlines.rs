@@ -26,6 +26,13 @@ impl LinkContext {
         self.timers.sweep.set(Some(timer));
     }
 
+    /// Looks for none any more: there is no link, and nothing is to wait for a timer of ours.
+    pub(crate) fn stop_sweeping(&self) {
+        if let Some(timer) = self.timers.sweep.take() {
+            self.handle.cancel(timer);
+        }
+    }
+
     fn sweep(&self) {
         self.timers.sweep.set(None);
         // Collected first, since ending one may end others, and take the table.

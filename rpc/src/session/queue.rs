@@ -260,6 +260,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_large_gives_its_place_back() {
+        let (mut queue, mut calls) = (Queue::default(), Calls::new());
+        let room = Arc::new(Room::new(10, 10_000));
+        queue.share_room(room.clone());
+        for size in [10, 1_000] {
+            assert!(queue.take_room(size, &Limits::default()));
+            assert!(queue.take_room(size, &Limits::default()));
+            fill(&mut queue, &mut calls, 1, size);
+            queue.push(Waiting::new(None, &Head::new(1), vec![0; size].into()));
+        }
+        assert_eq!(room.audit(4, 2_020), Ok(()));
+        let (ids, events) = queue.remove_oversized(500, &calls);
+        assert_eq!((ids.len(), events), (1, 1));
+        assert_eq!(room.audit(2, 20), Ok(()), "only what still waits has a place");
+    }
+
+    #[test]
     fn cancelled_entries_are_swept_before_they_outnumber_what_is_wanted() {
         let (mut queue, mut calls) = (Queue::default(), Calls::new());
         for id in fill(&mut queue, &mut calls, 10_000, 4).into_iter().skip(1) {

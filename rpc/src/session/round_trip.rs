@@ -83,3 +83,29 @@ impl<K> Session<K> {
         now + Duration::from_millis(u64::try_from(left / 1_000_000).unwrap_or(u64::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is known after pings that took so many milliseconds.
+    fn known(took: &[u64]) -> Option<u128> {
+        let (mut way, mut now) = (Way::default(), Instant::from_nanos(0));
+        for took in took {
+            way.asks(now);
+            now = now + Duration::from_millis(*took);
+            way.answered(now);
+        }
+        way.round_trip().map(|way| way.as_millis())
+    }
+
+    #[test]
+    fn one_busy_moment_changes_nothing_and_a_longer_way_is_known_after_two_pings() {
+        assert_eq!(known(&[]), None);
+        assert_eq!(known(&[10]), Some(10));
+        assert_eq!(known(&[10, 500]), Some(10));
+        assert_eq!(known(&[500, 10]), Some(10));
+        assert_eq!(known(&[10, 500, 500]), Some(500));
+        assert_eq!(known(&[10, 500, 20]), Some(20));
+    }
+}

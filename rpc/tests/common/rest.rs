@@ -107,6 +107,21 @@ impl Rest {
             one.inside(world, &one.leave);
         }
         self.settle(world, "when all owners have gone", |rest| rest.each(Audit::empty));
+        self.check_timers(world);
+    }
+
+    /// Fails if a process without connections has a timer: what it was for is over, and it would
+    /// keep the process from ending.
+    fn check_timers(&self, world: &mut World) {
+        for one in &self.watched {
+            let Some(process) = one.process.filter(|process| world.is_running(*process)) else {
+                continue;
+            };
+            let dump = world.with(process, |handle| handle.dump());
+            let (sources, timers) = (dump.sources(), dump.timers());
+            let name = &one.name;
+            assert!(sources > 0 || timers == 0, "no timer left: {name} has {timers}");
+        }
     }
 
     /// Checks over sockets what needs no waiting for pings: the counters as they are, and that
