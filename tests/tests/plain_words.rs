@@ -14,7 +14,7 @@ use std::path::Path;
 const COMMENTS: [(&str, f64); 6] = [
     ("kernel/src", 15.0),
     ("wire/src", 16.0),
-    ("rpc/src", 12.0),
+    ("rpc/src", 14.0),
     ("rpc/rpcc/src", 11.8),
     ("rpc/service/src", 12.0),
     ("apps", 11.8),

@@ -196,10 +196,12 @@ impl Link {
             route: Cell::new(Some(route)),
             rare: Cell::default(),
         });
+        // The table holds it strongly until it ends; programs hold what keeps nothing open.
         let slot = context.links.borrow_mut().insert(link.clone());
         let slot = u32::try_from(slot).expect("fewer connections than descriptors fit a machine");
         link.slot.set(slot);
         link.arm();
+        // Those that come while memory is short must not be the only ones who take as they like.
         if context.memory.is_tight() {
             link.restrain(true);
         }
@@ -423,6 +425,7 @@ impl Link {
     /// if nothing does, has sent nothing, and we owe it no time.
     pub(crate) fn stalled(&self) -> Option<Instant> {
         let outlet = self.last_outlet()?;
+        // With nothing to take, a peer is silent for another reason.
         if outlet.memory() > 0 {
             return outlet.stalled();
         }

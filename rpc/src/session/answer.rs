@@ -47,6 +47,7 @@ impl<K> Session<K> {
         value: &mut impl Encode,
         out: &mut impl Output,
     ) -> Result<(), Box<Error>> {
+        // The likely answer: a few bytes or a short text, copied behind what is there.
         if let Some(bytes) = value.as_run()
             && bytes.len() < CHUNK
             && self.phase != Phase::Ended
@@ -82,6 +83,7 @@ impl<K> Session<K> {
         let size = bytes.len().saturating_add(4);
         let fits = size <= limit as usize;
         self.answer(call, out, |out| {
+            // Before anything of it is put: what is moved cannot be cut off again.
             if !fits {
                 return Err(Error::OutputTooLarge { size, limit: limit as usize });
             }

@@ -199,7 +199,9 @@ impl<K> Calls<K> {
     /// Accounts for a live call that has ended.
     #[inline]
     fn forget(&mut self) {
+        debug_assert!(self.live > 0, "each pending entry is counted");
         self.live -= 1;
+        // With nobody left nothing is looked for, however early the last one was due.
         if self.live == 0
             && let Some(table) = &mut self.table
         {
@@ -263,6 +265,7 @@ impl<K> Calls<K> {
         self.live = 0;
         let live = |(_, entry): (usize, Entry<K>)| Some((entry.id, entry.pending?));
         let mut calls: Vec<_> = table.entries.into_iter().filter_map(live).collect();
+        // By their ids, which grow: they fail in the order in which they were made.
         calls.sort_unstable_by_key(|(id, _)| *id);
         calls
     }
@@ -314,6 +317,7 @@ impl<K> Table<K> {
                 next = next.min(entry.deadline);
             }
         }
+        // Taken from the end, so that what was due first expires first, on every run.
         self.due.sort_unstable_by(|a, b| b.cmp(a));
         let slots = self.entries.capacity();
         if slots > MANY {

@@ -20,6 +20,7 @@ impl<K> Session<K> {
     /// frame for each batch would wake the peer as often as it sends.
     #[inline]
     pub fn return_credits(&mut self, out: &mut impl Output) {
+        // With something that leaves anyway a credit frame costs no write of its own.
         let leaving = self.meter.waiting() > 0;
         if self.incoming.is_return_due(self.limits.request_window, leaving) {
             self.flush_credits(out);

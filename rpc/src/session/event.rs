@@ -70,6 +70,7 @@ pub(super) fn remaining_ms(deadline: Instant, now: Instant) -> u32 {
         return 0;
     }
     let nanos = deadline.as_nanos().saturating_sub(now.as_nanos());
+    // Rounded up and at least 1: a deadline that is near must not become none, which is 0.
     (nanos.saturating_add(999_999) / 1_000_000).clamp(1, u32::MAX.into()) as u32
 }
 

@@ -79,9 +79,11 @@ impl<K> Session<K> {
     /// while a call is pending in either direction.
     fn unused_at(&self) -> Instant {
         match self.role {
+            // Whoever waits for an answer uses the connection, however quiet it is.
             _ if self.is_in_use() => NEVER,
             _ if self.calls.exhausted() => NOW,
             Role::Dialled => self.clock.unused_at(self.keep_alive()),
+            // Only the side that dialled hangs up: it can dial again.
             Role::Accepted => NEVER,
         }
     }
@@ -113,7 +115,9 @@ impl<K> Session<K> {
             return Ok(None);
         }
         self.clock.note_uses(now);
+        // First: a process that stood still must not blame its peers for that.
         self.forgive(now);
+        // One at a time, since whoever is told may use this session before the next.
         if let Some(call) = self.expire_call(now, out) {
             return Ok(Some(call));
         }

@@ -116,6 +116,10 @@ impl Queue {
 
     /// Counts one less that is wanted: it has left, or is not wanted any more.
     fn one_less(&mut self, bytes: usize) {
+        debug_assert!(
+            self.live > 0 && self.live_bytes >= bytes,
+            "it was counted when it was pushed"
+        );
         self.live -= 1;
         self.live_bytes -= bytes;
         self.give_room_back(bytes);
@@ -171,6 +175,7 @@ impl Queue {
         self.entries.pop_front();
         self.bytes -= bytes;
         self.one_less(bytes);
+        // After a burst the memory goes back; a little is kept for the next wait.
         if self.entries.is_empty() {
             self.entries.shrink_to(KEEP);
         }
@@ -190,6 +195,7 @@ impl Queue {
         self.one_less(bytes);
         let cancelled = self.entries.len() - self.live;
         let cancelled_bytes = self.bytes - self.live_bytes;
+        // More of these than of the others: at least half of what is swept goes.
         if cancelled > self.live.max(SLACK) || cancelled_bytes > self.live_bytes.max(SLACK_BYTES) {
             self.entries.retain(|request| is_wanted(request, calls));
             self.bytes = self.live_bytes;

@@ -187,6 +187,7 @@ impl<K> Session<K> {
             Phase::HalfClosed => return Admission::No(Why::Finished),
             Phase::Ended => return Admission::No(Why::Closing),
         }
+        // Nobody would wait for its answer by the time it is there.
         if head.deadline <= now {
             return Admission::No(Why::Expired);
         }
@@ -241,6 +242,7 @@ impl<K> Session<K> {
     /// hello, and no more than we would take, since that is what the output has room for.
     #[inline]
     pub(super) fn frame_limit(&self) -> u32 {
+        // The lesser of both: what is larger would be refused, or could never be buffered.
         let theirs = self.greeting.max_frame.map_or(u32::MAX, NonZeroU32::get);
         theirs.min(self.own_frame_limit())
     }
@@ -265,6 +267,7 @@ impl<K> Session<K> {
             Args::Moved(args) => args.into(),
         };
         let queue = self.rare.get_or_insert_default().make_queue();
+        // Its place was taken when it was admitted.
         queue.push(Waiting::new(id, head, args));
     }
 
@@ -317,6 +320,7 @@ impl<K> Session<K> {
                     *stage = if expired { CallState::Stranded } else { CallState::Sent };
                 }
             }
+            // Whatever stands behind the first waits with it: none overtakes another.
             if !may_leave || self.phase == Phase::Ended {
                 break;
             }
@@ -350,6 +354,7 @@ impl<K> Session<K> {
             CallState::Sent if self.phase != Phase::Ended => {
                 self.meter.put(out, |bytes| Cancel { call: id.number() }.put(bytes));
             }
+            // It never left, so the peer need not hear of it, and its place is free.
             CallState::Queued(args) => {
                 if let Some(queue) = self.rare.as_mut().and_then(|rare| rare.queue_mut()) {
                     queue.forget(args, &self.calls);

@@ -64,6 +64,7 @@ impl<K> Session<K> {
         if self.phase == Phase::Open {
             match frame.kind {
                 Kind::Reply => {
+                    // The likely reply: somebody waits for it, and its slot is in its id.
                     if let Some(pending) = self.calls.end_sent(frame.call) {
                         self.clock.frame_complete();
                         self.clock.used_at(now);
@@ -203,6 +204,7 @@ impl<K> Session<K> {
 
     /// Answers a ping, unless an earlier answer has not left yet: that one will do.
     fn put_pong(&mut self, number: u64, out: &mut impl Output) {
+        // One that waits to be sent answers this ping as well, or pings would fill the output.
         if self.pong_at > 0 && self.pong_at >= self.meter.written {
             return;
         }
@@ -220,10 +222,12 @@ impl<K> Session<K> {
         match (self.phase, frame.kind) {
             (Phase::Opening, Kind::Hello) => {
                 let hello = Hello::decode(frame.body)?;
+                // The preamble has said it before; a hello that differs is broken.
                 if hello.version != VERSION {
                     let found = hello.version;
                     return Err(peers_wire::Error::UnsupportedVersion { found }.into());
                 }
+                // Nearly always a wrong address; calls to oneself would hold their own credit.
                 if hello.node == self.greeting.node {
                     return Err(CloseReason::Myself);
                 }
@@ -245,6 +249,7 @@ impl<K> Session<K> {
         if let Some(rare) = &mut self.rare {
             rare.queue = None;
         }
+        // Answers still owed are worth waiting for, but not for ever.
         self.phase = Phase::HalfClosed;
         self.clock.set_until(now + self.limits.linger);
         self.calls.drain()
@@ -261,6 +266,7 @@ impl<K> Session<K> {
             room.meet(limit);
         }
         if let Some(queue) = self.rare.as_mut().and_then(|rare| rare.queue_mut()) {
+            // Only now is it known how much the peer takes; what waits was admitted before.
             let (ids, events) = queue.remove_oversized(limit as usize, &self.calls);
             for id in ids {
                 self.calls.set_phase(id, CallState::Stranded);
@@ -299,6 +305,7 @@ impl<K> Session<K> {
         out: &mut impl Output,
     ) -> Result<Option<Event<'f, K>>, CloseReason> {
         let (head, _) = CallHead::split(frame)?;
+        // More than was granted: a peer that does not count is not served.
         if !self.incoming.has_room() {
             return Err(self.incoming.beyond_window().into());
         }

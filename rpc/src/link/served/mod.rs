@@ -84,6 +84,7 @@ impl Serving {
         inherited: Inherited,
         span: u64,
     ) -> Cause {
+        // Never zero, which stands for a record that has ended.
         self.next_generation = self.next_generation.wrapping_add(1).max(1);
         let generation = self.next_generation;
         let slot = self.vacant.take().unwrap_or_else(|| self.add_empty());
@@ -115,6 +116,7 @@ impl Serving {
     /// one in any case, so that nobody can keep it from being served.
     pub(crate) fn has_place(&self, own: usize, most: usize) -> bool {
         let left = most.saturating_sub(self.held - own);
+        // One for each connection in any case; of many, fewer than half of what others leave.
         own == 0 || 2 * own < left
     }
 
@@ -152,6 +154,7 @@ impl Serving {
             return None;
         }
         let extras = record.extras.take();
+        // One empty record is kept, with its memory: most calls end before the next one starts.
         if self.vacant.is_some() {
             self.records.remove(slot as usize);
         } else {
@@ -185,6 +188,8 @@ impl Serving {
         now: Instant,
     ) -> Option<(NestedCalls, Vec<Reply<()>>)> {
         let record = self.get_mut(cause).filter(|record| record.stage.is_awaited())?;
+        // Its place stays taken until the work has ended, or letting go of calls would be a way to
+        // make a process run more than it may.
         record.stage = if record.stage.has_place() { Stage::Over } else { Stage::Past };
         record.lapse(now);
         let nested = std::mem::take(&mut record.nested);
