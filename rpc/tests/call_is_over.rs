@@ -8,7 +8,7 @@
 mod common;
 
 use common::{
-    Chain, Desk, Got, LocalProbe, Peer, ProbeProxy, chain, in_other_worlds, millis, secs,
+    Chain, Desk, Field, Got, LocalProbe, Peer, ProbeProxy, chain, in_other_worlds, millis, secs,
 };
 use peers_rpc::kernel::sim::World;
 use peers_rpc::kernel::{Cause, Kernel};
