@@ -1,8 +1,13 @@
 //! Reading: what a peer sent, refused for all that generated code refuses it for.
 //!
-//! Invariants: 1. nothing is allocated for bytes that are not there, and all that is allocated is
-//! charged first, at what it weighs here; 2. sets and maps come out in order, in whatever order
-//! they came; 3. of several things that are wrong, the first is told.
+//! Invariants:
+//! 1. Nothing is allocated for bytes that are not there, and all that is allocated is charged
+//!    first, at what it weighs here. Kept by
+//!    `what_would_unfold_past_the_budget_is_refused_before_it_is_made`.
+//! 2. Sets and maps come out in order, in whatever order they came. Kept by
+//!    `sets_and_maps_are_read_in_any_order_and_written_in_one`.
+//! 3. Of several things that are wrong, the first is told. Kept by
+//!    `bad_arguments_are_refused_in_the_same_words`.
 
 use crate::fit::MOST_STEPS;
 use crate::value::{Numbers, Repeated, Value, ascending};

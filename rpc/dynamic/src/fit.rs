@@ -1,7 +1,8 @@
 //! Says whether a value is of a type. Whatever writes or prints values relies on it.
 //!
-//! Invariant: a value that fits can be written by every writer, and read back by every reader, but
-//! for its size.
+//! Invariants:
+//! 1. A value that fits can be written by every writer, and read back by every reader, but for its
+//!    size. Kept by `encode`, `levels_end_where_those_of_generated_code_do`.
 
 use crate::types;
 use crate::value::Value;

@@ -1,7 +1,9 @@
 //! Descriptions that live as long as the process, as those of generated code do. Each is made once,
 //! whoever asks for it, and never freed; so there is a limit to all of them together.
 //!
-//! Invariants: 1. equal descriptions are one; 2. what would go beyond the limits is not made.
+//! Invariants:
+//! 1. Equal descriptions are one. Kept by `room_is_taken_up_to_the_limit`.
+//! 2. What would go beyond the limits is not made. Kept by `room_is_taken_up_to_the_limit`.
 
 use peers_rpc::{Convention, Interface, InterfaceFile, Method};
 use peers_rpcc::Schema;

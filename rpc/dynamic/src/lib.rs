@@ -27,9 +27,12 @@
 //! `text` reads and prints; `intern` keeps descriptions for ever; `interface` makes calls and
 //! `serve` answers them.
 //!
-//! Invariants: 1. a value that fits its type is written as generated code writes it; 2. what
-//! arrives is refused for what generated code refuses it for, and held in order; 3. what was
-//! printed reads as the same value.
+//! Invariants:
+//! 1. A value that fits its type is written as generated code writes it. Kept by
+//!    `tests/same_bytes.rs`.
+//! 2. What arrives is refused for what generated code refuses it for, and held in order. Kept by
+//!    `tests/same_bytes.rs`.
+//! 3. What was printed reads as the same value. Kept by `what_was_printed_reads_as_the_same_value`.
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,11 @@
 //! Values of the types of interface files, told apart by their forms alone: which type a value is
 //! of is known by whoever holds it.
 //!
-//! Invariants: 1. sets and maps are in ascending order and hold nothing twice, as far as they come
-//! from here; 2. values of one type that has an order compare as those of generated code do.
+//! Invariants:
+//! 1. Sets and maps are in ascending order and hold nothing twice, as far as they come from here.
+//!    Kept by `sets_and_maps_are_read_in_any_order_and_written_in_one`.
+//! 2. Values of one type that has an order compare as those of generated code do. Kept by
+//!    `lists_sets_and_maps`.
 
 use peers_rpc::wire;
 use std::cmp::Ordering;

@@ -1,9 +1,13 @@
 //! Holds what is wrong with an interface file, and shows it. The only file that knows
 //! `annotate-snippets`.
 //!
-//! Invariants: 1. diagnostics are shown in the order of files and places, whatever order they were
-//! found in; 2. what is kept and shown of them is bounded, whatever is wrong and however long its
-//! lines are; 3. nothing hidden reaches a terminal.
+//! Invariants:
+//! 1. Diagnostics are shown in the order of files and places, whatever order they were found in.
+//!    Kept by `diagnostics_say_where`.
+//! 2. What is kept and shown of them is bounded, whatever is wrong and however long its lines are.
+//!    Kept by `only_so_many_errors_are_shown`, `what_is_shown_of_errors_is_bounded`.
+//! 3. Nothing hidden reaches a terminal. Kept by `names_of_files_in_messages_are_harmless`,
+//!    `hidden_characters_are_spelled_out_and_replaced_in_place`.
 
 use std::fmt;
 use std::path::Path;

@@ -1,8 +1,9 @@
 //! The lines of a source text that an error shows: those around its places, cut where they are
 //! long, without characters that cannot be seen.
 //!
-//! Invariant: what an excerpt holds is bounded by the number of its places, not by the size of the
-//! source.
+//! Invariants:
+//! 1. What an excerpt holds is bounded by the number of its places, not by the size of the source.
+//!    Kept by `long_lines_are_cut_around_their_places`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,7 +1,10 @@
 //! Reading a file and everything it imports. Paths are joined and compared as text: nothing but the
 //! loader given by the user touches a file system.
 //!
-//! Invariants: 1. each path is read once; 2. `order` holds every file behind the files it imports.
+//! Invariants:
+//! 1. Each path is read once. Kept by `a_file_named_twice_is_compiled_once`.
+//! 2. `order` holds every file behind the files it imports. Kept by
+//!    `as_many_files_as_there_may_be_can_import_each_other_in_a_row`.
 
 use std::fs::File;
 use std::io::{self, Read as _};

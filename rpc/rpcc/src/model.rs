@@ -1,8 +1,10 @@
 //! Holds what a set of interface files means, resolved and checked: the checker makes it, emitter
 //! and comparison read it.
 //!
-//! Invariant: every id in a model is of that model, every name in it can be written in Rust, and no
-//! two names of one Rust scope are the same.
+//! Invariants:
+//! 1. Every id in a model is of that model, every name in it can be written in Rust, and no two
+//!    names of one Rust scope are the same. Kept by `libraries_compile_without_warnings`,
+//!    `each_refused_name_would_indeed_be_another_method`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! Names: how those of the language become those of Rust.
 //!
-//! Invariant: what these functions return for a name of the language is an identifier of Rust, or a
-//! keyword that [`is_impossible`] knows.
+//! Invariants:
+//! 1. What these functions return for a name of the language is an identifier of Rust, or a keyword
+//!    that [`is_impossible`] knows. Kept by `keywords_are_escaped`.
 
 /// Keywords of Rust, reserved ones included, up to edition 2024.
 const KEYWORDS: [&str; 48] = [

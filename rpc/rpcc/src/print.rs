@@ -1,8 +1,11 @@
 //! The normal form of an interface file: what it means, spelled in one way. Comments, `:borrowed`,
 //! folders of imports and `in` are no part of it, since they mean nothing to a peer.
 //!
-//! Invariants: 1. the normal form of a normal form is the same text; 2. it has the ids of the file
-//! that it was made from, and compares to it as "nothing changed".
+//! Invariants:
+//! 1. The normal form of a normal form is the same text. Kept by `it_is_spelled_in_one_way`,
+//!    `every_interface_file_of_the_tree_has_one`.
+//! 2. It has the ids of the file that it was made from, and compares to it as "nothing changed".
+//!    Kept by `every_interface_file_of_the_tree_has_one`.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Source texts and places in them. Nothing here knows the language.
 //!
-//! Invariant: a [`Span`] was made from a text of the [`Sources`] it is used with, and both its ends
-//! are on character boundaries of that text.
+//! Invariants:
+//! 1. A [`Span`] was made from a text of the [`Sources`] it is used with, and both its ends are on
+//!    character boundaries of that text. Kept by `mutated_files_do_not_panic`.
 
 use std::path::PathBuf;
 

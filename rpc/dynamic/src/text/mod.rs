@@ -12,7 +12,9 @@
 //! | structs, enums | `point(x=1.0)`, `circle(radius=1.0)`, `empty`, `None()` |
 //! | `value` | as above, and `1u`, `name(f=1)`, `'a b'('c d'=1)` |
 //!
-//! Invariant: what was printed reads as the same value, all NaNs as one.
+//! Invariants:
+//! 1. What was printed reads as the same value, all NaNs as one. Kept by
+//!    `what_was_printed_reads_as_the_same_value`.
 
 mod any;
 mod literals;

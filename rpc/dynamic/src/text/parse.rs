@@ -1,7 +1,10 @@
 //! Reading: by recursive descent, each step told by the type what to expect.
 //!
-//! Invariants: 1. every loop consumes a character or ends; 2. recursion is bounded by levels and
-//! steps; 3. an error knows the path to the part that is wrong, and the column.
+//! Invariants:
+//! 1. Every loop consumes a character or ends. Kept by `no_text_makes_the_parser_panic`.
+//! 2. Recursion is bounded by levels and steps. Kept by `depth_is_that_of_the_wire`.
+//! 3. An error knows the path to the part that is wrong, and the column. Kept by
+//!    `errors_tell_the_path_and_the_column`.
 
 use super::{WORDS, is_name};
 use crate::fit::MOST_STEPS;

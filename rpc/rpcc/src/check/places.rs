@@ -1,8 +1,11 @@
 //! Fourth stage: where in Rust each file is. `import "x.rpc" in a::b` says that the Rust of `x.rpc`
 //! exists already, so that all that import it share its types.
 //!
-//! Invariants: 1. a file is in one place, whichever way leads to it; 2. what a file that is
-//! elsewhere imports is elsewhere, too.
+//! Invariants:
+//! 1. A file is in one place, whichever way leads to it. Kept by
+//!    `bad_files_become_the_expected_errors`.
+//! 2. What a file that is elsewhere imports is elsewhere, too. Kept by
+//!    `what_is_imported_in_a_module_is_of_that_module`.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,10 @@
 //! From text to tokens. Comments vanish here, doc comments become tokens.
 //!
-//! Invariants: 1. the last token is [`Token::End`]; 2. every character that may not stand in the
-//! generated Rust is reported here, so that later stages can copy text.
+//! Invariants:
+//! 1. The last token is [`Token::End`]. Kept by `every_prefix_is_survived`.
+//! 2. Every character that may not stand in the generated Rust is reported here, so that later
+//!    stages can copy text. Kept by `joiners_stand_behind_what_they_can_join`,
+//!    `bad_files_become_the_expected_errors`.
 
 use crate::diagnostics::{Report, Reports};
 use crate::source::{FileId, Span};

@@ -1,8 +1,11 @@
 //! From tokens to the tree, by recursive descent.
 //!
-//! Invariants: 1. every loop consumes a token or ends, so parsing ends on any input; 2. recursion
-//! happens only in types and stops at [`MAX_NESTING`]; 3. after an error parsing goes on behind the
-//! next place where something can begin.
+//! Invariants:
+//! 1. Every loop consumes a token or ends. Kept by `mutated_files_do_not_panic`.
+//! 2. Recursion happens only in types and stops at [`MAX_NESTING`]. Kept by
+//!    `deep_nesting_needs_no_stack`.
+//! 3. After an error parsing goes on behind the next place where something can begin. Kept by
+//!    `bad_files_become_the_expected_errors`.
 
 use super::ast::{
     CONTAINERS, Field, File, Import, Item, ItemKind, Method, Name, Override, Path, Scalar, Type,

@@ -2,8 +2,11 @@
 //!
 //! Invariants:
 //! 1. A nonce is used once with a key: a counter only rises, and goes back to zero with a new key.
-//! 2. Nothing is believed before its tag was checked.
-//! 3. What a peer can make us do without sending data is bounded.
+//!    Kept by `no_nonce_is_used_twice_with_a_key`.
+//! 2. Nothing is believed before its tag was checked. Kept by
+//!    `what_is_no_honest_record_ends_the_connection`.
+//! 3. What a peer can make us do without sending data is bounded. Kept by
+//!    `a_peer_that_sends_no_data_is_heard_for_32_records`.
 
 mod schedule;
 mod table;
