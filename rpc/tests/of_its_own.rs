@@ -54,6 +54,8 @@ impl Chain {
 #[test]
 fn other_calls_keep_their_deadlines() {
     let mut chain = chain(Limits::default());
+    let far = chain.far.process();
+    chain.field.world().stop(far); // else it tells of the deadline itself
     let (apart, outcome) = (chain.onward.clone(), Rc::new(RefCell::new(None)));
     let place = outcome.clone();
     chain.do_for_a_call_that_is_cancelled(move |cx| {
@@ -102,6 +104,7 @@ fn the_end_of_the_process_comes_in_its_time() {
     });
     let got: Got<Drained> = told.take().unwrap();
     chain.field.until_within(secs(6), || got.is_done() && held.is_done());
+    assert!(got.take().unwrap().is_complete(), "and whoever closed it is told");
     assert!(matches!(held.take().unwrap_err().kind(), ErrorKind::Disconnected(_)));
 }
 
