@@ -46,7 +46,7 @@ pub(crate) type Loader<'l> = dyn Fn(&Path) -> io::Result<String> + 'l;
 /// A parsed file.
 #[derive(Debug)]
 pub(crate) struct ParsedFile {
-    pub(crate) tree: ast::File,
+    pub(crate) tree: ast::FileTree,
     /// The file's name without its ending: the first part of every wire name it declares.
     pub(crate) stem: String,
     /// The files it imports, in order, and where it says so.

@@ -60,10 +60,11 @@ pub struct AllowFile(Rc<List>);
 struct List {
     path: PathBuf,
     kernel: Handle,
-    state: RefCell<State>,
+    state: RefCell<LastLook>,
 }
 
-struct State {
+/// What the last look at the file has found.
+struct LastLook {
     /// Whom the file names; none while it cannot be read.
     names: Option<Names>,
     read: Instant,
@@ -86,7 +87,7 @@ impl AllowFile {
         if let Some(BadLine { line, text }) = bad.into_iter().next() {
             return Err(AllowFileError::BadLine { path: shown(&path), line, text });
         }
-        let state = State { names: Some(names), read: kernel.now(), said: String::new() };
+        let state = LastLook { names: Some(names), read: kernel.now(), said: String::new() };
         Ok(Self(Rc::new(List { path, kernel: kernel.clone(), state: state.into() })))
     }
 

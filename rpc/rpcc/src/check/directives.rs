@@ -19,7 +19,11 @@ pub(super) struct Said {
 }
 
 /// Reads the directives of `method`, of the file `file`.
-pub(super) fn of_method(resolver: &mut Resolver<'_>, file: FileId, method: &ast::Method) -> Said {
+pub(super) fn of_method(
+    resolver: &mut Resolver<'_>,
+    file: FileId,
+    method: &ast::MethodDecl,
+) -> Said {
     let mut said = Said {
         style: style(&method.directives),
         timeout: None,
@@ -102,7 +106,7 @@ pub(super) fn repeated(directives: &[Directive], reports: &mut Reports) {
 }
 
 /// Reports what an event cannot have.
-fn event(method: &ast::Method, reports: &mut Reports) {
+fn event(method: &ast::MethodDecl, reports: &mut Reports) {
     // Of an event nobody hears anything, so whatever would be told is refused.
     let mut refuse = |span: Span, what: &str, why: &str| {
         let title = format!("the event `{}` cannot {what}", method.name.text);

@@ -118,7 +118,7 @@ impl<'r> Resolver<'r> {
         &mut self,
         file: FileId,
         item: &ast::Item,
-        variants: &[ast::Variant],
+        variants: &[ast::VariantDecl],
     ) -> Vec<Variant> {
         if variants.is_empty() {
             let title = format!("the enum `{}` has no variants", item.name.text);
@@ -140,7 +140,7 @@ impl<'r> Resolver<'r> {
         file: FileId,
         item: &ast::Item,
         base: Option<&ast::Path>,
-        methods: &[ast::Method],
+        methods: &[ast::MethodDecl],
     ) {
         self.type_name(&item.name);
         let base = base.and_then(|path| self.base(file, path));
@@ -150,7 +150,7 @@ impl<'r> Resolver<'r> {
         self.model.interfaces.push(Interface { file, docs, name, base, methods, flat });
     }
 
-    fn method(&mut self, file: FileId, method: &ast::Method) -> Method {
+    fn method(&mut self, file: FileId, method: &ast::MethodDecl) -> Method {
         let reported = self.reports.len();
         let arguments = self.fields(file, &method.arguments);
         if arguments.len() > MAX_PARTS {
@@ -182,7 +182,7 @@ impl<'r> Resolver<'r> {
         resolved
     }
 
-    fn fields(&mut self, file: FileId, fields: &[ast::Field]) -> Vec<Field> {
+    fn fields(&mut self, file: FileId, fields: &[ast::FieldDecl]) -> Vec<Field> {
         let mut resolved = Vec::new();
         for field in fields {
             let rust = self.value_name(&field.name);

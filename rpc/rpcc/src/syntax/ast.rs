@@ -123,7 +123,7 @@ pub(crate) const CONTAINERS: [&str; 4] = ["list", "set", "map", "option"];
 
 /// `name: type`: a field or an argument.
 #[derive(Clone, Debug)]
-pub(crate) struct Field {
+pub(crate) struct FieldDecl {
     pub(crate) docs: Vec<String>,
     pub(crate) name: Name,
     pub(crate) ty: Type,
@@ -131,18 +131,18 @@ pub(crate) struct Field {
 
 /// A variant of an enum.
 #[derive(Clone, Debug)]
-pub(crate) struct Variant {
+pub(crate) struct VariantDecl {
     pub(crate) docs: Vec<String>,
     pub(crate) name: Name,
-    pub(crate) fields: Vec<Field>,
+    pub(crate) fields: Vec<FieldDecl>,
 }
 
 /// A method of an interface.
 #[derive(Clone, Debug)]
-pub(crate) struct Method {
+pub(crate) struct MethodDecl {
     pub(crate) docs: Vec<String>,
     pub(crate) name: Name,
-    pub(crate) arguments: Vec<Field>,
+    pub(crate) arguments: Vec<FieldDecl>,
     pub(crate) result: Option<Type>,
     pub(crate) directives: Vec<Directive>,
 }
@@ -203,10 +203,10 @@ pub(crate) struct Item {
 /// Says what is declared.
 #[derive(Clone, Debug)]
 pub(crate) enum ItemKind {
-    Exception(Vec<Field>),
-    Struct(Vec<Field>),
-    Enum(Vec<Variant>),
-    Interface { base: Option<Path>, methods: Vec<Method>, overrides: Vec<Override> },
+    Exception(Vec<FieldDecl>),
+    Struct(Vec<FieldDecl>),
+    Enum(Vec<VariantDecl>),
+    Interface { base: Option<Path>, methods: Vec<MethodDecl>, overrides: Vec<Override> },
 }
 
 impl ItemKind {
@@ -232,7 +232,7 @@ pub(crate) struct Import {
 
 /// A file.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct File {
+pub(crate) struct FileTree {
     pub(crate) imports: Vec<Import>,
     pub(crate) items: Vec<Item>,
 }

@@ -8,8 +8,8 @@
 //!    `bad_files_become_the_expected_errors`.
 
 use super::ast::{
-    CONTAINERS, Field, File, Import, Item, ItemKind, Method, Name, Override, Path, Scalar, Type,
-    TypeKind, Variant,
+    CONTAINERS, FieldDecl, FileTree, Import, Item, ItemKind, MethodDecl, Name, Override, Path,
+    Scalar, Type, TypeKind, VariantDecl,
 };
 use super::lexer::{Lexeme, Token, lex};
 use crate::diagnostics::{Report, Reports};
@@ -23,7 +23,7 @@ const MAX_NESTING: usize = 16;
 const ITEMS: [&str; 5] = ["import", "exception", "struct", "enum", "interface"];
 
 /// Parses a text. Whatever is wrong is reported; the tree holds what could be read.
-pub(crate) fn parse(file: FileId, text: &str, reports: &mut Reports) -> File {
+pub(crate) fn parse(file: FileId, text: &str, reports: &mut Reports) -> FileTree {
     let before = reports.len();
     let lexemes = lex(file, text, reports);
     // Behind what is not a token, everything looks wrong.
@@ -130,8 +130,8 @@ impl Parser<'_> {
 
 /// Declarations.
 impl Parser<'_> {
-    fn file(&mut self) -> File {
-        let mut file = File::default();
+    fn file(&mut self) -> FileTree {
+        let mut file = FileTree::default();
         loop {
             let docs_at = self.span();
             let docs = self.docs();
@@ -169,7 +169,7 @@ impl Parser<'_> {
         }
     }
 
-    fn item(&mut self, docs: Vec<String>, docs_at: Span, file: &mut File) -> Parsed<()> {
+    fn item(&mut self, docs: Vec<String>, docs_at: Span, file: &mut FileTree) -> Parsed<()> {
         let Token::Word(word) = self.token() else {
             return self.expected("`import`, `exception`, `struct`, `enum` or `interface`");
         };
@@ -240,7 +240,7 @@ impl Parser<'_> {
         Ok(parts)
     }
 
-    fn exception_fields(&mut self) -> Parsed<Vec<Field>> {
+    fn exception_fields(&mut self) -> Parsed<Vec<FieldDecl>> {
         if self.is_mark("(") { self.parentheses(Self::field) } else { Ok(Vec::new()) }
     }
 
@@ -339,7 +339,7 @@ impl Parser<'_> {
         }
     }
 
-    fn method(&mut self, docs: Vec<String>) -> Parsed<Method> {
+    fn method(&mut self, docs: Vec<String>) -> Parsed<MethodDecl> {
         let name = self.name("a method or `}`")?;
         if !self.is_mark("(") {
             return self.expected("`(` behind the name of a method");
@@ -347,7 +347,7 @@ impl Parser<'_> {
         let arguments = self.parentheses(Self::field)?;
         let result = self.result()?;
         let directives = self.directives()?;
-        Ok(Method { docs, name, arguments, result, directives })
+        Ok(MethodDecl { docs, name, arguments, result, directives })
     }
 
     fn overriding(&mut self) -> Parsed<Override> {
@@ -375,19 +375,19 @@ impl Parser<'_> {
         self.ty().map(Some)
     }
 
-    fn field(&mut self) -> Parsed<Field> {
+    fn field(&mut self) -> Parsed<FieldDecl> {
         let docs = self.docs();
         let name = self.name("a name")?;
         self.expect(":", &format!("and a type behind `{}`", name.text))?;
         let ty = self.ty()?;
-        Ok(Field { docs, name, ty })
+        Ok(FieldDecl { docs, name, ty })
     }
 
-    fn variant(&mut self) -> Parsed<Variant> {
+    fn variant(&mut self) -> Parsed<VariantDecl> {
         let docs = self.docs();
         let name = self.name("a variant")?;
         let fields = if self.is_mark("(") { self.parentheses(Self::field)? } else { Vec::new() };
-        Ok(Variant { docs, name, fields })
+        Ok(VariantDecl { docs, name, fields })
     }
 
     /// Reads `{ … }`: parts end with their line, with `,` or with `;`.
