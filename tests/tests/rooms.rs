@@ -109,12 +109,30 @@ const SERVICE: House = House {
     circles: &[],
 };
 
+const RPCC: House = House {
+    src: "rpc/rpcc/src",
+    floors: &[
+        &["names", "source", "text"],
+        &["visible"],
+        &["excerpt"],
+        &["diagnostics"],
+        &["syntax"],
+        &["load", "model"],
+        &["compat", "print"],
+        &["emit", "schema"],
+        &["check"],
+        &["compiler"],
+        &["build"],
+    ],
+    outside: &["fuzz.rs", "main.rs"],
+    circles: &[],
+};
+
 /// What is checked.
-static HOUSES: [House; 5] = [KERNEL, WIRE, RPC, DYNAMIC, SERVICE];
+static HOUSES: [House; 6] = [KERNEL, WIRE, RPC, DYNAMIC, SERVICE, RPCC];
 
 /// Crates without floors, of which only circles are looked for, and files that are left out.
-const WITHOUT_FLOORS: [(&str, &[&str]); 2] =
-    [("rpc/rpcc/src", &["fuzz.rs", "main.rs"]), ("rpc/secure/src", &["fuzz.rs"])];
+const WITHOUT_FLOORS: [(&str, &[&str]); 1] = [("rpc/secure/src", &["fuzz.rs"])];
 
 /// All crates of which circles are looked for, with what uses what.
 fn all() -> impl Iterator<Item = (&'static str, Uses)> {
@@ -243,7 +261,8 @@ fn the_session_knows_nothing_of_the_kernel_but_its_unit_of_time() {
 
 #[test]
 fn front_pages_have_few_rooms_in_the_order_of_the_floors() {
-    for house in &HOUSES {
+    // The compiler is one way through many small files: its rooms are more, and listed by name.
+    for house in HOUSES.iter().filter(|house| house.src != RPCC.src) {
         let front = lines(&root().join(house.src).join("lib.rs"));
         let rooms: Vec<&str> = front.iter().filter_map(|(_, line)| room_of(line)).collect();
         assert!(rooms.len() <= 10, "{}: {rooms:?}", house.src);
