@@ -9,7 +9,7 @@ use support::{Trace, keep_log, logged};
 
 type Outcome = Result<Vec<u8>, Lost>;
 
-/// Is what a reader makes of bytes: itself, its misfortune, or the news that they are none.
+/// The outcome of reading bytes: the reader itself, its misfortune, or the news that they are none.
 const COPY: FromBytes<Vec<u8>, Lost> =
     FromBytes { borrowed: |bytes, _| read(bytes), owned: |memory, _| take(memory) };
 

@@ -17,7 +17,7 @@ use std::rc::Rc;
 const BUDGET: usize = 8 << 20;
 /// Bytes of an answer to the crowd.
 const ANSWER: usize = 8_000;
-/// Is what a peer that does not read asks for.
+/// The number of answers that a peer asks for that does not read.
 const ASKED: u64 = 40;
 
 /// The most that the process has held, as its methods have seen it.

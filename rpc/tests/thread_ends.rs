@@ -17,7 +17,7 @@ use threads::{Blocked, connect, heard, serve, serve_with};
 
 const EVENTS: usize = 3_000;
 
-/// Is how many requests of threads may be under way to a loop.
+/// The most requests of threads that may be under way to a loop.
 const UNDER_WAY: usize = 32_768;
 
 #[test]

@@ -38,7 +38,7 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("tests/counts", &["peers-rpc", "peers-wire", "peers-rpcc"]),
 ];
 
-/// Is what the top level consists of, beside files that begin with a dot.
+/// The names at the top level, beside files that begin with a dot.
 const TOP: [&str; 13] = [
     "CHANGELOG.md",
     "Cargo.lock",

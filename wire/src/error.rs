@@ -26,7 +26,7 @@ pub enum Error {
     },
     /// The value is complete and bytes are left over.
     TrailingBytes {
-        /// Says how many.
+        /// The number of bytes.
         count: usize,
         /// Says where they start.
         offset: usize,
@@ -168,7 +168,7 @@ pub enum Error {
     },
     /// A list being written has more elements than a count can say.
     TooManyElements {
-        /// Says how many.
+        /// The number of elements.
         count: usize,
     },
 }

@@ -2,15 +2,15 @@
 //! limits of a running session (queues, deadlines, connections) are the business of whoever owns
 //! sockets and never appear in this crate.
 
-/// Says how deep lists, sets, maps and recursive references may nest, in a typed value or in a
+/// The deepest that lists, sets, maps and recursive references may nest, in a typed value or in a
 /// [`Value`](crate::Value), when reading and when writing.
 pub const DEPTH: u32 = 64;
 
-/// Says how many nodes one input may hold: elements that take no bytes, and every
+/// The most nodes that one input may hold: elements that take no bytes, and every
 /// [`Value`](crate::Value).
 pub const NODES: u32 = 65_536;
 
-/// Says how many bytes of memory the elements of collections and boxes decoded from one input may
+/// The most bytes of memory that the elements of collections and boxes decoded from one input may
 /// take. Stops small elements from unfolding into large ones; strings are bounded by their own
 /// bytes.
 pub const MEMORY: usize = 64 << 20;
@@ -24,10 +24,10 @@ pub const FRAME_BEFORE_HELLO: u32 = 4 << 10;
 /// The largest frame body, in bytes, a side accepts afterwards unless told otherwise.
 pub const FRAME: u32 = 4 << 20;
 
-/// Says how many requests a side may send before it has read the peer's hello.
+/// The number of requests that a side may send before it has read the peer's hello.
 pub const WINDOW_BEFORE_HELLO: u32 = 64;
 
-/// Says how many unanswered requests a hello grants unless told otherwise.
+/// The number of unanswered requests that a hello allows unless told otherwise.
 pub const WINDOW: u32 = 4_096;
 
 /// The smallest frame limit, in bytes of the body, that a hello may announce.

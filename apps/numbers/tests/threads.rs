@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// The longest of a turn's waits.
 const STEP: Duration = Duration::from_millis(20);
-/// Is what no working test ever reaches.
+/// A time that no working test ever reaches.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LARGE: u32 = Number::MAX_MADE;
 

@@ -9,10 +9,10 @@ use std::hint::black_box;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Is what calls ask: a string.
+/// The arguments of each call: a string.
 pub(crate) const ARGS: &[u8] = b"\0\0\0\x0c0123456789ab";
 
-/// Is what they are answered.
+/// The answer to each call.
 pub(crate) const VALUE: &str = "abcdefghijkl";
 
 /// One side.

@@ -7,7 +7,7 @@ use peers_rpc::{Address, Context, Cx, Error, Node, Rpc};
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// Is what is asked for, and what comes back.
+/// The argument of each call, and its answer.
 pub(crate) const KEY: &str = "key-000000000007";
 
 /// Answers with what it was asked for.

@@ -8,7 +8,7 @@ use peers_rpc::{AlreadyBound, Context, Convention, Cx, Endpoint, Error, Reply};
 use std::cell::RefCell;
 use std::fmt;
 
-/// Is what a method of an [`Object`] returns: its result, if it has one.
+/// The outcome of a method of an [`Object`]: its result, if it has one.
 pub type Answer = Result<Option<Value>, Error>;
 
 /// Serves interfaces that are known at run time. Which method is meant is said with each request;

@@ -46,8 +46,8 @@ pub fn serve<T: 'static>(
     Ok(())
 }
 
-/// Is what the system may hold for a connection in each direction, where memory is scarce: what it
-/// does by itself can be megabytes.
+/// The most that the system may hold for a connection in each direction, where memory is scarce:
+/// what it does by itself can be megabytes.
 const SMALL_BUFFERS: usize = 64 << 10;
 
 /// Returns the limits for a process that may have so much memory: half of it at most is for its

@@ -30,7 +30,7 @@ use std::time::Duration;
 /// ms late at most.
 const MANY: usize = 1_024;
 
-/// Is what is waited for each slot of such a table.
+/// The time that is waited for each slot of such a table.
 const PATIENCE: Duration = Duration::from_nanos(50);
 
 const SLOT_BITS: u32 = 24;

@@ -4,7 +4,7 @@
 //! 1. A run is taken whole, or spelled out again, in its memory. Kept by
 //!    `what_is_not_taken_leaves_its_memory`, `bytes_and_texts_stay_where_they_are`.
 
-/// Says how long the length of a run is.
+/// The length of the length of a run, in bytes.
 const LENGTH: usize = 4;
 
 /// The bytes that a value is read from.

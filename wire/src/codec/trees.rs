@@ -56,10 +56,10 @@ impl<'a, K: Decode<'a> + Ord, V: Decode<'a>> Decode<'a> for BTreeMap<K, V> {
     }
 }
 
-/// Says how many elements a node of a tree has room for.
+/// The number of elements that a node of a tree has room for.
 const NODE: usize = 11;
 
-/// Says how many elements in order tell that all are: room for more is made only then.
+/// The number of elements in order that tell that all are: room for more is made only then.
 const SORTED: usize = 2 * NODE;
 const _: () = assert!(SORTED < limits::CAPACITY_HINT);
 

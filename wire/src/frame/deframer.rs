@@ -52,7 +52,7 @@ pub struct Deframer {
 #[derive(Debug, Default)]
 struct Held {
     bytes: Vec<u8>,
-    /// Says how many of them were handed out.
+    /// The number of them that were handed out.
     at: usize,
 }
 

@@ -14,7 +14,7 @@ use crate::limits;
 /// A frame with fewer bytes in its run is not worth the trouble.
 pub(crate) const WORTH_KEEPING_APART: usize = 256 << 10;
 
-/// Says how long the length of a run is.
+/// The length of the length of a run, in bytes.
 const LENGTH: usize = 4;
 
 /// The most that stands between the header and the run: the head of a traced call, and the length.

@@ -9,7 +9,7 @@ use byteorder::{ByteOrder, NetworkEndian};
 
 use crate::Error;
 
-/// Says how many bytes stand before the body of each frame.
+/// The length of the header before each body, in bytes.
 pub const HEADER: usize = 16;
 
 /// Flag of calls and events: the head carries a [`Trace`](crate::Trace).
@@ -117,9 +117,9 @@ const REPLY: u32 = (Kind::Reply.number() as u32) << 24;
 /// The sixteen bytes before a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Says how many bytes follow.
+    /// The length of the body, in bytes.
     pub length: u32,
-    /// Holds what the frame is for.
+    /// The kind of frame.
     pub kind: Kind,
     /// [`TRACED`] or nothing.
     pub flags: u8,
@@ -214,13 +214,13 @@ impl Header {
 /// One frame, borrowed from the segment it arrived in or from the deframer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// Holds what the frame is for.
+    /// The kind of frame.
     pub kind: Kind,
     /// [`TRACED`] or nothing.
     pub flags: u8,
     /// The call the frame speaks of; a number of the sender's choice in ping and pong; else 0.
     pub call: u64,
-    /// Holds what follows the header.
+    /// The bytes behind the header.
     pub body: &'a [u8],
 }
 

@@ -25,14 +25,14 @@ pub struct Trace {
     pub parent: u64,
 }
 
-/// Holds what stands before the arguments of a call or event.
+/// The head of a call or event, which stands before the arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallHead {
     /// The number of the method, from [`method_id`](crate::method_id).
     pub method: u64,
     /// Milliseconds the caller will still wait, rounded up; 0: no limit.
     pub remaining_ms: u32,
-    /// Says how many calls stand above this one.
+    /// The number of calls that stand above this one.
     pub depth: u16,
     /// Says where the call belongs, if the sender traces.
     pub trace: Option<Trace>,

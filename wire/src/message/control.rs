@@ -58,7 +58,8 @@ pub struct Hello {
     pub node: NodeId,
     /// The largest frame body, in bytes, the sender accepts; at least [`limits::LEAST_FRAME`].
     pub max_frame: u32,
-    /// Says how many unanswered requests the receiver may have, those before the hello included.
+    /// The number of unanswered requests that the receiver may have, those before the hello
+    /// included.
     pub window: u32,
 }
 
@@ -144,7 +145,7 @@ pub struct HalfClose;
 /// The other side may send `amount` more requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credit {
-    /// Says how many.
+    /// The number of requests.
     pub amount: u32,
 }
 

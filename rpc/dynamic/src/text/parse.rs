@@ -49,7 +49,7 @@ impl fmt::Display for TextError {
 
 impl std::error::Error for TextError {}
 
-/// Is what reading a part results in.
+/// The outcome of reading a part.
 pub(super) type Parsed<T> = Result<T, TextError>;
 
 /// Reads the text form of a value.

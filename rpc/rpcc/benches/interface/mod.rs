@@ -1,6 +1,6 @@
 //! Interface files of any length, with everything that people write in them.
 
-/// Is what is repeated; `#` is a number. Ten lines.
+/// The part that is repeated; `#` is a number. Ten lines.
 const PART: &str = "\
 /// A place, as `point#` says.
 struct point# { x: i32, y: i32, name: option<string> }

@@ -35,7 +35,7 @@ pub(crate) fn parse(file: FileId, text: &str, reports: &mut Reports) -> FileTree
 /// The error was reported; whoever gets this goes on at the next sensible place.
 pub(super) struct Reported;
 
-/// Is what parsing a part of a file results in.
+/// The outcome of parsing a part of a file.
 pub(super) type Parsed<T> = Result<T, Reported>;
 
 pub(super) struct Parser<'r> {

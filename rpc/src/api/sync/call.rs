@@ -31,7 +31,7 @@ const GRACE: Duration = Duration::from_millis(10);
 /// A thread that wakes so long after its deadline was stopped.
 const OVERSLEPT: Duration = Duration::from_millis(100);
 
-/// Is what the loop has then to tell what it finds.
+/// The time that the loop has then to tell what it finds.
 const THAW: Duration = Duration::from_secs(1);
 
 /// A call described but not sent, on a thread that is not the loop's. [`wait`](SyncCall::wait) and

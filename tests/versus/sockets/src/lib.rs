@@ -11,7 +11,7 @@ pub mod lane;
 pub mod poll;
 pub mod socket;
 
-/// Is what a program returns.
+/// The outcome of a program.
 pub type Done = Result<(), Box<dyn std::error::Error>>;
 
 /// Runs a program: its error is printed.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use versus_load::{Options, key, value};
 use versus_ours::{BenchProxy, address};
 
-/// Is what each call is given.
+/// The time that each call is given.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 struct Steady {
