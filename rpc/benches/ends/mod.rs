@@ -71,8 +71,8 @@ impl End {
                 Acted::End(reason) => panic!("the other side breaks the protocol: {reason}"),
             }
         }
-        self.session.end_input(now, self.inbound.pending(), &mut self.out);
-        black_box(self.session.next_deadline());
+        let needs = self.session.end_input(now, self.inbound.pending(), &mut self.out);
+        black_box(needs);
     }
 
     /// Makes a call that has 30 s.

@@ -3,7 +3,9 @@
 use super::output::Out;
 use super::{Link, Live, PendingCall};
 use crate::interface::error::{Overload, Raised, Refusal};
-use crate::session::{Acted, CallId, CloseReason, Event, Inbound, Outcome, too_large_answer};
+use crate::session::{
+    Acted, CallId, CloseReason, Event, Inbound, Needs, Outcome, too_large_answer,
+};
 use crate::{Error, ErrorKind};
 use peers_kernel::{Input, Instant, Listen, Outlet};
 use peers_wire::{Body, Frame, RefusedCode};
@@ -56,10 +58,12 @@ impl Link {
                 Flow::GoesOn => self.take_frames(&mut inbound, bytes, &mut pooled, now),
                 Flow::Ends => Flow::Ends,
             };
-            if flow == Flow::GoesOn {
-                self.end_input(inbound, &mut pooled, now);
-            }
+            let needs = match flow {
+                Flow::GoesOn => self.end_input(inbound, &mut pooled, now),
+                Flow::Ends => None,
+            };
             self.context().buffers.take_pieces_back(pooled);
+            needs
         });
     }
 
@@ -74,14 +78,20 @@ impl Link {
         now
     }
 
-    fn end_input(&self, mut inbound: Box<Inbound>, pooled: &mut Vec<u8>, now: Instant) {
+    /// Tells the session that no more input is there for now; gives what it needs then.
+    fn end_input(
+        &self,
+        mut inbound: Box<Inbound>,
+        pooled: &mut Vec<u8>,
+        now: Instant,
+    ) -> Option<Needs> {
         let partial = inbound.pending();
         if partial > 0 {
             self.lend(&mut inbound, pooled);
         }
         self.keep_inbound(inbound);
         self.note_partial(partial);
-        self.step(|session, out| session.end_input(now, partial, out));
+        self.step(|session, out| session.end_input(now, partial, out))
     }
 
     fn take_frames(

@@ -96,7 +96,7 @@ impl Link {
                 self.read_run(outlet, begun, run);
             }
             self.note_partial(held);
-            self.step(|session, out| session.end_input(now, held, out));
+            self.step(|session, out| session.end_input(now, held, out))
         });
     }
 }

@@ -55,6 +55,7 @@ use peers_kernel::{Address, Cause, Handle, Instant, Outlet, Receiver};
 use peers_wire::NodeId;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
 use std::net::IpAddr;
 use std::ptr;
 use std::rc::{Rc, Weak};
@@ -375,11 +376,17 @@ impl Link {
         }
     }
 
-    /// Tells the process what it holds besides its output, if that has changed.
+    /// Returns whether it may hold, or have told of, anything besides its output and requests that
+    /// wait in its session.
     #[inline]
+    pub(crate) fn may_hold_more(&self) -> bool {
+        self.wire.get() == Wire::Dialling || with(&self.rare, |rare| rare.is_some())
+    }
+
+    /// Tells the process what it holds besides its output, if that has changed.
     pub(crate) fn tell_memory(&self) {
         let waiting = self.waiting_memory();
-        if waiting > 0 || with(&self.rare, |rare| rare.is_some()) {
+        if waiting > 0 || self.may_hold_more() {
             self.tell_memory_of(waiting);
         }
     }
@@ -475,6 +482,7 @@ impl Link {
 fn with<V: Default, R>(cell: &Cell<V>, f: impl FnOnce(&mut V) -> R) -> R {
     let mut value = cell.take();
     let result = f(&mut value);
-    cell.set(value);
+    // What was left in the cell meanwhile owns nothing, so there is nothing to drop.
+    let _owns_nothing = ManuallyDrop::new(cell.replace(value));
     result
 }

@@ -5,7 +5,7 @@
 //! the first of them meanwhile.
 
 use super::{Link, Live, PendingCall, Signs, Wire};
-use crate::session::{CloseReason, Output, Session};
+use crate::session::{CloseReason, Needs, Output, Session};
 use peers_kernel::{Instant, Outlet, TurnEnd};
 use std::rc::Rc;
 
@@ -163,12 +163,16 @@ impl Link {
         }
     }
 
-    /// Runs `steps` of the session and sees to what it needs after the last.
-    pub(crate) fn batch(&self, steps: impl FnOnce()) {
+    /// Runs `steps` of the session and sees to what it needs after the last: they may know.
+    #[inline]
+    pub(crate) fn batch(&self, steps: impl FnOnce() -> Option<Needs>) {
         let batch = Batch::of(self);
-        steps();
+        let needs = steps();
         drop(batch);
-        self.see_to_needs();
+        match needs {
+            Some(needs) => self.see_to(needs),
+            None => self.see_to_needs(),
+        }
         if self.context().is_full() {
             self.context().relieve();
         }
@@ -177,15 +181,22 @@ impl Link {
     /// Sets the timer for the session's next deadline, lets the stream tell when requests can go on
     /// that wait for it, and tells the process what the session holds.
     pub(crate) fn see_to_needs(&self) {
-        let needs = self.live.borrow().as_ref().map(|live| live.session.needs());
-        if let Some(needs) = needs {
-            self.arm_by(needs.deadline);
-            // Only requests that wait need more than that.
-            if needs.waiting_memory > 0 {
-                self.watch_drain();
-            }
+        // One that has ended needs nothing.
+        let ended = Needs { deadline: Instant::FAR, waiting_memory: 0 };
+        let needs = self.live.borrow().as_ref().map_or(ended, |live| live.session.needs());
+        self.see_to(needs);
+    }
+
+    #[inline]
+    fn see_to(&self, needs: Needs) {
+        self.arm_by(needs.deadline);
+        // Only requests that wait need more than that.
+        if needs.waiting_memory > 0 {
+            self.watch_drain();
         }
-        self.tell_memory();
+        if needs.waiting_memory > 0 || self.may_hold_more() {
+            self.tell_memory();
+        }
         self.context().weigh();
     }
 
@@ -248,7 +259,10 @@ impl Link {
             // What lies in the socket came in time. A timer that is due rings behind the next read.
             return self.arm_by(now);
         }
-        self.batch(|| self.expire_all(now));
+        self.batch(|| {
+            self.expire_all(now);
+            None
+        });
         self.go_on_leaving();
     }
 

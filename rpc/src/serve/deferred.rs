@@ -68,7 +68,10 @@ impl Link {
 
     /// Starts what was left over, until the budget is spent again.
     fn start_deferred(self: &Rc<Self>) {
-        self.batch(|| self.start_while_budget_lasts());
+        self.batch(|| {
+            self.start_while_budget_lasts();
+            None
+        });
         self.pause_or_resume();
         self.end_if_due();
         self.go_on_leaving();

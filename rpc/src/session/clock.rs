@@ -62,6 +62,15 @@ impl Default for Waits {
     }
 }
 
+impl Waits {
+    /// Returns when the first of them has lasted too long.
+    fn next(&self, limits: &Limits) -> Instant {
+        let frame = self.frame_since + limits.frame_timeout;
+        let blocked = self.blocked_since + limits.write_stall_timeout;
+        self.until.min(frame).min(blocked)
+    }
+}
+
 impl Clock {
     pub(super) fn new(now: Instant, limits: &Limits) -> Self {
         let mut clock = Self {
@@ -256,6 +265,16 @@ impl Clock {
     pub(super) fn peer_timeout_at(&self, limits: &Limits) -> Instant {
         let allowed = limits.peer_timeout.saturating_sub(limits.ping_idle);
         if self.pinged { self.since + allowed } else { NEVER }
+    }
+
+    /// Returns when an open connection is to be looked at for what has not come or not left.
+    #[inline]
+    pub(super) fn open_until(&self, limits: &Limits) -> Instant {
+        let silent = if self.pinged { self.peer_timeout_at(limits) } else { self.ping_at(limits) };
+        match &self.waits {
+            None => silent,
+            Some(waits) => silent.min(waits.next(limits)),
+        }
     }
 
     /// Lets all that the peer is waited for begin anew, as far as it should have come long ago:

@@ -53,18 +53,15 @@ impl<K> Session<K> {
 
     /// Returns when the connection itself is to be looked at.
     fn next_end(&self) -> Instant {
-        let until = self.clock.until().min(self.clock.blocked_until(&self.limits));
         match self.phase {
+            Phase::Open => {
+                self.clock.open_until(&self.limits).min(self.output_due()).min(self.unused_at())
+            }
             Phase::Ended => NEVER,
-            Phase::Opening => until,
             Phase::HalfClosed if self.incoming.owed() == 0 => NOW,
-            Phase::HalfClosed => until,
-            Phase::Open => until
-                .min(self.output_due())
-                .min(self.clock.frame_due(&self.limits))
-                .min(self.clock.ping_at(&self.limits))
-                .min(self.clock.peer_timeout_at(&self.limits))
-                .min(self.unused_at()),
+            Phase::Opening | Phase::HalfClosed => {
+                self.clock.until().min(self.clock.blocked_until(&self.limits))
+            }
         }
     }
 

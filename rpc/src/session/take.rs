@@ -18,7 +18,7 @@
 use super::calls::{Answered, CallState};
 use super::clock::NEVER;
 use super::event::{Acted, CallId, Event, Outcome, Request};
-use super::{CloseReason, Greeting, Output, Phase, Session, Violation};
+use super::{CloseReason, Greeting, Needs, Output, Phase, Session, Violation};
 use peers_kernel::Instant;
 use peers_wire::{
     Bye, CallHead, Credit, Exception, Frame, Hello, Kind, Pong, Refused, RefusedCode, VERSION,
@@ -372,12 +372,13 @@ impl<K> Session<K> {
     }
 
     /// Tells that a batch of input was taken, and how many bytes of an unfinished frame are held.
-    /// Credit goes back and is used.
+    /// Credit goes back and is used. Gives what is needed then.
     #[inline]
-    pub fn end_input(&mut self, now: Instant, pending: usize, out: &mut impl Output) {
+    pub fn end_input(&mut self, now: Instant, pending: usize, out: &mut impl Output) -> Needs {
         self.note_partial(now, pending);
         self.pump(now, out);
         self.return_credits(out);
+        self.needs()
     }
 
     /// Tells how many bytes of an unfinished frame are held: a frame that has begun must be
