@@ -17,7 +17,7 @@ use crate::host::rng::ForkedRng;
 use crate::host::sim::connection::{End, EndStage, SimListener};
 use crate::host::sim::lane::Parcel;
 use crate::host::sim::trace::Trace;
-use crate::host::sim::turns::Turns;
+use crate::host::sim::turns::{Turns, Wanted};
 use crate::host::time::Instant;
 use rand_core::Rng as _;
 use std::cmp::{Ordering, Reverse};
@@ -195,8 +195,7 @@ impl Net {
     // ---- events
 
     pub(crate) fn schedule(&mut self, at: Instant, event: Event) {
-        let tie = self.rng.next_u32();
-        let serial = self.fresh_id();
+        let (tie, serial) = (self.rng.next_u32(), self.fresh_id());
         self.events.push(Reverse(Planned::new(at, tie, serial, event)));
     }
 
@@ -266,8 +265,13 @@ impl Net {
     /// Gives a process a turn at `at`, unless one is due before.
     pub(crate) fn want_turn(&mut self, process: Process, at: Instant) {
         let at = at.max(self.now);
-        if !self.solo && self.hosts[process].turns.want(at) {
-            self.schedule(at, Event::Turn(process));
+        match self.hosts[process].turns.want(at) {
+            // One kernel alone is not asked to turn.
+            _ if self.solo => {}
+            Wanted::DueBefore => {}
+            Wanted::Plan => self.schedule(at, Event::Turn(process)),
+            // Chance goes on as if it were planned anew, so that each seed's run stays what it was.
+            Wanted::Planned => drop((self.rng.next_u32(), self.fresh_id())),
         }
     }
 

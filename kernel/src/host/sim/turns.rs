@@ -8,6 +8,17 @@
 
 use crate::host::time::Instant;
 
+/// Says what is to be done for a turn that is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Nothing: another one is due before.
+    DueBefore,
+    /// Nothing: an event is planned for it.
+    Planned,
+    /// An event must be planned.
+    Plan,
+}
+
 /// The turns of one process.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
@@ -19,10 +30,10 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// Wants a turn at `at`, unless one is due before. Returns whether an event must be planned.
-    pub(crate) fn want(&mut self, at: Instant) -> bool {
+    /// Wants a turn at `at`, unless one is due before.
+    pub(crate) fn want(&mut self, at: Instant) -> Wanted {
         if self.due.is_some_and(|due| due <= at) {
-            return false;
+            return Wanted::DueBefore;
         }
         let put_off = self.due.replace(at);
         let is_planned = self.idle == Some(at);
@@ -31,7 +42,7 @@ impl Turns {
             self.idle = put_off;
         }
         debug_assert_ne!(self.idle, self.due, "one event is for one turn");
-        !is_planned
+        if is_planned { Wanted::Planned } else { Wanted::Plan }
     }
 
     /// Takes the turn of the event that was planned for `at`; false if it is out of date.
@@ -54,10 +65,11 @@ mod tests {
     #[test]
     fn turns_before_the_same_timer_plan_one_event_for_it() {
         let mut turns = Turns::default();
-        assert!(turns.want(at(1_000)));
+        assert_eq!(turns.want(at(1_000)), Wanted::Plan);
         for nanos in 1..1_000 {
-            assert!(turns.want(at(nanos)) && turns.take(at(nanos)));
-            assert!(!turns.want(at(1_000)), "its event is there still");
+            assert_eq!(turns.want(at(nanos)), Wanted::Plan);
+            assert!(turns.take(at(nanos)));
+            assert_eq!(turns.want(at(1_000)), Wanted::Planned, "its event is there still");
         }
         assert!(turns.take(at(1_000)) && !turns.take(at(1_000)));
     }
@@ -72,7 +84,7 @@ mod tests {
                 match step {
                     Some(ahead) => {
                         let due = turns.due.map_or(now + ahead, |due| due.as_nanos().min(now + ahead));
-                        if turns.want(at(now + ahead)) {
+                        if turns.want(at(now + ahead)) == Wanted::Plan {
                             events.push(now + ahead);
                         }
                         proptest::prop_assert_eq!(turns.due, Some(at(due)));
