@@ -8,7 +8,8 @@
 mod common;
 
 use common::{
-    Chain, Desk, Field, Got, LocalProbe, Peer, ProbeProxy, chain, in_other_worlds, millis, secs,
+    Chain, Context, Desk, Field, Got, LocalProbe, Peer, ProbeProxy, chain, in_other_worlds, millis,
+    secs,
 };
 use peers_rpc::kernel::sim::World;
 use peers_rpc::kernel::{Cause, Kernel};
@@ -216,6 +217,41 @@ fn also_over_the_connections_of_another_rpc_on_the_same_loop() {
     chain.field.on(&chain.middle, move || drop(second));
 }
 
+/// Another `Rpc` of the same loop has the connection: the call is made for the one that is served.
+#[test]
+fn a_call_over_the_connections_of_another_rpc_has_its_deadline_too() {
+    let mut chain = chain();
+    let second = Rpc::new(chain.middle.handle());
+    let (dialler, address) = (second.dialler(), chain.far.address().clone());
+    let elsewhere =
+        chain.field.on(&chain.middle, move || ProbeProxy::new(dialler.connect(&address).unwrap()));
+    chain.field.outcome(&chain.middle, elsewhere.context()).unwrap();
+    let seen: Rc<RefCell<Vec<Result<Context, Error>>>> = Rc::default();
+    let ends: Rc<RefCell<Vec<Result<String, Error>>>> = Rc::default();
+    let (log, outcomes) = (seen.clone(), ends.clone());
+    chain.middle.when_asked(move |_, cx, _, _, reply| {
+        let (log, outcomes) = (log.clone(), outcomes.clone());
+        let see = Cont::new(cx.handle(), move |context| log.borrow_mut().push(context));
+        elsewhere.context().forever().then(see);
+        let end = Cont::new(cx.handle(), move |end| {
+            outcomes.borrow_mut().push(end);
+            drop(reply);
+        });
+        elsewhere.hold("x").forever().then(end);
+    });
+    let asked = chain.field.start(&chain.client, chain.node.ask("x").within(secs(5)));
+    chain.field.until(|| !seen.borrow().is_empty());
+    let context = seen.borrow_mut().pop().unwrap().unwrap();
+    let remaining = context.remaining.unwrap();
+    assert!((4_000..=5_000).contains(&remaining), "{remaining} ms");
+    assert_eq!(context.depth, 1);
+    chain.field.until_within(secs(6), || !ends.borrow().is_empty() && asked.is_done());
+    let error = ends.borrow_mut().pop().unwrap().unwrap_err();
+    let ErrorKind::TimedOut { outer: Some(outer), .. } = error.kind() else { panic!("{error}") };
+    assert!(outer.method.contains("ask"), "{outer:?}");
+    chain.field.on(&chain.middle, move || drop(second));
+}
+
 // ---- what is remembered of it
 
 /// What a program needs to serve a probe on a loop, and to call it from there.
@@ -306,4 +342,5 @@ in_other_worlds! {
     what_is_told_of_the_end_may_call_as_it_likes;
     a_deadline_that_has_passed_counts_before_anybody_was_told_of_it;
     also_over_the_connections_of_another_rpc_on_the_same_loop;
+    a_call_over_the_connections_of_another_rpc_has_its_deadline_too;
 }

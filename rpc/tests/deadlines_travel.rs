@@ -171,7 +171,9 @@ fn work_whose_time_has_passed_is_not_started() {
     field.on(&client, || ());
     field.until(|| !server.heard().is_empty());
     let process = server.process();
-    field.world().stall(process, secs(10));
+    field.world().stop(process);
+    field.pass(secs(10));
+    field.world().resume(process);
     let outcomes = field.outcomes_within(secs(15), &calls);
     field.pass(secs(20));
     let heard = server.heard().len();

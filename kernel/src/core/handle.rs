@@ -45,6 +45,11 @@ impl Handle {
         self.core.now()
     }
 
+    /// Returns whether both are handles of one loop.
+    pub fn is_of_same_loop(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.core, &other.core)
+    }
+
     /// Returns the time, read anew: what [`now`](Self::now) says, or later if this turn has taken
     /// long. It is up to ten milliseconds behind, and costs little: for code that does many things
     /// in one task and shall stop in time.

@@ -3,6 +3,7 @@
 use crate::call::Plan;
 use crate::interface::Method;
 use crate::interface::error::{Outer, Overload};
+use crate::link::context::LinkContext;
 use crate::link::key::LinkKey;
 use crate::link::output::Out;
 use crate::link::served::{Nested, Over};
@@ -100,11 +101,14 @@ impl Link {
         deadline: Instant,
         mut pending: PendingCall,
     ) -> Option<(Head, PendingCall)> {
-        if let Some(error) = self.error_of_late(cause, &pending) {
+        // Another `Rpc` of this loop may serve that one.
+        let other = self.context().sibling_that_knows(cause);
+        let server = other.as_deref().unwrap_or(self.context());
+        if let Some(error) = self.error_of_late(server, cause, &pending) {
             pending.done.err(error);
             return None;
         }
-        let inherited = self.serving().borrow().inherit(cause);
+        let inherited = server.serving.borrow().inherit(cause);
         if inherited.depth > self.context().limits.call_depth {
             pending.done.err(self.error(ErrorKind::TooDeep { depth: inherited.depth }));
             return None;
@@ -114,7 +118,7 @@ impl Link {
             let end = self.in_time_for_an_answer(pending.made, inherited.deadline);
             // Its own deadline counts if it is earlier; then nothing is told of the outer one's.
             if end < deadline {
-                pending.done = self.tell_of_outer(cause, pending.done);
+                pending.done = tell_of_outer(server, cause, pending.done);
                 head.deadline = end;
             }
         }
@@ -133,15 +137,20 @@ impl Link {
     }
 
     /// Returns the error of a call that is made for one that was over before it was answered.
-    fn error_of_late(&self, cause: Cause, pending: &PendingCall) -> Option<Error> {
-        let over = self.serving().borrow().over(cause);
+    fn error_of_late(
+        &self,
+        server: &LinkContext,
+        cause: Cause,
+        pending: &PendingCall,
+    ) -> Option<Error> {
+        let over = server.serving.borrow().over(cause);
         match over {
             Some(Over::Late(link, method)) => {
                 let error = self.error(pending.timed_out(pending.made));
-                Some(self.outer(link, method).tell(error))
+                Some(OuterCall::of(server, link, method).tell(error))
             }
             Some(Over::Cancelled) => Some(self.error(ErrorKind::Cancelled)),
-            // One that another `Rpc` serves.
+            // One that a program of another kind has cancelled.
             None => {
                 let cancelled = self.handle().is_cancelled(cause);
                 cancelled.then(|| self.error(ErrorKind::Cancelled))
@@ -155,22 +164,6 @@ impl Link {
         let left = end.since(now);
         let end = now + (left - (left / ANSWERING).min(MOST_ANSWERING));
         self.step(|session, out| session.end_within(now, end, out)).unwrap_or(end)
-    }
-
-    fn outer(&self, link: LinkKey, method: &'static Method) -> OuterCall {
-        let link = self.context().link(link).as_ref().map(Rc::downgrade);
-        OuterCall { link: link.unwrap_or_default(), method }
-    }
-
-    /// Lets the error of a call that ends with the one that it is made for say whose that is.
-    fn tell_of_outer(&self, cause: Cause, done: Receiver<Error>) -> Receiver<Error> {
-        match self.serving().borrow().bound(cause) {
-            Some((link, method)) => {
-                let outer = self.outer(link, method);
-                done.map_err(move |error| outer.tell(error))
-            }
-            None => done,
-        }
     }
 
     /// Sends an event, or lets it wait for credit.
@@ -245,6 +238,11 @@ struct OuterCall {
 }
 
 impl OuterCall {
+    fn of(server: &LinkContext, link: LinkKey, method: &'static Method) -> Self {
+        let link = server.link(link).as_ref().map(Rc::downgrade);
+        Self { link: link.unwrap_or_default(), method }
+    }
+
     /// Says in the error of a call made for this one that the time that has passed was this one's.
     fn tell(&self, error: Error) -> Error {
         let caller = self.link.upgrade().map(|link| link.name().to_string());
@@ -257,3 +255,14 @@ impl OuterCall {
 /// deeply.
 const ANSWERING: u32 = 32;
 const MOST_ANSWERING: Duration = Duration::from_millis(10);
+
+/// Lets the error of a call that ends with the one that it is made for say whose that is.
+fn tell_of_outer(server: &LinkContext, cause: Cause, done: Receiver<Error>) -> Receiver<Error> {
+    match server.serving.borrow().bound(cause) {
+        Some((link, method)) => {
+            let outer = OuterCall::of(server, link, method);
+            done.map_err(move |error| outer.tell(error))
+        }
+        None => done,
+    }
+}

@@ -91,6 +91,7 @@ impl LinkContext {
             next_link: Cell::new(1),
         });
         context.handle.share_work(context.me.clone());
+        context.meet_siblings();
         context
     }
 

@@ -36,6 +36,7 @@ pub(crate) mod output;
 pub(crate) mod reject;
 pub(crate) mod served;
 pub(crate) mod shutdown;
+mod siblings;
 pub(crate) mod timers;
 
 use crate::interface::Method;

@@ -69,6 +69,12 @@ impl Serving {
         }
     }
 
+    /// Returns whether that call is served here, or is remembered.
+    pub(crate) fn knows(&self, cause: Cause) -> bool {
+        let record = self.records.get(cause.slot() as usize);
+        record.is_some_and(|record| record.is_of(cause)) || self.past.all.contains_key(&cause)
+    }
+
     /// Remembers a call that was over, and has no reply any more. Gives the one that is forgotten
     /// for it.
     pub(crate) fn remember(&mut self, cause: Cause, over: Over) -> Option<Cause> {
