@@ -18,6 +18,23 @@ fn the_program_in_the_readme_is_an_example_that_compiles() {
     assert!(lines.lines().count() <= 15, "{}", lines.lines().count());
 }
 
+/// Whatever else the README shows of Rust stands in the example next to it, line for line.
+#[test]
+fn the_callers_in_the_readme_are_an_example_that_compiles() {
+    let lines_of =
+        |text: &str| -> String { text.lines().map(str::trim).collect::<Vec<_>>().join("\n") };
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let example = root().join("apps/registry/examples/callers.rs");
+    let compiled = lines_of(&fs::read_to_string(example).unwrap());
+    let blocks = readme.split("```rust\n").skip(1).filter_map(|rest| rest.split_once("```"));
+    let callers: Vec<&str> =
+        blocks.map(|(block, _)| block).filter(|block| !block.contains("fn main")).collect();
+    assert_eq!(callers.len(), 2, "one that waits and one that does not");
+    for shown in callers {
+        assert!(compiled.contains(lines_of(shown).trim()), "no such lines compile:\n{shown}");
+    }
+}
+
 #[test]
 fn the_readme_shows_the_demonstration_as_it_prints() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
