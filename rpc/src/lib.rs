@@ -101,15 +101,17 @@ pub mod doc;
 
 #[doc(hidden)]
 pub use api::audit::Audit;
+pub use api::dial::Dialler;
 pub use api::helpers::{
     collect_async, pickle, unpickle, warn, with_error_handler, wrap, wrap_left,
 };
 pub use api::listener::Listener;
 pub use api::reconnect::stay_connected;
-pub use api::rpc::{Dialler, Rpc, Security};
+pub use api::rpc::Rpc;
 pub use api::service::Service;
 pub use api::sync::{
-    Peers, Started, SyncCall, SyncCancel, SyncEndpoint, spawn_loop, spawn_loop_with,
+    Peers, Started, SyncCall, SyncCancel, SyncEndpoint, spawn_loop, spawn_loop_secured,
+    spawn_loop_with,
 };
 pub use call::{Call, Cancel};
 pub use interface::address::ToAddress;
@@ -126,7 +128,7 @@ pub use link::name::EndpointName;
 #[doc(hidden)]
 pub use security::allow::Asked;
 pub use security::allow::{Allow, Peer};
-pub use security::{InsecureBind, SecureTransport, SecurityError};
+pub use security::{InsecureBind, SecureTransport, Security, SecurityError};
 pub use serve::binding::Binding;
 pub use serve::context::Context;
 pub use serve::stub;

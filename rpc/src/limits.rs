@@ -64,6 +64,9 @@ pub struct Limits {
     /// Time in which the peer's preamble and hello must have arrived completely, from when the
     /// connection stands. Default 5 s.
     pub handshake_timeout: Duration,
+    /// Time for the same on a sealed connection, where the proof of both keys comes before; zero
+    /// means no such limit. Default 10 s.
+    pub sealed_handshake_timeout: Duration,
     /// Time in which a frame that has begun must have arrived completely, however it drips. Default
     /// 30 s.
     pub frame_timeout: Duration,
@@ -141,11 +144,14 @@ pub struct Limits {
     /// Connections that a process holds; `None` stands for three quarters of its descriptor limit.
     /// Default `None`.
     pub connections: Option<usize>,
-    /// Accepted connections that have not said hello yet; not for loopback and Unix sockets.
-    /// Default 128.
+    /// Accepted connections that have not said hello yet, or proven their key; not for loopback and
+    /// Unix sockets. When there are so many, the oldest of them that has had a second ends, and if
+    /// none has, the newcomer is turned away. Default 128.
     pub half_open: usize,
     /// Accepted connections from one source address; not for loopback and Unix sockets. Default 64.
     pub per_source: usize,
+    /// Connections that are let in by one key; more are turned away. Default 64.
+    pub per_key: usize,
 
     /// Bytes of a reason or error that quotes outside text, in a log line. Default 256.
     pub log_field: usize,
@@ -165,6 +171,7 @@ impl Default for Limits {
             frame: 4 << 20,
             connect: Duration::from_secs(8),
             handshake_timeout: Duration::from_secs(5),
+            sealed_handshake_timeout: Duration::from_secs(10),
             frame_timeout: Duration::from_secs(30),
             ping_idle: Duration::from_secs(15),
             peer_timeout: Duration::from_secs(45),
@@ -188,6 +195,7 @@ impl Default for Limits {
             connections: None,
             half_open: 128,
             per_source: 64,
+            per_key: 64,
             log_field: 256,
             log_rate: 10,
             error_text: 4 << 10,
@@ -215,6 +223,7 @@ impl Limits {
         let times = [
             &mut self.connect,
             &mut self.handshake_timeout,
+            &mut self.sealed_handshake_timeout,
             &mut self.frame_timeout,
             &mut self.ping_idle,
             &mut self.peer_timeout,

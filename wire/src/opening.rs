@@ -71,6 +71,8 @@ pub enum Sniffed {
     Http2,
     /// A TLS hello.
     Tls,
+    /// A TLS alert: whoever answers wants to be spoken to in cipher text.
+    TlsAlert,
     /// `SSH-2.0-...`.
     Ssh,
     /// A command or reply of Redis.
@@ -89,6 +91,7 @@ impl fmt::Display for Sniffed {
             Self::HttpResponse => "an HTTP response",
             Self::Http2 => "an HTTP/2 or gRPC client",
             Self::Tls => "a TLS hello",
+            Self::TlsAlert => "a TLS alert",
             Self::Ssh => "an SSH banner",
             Self::Redis => "Redis",
             Self::Smtp => "SMTP or FTP",
@@ -112,11 +115,12 @@ pub fn sniff(bytes: &[u8]) -> Sniffed {
         return Sniffed::Peers;
     }
     // No two begin alike, so the order does not matter.
-    let known: [(&[&[u8]], Sniffed); 7] = [
+    let known: [(&[&[u8]], Sniffed); 8] = [
         (&[b"PRI * HT"], Sniffed::Http2),
         (&[b"HTTP/"], Sniffed::HttpResponse),
         (&[b"SSH-"], Sniffed::Ssh),
         (&[b"\x16\x03"], Sniffed::Tls),
+        (&[b"\x15\x03"], Sniffed::TlsAlert),
         (&[b"*", b"$", b"+OK", b"+PONG", b"-ERR", b"PING\r", b"PING\n"], Sniffed::Redis),
         (&[b"220 ", b"220-", b"EHLO", b"HELO"], Sniffed::Smtp),
         (

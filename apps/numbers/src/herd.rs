@@ -151,7 +151,7 @@ impl Herd {
 /// peer as well.
 fn who(endpoint: &Endpoint) -> String {
     let listener = endpoint.name().and_then(|name| name.node());
-    match endpoint.peer() {
+    match endpoint.peer_node() {
         Some(peer) if Some(peer) != listener => format!("{endpoint}, node {peer}"),
         _ => endpoint.to_string(),
     }

@@ -109,3 +109,10 @@ pub struct Credentials {
     /// Its process id, if it has one here. It may be another process's by now: for the log only.
     pub pid: Option<i32>,
 }
+
+impl Credentials {
+    /// Returns whether that process may do all that this one may: its user is the same, or root.
+    pub fn is_as_mighty(&self) -> bool {
+        self.uid == 0 || self.uid == rustix::process::geteuid().as_raw()
+    }
+}

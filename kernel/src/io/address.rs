@@ -106,11 +106,15 @@ impl Address {
     pub fn is_local(&self) -> bool {
         match self {
             Self::Inet { host, .. } if host.eq_ignore_ascii_case("localhost") => true,
-            Self::Inet { host, .. } => {
-                host.parse().is_ok_and(|ip: IpAddr| ip.to_canonical().is_loopback())
-            }
+            Self::Inet { host, .. } => host.parse().is_ok_and(|ip| Self::is_local_host(&ip)),
             Self::Unix { .. } | Self::Sim { .. } => true,
         }
+    }
+
+    /// Returns whether bytes sent to a host of that number never leave this machine, as
+    /// [`is_local`](Self::is_local) does.
+    pub fn is_local_host(host: &IpAddr) -> bool {
+        host.to_canonical().is_loopback()
     }
 
     /// Returns who must be there, if somebody must.

@@ -4,6 +4,7 @@
 //! the end of the turn does.
 
 use crate::host::public_key::PublicKey;
+use crate::host::socket::Credentials;
 use crate::host::time::Instant;
 use crate::io::pipe::{Block, Pipe};
 use std::error::Error;
@@ -195,6 +196,12 @@ impl Outlet {
     /// peer has its secret.
     pub fn peer_key(&self) -> Option<PublicKey> {
         self.pipe.upgrade()?.peer_key()
+    }
+
+    /// Returns which process is at the other end of a Unix socket, as
+    /// [`Stream::credentials`](crate::Stream::credentials) does.
+    pub fn credentials(&self) -> Option<Credentials> {
+        self.pipe.upgrade()?.credentials()
     }
 
     /// Lets at most `bytes` be buffered from now on; 1 MiB unless set. What is buffered already

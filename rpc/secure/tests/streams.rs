@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One end of a connection: whom it lets in, and what it heard.
 #[derive(Default)]
-struct Door {
+struct Admitted {
     heard: RefCell<Vec<u8>>,
     ended: Cell<bool>,
     failed: RefCell<Option<io::Error>>,
@@ -28,7 +28,7 @@ struct Door {
     refuses: Cell<bool>,
 }
 
-impl Listen for Door {
+impl Listen for Admitted {
     fn hear(self: Rc<Self>, _: &Outlet, input: Input<'_>) -> bool {
         match input {
             Input::Bytes(bytes) => self.heard.borrow_mut().extend_from_slice(bytes),
@@ -48,7 +48,7 @@ impl Listen for Door {
     }
 }
 
-impl Door {
+impl Admitted {
     fn security(&self) -> Option<SecurityError> {
         self.failed.borrow().as_ref().and_then(SecurityError::of).cloned()
     }
@@ -100,9 +100,9 @@ fn streams(kernel: &mut Kernel, at: &Address) -> (Stream, Stream) {
 
 struct Pair {
     ours: Outlet,
-    client: Rc<Door>,
+    client: Rc<Admitted>,
     theirs: Outlet,
-    server: Rc<Door>,
+    server: Rc<Admitted>,
 }
 
 /// Two ends that prove their keys to each other; the dialler expects `expected`.
@@ -116,13 +116,13 @@ fn sealed(
     let handle = kernel.handle();
     let dialled = dialled.secure(me.dial(expected, handle.fresh_rng().unwrap()));
     let accepted = accepted.secure(other.accept(handle.fresh_rng().unwrap()));
-    let (client, server) = (Rc::<Door>::default(), Rc::<Door>::default());
+    let (client, server) = (Rc::<Admitted>::default(), Rc::<Admitted>::default());
     let (ours, theirs) = (dialled.start_for(client.clone()), accepted.start_for(server.clone()));
     Pair { ours, client, theirs, server }
 }
 
 /// Says all of `text`, as there is room for it.
-fn say(kernel: &mut Kernel, outlets: [&Outlet; 2], text: &[u8], heard: [&Door; 2]) {
+fn say(kernel: &mut Kernel, outlets: [&Outlet; 2], text: &[u8], heard: [&Admitted; 2]) {
     for part in text.chunks(100_000) {
         let before = heard.map(|door| door.heard.borrow().len());
         outlets.iter().for_each(|outlet| outlet.write(part).unwrap());
@@ -204,7 +204,7 @@ fn clear_text_and_secure_connections_notice_each_other() {
             } else {
                 (accepted, dialled.secure(me.dial(other.key(), rng)))
             };
-            let (clear, sealed) = (Rc::<Door>::default(), Rc::<Door>::default());
+            let (clear, sealed) = (Rc::<Admitted>::default(), Rc::<Admitted>::default());
             let (outlet, _covered) =
                 (plain.start_for(clear.clone()), covered.start_for(sealed.clone()));
             outlet.write(PLAIN).unwrap();

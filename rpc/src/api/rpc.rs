@@ -1,31 +1,22 @@
 //! The owner of all endpoints and listeners of a process.
 
+use crate::api::dial::{self, Dialler};
 use crate::api::listener::Listener;
 use crate::api::service::Service;
 use crate::interface::address::ToAddress;
 use crate::limits::Limits;
-use crate::link::Link;
 use crate::link::context::LinkContext;
 use crate::link::counters::Counters;
 use crate::link::end::Drained;
 use crate::link::endpoint::Endpoint;
-use crate::session::CloseReason;
+use crate::link::own_key::{OwnKey, node_of};
+use crate::security::{SecureTransport, Security};
 use crate::{AlreadyBound, Error, Reply};
-use peers_kernel::{Address, Cause, Cont, Cx, Handle};
+use peers_kernel::{Cx, Handle};
 use peers_wire::NodeId;
 use rand_core::Rng as _;
 use std::fmt;
-use std::io;
 use std::rc::Rc;
-
-/// Says who may talk to a listener on an address that others can reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Security {
-    /// Everybody, in clear text. Loopback, Unix and simulated addresses need no policy; any other
-    /// does.
-    Insecure,
-}
 
 /// The rpc side of one process: a node id, limits, and the strong hold on every connection.
 ///
@@ -54,10 +45,31 @@ impl Rpc {
     /// Makes one with limits of your own. Those that cannot be kept are replaced: see
     /// [`Limits::fitted`].
     pub fn with_limits(kernel: impl Into<Handle>, limits: Limits) -> Self {
-        let handle = kernel.into();
-        let mut rng = handle.rng();
-        let bits = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
-        let node = NodeId::from_bits(bits >> 8);
+        Self::open(kernel.into(), limits, OwnKey::none())
+    }
+
+    /// Makes one that has a key of its own: it dials addresses with a key, and may listen as
+    /// [`Security::Sealed`]. The node id is the beginning of the public key, so that processes with
+    /// one key are one node.
+    ///
+    /// ```
+    /// use peers_rpc::{Kernel, Limits, Rpc, SecureTransport};
+    ///
+    /// // `peers_secure::Identity::load("registry.key")?` is a `SecureTransport`.
+    /// fn open(kernel: &Kernel, me: impl SecureTransport + 'static) -> Rpc {
+    ///     Rpc::secured(kernel, Limits::default(), me)
+    /// }
+    /// ```
+    pub fn secured(
+        kernel: impl Into<Handle>,
+        limits: Limits,
+        identity: impl SecureTransport + 'static,
+    ) -> Self {
+        Self::open(kernel.into(), limits, OwnKey::of(Box::new(identity)))
+    }
+
+    fn open(handle: Handle, limits: Limits, own: OwnKey) -> Self {
+        let node = own.key().map_or_else(|| drawn(&handle), |key| node_of(&key));
         // What cannot be kept must not be announced to peers either.
         let (limits, changed) = limits.fitted();
         if !changed.is_empty() {
@@ -66,10 +78,10 @@ impl Rpc {
                 "limits that cannot be kept are replaced by the nearest that can: {changed}"
             );
         }
-        Self { context: LinkContext::new(handle, node, limits) }
+        Self { context: LinkContext::new(handle, node, limits, own) }
     }
 
-    /// Returns this node's id: 120 random bits.
+    /// Returns this node's id: 120 random bits, or the first 120 of its public key.
     pub fn node(&self) -> NodeId {
         self.context.node
     }
@@ -100,16 +112,27 @@ impl Rpc {
         self.context.tracing.set(on);
     }
 
+    /// Allows to dial addresses elsewhere that have no key, in clear text. Until then only
+    /// addresses of this machine are: see [`Address::is_local`](crate::Address::is_local).
+    pub fn set_insecure_dialling(&self, on: bool) {
+        self.context.own.dials_in_clear.set(on);
+    }
+
     /// Returns a weak handle for code that dials from inside handlers.
     pub fn dialler(&self) -> Dialler {
-        Dialler { context: Rc::downgrade(&self.context) }
+        Dialler::of(&self.context)
     }
 
     /// Dials. Returns at once: calls and events wait for the connection, and fail through the queue
     /// if there is none, or if this side is closing. So it is, too, if the text is no address: the
-    /// endpoint has ended as [`CloseReason::ConnectFailed`].
+    /// endpoint has ended as [`CloseReason::ConnectFailed`](crate::CloseReason::ConnectFailed).
+    ///
+    /// An address with a key is reached sealed, and there this key must be proven, or there is no
+    /// connection. One without is dialled in clear text, which only addresses of this machine are
+    /// without [`set_insecure_dialling`](Self::set_insecure_dialling). What is against these rules
+    /// has ended as [`CloseReason::Security`](crate::CloseReason::Security).
     pub fn connect(&self, address: impl ToAddress) -> Endpoint {
-        connect(&self.context, &address)
+        dial::connect(&self.context, &address)
     }
 
     /// Serves an object to whoever connects: makes a node of `state`, listens, and runs `bind` for
@@ -161,8 +184,9 @@ impl Rpc {
         Service::open(&self.context, security.into(), &at, state, bind)
     }
 
-    /// Listens. `accept` is run for each connection before its first request is started: the place
-    /// to bind objects. A connection whose `accept` fails is closed.
+    /// Listens on this machine, in clear text; on a Unix socket for processes of the same user, and
+    /// root's, alone. `accept` is run for each connection before its first request is started: the
+    /// place to bind objects. A connection whose `accept` fails is closed.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) with what the operating system says (address in use,
@@ -179,8 +203,13 @@ impl Rpc {
 
     /// Listens with a stated policy; with `None` it is [`listen`](Self::listen).
     ///
+    /// With [`Security::Sealed`], `accept` is run for each peer that has proven its key and may
+    /// come in, before anything of ours is sent to it: who that is, [`Endpoint::peer`] tells.
+    ///
     /// # Errors
-    /// The same as of [`listen`](Self::listen); with a policy, only what the operating system says.
+    /// The same as of [`listen`](Self::listen); with a policy, only what the operating system says,
+    /// and [`ErrorKind::Security`](crate::ErrorKind::Security) if this side should prove a key and
+    /// has none.
     #[track_caller]
     pub fn listen_with(
         &self,
@@ -196,9 +225,11 @@ impl Rpc {
         &self.context
     }
 
-    /// Lists all living endpoints, oldest first.
+    /// Lists all living endpoints, oldest first. Peers that have not been let in yet are none.
     pub fn endpoints(&self) -> Vec<Endpoint> {
-        let mut all: Vec<Endpoint> = self.context.all_links().iter().map(Endpoint::of).collect();
+        let links = self.context.all_links();
+        let inside = links.iter().filter(|link| !link.is_unadmitted());
+        let mut all: Vec<Endpoint> = inside.map(Endpoint::of).collect();
         all.sort();
         all
     }
@@ -226,54 +257,10 @@ impl Rpc {
     }
 }
 
-/// Dials without owning: for handlers, which must not hold the `Rpc` that holds them.
-#[derive(Clone)]
-pub struct Dialler {
-    context: std::rc::Weak<LinkContext>,
-}
-
-impl Dialler {
-    /// Dials, as [`Rpc::connect`] does; `None` if the `Rpc` is gone or closing.
-    pub fn connect(&self, address: impl ToAddress) -> Option<Endpoint> {
-        let context = self.context.upgrade()?;
-        let over = context.shutdown.has_begun();
-        (!over).then(|| connect(&context, &address))
-    }
-}
-
-fn connect(context: &Rc<LinkContext>, named: &dyn ToAddress) -> Endpoint {
-    match named.to_address() {
-        Ok(address) => dial(context, &address),
-        Err(error) => {
-            let link = Link::dialled(context, &Address::unix(""));
-            let (address, text) = (named.as_written(), error.to_string());
-            let kind = io::ErrorKind::InvalidInput;
-            link.end(CloseReason::ConnectFailed { address, kind, text });
-            Endpoint::of(&link)
-        }
-    }
-}
-
-fn dial(context: &Rc<LinkContext>, address: &Address) -> Endpoint {
-    let link = Link::dialled(context, address);
-    let endpoint = Endpoint::of(&link);
-    if context.shutdown.has_begun() {
-        link.end(CloseReason::RpcGone);
-        return endpoint;
-    }
-    // Weak: a dial that takes long keeps no process alive. Whoever is reached then is told.
-    let (weak, to, farewell) = (Rc::downgrade(&link), address.clone(), context.farewell.clone());
-    context.handle.with_cause(Cause::NONE, || {
-        let k = Cont::new(&context.handle, move |result: io::Result<_>| {
-            match (weak.upgrade(), result) {
-                (Some(link), result) => link.dialled_to(&to, result),
-                (None, Ok(stream)) => farewell.say(stream, &CloseReason::Local),
-                (None, Err(_)) => {}
-            }
-        });
-        context.handle.connect_within(address, context.limits.connect, k);
-    });
-    endpoint
+fn drawn(handle: &Handle) -> NodeId {
+    let mut rng = handle.rng();
+    let bits = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
+    NodeId::from_bits(bits >> 8)
 }
 
 impl Drop for Rpc {
@@ -293,11 +280,5 @@ impl fmt::Debug for Rpc {
             .field("endpoints", &self.context.links.borrow().len())
             .field("running", &self.running())
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Dialler {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dialler").finish_non_exhaustive()
     }
 }

@@ -2,10 +2,10 @@
 //! thing.
 
 use crate::api::listener::Listener;
-use crate::api::rpc::Security;
 use crate::interface::address::ToAddress;
 use crate::link::context::LinkContext;
 use crate::link::endpoint::Endpoint;
+use crate::security::Security;
 use crate::{Address, AlreadyBound, Error};
 use peers_kernel::{Cx, Node};
 use std::fmt;
@@ -43,6 +43,11 @@ impl<S: 'static> Service<S> {
     /// Returns where it listens: the address as given, port 0 replaced by the real one.
     pub fn address(&self) -> Address {
         self.listener.address()
+    }
+
+    /// Asks the policy whether those may stay whom it has let in: see [`Listener::recheck`].
+    pub fn recheck(&self) {
+        self.listener.recheck();
     }
 
     /// Returns the node as its handlers see it, for what the program itself asks of the object.

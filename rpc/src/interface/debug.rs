@@ -42,6 +42,7 @@ impl Debug for ErrorKind {
             }
             Self::BadAddress(error) => f.debug_tuple("BadAddress").field(error).finish(),
             Self::InsecureBind(refused) => f.debug_tuple("InsecureBind").field(refused).finish(),
+            Self::Security(error) => f.debug_tuple("Security").field(error).finish(),
             Self::AlreadyBound(error) => f.debug_tuple("AlreadyBound").field(error).finish(),
         }
     }
@@ -95,6 +96,7 @@ impl Debug for CloseReason {
                 .finish(),
             Self::BindFailed(why) => f.debug_tuple("BindFailed").field(why).finish(),
             Self::Crowded(why) => f.debug_tuple("Crowded").field(why).finish(),
+            Self::Security(error) => f.debug_tuple("Security").field(error).finish(),
             Self::Foreign(opening) => f.debug_tuple("Foreign").field(opening).finish(),
             Self::Version { ours, theirs } => {
                 f.debug_struct("Version").field("ours", ours).field("theirs", theirs).finish()

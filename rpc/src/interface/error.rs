@@ -8,7 +8,7 @@
 
 use crate::AlreadyBound;
 use crate::interface::Exception;
-use crate::security::InsecureBind;
+use crate::security::{InsecureBind, SecurityError};
 use crate::session::CloseReason;
 use crate::session::text::Escaped;
 use peers_kernel::{AddressError, Lost};
@@ -121,6 +121,8 @@ pub enum ErrorKind {
     BadAddress(AddressError),
     /// Others could reach what would listen: state a policy, or listen on localhost.
     InsecureBind(InsecureBind),
+    /// Listening as asked needs a key of one's own.
+    Security(SecurityError),
     /// The interface, or a method of it, is bound on the endpoint already.
     AlreadyBound(AlreadyBound),
 }
@@ -265,7 +267,13 @@ impl Error {
 
     /// Returns whether trying again elsewhere or later is safe: it was certainly not executed.
     pub fn is_unexecuted(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Refused(_) | ErrorKind::Overloaded(_))
+        match self.kind() {
+            ErrorKind::Refused(_) | ErrorKind::Overloaded(_) => true,
+            ErrorKind::Disconnected(CloseReason::Security(error)) | ErrorKind::Security(error) => {
+                error.is_unexecuted()
+            }
+            _ => false,
+        }
     }
 
     /// Returns the error; a time-out then says that it was the time of the call that this one was
@@ -361,6 +369,7 @@ impl fmt::Display for ErrorKind {
             Self::Io { text, .. } => write!(f, "{}", Escaped(text)),
             Self::BadAddress(error) => error.fmt(f),
             Self::InsecureBind(refused) => refused.fmt(f),
+            Self::Security(error) => error.fmt(f),
             Self::AlreadyBound(error) => error.fmt(f),
         }
     }

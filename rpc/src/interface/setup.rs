@@ -24,7 +24,7 @@ impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error.kind() {
             ErrorKind::Io { kind, .. } => *kind,
-            ErrorKind::InsecureBind(_) => io::ErrorKind::PermissionDenied,
+            ErrorKind::InsecureBind(_) | ErrorKind::Security(_) => io::ErrorKind::PermissionDenied,
             ErrorKind::BadAddress(_) => io::ErrorKind::InvalidInput,
             ErrorKind::TimedOut { .. } => io::ErrorKind::TimedOut,
             _ => io::ErrorKind::Other,

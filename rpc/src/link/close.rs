@@ -1,6 +1,6 @@
 //! Brings a link to life on a stream, and ends it: once, with a reason, leaving nobody waiting.
 
-use super::{Link, LinkExtras, Live, Wire};
+use super::{Link, LinkExtras, Live, Signs, Wire};
 use crate::link::end::{Drained, Ended};
 use crate::link::name::{EndpointName, Route};
 use crate::session::{CloseReason, Session};
@@ -19,7 +19,13 @@ impl Link {
                 if let Ok(peer) = stream.peer() {
                     self.route.set(Some(Route::Dialled(Rc::new(peer))));
                 }
-                self.attach(stream);
+                match address.key() {
+                    None => self.attach(stream),
+                    Some(key) => match self.context().own.dialling(self.handle(), key) {
+                        Ok(layer) => self.attach_sealed(stream, layer),
+                        Err(error) => self.end(CloseReason::Security(error)),
+                    },
+                }
             }
             Err(error) => {
                 let (address, kind, text) = (address.to_string(), error.kind(), error.to_string());
@@ -36,6 +42,16 @@ impl Link {
             let reason = self.end_reason().unwrap_or(CloseReason::Local);
             return self.context().farewell.say(stream, &reason);
         }
+        self.take_stream(stream);
+        self.wire.set(Wire::Open);
+        let now = self.handle().now();
+        self.drive(|session, _| session.connected(now));
+        self.flush();
+        self.go_on_leaving();
+    }
+
+    /// Starts the stream: from now on what comes is heard.
+    pub(super) fn take_stream(self: &Rc<Self>, stream: Stream) {
         let limits = &self.context().limits;
         if let Some(bytes) = limits.socket_buffers {
             stream.set_buffers(bytes).ok(); // a connection that is gone tells so by itself
@@ -45,11 +61,6 @@ impl Link {
         outlet.set_limit(limits.output_high_water());
         let first = self.outlet.set(outlet).is_ok();
         debug_assert!(first, "a link is given one stream");
-        self.wire.set(Wire::Open);
-        let now = self.handle().now();
-        self.drive(|session, _| session.connected(now));
-        self.flush();
-        self.go_on_leaving();
     }
 
     /// Ends the link from a fresh task: for places where the session or a handler is on the stack.
@@ -118,6 +129,9 @@ impl Link {
             return;
         }
         let (name, reason) = self.write_down(reason); // while the session knows who is there
+        if self.shows(Signs::ADMITTED) {
+            self.context().admitted.forget(self.key(), self.handle());
+        }
         self.context().memory.frees(self.weight());
         let left = self.untaken();
         self.write_down_left(left);

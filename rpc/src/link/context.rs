@@ -3,6 +3,7 @@
 
 use crate::limits::Limits;
 use crate::link::Link;
+use crate::link::admission::Admitted;
 use crate::link::buffers::Buffers;
 use crate::link::counters::Counters;
 use crate::link::goodbye::Partings;
@@ -10,6 +11,7 @@ use crate::link::key::LinkKey;
 use crate::link::memory::Memory;
 use crate::link::name::EndpointName;
 use crate::link::object::Object;
+use crate::link::own_key::OwnKey;
 use crate::link::reject::Farewell;
 use crate::link::served::Serving;
 use crate::link::shutdown::Shutdown;
@@ -33,6 +35,10 @@ const LOG_LINE: usize = 1_024;
 pub(crate) struct LinkContext {
     pub(crate) handle: Handle,
     pub(crate) node: NodeId,
+    /// Holds the key of this process, if it has one.
+    pub(crate) own: OwnKey,
+    /// Knows whose keys let them in, and by whose word.
+    pub(crate) admitted: Admitted,
     pub(crate) limits: Rc<Limits>,
     pub(crate) me: Weak<Self>,
     pub(crate) links: RefCell<Slab<Rc<Link>>>,
@@ -61,7 +67,7 @@ pub(crate) struct LinkContext {
 }
 
 impl LinkContext {
-    pub(crate) fn new(handle: Handle, node: NodeId, limits: Limits) -> Rc<Self> {
+    pub(crate) fn new(handle: Handle, node: NodeId, limits: Limits, own: OwnKey) -> Rc<Self> {
         let three_quarters = |descriptors: usize| descriptors / 4 * 3;
         let connections = match limits.connections {
             Some(connections) => connections,
@@ -76,6 +82,8 @@ impl LinkContext {
             memory: Memory::new(limits.process_bytes),
             handle,
             node,
+            own,
+            admitted: Admitted::default(),
             limits,
             me: me.clone(),
             links: RefCell::default(),

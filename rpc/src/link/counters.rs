@@ -20,6 +20,9 @@ pub struct Counters {
     pub accepted: u64,
     /// Connections turned away because there were too many.
     pub crowded: u64,
+    /// Connections turned away because their keys are not on the list, or other users' processes on
+    /// Unix sockets.
+    pub strangers: u64,
     /// Connections ended because the process held too much.
     pub relieved: u64,
 }

@@ -5,6 +5,7 @@ use crate::link::Link;
 use crate::link::context::LinkContext;
 use crate::link::end::Drained;
 use crate::link::name::EndpointName;
+use crate::security::allow::Peer;
 use crate::session::CloseReason;
 use crate::{Error, Reply};
 use peers_kernel::Handle;
@@ -78,8 +79,14 @@ impl Endpoint {
     /// Returns the id of the node at the other end; `None` until it has said hello, and once this
     /// endpoint is gone. The id in the printed name is that of the node that listens, which on an
     /// accepted endpoint is this one.
-    pub fn peer(&self) -> Option<NodeId> {
+    pub fn peer_node(&self) -> Option<NodeId> {
         self.link().and_then(|link| link.peer())
+    }
+
+    /// Returns who is at the other end, as far as that is proven: on a sealed connection the key.
+    /// [`Peer::Unknown`] until there is a connection, and once this endpoint is gone.
+    pub fn peer(&self) -> Peer {
+        self.link.whom()
     }
 
     /// Sets how long it may be unused, no call pending or sent in either direction, before the side

@@ -1,6 +1,6 @@
 //! Says in one byte what holds for a link now and then.
 
-/// Four signs in one byte.
+/// Signs in one byte.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Signs(pub(super) u8);
 
@@ -13,4 +13,8 @@ impl Signs {
     pub(crate) const DEFERS: u8 = 4;
     /// Set iff what the session needs is seen to at the end of a batch.
     pub(crate) const BATCHES: u8 = 8;
+    /// Set iff a secure layer covers the stream.
+    pub(crate) const SEALED: u8 = 16;
+    /// Set iff its peer, which came to a listener, was let in by its key.
+    pub(crate) const ADMITTED: u8 = 32;
 }

@@ -7,7 +7,7 @@ use crate::session::{
     Acted, CallId, CloseReason, Event, Inbound, Needs, Outcome, too_large_answer,
 };
 use crate::{Error, ErrorKind};
-use peers_kernel::{Input, Instant, Listen, Outlet};
+use peers_kernel::{Input, Instant, Listen, Outlet, PublicKey};
 use peers_wire::{Body, Frame, RefusedCode};
 use std::panic::Location;
 use std::rc::Rc;
@@ -39,7 +39,7 @@ impl Link {
         match input {
             Input::Bytes(bytes) => self.received(bytes, |_, _, _| Flow::GoesOn),
             Input::End => self.input_ended(),
-            Input::Failed(error) => self.conclude(CloseReason::Io(error.kind(), error.to_string())),
+            Input::Failed(error) => self.conclude(self.failure(&error)),
         }
         self.go_on_leaving();
     }
@@ -271,6 +271,10 @@ impl Link {
 }
 
 impl Listen for Link {
+    fn proven(self: Rc<Self>, _: &Outlet, peer: PublicKey) -> bool {
+        self.peer_proven(peer)
+    }
+
     fn hear(self: Rc<Self>, _: &Outlet, input: Input<'_>) -> bool {
         self.input(input);
         true

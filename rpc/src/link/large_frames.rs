@@ -106,13 +106,19 @@ mod tests {
     use super::*;
     use crate::limits::Limits;
     use crate::link::buffers::MOST_AHEAD;
+    use crate::link::own_key::OwnKey;
     use peers_kernel::Kernel;
     use peers_wire::NodeId;
 
     #[test]
     fn what_frames_hold_ahead_of_their_arrival_is_bounded_and_comes_back() {
         let kernel = Kernel::simulated(1);
-        let context = LinkContext::new(kernel.handle(), NodeId::from_bits(1), Limits::default());
+        let context = LinkContext::new(
+            kernel.handle(),
+            NodeId::from_bits(1),
+            Limits::default(),
+            OwnKey::none(),
+        );
         let first = Ahead::of(&context, MOST_AHEAD - 1);
         let second = Ahead::of(&context, 1);
         assert!(first.is_some() && second.is_some());

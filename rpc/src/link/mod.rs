@@ -15,6 +15,7 @@
 //! 3. After `end` the session is gone: every pending call was failed, every served call made inert.
 //!    Kept by `tests/exactly_one_outcome.rs`, `tests/soft_bound.rs`.
 
+pub(crate) mod admission;
 mod audit;
 pub(crate) mod buffers;
 mod close;
@@ -33,6 +34,8 @@ pub(crate) mod memory;
 pub(crate) mod name;
 pub(crate) mod object;
 pub(crate) mod output;
+pub(crate) mod own_key;
+pub(crate) mod proof;
 pub(crate) mod reject;
 pub(crate) mod served;
 pub(crate) mod shutdown;
@@ -52,12 +55,10 @@ use crate::session::{CallId, CloseReason, Inbound, Role, Session};
 use crate::{Error, ErrorKind, Reply};
 pub(crate) use flags::Signs;
 use goodbye::Leaving;
-use peers_kernel::{Address, Cause, Handle, Instant, Outlet, Receiver};
-use peers_wire::NodeId;
+use peers_kernel::{Address, Cause, Handle, Instant, Outlet, PublicKey, Receiver};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
-use std::net::IpAddr;
 use std::ptr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -84,7 +85,7 @@ pub(crate) fn timed_out(method: &Method, made: Instant, now: Instant) -> ErrorKi
 /// Says where bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wire {
-    /// Not connected yet: what the session says gathers.
+    /// Not connected yet, or nobody has proven to be there: what the session says gathers.
     Dialling,
     /// To the stream.
     Open,
@@ -103,6 +104,12 @@ pub(crate) struct Live {
     pub(crate) said: Vec<u8>,
     /// The object bound last, which knows the one bound before.
     pub(crate) bound: Option<Rc<dyn Object>>,
+}
+
+/// Decides what becomes of a peer that has come to a listener and has proven its key.
+pub(crate) trait Admits {
+    /// Admits it, or not.
+    fn admit(&self, link: &Rc<Link>, peer: PublicKey) -> bool;
 }
 
 /// One connection.
@@ -149,14 +156,17 @@ pub(crate) struct LinkExtras {
     room: Option<Arc<Room>>,
     /// Some iff it is leaving.
     leaving: Option<Leaving>,
+    /// Some iff the peer has come to a sealed listener, and was not let in yet.
+    admission: Option<Weak<dyn Admits>>,
 }
 
 impl LinkExtras {
     fn is_empty(&self) -> bool {
-        let Self { owed, deferred, places, partial, told, watchers, end, room, leaving } = self;
+        let Self { owed, deferred, places, partial, told, watchers, end, room, leaving, admission } =
+            self;
         let nothing_runs = owed.is_empty() && *places == 0;
         let nothing_held = *partial == 0 && *told == 0 && deferred.is_idle();
-        let outside = end.is_some() || room.is_some() || leaving.is_some();
+        let outside = end.is_some() || room.is_some() || leaving.is_some() || admission.is_some();
         nothing_runs && nothing_held && watchers.is_empty() && !outside
     }
 }
@@ -183,7 +193,10 @@ impl Link {
     fn new(context: &Rc<LinkContext>, role: Role, route: Route) -> Rc<Self> {
         let mut hello = Vec::new();
         let now = context.handle.now();
-        let session = Session::new(role, context.node, context.limits.clone(), now, &mut hello);
+        let mut session = Session::new(role, context.node, context.limits.clone(), now, &mut hello);
+        if context.own.key().is_some() {
+            session.may_meet_its_like();
+        }
         let link = Rc::new(Self {
             context: context.clone(),
             id: context.next_link(),
@@ -315,21 +328,6 @@ impl Link {
     /// Returns how many calls of ours have no outcome yet.
     pub(crate) fn pending(&self) -> usize {
         self.ask(Session::pending)
-    }
-
-    /// Returns whether the peer has said hello.
-    pub(crate) fn has_met_peer(&self) -> bool {
-        self.ask(|session| session.peer().is_some())
-    }
-
-    /// Returns the id of the node at the other end, once it has said hello.
-    pub(crate) fn peer(&self) -> Option<NodeId> {
-        self.ask(|session| Some(session.peer()?.node))
-    }
-
-    /// Returns the host that it was accepted from, if it was accepted over a network.
-    pub(crate) fn source(&self) -> Option<IpAddr> {
-        with(&self.route, |route| route.as_ref()?.source())
     }
 
     /// Returns the printed name.

@@ -76,6 +76,15 @@ impl Route {
         }
     }
 
+    /// Returns whether the other end is on this machine, or in this simulated world.
+    pub(crate) fn is_local(&self) -> bool {
+        match self {
+            Self::Dialled(there) => there.is_local(),
+            Self::Inet4(from, _) => Address::is_local_host(&(*from.ip()).into()),
+            Self::Accepted(both) => both.0.is_local(),
+        }
+    }
+
     /// Returns the addresses, in full.
     pub(crate) fn ends(&self) -> Ends {
         match self {

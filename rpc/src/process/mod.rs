@@ -3,4 +3,5 @@
 mod close;
 mod deadlines;
 pub(crate) mod memory;
+mod recheck;
 mod wake;

@@ -54,6 +54,11 @@ impl Allow {
         Self(Rc::new(is_allowed))
     }
 
+    /// Returns whether it is the same policy: a clone of it.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Asks about a key.
     #[doc(hidden)]
     pub fn allows(&self, key: &PublicKey, asked: Asked) -> bool {

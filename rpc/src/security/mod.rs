@@ -4,8 +4,30 @@
 
 pub(crate) mod allow;
 
+use crate::security::allow::Allow;
 use peers_kernel::{Address, ForkedRng, PublicKey, SecureLayer};
 use std::fmt;
+
+/// Says who may talk to a listener, and whether in clear text. It is fixed when listening begins;
+/// nothing that a peer says changes it.
+///
+/// ```
+/// use peers_rpc::{Allow, PublicKey, Security};
+///
+/// let owner: PublicKey = "07".repeat(32).parse()?;
+/// let sealed = Security::Sealed(Allow::keys([owner]));
+/// # Ok::<(), peers_rpc::kernel::PublicKeyError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Security {
+    /// Everybody, in clear text. Loopback, Unix and simulated addresses need no policy; any other
+    /// does.
+    Insecure,
+    /// Those whose proven keys the policy lets in, encrypted. It takes a key of one's own:
+    /// [`Rpc::secured`](crate::Rpc::secured).
+    Sealed(Allow),
+}
 
 /// Makes the secure layers of one identity's connections. `peers_secure::Identity` is one.
 pub trait SecureTransport: Send {
@@ -126,8 +148,8 @@ impl fmt::Display for InsecureBind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} can be reached by others, and nothing is encrypted: listen on localhost or a Unix socket, or say \
-             Security::Insecure (--insecure on command lines)",
+            "{} can be reached by others: say who may come with Security::Sealed (--key FILE on command lines), \
+             listen on localhost or a Unix socket, or say Security::Insecure (--insecure)",
             self.address
         )
     }

@@ -5,6 +5,7 @@ use crate::interface::Proxy;
 use crate::link::Link;
 use crate::link::endpoint::Endpoint;
 use crate::link::name::EndpointName;
+use crate::security::allow::Peer;
 use peers_kernel::{Cause, Cont, Instant, Lost};
 use peers_wire::Trace;
 use std::cmp::Ordering;
@@ -43,6 +44,11 @@ impl Binding {
     /// Returns the caller's endpoint.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Returns who calls, as far as that is proven: see [`Endpoint::peer`].
+    pub fn peer(&self) -> Peer {
+        self.endpoint.peer()
     }
 
     /// Returns the endpoint's printed name; `None` once it is gone.

@@ -18,6 +18,7 @@
 
 use crate::link::deferred::OwnedRequest;
 use crate::link::{Link, LinkExtras, Signs};
+use crate::security::SecurityError;
 use crate::session::{CloseReason, Request};
 use peers_kernel::Cause;
 use peers_wire::Body;
@@ -143,5 +144,6 @@ fn is_of_peer(reason: &CloseReason) -> bool {
             | CloseReason::EndOfStream
             | CloseReason::Finished
             | CloseReason::Io(..)
+            | CloseReason::Security(SecurityError::Cut)
     )
 }

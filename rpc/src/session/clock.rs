@@ -240,9 +240,9 @@ impl Clock {
     }
 
     /// Notes that the connection has come about: from now on the peer is waited for.
-    pub(super) fn connected(&mut self, now: Instant, limits: &Limits) {
+    pub(super) fn connected(&mut self, now: Instant, allowed: Duration) {
         (self.looked, self.since) = (now, now);
-        self.set_until(now + limits.handshake_timeout);
+        self.set_until(now + allowed);
     }
 
     /// Lets the present state of the connection last for ever.

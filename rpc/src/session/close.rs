@@ -3,8 +3,9 @@
 //! Everything that can end a connection is here, also what only endpoints and listeners find out,
 //! so that one word serves calls, `on_close` and the log.
 
+use crate::security::SecurityError;
 use crate::session::text::Escaped;
-use peers_wire::{ByeCode, Kind, Opening};
+use peers_wire::{ByeCode, Kind, Opening, Sniffed};
 use std::fmt;
 use std::io;
 
@@ -66,6 +67,8 @@ pub enum CloseReason {
     AcceptPanicked,
     /// This side had no room for the connection; why is in the words.
     Crowded(&'static str),
+    /// It is not known who is at the other end, or not any more that nothing was changed.
+    Security(SecurityError),
     /// The other side speaks something else.
     Foreign(Opening),
     /// The other side speaks another version of the protocol.
@@ -87,6 +90,8 @@ pub enum CloseReason {
 pub enum Violation {
     /// Bytes that are no message.
     Bytes(peers_wire::Error),
+    /// A node id in its hello that is not the beginning of the key that it has proven.
+    ForeignId,
     /// Its first frame was no hello.
     NoHello(Kind),
     /// A second hello.
@@ -124,6 +129,7 @@ impl CloseReason {
             Self::Myself => ByeCode::Closed,
             Self::BindFailed(_) | Self::AcceptPanicked => ByeCode::Internal,
             Self::Crowded(_) => ByeCode::Overloaded,
+            Self::Security(SecurityError::Stranger { .. }) => ByeCode::Closed,
             Self::Unused => ByeCode::Idle,
             Self::HelloTimeout | Self::FrameTimeout | Self::PeerTimeout => ByeCode::TimedOut,
             Self::SlowPeer => ByeCode::SlowPeer,
@@ -136,6 +142,7 @@ impl CloseReason {
             | Self::EndOfStream
             | Self::Io(..)
             | Self::ConnectFailed { .. }
+            | Self::Security(_)
             | Self::Foreign(_)
             | Self::Version { .. } => return None,
         })
@@ -152,6 +159,7 @@ impl CloseReason {
             Self::BindFailed(error) => format!("nothing can be served here: {error}"),
             Self::AcceptPanicked => "nothing can be served here".to_owned(),
             Self::Crowded(why) => (*why).to_owned(),
+            Self::Security(SecurityError::Stranger { .. }) => "your key is off the list".to_owned(),
             _ => String::new(),
         }
     }
@@ -181,7 +189,12 @@ impl fmt::Display for CloseReason {
             }
             Self::BindFailed(error) => write!(f, "nothing could be served: {error}"),
             Self::Crowded(why) => write!(f, "turned away: {why}"),
-            Self::Foreign(opening) => write!(f, "not a peer: {opening}; check the address"),
+            Self::Security(error) => error.fmt(f),
+            Self::Foreign(opening) => {
+                write!(f, "not a peer: {opening}; check the address")?;
+                let alert = opening.looks_like() == Sniffed::TlsAlert;
+                f.write_str(if alert { "; encrypted? put its key into the address" } else { "" })
+            }
             Self::Version { ours, theirs } => write!(
                 f,
                 "the peer speaks protocol version {theirs}, this side {ours}; upgrade the older one"
@@ -225,6 +238,7 @@ impl fmt::Display for Violation {
             Self::NoHello(kind) => {
                 write!(f, "its first frame was no hello, but of kind {}", kind.number())
             }
+            Self::ForeignId => f.write_str("a node id that is not the beginning of its key"),
             Self::SecondHello => f.write_str("a second hello"),
             Self::ForgedReply { call } => {
                 write!(f, "an answer to call {call:#x}, which was never sent")

@@ -131,8 +131,8 @@ impl<K> Session<K> {
     /// still: then the peer may have done its part meanwhile, or have stood still as well.
     fn forgive(&mut self, now: Instant) {
         let limits = &self.limits;
-        let allowed =
-            if self.phase == Phase::Opening { limits.handshake_timeout } else { limits.linger };
+        let opening = self.phase == Phase::Opening;
+        let allowed = if opening { self.time_for_hello() } else { limits.linger };
         self.clock.forgive(now, allowed, limits);
     }
 

@@ -46,6 +46,7 @@ mod expire;
 #[doc(hidden)]
 pub mod fuzz;
 mod inbound;
+mod meeting;
 mod output;
 pub(crate) mod permits;
 mod queue;
@@ -93,6 +94,19 @@ enum Phase {
     HalfClosed,
     /// To be let go of.
     Ended,
+}
+
+/// Says whom the session may meet, by the node id in the peer's hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meets {
+    /// Any node but this one, since that would be an echo.
+    Others,
+    /// Any node: other processes have this one's key, and so its id.
+    Anyone,
+    /// Nobody yet: the connection is sealed, and the peer has not proven its key.
+    Unproven,
+    /// The node whose id the greeting holds: it has proven its key.
+    Proven,
 }
 
 /// One side of one connection. `K` is what the caller keeps for each of its calls until it ends.
@@ -154,6 +168,7 @@ pub struct Session<K> {
     pong_at: u64,
     /// Set iff requests wait whatever credit and room there is.
     restrained: bool,
+    meets: Meets,
     rare: Option<Box<Rare>>,
 }
 
@@ -244,6 +259,7 @@ impl<K> Session<K> {
             budget: Budget::default(),
             pong_at: 0,
             restrained: false,
+            meets: Meets::Others,
             rare: None,
             limits,
         };
@@ -266,7 +282,7 @@ impl<K> Session<K> {
     /// from here.
     pub fn connected(&mut self, now: Instant) {
         if self.phase == Phase::Opening {
-            self.clock.connected(now, &self.limits);
+            self.clock.connected(now, self.time_for_hello());
         }
     }
 

@@ -18,7 +18,7 @@
 use super::calls::{Answered, CallState};
 use super::clock::NEVER;
 use super::event::{Acted, CallId, Event, Outcome, Request};
-use super::{CloseReason, Greeting, Needs, Output, Phase, Session, Violation};
+use super::{CloseReason, Greeting, Meets, Needs, Output, Phase, Session, Violation};
 use peers_kernel::Instant;
 use peers_wire::{
     Bye, CallHead, Credit, Exception, Frame, Hello, Kind, Pong, Refused, RefusedCode, VERSION,
@@ -227,9 +227,14 @@ impl<K> Session<K> {
                     let found = hello.version;
                     return Err(peers_wire::Error::UnsupportedVersion { found }.into());
                 }
-                // Nearly always a wrong address; calls to oneself would hold their own credit.
-                if hello.node == self.greeting.node {
-                    return Err(CloseReason::Myself);
+                let same = hello.node == self.greeting.node;
+                match self.meets {
+                    // Nearly always a wrong address; calls to oneself would hold their own credit.
+                    Meets::Others if same => return Err(CloseReason::Myself),
+                    Meets::Proven if !same => return Err(Violation::ForeignId.into()),
+                    // Nothing is heard before the proof.
+                    Meets::Unproven => return Err(Violation::ForeignId.into()),
+                    Meets::Others | Meets::Anyone | Meets::Proven => {}
                 }
                 self.open(now, hello, out);
                 Ok(Some(Event::Opened(hello)))

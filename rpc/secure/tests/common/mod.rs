@@ -9,6 +9,8 @@
 
 #[cfg(unix)]
 pub mod folder;
+#[cfg(unix)]
+pub mod service;
 
 use peers_rpc::Kernel;
 use peers_rpc::kernel::{ForkedRng, PublicKey, SecureLayer};

@@ -13,4 +13,4 @@ mod peers;
 
 pub use call::{Started, SyncCall, SyncCancel};
 pub use endpoint::SyncEndpoint;
-pub use peers::{Peers, spawn_loop, spawn_loop_with};
+pub use peers::{Peers, spawn_loop, spawn_loop_secured, spawn_loop_with};

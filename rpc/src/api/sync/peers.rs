@@ -7,6 +7,7 @@ use crate::interface::address::ToAddress;
 use crate::interface::error::Misuse;
 use crate::limits::Limits;
 use crate::link::end::Drained;
+use crate::security::SecureTransport;
 use crate::{CloseReason, Error, ErrorKind};
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use peers_kernel::{Cont, Handle, Kernel, LoopThread, Remote};
@@ -43,9 +44,28 @@ pub fn spawn_loop_with<T: 'static>(
     limits: Limits,
     start: impl FnOnce(&Kernel, &Rpc) -> T + Send + 'static,
 ) -> Result<Peers, Error> {
+    spawn(move |kernel| Rpc::with_limits(kernel, limits), start)
+}
+
+/// Does the same with a key of one's own, as [`Rpc::secured`] has.
+///
+/// # Errors
+/// When the thread or its kernel cannot be made.
+pub fn spawn_loop_secured<T: 'static>(
+    limits: Limits,
+    identity: impl SecureTransport + 'static,
+    start: impl FnOnce(&Kernel, &Rpc) -> T + Send + 'static,
+) -> Result<Peers, Error> {
+    spawn(move |kernel| Rpc::secured(kernel, limits, identity), start)
+}
+
+fn spawn<T: 'static>(
+    make: impl FnOnce(&Kernel) -> Rpc + Send + 'static,
+    start: impl FnOnce(&Kernel, &Rpc) -> T + Send + 'static,
+) -> Result<Peers, Error> {
     let (tell, told) = bounded(1);
     let thread = peers_kernel::spawn_loop(move |kernel: &Kernel| {
-        let rpc = Rc::new(Rpc::with_limits(kernel, limits));
+        let rpc = Rc::new(make(kernel));
         let name = enlist(&rpc, kernel.remote());
         let owned = start(kernel, &rpc);
         if tell.send((name, rpc.limits().drain)).is_err() {

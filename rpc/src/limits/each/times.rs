@@ -33,6 +33,18 @@ pub(super) fn handshake_timeout() {
     }
 }
 
+pub(super) fn sealed_handshake_timeout() {
+    for span in [secs(10), secs(7)] {
+        let now = Instant::from_nanos(1);
+        for role in [Role::Dialled, Role::Accepted] {
+            let mut side = Side::new(role, limits(|l| l.sealed_handshake_timeout = span), now);
+            side.session.seal();
+            side.session.connected(now);
+            ends_at(&mut side, now, span, CloseReason::HelloTimeout);
+        }
+    }
+}
+
 pub(super) fn connect() {
     for span in [secs(8), secs(3)] {
         let mut field = Field::simulated(1);
