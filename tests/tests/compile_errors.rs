@@ -1,9 +1,11 @@
 //! Promise: whoever waits where nobody may wait, or continues where nothing continues, is told by
-//! the compiler what to write instead. The compiler is run on small programs; what they are linked
-//! against is built already, so that a program takes a fraction of a second.
+//! the compiler what to write instead; and generated code compiles in a package that calls the
+//! library by another name. The compiler is run on small programs; what they are linked against is
+//! built already, so that a program takes a fraction of a second.
 
 #![allow(clippy::unwrap_used, reason = "in a test, what must work may panic")]
 
+use peers_rpcc::Compiler;
 use peers_tests::root;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,12 +28,17 @@ fn library() -> &'static Path {
         let paths = texts.flat_map(|line| line.split('"').filter(|text| text.ends_with(".rlib")));
         let of_rpc = |path: &&str| path.rsplit('/').next().unwrap().starts_with("libpeers_rpc");
         let error = String::from_utf8_lossy(&output.stderr);
-        PathBuf::from(paths.filter(of_rpc).last().unwrap_or_else(|| panic!("{error}")))
+        PathBuf::from(paths.filter(of_rpc).next_back().unwrap_or_else(|| panic!("{error}")))
     })
 }
 
 /// What the compiler says of a program, nothing if it compiles.
 fn compiled(name: &str, program: &str) -> String {
+    compiled_with("peers_rpc", name, program)
+}
+
+/// Compiles a program that knows the library under another name.
+fn compiled_with(library_name: &str, name: &str, program: &str) -> String {
     let library = library();
     let folder = env::temp_dir().join(format!("peers-{name}-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
@@ -40,7 +47,7 @@ fn compiled(name: &str, program: &str) -> String {
     let dependencies = [library.parent().unwrap().to_owned(), library.with_file_name("deps")];
     let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc.args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata"]);
-    rustc.arg("--extern").arg(format!("peers_rpc={}", library.display()));
+    rustc.arg("--extern").arg(format!("{library_name}={}", library.display()));
     for dependency in dependencies {
         rustc.arg("-L").arg(format!("dependency={}", dependency.display()));
     }
@@ -65,6 +72,53 @@ fn what_is_right_compiles() {
             call.wait()
         }";
     assert_eq!(compiled("right", program), "");
+}
+
+/// The generated code of an interface with an exception, a struct, and methods of all kinds.
+#[test]
+fn generated_code_uses_the_library_by_the_name_that_it_was_told() {
+    let interface = "
+        exception gone(when: u64)
+        struct place { name: string, near: list<string> }
+        interface walker {
+            stop(why: option<string>) :event
+            walk(to: place) -> place :throws gone :timeout 10s
+        }";
+    let loader = |_: &Path| Ok(interface.to_owned());
+    let told = Compiler::with_loader(loader).crate_path("calls").compile("walk.rpc").unwrap();
+    let of_old = Compiler::with_loader(loader).compile("walk.rpc").unwrap();
+    assert_eq!(compiled_with("calls", "renamed", &told.rust), "");
+    let said = compiled_with("calls", "untold", &of_old.rust);
+    assert_says(&said, &["peers_rpc"]);
+}
+
+#[test]
+fn two_interfaces_share_the_rust_types_of_a_third() {
+    let loader = |path: &Path| {
+        Ok(match path.to_str().unwrap() {
+            "places.rpc" => "struct place { name: string }",
+            "walker.rpc" => {
+                "import \"places.rpc\" in crate::places
+                interface walker { here() -> places.place }"
+            }
+            _ => {
+                "import \"places.rpc\" in crate::places
+                interface guide { way(to: places.place) -> string }"
+            }
+        }
+        .to_owned())
+    };
+    let module = |name: &str| {
+        let generated = Compiler::with_loader(loader).compile(format!("{name}.rpc")).unwrap();
+        format!("pub mod {name} {{ {} }}\n", generated.rust)
+    };
+    let uses = "
+        pub fn f(walker: &walker::WalkerProxy, guide: &guide::GuideProxy, k: peers_rpc::Reply<places::Place>) {
+            walker.here().then(k);
+            drop(guide.way(&places::Place { name: String::new() }));
+        }";
+    let program = ["places", "walker", "guide"].map(module).concat() + uses;
+    assert_eq!(compiled("shares", &program), "");
 }
 
 #[test]

@@ -35,6 +35,6 @@ fn main() -> Result<(), Error> {
     let client = kernel.node(Client { registry, last: None });
     client.cx().schedule(|client, cx| client.ask(cx));
     kernel.run_until(kernel.handle().now() + Duration::from_secs(2))?;
-    println!("{:?}", client.with(|client| client.last.clone()));
+    assert_eq!(client.with(|client| client.last.clone()).as_deref(), Some("dune"));
     Ok(())
 }
