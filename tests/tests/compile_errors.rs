@@ -24,11 +24,13 @@ fn library() -> &'static Path {
         }
         let output = cargo.output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
-        let texts = said.lines().filter(|line| line.contains("compiler-artifact"));
-        let paths = texts.flat_map(|line| line.split('"').filter(|text| text.ends_with(".rlib")));
-        let of_rpc = |path: &&str| path.rsplit('/').next().unwrap().starts_with("libpeers_rpc");
+        let mut texts = said.split('"');
         let error = String::from_utf8_lossy(&output.stderr);
-        PathBuf::from(paths.filter(of_rpc).next_back().unwrap_or_else(|| panic!("{error}")))
+        PathBuf::from(
+            texts
+                .find(|text| text.ends_with("/libpeers_rpc.rlib"))
+                .unwrap_or_else(|| panic!("{error}")),
+        )
     })
 }
 
