@@ -39,20 +39,16 @@ fn main() -> ExitCode {
 }
 
 fn serve_loner(address: &str, arguments: &Arguments) -> Result<(), Failure> {
-    let (address, security) = (CLI.address(address)?, arguments.security());
-    service::serve(Limits::default(), |kernel, rpc| Loner::serve(kernel, rpc, &address, security))
+    let address = CLI.address(address)?;
+    service::serve(Limits::default(), arguments, |kernel, rpc, security| {
+        Loner::serve(kernel, rpc, &address, security)
+    })
 }
 
 fn serve_herd(address: &str, peers: &[&str], arguments: &Arguments) -> Result<(), Failure> {
     let (address, peers) = (CLI.address(address)?, CLI.addresses(peers)?);
-    service::serve(Limits::default(), |kernel, rpc| {
-        Herd::new(Box::new(service::note)).serve(
-            kernel,
-            rpc,
-            &address,
-            &peers,
-            arguments.security(),
-        )
+    service::serve(Limits::default(), arguments, |kernel, rpc, security| {
+        Herd::new(Box::new(service::note)).serve(kernel, rpc, &address, &peers, security)
     })
 }
 
@@ -79,7 +75,7 @@ impl Question {
     }
 
     fn ask(self, address: &Address, arguments: &Arguments) -> Result<(), Failure> {
-        let peers = service::client()?;
+        let peers = service::client(arguments)?;
         let node: Client<SyncEndpoint> = Client::new(peers.connect(address)?);
         let asking = Asking { address, arguments, remote: peers.remote() };
         match self {

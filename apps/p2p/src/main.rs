@@ -34,14 +34,14 @@ fn main() -> ExitCode {
 
 fn serve(address: &str, peers: &[&str], arguments: &Arguments) -> Result<(), Failure> {
     let (address, peers) = (CLI.address(address)?, CLI.addresses(peers)?);
-    service::serve(peers_p2p::limits(), |kernel, rpc| {
+    service::serve(peers_p2p::limits(), arguments, |kernel, rpc, security| {
         let node = P2pNode::new(Box::new(service::say));
-        node.serve(kernel, rpc, &address, &peers, arguments.security())
+        node.serve(kernel, rpc, &address, &peers, security)
     })
 }
 
 fn get(address: &Address, key: &str, arguments: &Arguments) -> Result<(), Failure> {
-    let peers = service::client()?;
+    let peers = service::client(arguments)?;
     let node: P2pNodeProxy<SyncEndpoint> = P2pNodeProxy::new(peers.connect(address)?);
     let value = wait(address, node.get(key), arguments)?;
     service::print(&value)
@@ -50,14 +50,14 @@ fn get(address: &Address, key: &str, arguments: &Arguments) -> Result<(), Failur
 /// Puts a value. An event has no answer, so a `get` follows it, which the node answers from its own
 /// store.
 fn put(address: &Address, key: &str, value: &str, arguments: &Arguments) -> Result<(), Failure> {
-    let peers = service::client()?;
+    let peers = service::client(arguments)?;
     let node: P2pNodeProxy<SyncEndpoint> = P2pNodeProxy::new(peers.connect(address)?);
     node.put(key, value).map_err(|error| Failure::of_call(address, &error))?;
     wait(address, node.get(key), arguments).map(drop)
 }
 
 fn get_all(address: &Address, key: &str, arguments: &Arguments) -> Result<(), Failure> {
-    let peers = service::client()?;
+    let peers = service::client(arguments)?;
     let node: P2pNodeProxy<SyncEndpoint> = P2pNodeProxy::new(peers.connect(address)?);
     let by_visited = || wait(address, node.get_all_counted(key, []), arguments);
     match (arguments.has("by-id"), arguments.has("count")) {

@@ -31,12 +31,13 @@ fn main() -> ExitCode {
 }
 
 fn serve(address: &Address, arguments: &Arguments) -> Result<(), Failure> {
-    let security = arguments.security();
-    service::serve(Limits::default(), |kernel, rpc| Registry::serve(kernel, rpc, address, security))
+    service::serve(Limits::default(), arguments, |kernel, rpc, security| {
+        Registry::serve(kernel, rpc, address, security)
+    })
 }
 
 fn get(address: &Address, key: &str, arguments: &Arguments) -> Result<(), Failure> {
-    let peers = service::client()?;
+    let peers = service::client(arguments)?;
     let node: NodeProxy<SyncEndpoint> = NodeProxy::new(peers.connect(address)?);
     let value = arguments.timed(node.get(key)).wait();
     service::print(&value.map_err(|error| Failure::of_call(address, &error))?)
@@ -45,7 +46,7 @@ fn get(address: &Address, key: &str, arguments: &Arguments) -> Result<(), Failur
 /// Puts a value. An event has no answer, so a `get` follows it: requests start in order, and its
 /// answer says that the event arrived.
 fn put(address: &Address, key: &str, value: &str, arguments: &Arguments) -> Result<(), Failure> {
-    let peers = service::client()?;
+    let peers = service::client(arguments)?;
     let node: NodeProxy<SyncEndpoint> = NodeProxy::new(peers.connect(address)?);
     let sent = node.put(key, value).and_then(|()| arguments.timed(node.get(key)).wait());
     sent.map(drop).map_err(|error| Failure::of_call(address, &error))

@@ -4,9 +4,9 @@
 //! Invariant: advice never contradicts the error. Only where nobody listens is it said that a node
 //! is to be started.
 
-use super::{Failure, RAISED, UNREACHED};
+use super::{Failure, RAISED, UNREACHED, keys};
 use peers_rpc::kernel::Address;
-use peers_rpc::{CloseReason, Error, ErrorKind, Refusal};
+use peers_rpc::{CloseReason, Error, ErrorKind, Refusal, SecurityError};
 use std::io;
 use std::net::IpAddr;
 
@@ -58,6 +58,10 @@ fn late(address: &Address, error: &Error) -> Option<&'static str> {
 
 fn ended(address: &Address, reason: &CloseReason) -> Option<&'static str> {
     match reason {
+        // A key made for one run is on no list.
+        CloseReason::Security(SecurityError::NotAdmitted { .. }) if !keys::has_own() => {
+            Some("give --key FILE with a key on its list")
+        }
         CloseReason::ConnectFailed { kind, .. } => unreachable_at(address, *kind),
         CloseReason::Foreign(_) => None,
         CloseReason::HelloTimeout => {

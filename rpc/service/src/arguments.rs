@@ -1,10 +1,11 @@
 //! Command lines: words, and the few options that every binary knows.
 
 use super::Failure;
+use peers_rpc::SyncCall;
 use peers_rpc::kernel::Address;
 use peers_rpc::wire::DecodeOwned;
-use peers_rpc::{Security, SyncCall};
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The longest time-out: a hundred years, which the kernel's clock can count.
@@ -30,8 +31,12 @@ pub struct Arguments {
     pub words: Vec<String>,
     /// `--timeout SECONDS`: zero is for ever.
     pub timeout: Option<Duration>,
-    /// `--insecure`: listen where others can reach.
+    /// `--insecure`: listen where others can reach, and dial them, in clear text.
     pub insecure: bool,
+    /// `--key FILE`, or `PEERS_KEY`: this process's key. All that listens is encrypted.
+    pub key: Option<PathBuf>,
+    /// `--allow FILE`: the list of keys that may come.
+    pub allow: Option<PathBuf>,
     /// The binary's own flags that were given.
     pub flags: Vec<&'static str>,
 }
@@ -43,7 +48,8 @@ impl Arguments {
     /// # Errors
     /// An unknown option, or a time-out that is no number.
     pub fn from_env(cli: &Cli) -> Result<Option<Self>, Failure> {
-        Self::read(cli, std::env::args_os().skip(1))
+        let read = Self::read(cli, std::env::args_os().skip(1))?;
+        read.map(|arguments| arguments.with_key_of(std::env::var_os("PEERS_KEY"))).transpose()
     }
 
     fn read(cli: &Cli, words: impl IntoIterator<Item = OsString>) -> Result<Option<Self>, Failure> {
@@ -67,6 +73,8 @@ impl Arguments {
                     arguments.timeout = Some(timeout(&seconds)?);
                 }
                 Long("insecure") => arguments.insecure = true,
+                Long("key") => arguments.key = Some(parser.value().map_err(bad)?.into()),
+                Long("allow") => arguments.allow = Some(parser.value().map_err(bad)?.into()),
                 Long(flag) => match cli.flags.iter().find(|known| **known == flag) {
                     Some(known) => arguments.flags.push(known),
                     None => return Err(bad(word.unexpected())),
@@ -78,9 +86,21 @@ impl Arguments {
         Ok(Some(arguments))
     }
 
-    /// Returns the policy to listen with: none unless `--insecure` was given.
-    pub fn security(&self) -> Option<Security> {
-        self.insecure.then_some(Security::Insecure)
+    /// Takes the key of the environment unless the command line says otherwise, and looks whether
+    /// the options go together.
+    fn with_key_of(mut self, environment: Option<OsString>) -> Result<Self, Failure> {
+        match (&self.key, self.insecure) {
+            (Some(_), true) => {
+                let text = "--key encrypts, --insecure does not: give one of them";
+                return Err(Failure::usage(text));
+            }
+            (None, false) => self.key = environment.filter(|f| !f.is_empty()).map(PathBuf::from),
+            _ => {}
+        }
+        if self.allow.is_some() && self.key.is_none() {
+            return Err(Failure::usage("--allow is a list of keys: it needs --key FILE"));
+        }
+        Ok(self)
     }
 
     /// Returns the call with the time-out of the command line, or with its own if none was given.
@@ -188,6 +208,17 @@ mod tests {
         assert_eq!(arguments.words, ["get", "inet:localhost:5000", "arrakis"]);
         assert_eq!(arguments.timeout, Some(Duration::from_millis(2_500)));
         assert!(arguments.has("count") && !arguments.insecure);
+    }
+
+    #[test]
+    fn a_key_and_no_encryption_exclude_each_other() {
+        let environment = || Some(OsString::from("env.key"));
+        let read = |line: &str| read(line).unwrap().unwrap().with_key_of(environment());
+        assert_eq!(read("--key my.key").unwrap().key, Some("my.key".into()));
+        assert_eq!(read("--allow friends").unwrap().key, Some("env.key".into()));
+        assert_eq!(read("--insecure").unwrap().key, None);
+        assert!(read("--key my.key --insecure").unwrap_err().text.contains("give one of them"));
+        assert!(read("--allow friends --insecure").unwrap_err().text.contains("needs --key"));
     }
 
     #[test]

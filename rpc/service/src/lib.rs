@@ -11,13 +11,15 @@ mod advice;
 mod arguments;
 mod child;
 mod log_lines;
-mod serve;
 mod typed;
 
+mod keys;
+mod serve;
 mod shared_output;
 
 pub use arguments::{Arguments, Cli};
 pub use child::NodeProcess;
+pub use keys::{client, client_with};
 pub use log_lines::init_log;
 pub use output::{Errors, finish, note, print, print_own, say, show};
 pub use serve::serve;
@@ -25,9 +27,9 @@ pub use shared_output::SharedOutput;
 #[doc(hidden)]
 pub use typed::print_typed;
 
+use peers_rpc::Error;
 use peers_rpc::Escaped;
 use peers_rpc::kernel::Address;
-use peers_rpc::{Error, Peers, spawn_loop};
 use std::backtrace::Backtrace;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::process::ExitCode;
@@ -79,22 +81,19 @@ impl From<Error> for Failure {
     }
 }
 
-/// Starts a loop on a thread of its own, for one-shot calls.
-///
-/// # Errors
-/// When it cannot be started.
-pub fn client() -> Result<Peers, Failure> {
-    spawn_loop().map_err(Failure::from)
-}
-
 /// Runs a binary's `main`: sets the log up, reads the command line, prints what failed, gives the
-/// exit code.
+/// exit code. The commands `keygen FILE` and `key ADDRESS`, which every binary has, are not left to
+/// `main`.
 pub fn run(cli: &Cli, main: impl FnOnce(Arguments) -> Result<(), Failure>) -> ExitCode {
     output::open();
     init_log();
     std::panic::set_hook(Box::new(report));
     let outcome = catch_unwind(AssertUnwindSafe(|| match Arguments::from_env(cli) {
-        Ok(Some(arguments)) => main(arguments),
+        Ok(Some(arguments)) => match keys::command(&arguments) {
+            Ok(false) => main(arguments),
+            Ok(true) => Ok(()),
+            Err(failure) => Err(failure),
+        },
         Ok(None) => Ok(()), // --help and --version have printed what was asked for
         Err(failure) => Err(failure),
     }));

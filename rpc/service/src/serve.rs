@@ -1,31 +1,33 @@
 //! Serving until a signal: one line when it listens, a drain at the first signal, the end at the
 //! second.
 
-use super::{Failure, say};
+use super::{Arguments, Failure, keys, say};
 use peers_rpc::kernel::{Cont, Handle, Kernel, Signal};
-use peers_rpc::{Drained, Error, Listener, Rpc};
+use peers_rpc::{Drained, Error, Listener, Rpc, Security};
 use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Runs a node until SIGINT or SIGTERM.
 ///
-/// `start` makes the node and listens; what it returns besides the listener is kept until the end.
+/// `start` makes the node and listens, with the policy of the command line; what it returns besides the listener is kept until the end.
 /// When it listens, one line says where. At the first signal nothing new is accepted, running
 /// replies are waited for at most [`Limits::drain`](peers_rpc::Limits::drain), and then as long at
 /// most for what is written to leave; a second signal ends the process at once with code 1.
 ///
 /// # Errors
-/// What `start` and the operating system say.
+/// What `start` and the operating system say, and files of keys that are not as they must be.
 pub fn serve<T: 'static>(
     limits: peers_rpc::Limits,
-    start: impl FnOnce(&Kernel, &Rpc) -> Result<(Listener, T), Error>,
+    arguments: &Arguments,
+    start: impl FnOnce(&Kernel, &Rpc, Option<Security>) -> Result<(Listener, T), Error>,
 ) -> Result<(), Failure> {
     let mut kernel = Kernel::new()?;
     let handle = kernel.handle();
     let limits = fitting(limits, handle.memory_limit());
-    let rpc = Rc::new(Rpc::with_limits(&kernel, limits));
+    let rpc = Rc::new(keys::rpc(&kernel, limits, arguments)?);
     rpc.follow_memory_limit();
-    let (listener, owned) = start(&kernel, &rpc)?;
+    let security = arguments.security(&handle)?;
+    let (listener, owned) = start(&kernel, &rpc, security)?;
     let address = listener.address();
     let open = Rc::new(RefCell::new(Some(listener)));
     let (closing, loop_of) = (Rc::downgrade(&rpc), handle.clone());

@@ -115,9 +115,14 @@ impl Endpoint {
         self.link()?.round_trip()
     }
 
+    /// Returns why it has ended; `None` while it lives.
+    pub(crate) fn why_ended(&self) -> Option<CloseReason> {
+        self.link.end_reason()
+    }
+
     /// Resumes `k` with the reason, exactly once, when this endpoint ends, or at once if it has.
     pub fn on_close(&self, k: Reply<CloseReason>) {
-        match self.link.end_reason() {
+        match self.why_ended() {
             Some(reason) => k.ok(reason),
             None => self.link.on_close(k),
         }

@@ -18,11 +18,11 @@ const CLI: Cli = Cli {
 };
 
 fn main() -> ExitCode {
-    service::run(&CLI, |_| {
+    service::run(&CLI, |arguments| {
         // No backtraces among the lines that tests read, whatever the environment asks.
         std::panic::set_hook(Box::new(|_| ()));
         let address = "inet:localhost:0".parse().expect("an address");
-        service::serve(limits(), |kernel, rpc| Trial::serve(kernel, rpc, &address))
+        service::serve(limits(), &arguments, |kernel, rpc, _| Trial::serve(kernel, rpc, &address))
     })
 }
 

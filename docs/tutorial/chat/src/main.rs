@@ -29,11 +29,11 @@ fn main() -> ExitCode {
 }
 
 fn open(address: &Address, arguments: &Arguments) -> Result<(), Failure> {
-    service::serve(Limits::default(), |kernel, rpc| {
+    service::serve(Limits::default(), arguments, |kernel, rpc, security| {
         let room = kernel.node(Room::default());
         let cx = room.cx();
         let accept = move |endpoint| LocalRoom::bind(&cx, &endpoint);
-        Ok((rpc.listen_with(arguments.security(), address, accept)?, room))
+        Ok((rpc.listen_with(security, address, accept)?, room))
     })
 }
 
@@ -59,7 +59,7 @@ fn cut_off(reason: Result<CloseReason, Error>) {
 fn enter(address: &Address, name: &str, arguments: &Arguments) -> Result<(), Failure> {
     let (give, take) = std::sync::mpsc::channel();
     let to = address.clone();
-    let _peers = spawn_loop_with(Limits::default(), move |kernel, rpc| {
+    let _peers = service::client_with(arguments, Limits::default(), move |kernel, rpc| {
         let guest = kernel.node(Guest);
         let endpoint = rpc.connect(&to);
         let bound = LocalGuest::bind(&guest.cx(), &endpoint).ok();

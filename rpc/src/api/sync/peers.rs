@@ -98,11 +98,15 @@ impl Peers {
     /// Dials. Returns at once: whether there is a connection shows in the first call.
     ///
     /// # Errors
-    /// If the text is no address, or the loop has ended.
+    /// If the text is no address, if the address may not be dialled as it is
+    /// ([`SecurityError`](crate::SecurityError)), or if the loop has ended.
     pub fn connect(&self, address: impl ToAddress) -> Result<SyncEndpoint, Error> {
         let address = address.to_address()?;
-        let made = self.with(move |rpc| rpc.connect(address).to_sync());
-        made?.ok_or_else(|| ErrorKind::Disconnected(CloseReason::RpcGone).into())
+        let dial = move |rpc: &Rpc| {
+            let endpoint = rpc.connect(address);
+            endpoint.to_sync().ok_or_else(|| endpoint.why_ended().unwrap_or(CloseReason::RpcGone))
+        };
+        self.with(dial)?.map_err(|reason| ErrorKind::Disconnected(reason).into())
     }
 
     /// Runs `work` on the loop's thread and returns what it returns; on that thread itself, at
