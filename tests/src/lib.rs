@@ -102,4 +102,6 @@ mod tutorial {
     mod native_objects {}
     #[doc = include_str!("../../docs/tutorial/8-events.md")]
     mod events {}
+    #[doc = include_str!("../../docs/tutorial/13-keys.md")]
+    mod keys {}
 }

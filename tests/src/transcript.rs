@@ -9,23 +9,25 @@
 //! * `$ COMMAND &` starts it in the background; the lines below are awaited, and come from any
 //!   background process of that terminal;
 //! * lines before the first command are awaited from the background processes of that terminal;
-//! * `$ kill PID`, `$ kill -9 PID` and `$ echo $?` mean what they say.
+//! * `$ kill PID`, `$ kill -9 PID`, `$ echo $?` and `$ echo TEXT >> FILE` mean what they say.
 //!
 //! A line `...` stands for any number of lines, `[..]` inside a line for any text.
 //!
 //! The document shows ports, process ids and node ids of one real run; this run has others.
 //! Listening ports are replaced by free ones in commands and back in output; a process id is
-//! learned where a process first shows it; node ids and the ports of dialling sockets compare as
-//! equal.
+//! learned where a process first shows it, and so is a key, where it is a line of its own; node ids
+//! and the ports of dialling sockets compare as equal. Files whose names end in `.key` or `.list`
+//! lie in a folder of the run's own.
 //!
 //! Nothing outlives a run: background processes are killed by id when it ends, and every wait has a
 //! deadline.
 
 use crate::difference::difference;
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -89,6 +91,10 @@ pub struct Session {
     ports: BTreeMap<String, String>,
     /// Process id of this run to process id in the document.
     pids: BTreeMap<String, String>,
+    /// Key of this run to key in the document.
+    keys: BTreeMap<String, String>,
+    /// Holds the files of this run, once there are some.
+    folder: Option<PathBuf>,
     terminals: BTreeMap<String, Terminal>,
     last_code: i32,
 }
@@ -132,6 +138,7 @@ impl Session {
     ) -> Result<(), String> {
         match output {
             Some(output) => {
+                self.learn_keys(expected, &output);
                 let shown: Vec<String> = output.iter().map(|line| self.as_shown(line)).collect();
                 if lines_match(expected, &shown) {
                     return Ok(());
@@ -153,6 +160,36 @@ impl Session {
                 lines.try_for_each(|line| self.expect_line(terminal, line))
             }
         }
+    }
+
+    /// Takes each new key that is a line of its own for the one that the document shows there.
+    fn learn_keys(&mut self, expected: &[&str], output: &[String]) {
+        for (shown, ours) in expected.iter().zip(output) {
+            let is_known = self.keys.contains_key(ours) || self.keys.values().any(|k| k == shown);
+            if is_key(shown) && is_key(ours) && !is_known {
+                self.keys.insert(ours.clone(), (*shown).to_owned());
+            }
+        }
+    }
+
+    /// The path of a file of this run.
+    fn file(&mut self, name: &str) -> PathBuf {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let folder = self.folder.get_or_insert_with(|| {
+            let number = MADE.fetch_add(1, Ordering::Relaxed);
+            let name = format!("peers-transcript-{}-{number}", std::process::id());
+            std::env::temp_dir().join(name)
+        });
+        drop(std::fs::create_dir_all(&*folder)); // what is written there says so if it is not there
+        folder.join(name)
+    }
+
+    /// Appends a line to a file.
+    fn write_line(&mut self, text: &str, file: &str) -> std::io::Result<()> {
+        let text: Vec<String> = text.split(' ').map(|word| self.as_typed(word)).collect();
+        let path = self.file(file);
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+        writeln!(file, "{}", text.join(" "))
     }
 
     /// Waits until a background process of the terminal has printed the line. Lines of several
@@ -216,6 +253,12 @@ impl Session {
         if line == "echo $?" {
             return Ok(Some(vec![self.last_code.to_string()]));
         }
+        if let Some((text, file)) =
+            line.strip_prefix("echo ").and_then(|rest| rest.split_once(" >> "))
+        {
+            let written = self.write_line(text, file);
+            return written.map(|()| Some(Vec::new())).map_err(|error| format!("{file}: {error}"));
+        }
         let (line, background) = match line.strip_suffix('&') {
             Some(line) => (line, true),
             None => (line, false),
@@ -257,6 +300,14 @@ impl Session {
         if let Some((pid, _)) = self.pids.iter().find(|(_, shown)| *shown == word) {
             return pid.clone();
         }
+        if word.ends_with(".key") || word.ends_with(".list") {
+            return self.file(word).display().to_string();
+        }
+        let mut word = word.to_owned();
+        for (ours, shown) in &self.keys {
+            word = word.replace(shown, ours);
+        }
+        let word = word.as_str();
         let Some((head, port)) = word.rsplit_once(':') else { return word.to_owned() };
         let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
         if !head.starts_with("inet:") || !is_port {
@@ -271,6 +322,12 @@ impl Session {
         let mut line = line.to_owned();
         for (shown, ours) in &self.ports {
             line = line.replace(&format!(":{ours}"), &format!(":{shown}"));
+        }
+        for (ours, shown) in &self.keys {
+            line = line.replace(ours, shown);
+        }
+        if let Some(folder) = &self.folder {
+            line = line.replace(&format!("{}/", folder.display()), "");
         }
         match line.split_once([' ', ':']) {
             Some((pid, rest)) if self.pids.contains_key(pid) => {
@@ -289,7 +346,15 @@ impl Drop for Session {
             drop(child.kill()); // one that has ended already is what we want
             drop(child.wait());
         }
+        if let Some(folder) = &self.folder {
+            drop(std::fs::remove_dir_all(folder));
+        }
     }
+}
+
+/// Returns whether a line is a key and nothing else.
+fn is_key(line: &str) -> bool {
+    line.len() == 64 && line.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// The digits that a line begins with.

@@ -3,9 +3,7 @@
 #![forbid(unsafe_code)]
 
 use peers_chat::{LocalGuest, LocalRoom, Room, RoomProxy};
-use peers_rpc::{
-    Address, CloseReason, Cont, Context, Error, Limits, SyncEndpoint, spawn_loop_with,
-};
+use peers_rpc::{Address, CloseReason, Cont, Context, Error, Limits, SyncEndpoint};
 use peers_service::{self as service, Arguments, Cli, Failure};
 use std::io::BufRead as _;
 use std::process::ExitCode;
