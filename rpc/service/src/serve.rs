@@ -9,10 +9,11 @@ use std::rc::Rc;
 
 /// Runs a node until SIGINT or SIGTERM.
 ///
-/// `start` makes the node and listens, with the policy of the command line; what it returns besides the listener is kept until the end.
-/// When it listens, one line says where. At the first signal nothing new is accepted, running
-/// replies are waited for at most [`Limits::drain`](peers_rpc::Limits::drain), and then as long at
-/// most for what is written to leave; a second signal ends the process at once with code 1.
+/// `start` makes the node and listens, with the policy of the command line; what it returns besides
+/// the listener is kept until the end. When it listens, one line says where. At the first signal
+/// nothing new is accepted, running replies are waited for at most
+/// [`Limits::drain`](peers_rpc::Limits::drain), and then as long at most for what is written to
+/// leave; a second signal ends the process at once with code 1.
 ///
 /// # Errors
 /// What `start` and the operating system say, and files of keys that are not as they must be.
