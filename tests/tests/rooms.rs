@@ -102,8 +102,9 @@ const SERVICE: House = House {
     src: "rpc/service/src",
     floors: &[
         &["output"],
-        &["advice", "arguments", "child", "log_lines", "serve", "typed"],
-        &["shared_output"],
+        &["advice", "arguments", "child", "log_lines", "typed"],
+        &["keys"],
+        &["serve", "shared_output"],
     ],
     outside: &[],
     circles: &[],

@@ -1,6 +1,8 @@
 //! The callers that the README shows, a thread that waits and a node that does not. Start the
 //! example `small` first: `cargo run -p peers-registry --example callers`
 
+#![allow(clippy::print_stdout, reason = "it shows what was answered")]
+
 use peers_registry::{BlockingNode, NodeProxy};
 use peers_rpc::{Cx, Error, Kernel, Rpc};
 use std::time::Duration;

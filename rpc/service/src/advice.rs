@@ -4,20 +4,21 @@
 //! Invariant: advice never contradicts the error. Only where nobody listens is it said that a node
 //! is to be started.
 
-use super::{Failure, RAISED, UNREACHED, keys};
+use super::{Failure, RAISED, UNREACHED};
 use peers_rpc::kernel::Address;
 use peers_rpc::{CloseReason, Error, ErrorKind, Refusal, SecurityError};
 use std::io;
 use std::net::IpAddr;
 
-/// Returns the words and the exit code for the outcome of a call to the node at `address`.
-pub(super) fn failure(address: &Address, error: &Error) -> Failure {
+/// Returns the words and the exit code for the outcome of a call to the node at `address`, made by
+/// a process with or without a key that others can know.
+pub(super) fn failure(address: &Address, error: &Error, has_key: bool) -> Failure {
     let (reached, hint) = match error.kind() {
         ErrorKind::Raised(_) | ErrorKind::Failed(_) | ErrorKind::Panicked | ErrorKind::NoReply => {
             return Failure { text: error.to_string(), code: RAISED };
         }
         ErrorKind::TimedOut { .. } => (false, late(address, error)),
-        ErrorKind::Disconnected(reason) => (false, ended(address, reason)),
+        ErrorKind::Disconnected(reason) => (false, ended(address, reason, has_key)),
         ErrorKind::Refused(refusal) => (true, refused(refusal)),
         _ => (true, None),
     };
@@ -56,10 +57,10 @@ fn late(address: &Address, error: &Error) -> Option<&'static str> {
     })
 }
 
-fn ended(address: &Address, reason: &CloseReason) -> Option<&'static str> {
+fn ended(address: &Address, reason: &CloseReason, has_key: bool) -> Option<&'static str> {
     match reason {
         // A key made for one run is on no list.
-        CloseReason::Security(SecurityError::NotAdmitted { .. }) if !keys::has_own() => {
+        CloseReason::Security(SecurityError::NotAdmitted { .. }) if !has_key => {
             Some("give --key FILE with a key on its list")
         }
         CloseReason::ConnectFailed { kind, .. } => unreachable_at(address, *kind),
@@ -106,7 +107,8 @@ mod tests {
 
     fn said(kind: ErrorKind) -> Failure {
         let address = "inet:localhost:5000".parse().unwrap();
-        failure(&address, &Error::new(kind).through(&Arc::from("[1f]@{{AF_INET:localhost:5000}}")))
+        let error = Error::new(kind).through(&Arc::from("[1f]@{{AF_INET:localhost:5000}}"));
+        failure(&address, &error, true)
     }
 
     fn no_connection(kind: io::ErrorKind) -> ErrorKind {
@@ -166,9 +168,9 @@ mod tests {
         assert!(said(late.clone()).text.contains("busy"));
         let address = "inet:localhost:5000".parse().unwrap();
         let unmet = Error::new(late).through(&Arc::from("[?]@{{AF_INET:localhost:5000}}"));
-        let by_name = failure(&address, &unmet).text;
+        let by_name = failure(&address, &unmet, true).text;
         assert!(!by_name.contains("busy") && by_name.contains("the name may not"), "{by_name}");
-        let by_number = failure(&"inet:127.0.0.1:5000".parse().unwrap(), &unmet).text;
+        let by_number = failure(&"inet:127.0.0.1:5000".parse().unwrap(), &unmet, true).text;
         assert!(!by_number.contains("busy") && !by_number.contains("name"), "{by_number}");
     }
 }

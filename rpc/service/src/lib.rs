@@ -14,6 +14,7 @@ mod log_lines;
 mod typed;
 
 mod keys;
+
 mod serve;
 mod shared_output;
 
@@ -63,7 +64,7 @@ impl Failure {
     /// Returns the outcome of a call to the node at `address`: the error, and what to do about it
     /// where that helps.
     pub fn of_call(address: &Address, error: &Error) -> Self {
-        advice::failure(address, error)
+        advice::failure(address, error, keys::has_own())
     }
 }
 
