@@ -84,6 +84,21 @@
 //! that run longer than 50 ms. A program that hangs is asked for [`Handle::dump`], which lists what
 //! waits, since when, made where.
 //!
+//! These layers catch panics, from the outside in:
+//!
+//! | file | of what | who is told |
+//! |---|---|---|
+//! | `kernel.rs` | whatever runs in a task | the log; the loop goes on with the next task |
+//! | `core/turn_end.rs` | a [`TurnEnd`] | the log |
+//! | `core/mod.rs` | the program's code, for the layers below in this table and for secure layers | the log, and the layer |
+//! | `core/panics.rs` | values of the program that are dropped | the log |
+//! | `node/mod.rs`, `node/collect.rs` | a node's handler, the end of a barrier | who waits for the outcome |
+//! | `core/receiver.rs` | making a value of bytes | who waits for the value |
+//! | `io/listener.rs`, `io/signal.rs` | who accepts a stream, who hears a signal | the log; the listener stays |
+//! | `io/pipe/read.rs`, `io/pipe/proof.rs` | who hears a stream, who admits a peer | the log; the connection stays |
+//! | `core/offload.rs` | work on another thread, and what is done with its outcome | who waits for the outcome |
+//! | `loop_thread.rs` | what starts a loop on a thread, and what ends with it | who started it; the log |
+//!
 //! # Where to look
 //!
 //! | to | use |
