@@ -8,8 +8,7 @@
 mod common;
 
 use common::{
-    Chain, Context, Desk, Field, Got, LocalProbe, Peer, ProbeProxy, chain, in_other_worlds, millis,
-    secs,
+    Chain, Context, Desk, Got, LocalProbe, Peer, ProbeProxy, chain, in_other_worlds, millis, secs,
 };
 use peers_rpc::kernel::sim::World;
 use peers_rpc::kernel::{Cause, Kernel};

@@ -6,8 +6,8 @@
 mod common;
 
 use common::{
-    Field, Got, everywhere, in_other_worlds, left, limits, millis, notes, patient, secs,
-    send_and_close,
+    Field, Got, ProbeProxy, everywhere, in_other_worlds, left, limits, millis, notes, patient,
+    secs, send_and_close,
 };
 use peers_rpc::{ErrorKind, Limits, Refusal};
 
@@ -136,6 +136,34 @@ fn credit_that_came_in_time_is_used() {
     field.until_within(secs(3), || closed.is_done() && server.heard().len() == 100);
     let (unsent, unconfirmed) = left(closed.take());
     assert_eq!(unsent, 0, "{unconfirmed} unconfirmed");
+}
+
+// ---- both at once
+
+everywhere! {
+    fn of_events_that_cross_two_goodbyes_none_is_reported_as_taken_that_is_lost(field: &mut Field) {
+        const SENT: usize = 300;
+        let (client, server, node) = field.pair_with(patient(), patient());
+        field.outcome(&client, node.context()).unwrap();
+        let back = ProbeProxy::new(server.accepted()[0].clone());
+        let ends = [(&client, &server, node), (&server, &client, back)].map(|(from, to, proxy)| {
+            let (k, closed) = Got::new(from.handle());
+            from.handle().schedule(move || {
+                notes(&proxy, SENT);
+                proxy.caller().close_then(k);
+            });
+            (to, closed)
+        });
+        field.on(&client, || ());
+        field.on(&server, || ());
+        field.until_within(secs(10), || ends.iter().all(|(_, closed)| closed.is_done()));
+        for (to, closed) in ends {
+            let (unsent, unconfirmed) = left(closed.take());
+            let (heard, in_doubt) = (to.heard().len(), (unsent + unconfirmed) as usize);
+            assert!(heard <= SENT && in_doubt <= SENT);
+            assert!(heard + in_doubt >= SENT, "{heard} were heard, {in_doubt} are in doubt");
+        }
+    }
 }
 
 in_other_worlds! {

@@ -271,6 +271,12 @@ impl Outlet {
         self.with(|pipe| pipe.on_closed(born, task))
     }
 
+    /// Lets `overhears` look at what comes behind our own end of the connection, before it is
+    /// thrown away: to be called before it is closed. It must use nothing of this connection.
+    pub fn overhear(&self, overhears: impl FnMut(&[u8]) + 'static) {
+        self.with(|pipe| pipe.overhear(Box::new(overhears)))
+    }
+
     fn with(&self, f: impl FnOnce(&Rc<Pipe>)) {
         if let Some(pipe) = self.pipe.upgrade() {
             f(&pipe)

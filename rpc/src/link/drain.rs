@@ -15,9 +15,10 @@ use super::{Link, Signs, Wire};
 use crate::Reply;
 use crate::link::end::{Drained, left};
 use crate::link::goodbye::{Leaving, Parting};
-use crate::session::{CloseReason, Session};
+use crate::session::{CloseReason, Inbound, Session};
 use peers_kernel::{Cause, Instant, Outlet, TimerId};
-use std::cell::RefCell;
+use peers_wire::Kind;
+use std::cell::{Cell, RefCell};
 use std::mem::take;
 use std::rc::Rc;
 
@@ -173,14 +174,38 @@ impl Link {
                 if left.unconfirmed == 0 {
                     outlet.on_drained(move || parting.borrow_mut().tell(left));
                 } else {
+                    let crossed = self.overhear_goodbye(outlet);
                     outlet.on_closed(move |clean| {
-                        let unconfirmed = if clean { 0 } else { left.unconfirmed };
+                        let taken = clean && !crossed.get();
+                        let unconfirmed = if taken { 0 } else { left.unconfirmed };
                         parting.borrow_mut().tell(Drained { unconfirmed, ..left });
                     });
                 }
             });
         }
         self.end_within(reason, until);
+    }
+
+    /// Looks for a goodbye of the peer behind ours: one that it has said before it had read ours,
+    /// and then it may have thrown away what we had said before.
+    fn overhear_goodbye(&self, outlet: &Outlet) -> Rc<Cell<bool>> {
+        let inbound = self.inbound.take();
+        // In the middle of a batch, or of a frame whose beginning was lent to the stream, nobody
+        // can tell where the next frame begins.
+        let begun_elsewhere = inbound.is_none() && self.if_rare(|rare| rare.partial > 0);
+        let crossed = Rc::new(Cell::new(begun_elsewhere || self.shows(Signs::BATCHES)));
+        let greeted = || Box::new(Inbound::greeted(&self.context().limits));
+        let (mut inbound, seen) = (inbound.unwrap_or_else(greeted), crossed.clone());
+        outlet.overhear(move |mut bytes| {
+            while !seen.get() {
+                match inbound.next(&mut bytes) {
+                    Ok(Some(frame)) => seen.set(frame.kind == Kind::Bye),
+                    Ok(None) => return,
+                    Err(_) => seen.set(true),
+                }
+            }
+        });
+        crossed
     }
 
     /// Tells those who wait what was lost: it has ended without a goodbye of ours.

@@ -9,7 +9,7 @@
 use crate::core::task::Plain;
 use crate::core::{Core, READ_BUFFER};
 use crate::io::pipe::state::{Inward, Outward};
-use crate::io::pipe::{LINGER, Pipe};
+use crate::io::pipe::{LINGER, Overhears, Pipe};
 use crate::io::stream::Input;
 use std::panic::Location;
 use std::rc::Rc;
@@ -106,6 +106,12 @@ impl Pipe {
         }
     }
 
+    /// Lets that look at what is thrown away.
+    pub(crate) fn overhear(&self, overhears: Overhears) {
+        let earlier = self.with_rare(|rare| rare.overhears.replace(overhears));
+        drop(earlier);
+    }
+
     /// Throws away what comes behind our own end. Of one that sends on and on, most stays where it
     /// is: reading it would help nobody but the sender. It is cut as soon as it can have heard us.
     #[cold]
@@ -113,6 +119,10 @@ impl Pipe {
         let Input::Bytes(bytes) = input else { return };
         if self.inward.get() != Inward::Discarded {
             return;
+        }
+        if let Some(mut overhears) = self.if_rare(|rare| rare.overhears.take()) {
+            let _caught = core.catch(Location::caller(), || overhears(bytes));
+            self.with_rare(|rare| rare.overhears = Some(overhears));
         }
         let left = self.with_rare(|rare| {
             let read = u32::try_from(bytes.len()).unwrap_or(u32::MAX);

@@ -98,6 +98,9 @@ impl Held {
 /// Makes the task that tells whether a connection has ended in good order.
 type AtEnd = Box<dyn FnOnce(bool) -> Box<dyn Task>>;
 
+/// Looks at what comes once the connection is closed on our side.
+type Overhears = Box<dyn FnMut(&[u8])>;
+
 /// Holds what few connections need at a time.
 #[derive(Default)]
 struct Rare {
@@ -117,12 +120,13 @@ struct Rare {
     behind: Option<usize>,
     /// Says who decides whether the peer may come in, if the connection was closed before.
     judge: Option<Rc<dyn Listen>>,
+    /// Looks at what is thrown away.
+    overhears: Option<Overhears>,
 }
 
 impl Rare {
     fn is_needed(&self) -> bool {
-        let Self { broken, drained, closed, linger, block, discards: _, rest, behind, judge } =
-            self;
+        let Self { broken, drained, closed, linger, block, rest, behind, judge, .. } = self;
         let waits = broken.is_some() || !drained.is_empty() || linger.is_some() || judge.is_some();
         waits || !closed.is_empty() || block.is_some() || rest.is_some() || behind.is_some()
     }
