@@ -12,7 +12,9 @@ use common::service::{
 };
 use peers_rpc::doc::LocalNode;
 use peers_rpc::kernel::Stream;
-use peers_rpc::{Allow, CloseReason, Cont, Kernel, Limits, Peer, Rpc, Security, SecurityError};
+use peers_rpc::{
+    Allow, CloseReason, Cont, Endpoint, Kernel, Limits, Peer, Rpc, Security, SecurityError,
+};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -122,6 +124,31 @@ fn a_policy_that_panics_says_no() {
         let error = refused(get(kernel, &endpoint, "who"));
         assert_eq!(error, SecurityError::NotAdmitted { ours: client().key() });
         assert_eq!(node.counters().strangers, 1);
+    });
+}
+
+#[test]
+fn a_policy_that_closes_the_connection_lets_nobody_in() {
+    everywhere("closes", |kernel, at| {
+        let rpc = Rc::new(secured(kernel, server()));
+        let (node, accepted) = (Rc::downgrade(&rpc), Rc::new(Cell::new(false)));
+        let allow = Allow::when(move |_| {
+            node.upgrade().unwrap().endpoints().iter().for_each(Endpoint::close);
+            true
+        });
+        // Only the listener's endpoints are closed: the dialler has an `Rpc` of its own.
+        let seen = accepted.clone();
+        let accept = move |_| {
+            seen.set(true);
+            Ok(())
+        };
+        let listener = rpc.listen_with(Security::Sealed(allow), at, accept).unwrap();
+        let dialler = secured(kernel, client());
+        let endpoint = dialler.connect(listener.address());
+        end_of(kernel, &endpoint);
+        assert_eq!(rpc.endpoints(), []);
+        assert!(!accepted.get(), "nothing is bound on a connection that has ended");
+        assert_eq!(rpc.counters().strangers, 0);
     });
 }
 

@@ -195,6 +195,10 @@ impl Admits for Acceptor {
             link.end_soon(CloseReason::Security(SecurityError::Stranger { key: peer }));
             return false;
         }
+        // The policy is the program's, and may have ended the connection.
+        if !link.is_open() {
+            return false;
+        }
         link.go_on_with(peer);
         if context.is_crowded_by(&peer) {
             context.counters.borrow_mut().crowded += 1;

@@ -16,6 +16,7 @@ const AGAIN: Duration = Duration::from_secs(15);
 impl LinkContext {
     /// Notes that a link was let in by the word of `allow`.
     pub(crate) fn note_admitted(&self, link: &Link, peer: &PublicKey, allow: &Allow) {
+        debug_assert!(link.is_open(), "who has ended is never taken off the list");
         self.admitted.add(link.key(), peer, allow);
         link.show(Signs::ADMITTED, true);
         if self.admitted.timer.get().is_none() {
