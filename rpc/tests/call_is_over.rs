@@ -308,7 +308,7 @@ fn the_kernel_forgets_the_calls_of_an_rpc_that_has_gone() {
 
 #[test]
 fn the_kernel_forgets_calls_that_were_over_long_ago() {
-    let mut field = Field::simulated(1);
+    let mut field = common::Field::simulated(1);
     let (client, server, node) = field.met_pair();
     let causes: Rc<RefCell<Vec<Cause>>> = Rc::default();
     let list = causes.clone();
