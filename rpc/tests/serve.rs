@@ -8,7 +8,7 @@ use common::{Desk, LocalProbe, ProbeProxy, limits, secs};
 use peers_rpc::{
     Address, Cont, Endpoint, Error, ErrorKind, Peers, Refusal, SyncEndpoint, spawn_loop,
 };
-use peers_service::serve;
+use peers_service::{Arguments, serve};
 use std::io::{BufRead as _, BufReader};
 use std::process::{self, Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -23,7 +23,7 @@ fn node() {
     let Ok(at) = env::var(AT) else { return };
     let address: Address = at.parse().unwrap();
     let patient = limits(|limits| limits.drain = secs(3_600));
-    let served = serve(patient, |kernel, rpc| {
+    let served = serve(patient, &Arguments::default(), |kernel, rpc, _| {
         let node = kernel.node(Desk::default());
         let cx = node.cx();
         let bind = move |endpoint: Endpoint| LocalProbe::bind(&cx, &endpoint);
