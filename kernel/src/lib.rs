@@ -96,6 +96,7 @@
 //! | `core/receiver.rs` | making a value of bytes | who waits for the value |
 //! | `io/listener.rs`, `io/signal.rs` | who accepts a stream, who hears a signal | the log; the listener stays |
 //! | `io/pipe/read.rs`, `io/pipe/proof.rs` | who hears a stream, who admits a peer | the log; the connection stays |
+//! | `io/pipe/closing.rs` | who is shown what a closed stream throws away | the log; it is thrown away |
 //! | `core/offload.rs` | work on another thread, and what is done with its outcome | who waits for the outcome |
 //! | `loop_thread.rs` | what starts a loop on a thread, and what ends with it | who started it; the log |
 //!

@@ -135,8 +135,9 @@ pub struct Limits {
     /// for them, beyond which it is not read for a while; more by what one read has brought.
     /// Default 2 MiB.
     pub inbound_queue: usize,
-    /// Cancels beyond the first of a call, pings, pongs nobody asked for and frames to be ignored,
-    /// per second, that a peer may send for ever. Default 100.
+    /// Cancels beyond the first of a call, pings, pongs nobody asked for, credits beyond the events
+    /// that are out, and frames to be ignored, per second, that a peer may send for ever. Default
+    /// 100.
     pub control_rate: u32,
     /// Says how many of those it may send at once. Default 200.
     pub control_burst: u32,

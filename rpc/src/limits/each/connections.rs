@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use toy::{CLIENT, SERVER};
 
-#[path = "../../../../kernel/tests/toy/mod.rs"]
+#[path = "../../../tests/toy/mod.rs"]
 mod toy;
 
 pub(super) fn connections() {
