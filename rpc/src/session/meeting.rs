@@ -13,8 +13,9 @@ impl<K> Session<K> {
     }
 
     /// Says that the connection is sealed: the peer's hello is due within
-    /// [`Limits::sealed_handshake_timeout`] from when it is [`connected`](Self::connected), and
-    /// what is put into the output before [`expect`](Self::expect) must not leave.
+    /// [`Limits::sealed_handshake_timeout`](crate::Limits::sealed_handshake_timeout) from when it
+    /// is [`connected`](Self::connected), and what is put into the output before
+    /// [`expect`](Self::expect) must not leave.
     pub fn seal(&mut self) {
         self.meets = Meets::Unproven;
     }
