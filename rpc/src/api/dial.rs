@@ -21,7 +21,8 @@ impl Dialler {
         Self { context: Rc::downgrade(context) }
     }
 
-    /// Dials, as [`Rpc::connect`](crate::Rpc::connect) does; `None` if the `Rpc` is gone or closing.
+    /// Dials, as [`Rpc::connect`](crate::Rpc::connect) does; `None` if the `Rpc` is gone or
+    /// closing.
     pub fn connect(&self, address: impl ToAddress) -> Option<Endpoint> {
         let context = self.context.upgrade()?;
         let over = context.shutdown.has_begun();
