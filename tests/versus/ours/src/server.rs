@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let _absent = std::fs::remove_file(path);
     }
     let mut kernel = Kernel::new()?;
-    let rpc = Rpc::new(&kernel.handle());
+    let rpc = Rpc::new(&kernel);
     let node = kernel.node(Server { table: table(), pushed: 0, held: Vec::new() });
     let cx = node.cx();
     let accept = move |endpoint| LocalBench::bind(&cx, &endpoint);

@@ -16,7 +16,7 @@ struct Dialling {
 
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let mut kernel = Kernel::new()?;
-    let rpc = Rpc::new(&kernel.handle());
+    let rpc = Rpc::new(&kernel);
     let node = kernel.node(Dialling {
         dialler: rpc.dialler(),
         address: address(options)?,

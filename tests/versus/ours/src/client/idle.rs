@@ -13,7 +13,7 @@ pub(crate) const BURST: usize = 100;
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let pid = options.server_pid.ok_or("--server-pid is needed")?;
     let mut kernel = Kernel::new()?;
-    let rpc = Rpc::new(&kernel.handle());
+    let rpc = Rpc::new(&kernel);
     let address = address(options)?;
     greet(&mut kernel, &BenchProxy::new(rpc.connect(&address)))?;
     let before = resident(pid).ok_or("the server's memory cannot be read")?;

@@ -117,7 +117,7 @@ impl Client {
 
 fn run(options: &Options) -> Result<(), Box<dyn StdError>> {
     let mut kernel = Kernel::new()?;
-    let rpc = Rpc::with_limits(&kernel.handle(), Limits::default());
+    let rpc = Rpc::with_limits(&kernel, Limits::default());
     let address = address(options)?;
     let idle: Vec<_> = (0..options.idle).map(|_| rpc.connect(&address)).collect();
     let servers = (0..options.active()).map(|_| BenchProxy::new(rpc.connect(&address))).collect();

@@ -26,7 +26,7 @@ impl Waiting {
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let pid = options.server_pid.ok_or("--server-pid is needed")?;
     let mut kernel = Kernel::new()?;
-    let rpc = Rpc::new(&kernel.handle());
+    let rpc = Rpc::new(&kernel);
     let address = address(options)?;
     let connections = options.conns.div_ceil(EACH);
     let benches: Vec<_> =

@@ -25,7 +25,7 @@ struct Steady {
 
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let mut kernel = Kernel::new()?;
-    let rpc = Rpc::new(&kernel.handle());
+    let rpc = Rpc::new(&kernel);
     let address = address(options)?;
     let endpoint = rpc.connect(&address);
     let now = kernel.handle().now();
