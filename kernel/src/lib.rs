@@ -90,13 +90,13 @@
 //! |---|---|---|
 //! | `kernel.rs` | whatever runs in a task | the log; the loop goes on with the next task |
 //! | `core/turn_end.rs` | a [`TurnEnd`] | the log |
-//! | `core/mod.rs` | the program's code, for the layers below in this table and for secure layers | the log, and the layer |
+//! | `core/mod.rs` | the program's code, for layers below and secure ones | the log, the layer |
 //! | `core/panics.rs` | values of the program that are dropped | the log |
-//! | `node/mod.rs`, `node/collect.rs` | a node's handler, the end of a barrier | who waits for the outcome |
+//! | `node/mod.rs`, `node/collect.rs` | a node's handler, a barrier's end | who waits for the outcome |
 //! | `core/receiver.rs` | making a value of bytes | who waits for the value |
-//! | `io/listener.rs`, `io/signal.rs` | who accepts a stream, who hears a signal | the log; the listener stays |
-//! | `io/pipe/read.rs`, `io/pipe/proof.rs` | who hears a stream, who admits a peer | the log; the connection stays |
-//! | `io/pipe/closing.rs` | who is shown what a closed stream throws away | the log; it is thrown away |
+//! | `io/listener.rs`, `io/signal.rs` | who accepts a stream, who hears a signal | the log |
+//! | `io/pipe/read.rs`, `io/pipe/proof.rs` | who hears a stream, who admits a peer | the log |
+//! | `io/pipe/closing.rs` | who is shown what a closed stream throws away | the log |
 //! | `core/offload.rs` | work on another thread, and what is done with its outcome | who waits for the outcome |
 //! | `loop_thread.rs` | what starts a loop on a thread, and what ends with it | who started it; the log |
 //!

@@ -272,7 +272,8 @@ fn shared() -> io::Result<[Ground; 2]> {
 
 type Ground = (bool, Kernel, Rc<dyn Shares>);
 
-/// How far offloaded works may go: each notes that it has begun, then waits for a permit.
+/// Lets offloaded works go so far and no further: each notes that it has begun, then waits for a
+/// permit.
 struct Turnstile {
     begun: Mutex<Vec<&'static str>>,
     permits: Mutex<usize>,

@@ -9,6 +9,7 @@
 /// compiler, whose package has to hold its own tests.
 #[path = "../../rpc/rpcc/tests/difference/mod.rs"]
 pub mod difference;
+mod elision;
 pub mod picture;
 pub mod raw;
 pub mod remarks;

@@ -83,10 +83,3 @@ fn each_package_that_shows_text_has_the_same_rule() {
         assert!(read(file) == wire, "{file} is not the file of wire: copy it");
     }
 }
-
-/// A package is tested with its own files alone.
-#[test]
-fn the_toy_of_a_secure_layer_is_the_same_in_both_packages() {
-    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
-    assert!(read("kernel/tests/toy/mod.rs") == read("rpc/tests/toy/mod.rs"), "copy the kernel's");
-}

@@ -63,7 +63,7 @@ struct List {
     state: RefCell<LastLook>,
 }
 
-/// What the last look at the file has found.
+/// Holds what the last look at the file has found.
 struct LastLook {
     /// Whom the file names; none while it cannot be read.
     names: Option<Names>,

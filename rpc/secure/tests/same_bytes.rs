@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// What the world did, and what a caller was told there.
+/// Records what the world did, and what a caller was told there.
 fn play(seed: u64) -> (u64, Option<Result<String, Error>>) {
     let mut world = World::new(seed);
     let at: Address = "sim:place".parse().unwrap();

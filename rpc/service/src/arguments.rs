@@ -86,16 +86,15 @@ impl Arguments {
         Ok(Some(arguments))
     }
 
-    /// Takes the key of the environment unless the command line says otherwise, and looks whether
-    /// the options go together.
+    /// Takes the key of the environment if the command line names none, and looks whether the
+    /// options go together.
     fn with_key_of(mut self, environment: Option<OsString>) -> Result<Self, Failure> {
-        match (&self.key, self.insecure) {
-            (Some(_), true) => {
-                let text = "--key encrypts, --insecure does not: give one of them";
-                return Err(Failure::usage(text));
-            }
-            (None, false) => self.key = environment.filter(|f| !f.is_empty()).map(PathBuf::from),
-            _ => {}
+        let of_environment = environment.filter(|file| !file.is_empty()).map(PathBuf::from);
+        self.key = self.key.or(of_environment);
+        // Who has a key must not be in clear text by accident.
+        if self.key.is_some() && self.insecure {
+            let text = "--key (PEERS_KEY) encrypts, --insecure does not: give one of them";
+            return Err(Failure::usage(text));
         }
         if self.allow.is_some() && self.key.is_none() {
             return Err(Failure::usage("--allow is a list of keys: it needs --key FILE"));
@@ -216,9 +215,12 @@ mod tests {
         let read = |line: &str| read(line).unwrap().unwrap().with_key_of(environment());
         assert_eq!(read("--key my.key").unwrap().key, Some("my.key".into()));
         assert_eq!(read("--allow friends").unwrap().key, Some("env.key".into()));
-        assert_eq!(read("--insecure").unwrap().key, None);
-        assert!(read("--key my.key --insecure").unwrap_err().text.contains("give one of them"));
-        assert!(read("--allow friends --insecure").unwrap_err().text.contains("needs --key"));
+        for line in ["--insecure", "--key my.key --insecure"] {
+            assert!(read(line).unwrap_err().text.contains("give one of them"), "{line}");
+        }
+        let bare = |line: &str| super::tests::read(line).unwrap().unwrap().with_key_of(None);
+        assert_eq!(bare("--insecure").unwrap().key, None);
+        assert!(bare("--allow friends --insecure").unwrap_err().text.contains("needs --key"));
     }
 
     #[test]

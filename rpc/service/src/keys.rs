@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// How long it may take to learn somebody's key: longer than connecting and the handshake may.
+/// Bounds the wait for somebody's key: longer than connecting and the handshake may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Says whether the key of this process was given to it, and not made for this run.

@@ -16,7 +16,8 @@ use std::rc::Rc;
 /// leave; a second signal ends the process at once with code 1.
 ///
 /// # Errors
-/// What `start` and the operating system say, and files of keys that are not as they must be.
+/// Fails as `start` or the operating system does, and for files of keys that are not as they must
+/// be.
 pub fn serve<T: 'static>(
     limits: peers_rpc::Limits,
     arguments: &Arguments,

@@ -32,7 +32,7 @@ impl SharedOutput {
     /// Makes the pipe, and starts the thread that reads it.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Fails as the operating system does.
     pub fn new() -> Result<Self, Failure> {
         let (reader, pipe) = std::io::pipe()?;
         let (sender, lines) = sync_channel(LINES);

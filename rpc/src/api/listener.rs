@@ -26,7 +26,7 @@ pub struct Listener {
     seal: Option<Seal>,
 }
 
-/// What a sealed listener proves, and whom it lets in.
+/// Holds what a sealed listener proves itself with, and whom it admits.
 #[derive(Clone)]
 struct Seal {
     own: PublicKey,

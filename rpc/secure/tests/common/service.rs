@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Real time that a busy machine may need, and more virtual time than most of it takes.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What is served.
+/// Is the object that is served.
 #[derive(Default)]
 pub struct Map {
     pub entries: BTreeMap<String, String>,
